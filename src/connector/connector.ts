@@ -1,0 +1,271 @@
+// The port to every kind of database: datasets, segments, ordered logs, a fold, and a target to load.
+// All user data is native bytes; nothing outside a connector knows what they mean.
+// `conformance.ts` beside this file is the contract as tests.
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Spill } from '../base/spill.ts';
+import type { CatalogChange, CatalogEntry } from '../model/catalog.ts';
+import type { Change } from '../model/change.ts';
+import type { DatasetId, StreamId } from '../model/id.ts';
+import type { KeyRange } from '../model/key-range.ts';
+import type { Rename, Scope } from '../model/namespace.ts';
+import type { DataRecord, RecordBatch, RecordStream } from '../model/record.ts';
+import type { Position, SourceTime } from '../model/time.ts';
+
+/** How to reach one database cluster. Secrets are resolved; the whole is never logged. */
+export interface SourceConfig {
+  readonly kind: string;
+  /** A URI of the database's own driver, password included. */
+  readonly uri: string;
+}
+
+/** The outside world as a connector sees it. */
+export interface ConnectorContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly spill: Spill;
+  /** Upper bound of what one session may buffer. */
+  readonly memoryBytesMax: number;
+}
+
+/** One kind of database. */
+export interface Connector {
+  /** The URI scheme and the `kind` in files: `mongodb`. */
+  readonly kind: string;
+  readonly capabilities: Capabilities;
+  connect(config: SourceConfig, context: ConnectorContext, signal: AbortSignal): Promise<SourceSession>;
+  openTarget(config: SourceConfig, context: ConnectorContext, signal: AbortSignal): Promise<RestoreTarget>;
+  /**
+   * Live records of one key range at one time, in key order: a streaming merge. Pure. Splitting a range
+   * anywhere never changes the bytes that come out.
+   */
+  foldRange(input: FoldInput): RecordStream;
+  /** What there was at `at`: a pure fold of catalog changes, given in ascending order, all ≤ `at`. */
+  foldCatalog(changes: Iterable<CatalogChange>): CatalogEntry[];
+  /** The fold's records as a reader of the live database would see them: order prefixes and the like gone. */
+  nativeValue(entry: CatalogEntry, record: DataRecord): Uint8Array;
+  /** `latest` is handled by the engine; this reads the database's own form: `1763816700:42`. */
+  parseTime(text: string): SourceTime | undefined;
+  formatTime(time: SourceTime): string;
+  /** Wall clock of a source time, ms since 1970. */
+  wallMs(time: SourceTime): number;
+  /** The last source time that belongs to a wall-clock moment; a whole second means all of it. */
+  timeOfWall(ms: number): SourceTime;
+  /** A key as users write it on the command line, as stored key bytes. Throws `usage`. */
+  parseKey(text: string): Uint8Array;
+  /** A record as readable JSON text (MongoDB: canonical Extended JSON). */
+  renderValue(value: Uint8Array): string;
+  /** Text of the URI without its password, for lists and messages. */
+  redact(uri: string): string;
+}
+
+/** What a kind can promise; chooses conformance tests and the engine's path. */
+export interface Capabilities {
+  /** Has an ordered log (`follow`); otherwise `cut`. */
+  readonly orderedLog: boolean;
+  /** Reads a key range as of one exact time. */
+  readonly snapshotReads: boolean;
+}
+
+/** Reads base and changes of one key range. */
+export interface FoldInput {
+  readonly range: KeyRange;
+  /** The base copy's records in the range, ascending. */
+  readonly base: RecordStream;
+  /** Base records of `key` already contain every change with time ≤ this. Steps ascend by `from`. */
+  readonly baseAfter: readonly { readonly from: Uint8Array; readonly after: SourceTime }[];
+  /**
+   * Before this time the base may already contain some of the changes (a fuzzy copy), so a change that
+   * does not fit is passed over; after it, one that does not fit is an error.
+   */
+  readonly exactFrom: SourceTime;
+  /** Changes of this dataset and range with time ≤ at, merged over all runs, in (key, order), no copies. */
+  readonly changes: AsyncIterable<readonly Change[]>;
+  /** The dataset's `clear` changes ≤ at, ascending. */
+  readonly clears: readonly Change[];
+  readonly at: SourceTime;
+}
+
+/** Who answers at the other end, and what may be asked of it. */
+export interface SourceIdentity {
+  /** Stays the same over restarts and changes of address: replica set id, cluster id. */
+  readonly id: string;
+  readonly version: string;
+  readonly streams: readonly StreamId[];
+}
+
+/** One fault or doubt found before any work. */
+export interface Finding {
+  readonly level: 'error' | 'warning' | 'fine';
+  readonly message: string;
+  readonly remedy?: string;
+}
+
+/** What there is to protect, read between `before` and `after` of each stream. */
+export interface Survey {
+  /** Following from here sees every change that the survey may have missed. */
+  readonly before: ReadonlyMap<StreamId, Position>;
+  /** The catalog's fold is exact from this time on. */
+  readonly exactFrom: SourceTime;
+  readonly datasets: readonly SurveyedDataset[];
+  /** The whole catalog as changes of kind `survey`, at `exactFrom`. */
+  readonly catalog: readonly CatalogChange[];
+}
+
+export interface SurveyedDataset {
+  readonly entry: CatalogEntry;
+  /** Estimates, for plans and progress. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export interface SegmentReader {
+  /** Apply changes later than this. */
+  readonly after: SourceTime;
+  /** First time at which base and changes together are exact. Known once the batches have ended. */
+  exactFrom(): SourceTime;
+  /** Ascending by key, all within the range. */
+  readonly batches: RecordStream;
+}
+
+/** What following has seen since the batch before. */
+export interface ChangeBatch {
+  readonly changes: readonly Change[];
+  readonly catalog: readonly CatalogChange[];
+  /** First entry of the oldest transaction still open after this batch, or `through`. */
+  readonly resume: Position;
+  /** Last entry consumed. */
+  readonly through: Position;
+  /** Every effect at or before this time has been given: `through`, or less while a prepare is undecided. */
+  readonly settled: SourceTime;
+  /** Entries that this version does not know: they close the interval at their time. */
+  readonly unknown: readonly UnknownEntry[];
+  /** Bytes of log read. */
+  readonly bytes: number;
+}
+
+export interface UnknownEntry {
+  readonly time: SourceTime;
+  readonly position: Position;
+  /** The dataset it names; absent: the whole stream is in doubt. */
+  readonly dataset?: DatasetId;
+  /** What it is called: `op "xx"`, `command "frobnicate"`. */
+  readonly name: string;
+  readonly body: Uint8Array;
+}
+
+export interface FollowOptions {
+  /** Start at `resume`, where the first row must be this very entry (else `gap`). */
+  readonly resume: Position;
+  /** Give nothing that was consumed before: entries ≤ this, unless their transaction was still open. */
+  readonly through: Position;
+}
+
+export interface SourceSession extends AsyncDisposable {
+  readonly identity: SourceIdentity;
+  /** Rights, reach, settings: everything that can be known before work begins. */
+  check(signal: AbortSignal): Promise<Finding[]>;
+  survey(signal: AbortSignal): Promise<Survey>;
+  /** Ranges to read side by side, whole key space together, each about `bytesPerSegment`. */
+  plan(
+    entry: CatalogEntry,
+    hint: { readonly bytesPerSegment: number },
+    signal: AbortSignal,
+  ): Promise<KeyRange[]>;
+  /** Errors: `snapshot-too-old` from the batches (split and read again). A dropped dataset gives undefined. */
+  readSegment(
+    entry: CatalogEntry,
+    range: KeyRange,
+    signal: AbortSignal,
+  ): Promise<SegmentReader | undefined>;
+  /** Yields at least every second, empty batches included. A log that no longer holds `resume`: error `gap`. */
+  follow(stream: StreamId, options: FollowOptions, signal: AbortSignal): AsyncIterable<ChangeBatch>;
+  /** A time at or after now that every stream will pass without waiting for user writes. */
+  watermark(signal: AbortSignal): Promise<SourceTime>;
+  /** Oldest position the log still holds, and the log's end. */
+  logBounds(stream: StreamId, signal: AbortSignal): Promise<{ oldest: SourceTime; newest: SourceTime }>;
+  /** The live records of a range at one exact time, for audit and `verify --against`; undefined: cannot be read so. */
+  readAt(
+    entry: CatalogEntry,
+    range: KeyRange,
+    at: SourceTime,
+    signal: AbortSignal,
+  ): Promise<RecordStream | undefined>;
+}
+
+// ---- restore ----
+
+export interface TargetOptions {
+  /** Names this restore, in the marker that lets it resume. */
+  readonly operation: string;
+  readonly renames: readonly Rename[];
+  /** What of the target `drop` may remove. */
+  readonly scope: Scope;
+  readonly drop: boolean;
+  /** `keep`: expiry starts when all is proven. `hold`: expiring indexes are not made, and listed. */
+  readonly ttl: 'keep' | 'hold';
+  readonly usersAndRoles: boolean;
+}
+
+/** One dataset of the point, under the name it gets. */
+export interface TargetItem {
+  readonly entry: CatalogEntry;
+  /** Its name in the target. */
+  readonly namespace: string;
+}
+
+export interface TargetPlan {
+  /** Names that exist in the target and stand in the way. Empty when `drop` may remove them. */
+  readonly conflicts: readonly string[];
+  /** Names that `drop` will remove or replace. */
+  readonly dropped: readonly string[];
+  /** Things that cannot be given back to this target, and why. */
+  readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
+  readonly warnings: readonly string[];
+  /** Items that a run before this one had finished. */
+  readonly finished: readonly string[];
+}
+
+export interface LoadedRange {
+  readonly records: number;
+  readonly bytes: number;
+  /** Keys of records that the target rewrote by itself and that could not be mended. */
+  readonly changedByTarget: readonly Uint8Array[];
+}
+
+/** One restore into one target. Calls per item, in this order: create, load…, index, readBack…, finish. */
+export interface RestoreTarget extends AsyncDisposable {
+  readonly identity: SourceIdentity;
+  /** Looks, changes nothing. Errors: `target-rights`, `target-unfit`. */
+  plan(items: readonly TargetItem[], options: TargetOptions, signal: AbortSignal): Promise<TargetPlan>;
+  /** Writes the marker. */
+  begin(signal: AbortSignal): Promise<void>;
+  /** Makes the dataset with all its options but expiry; one that an earlier run began is made anew. */
+  create(item: TargetItem, signal: AbortSignal): Promise<void>;
+  /** Loads final records, ascending; several ranges of an item may load side by side unless `serial`. */
+  load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange>;
+  /** True when the item's records must be loaded by one call in insertion order, which the stream must have. */
+  serial(item: TargetItem): boolean;
+  /** Builds all indexes but expiring ones. */
+  index(item: TargetItem, signal: AbortSignal): Promise<void>;
+  /** What the target now holds, ascending by key. */
+  readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
+  /** Gives a dataset of role `definitions` to the target: views, users, roles. */
+  define(item: TargetItem, records: readonly DataRecord[], signal: AbortSignal): Promise<DefineResult>;
+  /** After the proof of all items: swaps names, lets expiry begin, removes what `drop` names, and the marker. */
+  finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult>;
+}
+
+export interface DefineResult {
+  readonly defined: readonly string[];
+  readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
+}
+
+export interface FinishResult {
+  readonly dropped: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export type { DataRecord, RecordBatch };

@@ -1,0 +1,24 @@
+// One document or row: order-preserving key bytes and native value bytes.
+import { createHash } from 'node:crypto';
+import { concatBytes } from '../base/bytes.ts';
+
+export interface DataRecord {
+  /** Byte order is the database's own order. Not empty; at most {@link keyBytesMax} + 32 bytes. */
+  readonly key: Uint8Array;
+  /** Native bytes, exactly as the database holds them (for capped collections behind an order prefix). */
+  readonly value: Uint8Array;
+}
+
+/** Records of ascending, distinct keys. A batch is at most a few MiB; its memory belongs to the consumer. */
+export type RecordBatch = readonly DataRecord[];
+/** Batches in ascending key order. */
+export type RecordStream = AsyncIterable<RecordBatch>;
+
+/** Keys longer than this are cut to it and followed by the SHA-256 of the whole. */
+export const keyBytesMax = 1024;
+
+/** The stored form of a key of any length: itself, or its first 1 KiB and the SHA-256 of the whole. */
+export function boundedKey(key: Uint8Array): Uint8Array {
+  if (key.length <= keyBytesMax) return key;
+  return concatBytes([key.subarray(0, keyBytesMax), createHash('sha256').update(key).digest()]);
+}

@@ -1,0 +1,37 @@
+// The port to every store: named, immutable objects. Create if absent is the only way to write; there is
+// no overwrite and no compare-and-set. `conformance.ts` beside this file is the contract as tests.
+
+export interface StoredObject {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** The store's own clock, ms since 1970. Good for ages of days, for nothing finer. */
+  readonly modifiedMs: number;
+}
+
+/** Part of an object: from `offset`, or the last `suffix` bytes (fewer when the object is smaller). */
+export type ByteRange = { readonly offset: number; readonly length: number } | { readonly suffix: number };
+
+/**
+ * Names are relative paths of `[A-Za-z0-9._-]` parts joined by `/`. Errors: `object-missing`,
+ * `store-unreachable` (with the cause); an aborted signal rejects with its reason.
+ */
+export interface ObjectStore {
+  /** For messages; holds no secret. */
+  readonly url: string;
+  /**
+   * Stores `body` under `name` unless the name is taken. Once `created` is returned the object is durable
+   * and visible to everyone, whole. On an error the outcome is unknown: read the name back.
+   */
+  create(name: string, body: readonly Uint8Array[], signal?: AbortSignal): Promise<'created' | 'exists'>;
+  /** The object's bytes, owned by the caller. */
+  get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Undefined when there is no such object. */
+  stat(name: string, signal?: AbortSignal): Promise<StoredObject | undefined>;
+  /** Every object whose name begins with the folder `prefix` (ends in `/`, or empty), ascending by name. */
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject>;
+  /** Names of the direct subfolders of `prefix`, without slashes, ascending. */
+  listFolders(prefix: string, signal?: AbortSignal): Promise<string[]>;
+  /** Removes the object; no error when it is not there. */
+  remove(name: string, signal?: AbortSignal): Promise<void>;
+}

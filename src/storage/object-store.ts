@@ -10,7 +10,9 @@ export interface StoredObject {
 }
 
 /** Part of an object: from `offset`, or the last `suffix` bytes (fewer when the object is smaller). */
-export type ByteRange = { readonly offset: number; readonly length: number } | { readonly suffix: number };
+export type ByteRange =
+  | { readonly offset: number; readonly length: number }
+  | { readonly suffix: number };
 
 /**
  * Names are relative paths of `[A-Za-z0-9._-]` parts joined by `/`. Errors: `object-missing`,
@@ -23,7 +25,11 @@ export interface ObjectStore {
    * Stores `body` under `name` unless the name is taken. Once `created` is returned the object is durable
    * and visible to everyone, whole. On an error the outcome is unknown: read the name back.
    */
-  create(name: string, body: readonly Uint8Array[], signal?: AbortSignal): Promise<'created' | 'exists'>;
+  create(
+    name: string,
+    body: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<'created' | 'exists'>;
   /** The object's bytes, owned by the caller. */
   get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array>;
   /** Undefined when there is no such object. */

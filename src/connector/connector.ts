@@ -35,8 +35,16 @@ export interface Connector {
   /** The URI scheme and the `kind` in files: `mongodb`. */
   readonly kind: string;
   readonly capabilities: Capabilities;
-  connect(config: SourceConfig, context: ConnectorContext, signal: AbortSignal): Promise<SourceSession>;
-  openTarget(config: SourceConfig, context: ConnectorContext, signal: AbortSignal): Promise<RestoreTarget>;
+  connect(
+    config: SourceConfig,
+    context: ConnectorContext,
+    signal: AbortSignal,
+  ): Promise<SourceSession>;
+  openTarget(
+    config: SourceConfig,
+    context: ConnectorContext,
+    signal: AbortSignal,
+  ): Promise<RestoreTarget>;
   /**
    * Live records of one key range at one time, in key order: a streaming merge. Pure. Splitting a range
    * anywhere never changes the bytes that come out.
@@ -185,7 +193,10 @@ export interface SourceSession extends AsyncDisposable {
   /** A time at or after now that every stream will pass without waiting for user writes. */
   watermark(signal: AbortSignal): Promise<SourceTime>;
   /** Oldest position the log still holds, and the log's end. */
-  logBounds(stream: StreamId, signal: AbortSignal): Promise<{ oldest: SourceTime; newest: SourceTime }>;
+  logBounds(
+    stream: StreamId,
+    signal: AbortSignal,
+  ): Promise<{ oldest: SourceTime; newest: SourceTime }>;
   /** The live records of a range at one exact time, for audit and `verify --against`; undefined: cannot be read so. */
   readAt(
     entry: CatalogEntry,
@@ -239,7 +250,11 @@ export interface LoadedRange {
 export interface RestoreTarget extends AsyncDisposable {
   readonly identity: SourceIdentity;
   /** Looks, changes nothing. Errors: `target-rights`, `target-unfit`. */
-  plan(items: readonly TargetItem[], options: TargetOptions, signal: AbortSignal): Promise<TargetPlan>;
+  plan(
+    items: readonly TargetItem[],
+    options: TargetOptions,
+    signal: AbortSignal,
+  ): Promise<TargetPlan>;
   /** Writes the marker. */
   begin(signal: AbortSignal): Promise<void>;
   /** Makes the dataset with all its options but expiry; one that an earlier run began is made anew. */
@@ -253,7 +268,11 @@ export interface RestoreTarget extends AsyncDisposable {
   /** What the target now holds, ascending by key. */
   readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
   /** Gives a dataset of role `definitions` to the target: views, users, roles. */
-  define(item: TargetItem, records: readonly DataRecord[], signal: AbortSignal): Promise<DefineResult>;
+  define(
+    item: TargetItem,
+    records: readonly DataRecord[],
+    signal: AbortSignal,
+  ): Promise<DefineResult>;
   /** After the proof of all items: swaps names, lets expiry begin, removes what `drop` names, and the marker. */
   finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult>;
 }

@@ -12,11 +12,16 @@ export const everything: Scope = { include: [], exclude: [] };
 /** True when `namespace` is meant by `scope`. `*` matches any run of characters, `?` any one. */
 export function scopeHolds(scope: Scope, namespace: string): boolean {
   const matches = (pattern: string): boolean => globMatches(pattern, namespace);
-  return (scope.include.length === 0 || scope.include.some(matches)) && !scope.exclude.some(matches);
+  return (
+    (scope.include.length === 0 || scope.include.some(matches)) && !scope.exclude.some(matches)
+  );
 }
 
 export function globMatches(pattern: string, name: string): boolean {
-  const source = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
   return new RegExp(`^${source}$`, 's').test(name);
 }
 
@@ -31,7 +36,12 @@ export function parseRename(text: string): Rename {
   const [from, to, ...rest] = text.split('=');
   const wild = (name: string): boolean => name.endsWith('.*');
   const fine =
-    from && to && rest.length === 0 && from.includes('.') && to.includes('.') && wild(from) === wild(to);
+    from &&
+    to &&
+    rest.length === 0 &&
+    from.includes('.') &&
+    to.includes('.') &&
+    wild(from) === wild(to);
   if (!fine) {
     throw new CodrError('usage', `"${text}" is not a rename`, {
       remedy: 'write db.coll=db2.coll2 or db.*=db2.*',

@@ -1,0 +1,266 @@
+// The log of one source, or of the repository itself: create-only entries, each naming the hash of the
+// one before. Creating the next entry is the only commit there is; whoever creates it first has won, and
+// the others read it and build theirs anew on top. docs/format/lineage.md.
+import { createHash } from 'node:crypto';
+import { assert } from '../../base/assert.ts';
+import { toHex } from '../../base/bytes.ts';
+import type { Clock } from '../../base/clock.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
+import type { Random } from '../../base/random.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import {
+  decodeEntry,
+  type EntryContext,
+  encodeEntry,
+  type LineageEntry,
+  type StateChange,
+  type StoredState,
+} from './entry-codec.ts';
+import { newestMutable } from './mutable.ts';
+import { LineageState, type StateView } from './state.ts';
+
+export interface LineageContext extends EntryContext {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly states: StateStore;
+}
+
+/** Keeps a whole state as a tree in tree packs. */
+export interface StateStore {
+  /** Stores the texts; `changes` are the state changes that the entry must carry to hold the packs. */
+  save(
+    texts: readonly (readonly [key: string, text: string])[],
+    state: StateView,
+  ): Promise<{ stored: StoredState; changes: readonly StateChange[] }>;
+  load(stored: StoredState): AsyncIterable<readonly (readonly [key: string, text: string])[]>;
+}
+
+/** What a builder sees: the state that its entry will follow, and the number the entry will have. */
+export interface CommitView {
+  readonly state: StateView;
+  readonly seq: number;
+}
+
+export interface Draft {
+  readonly changes: readonly StateChange[];
+  readonly attachments?: readonly Uint8Array[];
+}
+
+/** Makes the entry's content for the state given; called again when another writer came first. */
+export type DraftBuilder = (view: CommitView) => Draft | undefined | Promise<Draft | undefined>;
+
+/** Entries a folder, and the most deltas that opening reads. */
+export const entriesPerFolder = 4096;
+const deltasMax = 255;
+const deltaBytesMax = 1024 * 1024;
+
+interface Head {
+  readonly seq: number;
+  readonly hash: string;
+  readonly stateSeq: number;
+}
+
+export class Lineage {
+  readonly #context: LineageContext;
+  readonly #writer: string;
+  readonly #state = new LineageState();
+  #head: Head = { seq: -1, hash: '', stateSeq: -1 };
+  #deltaBytes = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  private constructor(context: LineageContext, writer: string) {
+    this.#context = context;
+    this.#writer = writer;
+  }
+
+  /** Reads the newest stored state and the entries after it. An empty lineage is a valid one. */
+  static async open(context: LineageContext, writer: string): Promise<Lineage> {
+    const lineage = new Lineage(context, writer);
+    await lineage.#load();
+    return lineage;
+  }
+
+  get state(): StateView {
+    return this.#state;
+  }
+
+  /** Number of the newest entry read; −1 for an empty lineage. */
+  get seq(): number {
+    return this.#head.seq;
+  }
+
+  get name(): string {
+    return this.#context.lineage;
+  }
+
+  /** Reads what others have committed since. True when there was something. */
+  async refresh(): Promise<boolean> {
+    return await this.#exclusive(() => this.#readOn());
+  }
+
+  /**
+   * Commits what `build` makes. Undefined from it commits nothing. Calls queue up; each sees the entry
+   * before it. Returns the entry's number, or undefined. Errors of the builder pass through.
+   */
+  async commit(build: DraftBuilder): Promise<number | undefined> {
+    return await this.#exclusive(() => this.#commit(build));
+  }
+
+  /** The attachments of one entry: its inline runs. */
+  async attachments(seq: number): Promise<Uint8Array> {
+    const name = entryName(this.#context.lineage, seq);
+    return decodeEntry(this.#context, name, await this.#context.store.get(name)).attachments;
+  }
+
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#tail.then(work, work);
+    this.#tail = run.catch(() => {});
+    return await run;
+  }
+
+  async #commit(build: DraftBuilder): Promise<number | undefined> {
+    await this.#readOn();
+    for (;;) {
+      const seq = this.#head.seq + 1;
+      const draft = await build({ state: this.#state, seq });
+      if (!draft) return undefined;
+      const entry = await this.#entryFor(seq, draft);
+      const salt = this.#context.random.bytes(32);
+      const bytes = encodeEntry(this.#context, entry, draft.attachments ?? [], salt);
+      if (await this.#create(entry, bytes)) {
+        this.#apply(entry, bytes);
+        await this.#checkBoundary(seq);
+        return seq;
+      }
+      await this.#readOn();
+      assert(this.#head.seq >= seq, 'an entry that exists can be read');
+    }
+  }
+
+  async #entryFor(seq: number, draft: Draft): Promise<LineageEntry> {
+    const due =
+      seq > 0 &&
+      (seq - Math.max(0, this.#head.stateSeq) > deltasMax || this.#deltaBytes > deltaBytesMax);
+    const saved = due
+      ? await this.#context.states.save(this.#state.texts(), this.#state)
+      : undefined;
+    return {
+      seq,
+      parent: this.#head.hash,
+      nonce: toHex(this.#context.random.bytes(16)),
+      writer: this.#writer,
+      wallMs: this.#context.clock.now(),
+      stateSeq: saved ? seq : this.#head.stateSeq,
+      ...(saved && { state: saved.stored }),
+      changes: saved ? [...saved.changes, ...draft.changes] : draft.changes,
+    };
+  }
+
+  /** True when the object in the store is ours. After an error of unknown outcome the name is read back. */
+  async #create(entry: LineageEntry, bytes: Uint8Array): Promise<boolean> {
+    const { store } = this.#context;
+    const name = entryName(this.#context.lineage, entry.seq);
+    try {
+      if ((await store.create(name, [bytes])) === 'created') return true;
+    } catch (error) {
+      const there = await store.stat(name).catch(() => {
+        throw error;
+      });
+      if (!there) throw error;
+    }
+    const winner = decodeEntry(this.#context, name, await store.get(name)).entry;
+    return winner.nonce === entry.nonce;
+  }
+
+  /** Below the boundary collection has deleted entries, so a late create there is no commit. */
+  async #checkBoundary(seq: number): Promise<void> {
+    const newest = await newestMutable<{ seq: number }>(
+      this.#context,
+      'boundary',
+      this.#context.lineage,
+    );
+    if (newest && seq < newest.value.seq) {
+      throw new CodrError(
+        'lease-lost',
+        `entry ${seq} of ${this.name} was written long after its time`,
+      );
+    }
+  }
+
+  #apply(entry: LineageEntry, bytes: Uint8Array): void {
+    this.#state.apply(entry.changes);
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    this.#deltaBytes = entry.state ? 0 : this.#deltaBytes + bytes.length;
+    this.#head = { seq: entry.seq, hash, stateSeq: entry.stateSeq };
+  }
+
+  async #readOn(): Promise<boolean> {
+    let some = false;
+    for (;;) {
+      const read = await this.#read(this.#head.seq + 1);
+      if (!read) return some;
+      if (read.entry.parent !== this.#head.hash) throw brokenChain(this.name, read.entry.seq);
+      this.#apply(read.entry, read.bytes);
+      some = true;
+    }
+  }
+
+  async #read(seq: number): Promise<{ entry: LineageEntry; bytes: Uint8Array } | undefined> {
+    const name = entryName(this.#context.lineage, seq);
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#context.store.get(name);
+    } catch (error) {
+      if (isCodrError(error, 'object-missing')) return undefined;
+      throw error;
+    }
+    const { entry } = decodeEntry(this.#context, name, bytes);
+    if (entry.seq !== seq) throw brokenChain(this.name, seq);
+    return { entry, bytes };
+  }
+
+  async #load(): Promise<void> {
+    const headSeq = await newestSeq(this.#context.store, this.#context.lineage);
+    if (headSeq === undefined) return;
+    const head = await this.#read(headSeq);
+    if (!head) throw brokenChain(this.name, headSeq);
+    const first = Math.max(0, head.entry.stateSeq);
+    for (let seq = first; seq <= headSeq; seq++) {
+      const read = seq === headSeq ? head : await this.#read(seq);
+      if (!read) throw brokenChain(this.name, seq);
+      if (seq === first) await this.#loadState(read.entry);
+      else if (read.entry.parent !== this.#head.hash) throw brokenChain(this.name, seq);
+      this.#apply(read.entry, read.bytes);
+    }
+  }
+
+  async #loadState(entry: LineageEntry): Promise<void> {
+    if (!entry.state) return;
+    for await (const texts of this.#context.states.load(entry.state)) {
+      for (const [key, text] of texts) this.#state.setText(key, text);
+    }
+  }
+}
+
+export function entryName(lineage: string, seq: number): string {
+  const folder = String(Math.floor(seq / entriesPerFolder)).padStart(9, '0');
+  return `lineage/${lineage}/${folder}/${String(seq).padStart(12, '0')}`;
+}
+
+/** Two listings: the folders, then the newest folder that holds something. */
+export async function newestSeq(store: ObjectStore, lineage: string): Promise<number | undefined> {
+  const folders = await store.listFolders(`lineage/${lineage}/`);
+  for (const folder of folders.reverse()) {
+    let newest: string | undefined;
+    for await (const object of store.list(`lineage/${lineage}/${folder}/`)) newest = object.name;
+    if (newest) return Number(newest.slice(newest.lastIndexOf('/') + 1));
+  }
+  return undefined;
+}
+
+function brokenChain(lineage: string, seq: number): CodrError {
+  return new CodrError('lineage-broken', `lineage ${lineage} is broken at entry ${seq}`, {
+    object: entryName(lineage, seq),
+  });
+}

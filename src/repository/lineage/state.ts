@@ -1,0 +1,92 @@
+// The state of a lineage: everything its entries have said, as keyed values. A key is `kind/rest`;
+// values are JSON. Values stay text until somebody asks, so 100,000 datasets cost their text.
+import type { PackId } from '../../model/id.ts';
+import type { StateChange } from './entry-codec.ts';
+
+/** Read access to a state; `list` gives ascending keys. */
+export interface StateView {
+  get<T>(key: string): T | undefined;
+  list<T>(kind: string): [rest: string, value: T][];
+  keys(kind: string): string[];
+  /** The number of a pack in this lineage. */
+  ordinalOf(pack: PackId): number | undefined;
+  /** Every `packs` field of every value, as text. */
+  packFields(): Iterable<string>;
+}
+
+export class LineageState implements StateView {
+  readonly #kinds = new Map<string, Map<string, string>>();
+  readonly #ordinals = new Map<PackId, number>();
+
+  get<T>(key: string): T | undefined {
+    const [kind, rest] = splitKey(key);
+    const text = this.#kinds.get(kind)?.get(rest);
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  }
+
+  list<T>(kind: string): [string, T][] {
+    const values = this.#kinds.get(kind);
+    if (!values) return [];
+    return this.keys(kind).map((rest) => [rest, JSON.parse(values.get(rest) as string) as T]);
+  }
+
+  keys(kind: string): string[] {
+    return [...(this.#kinds.get(kind)?.keys() ?? [])].sort();
+  }
+
+  apply(changes: readonly StateChange[]): void {
+    for (const [key, value] of changes) {
+      if (value === null) this.#delete(key);
+      else this.setText(key, JSON.stringify(value));
+    }
+  }
+
+  setText(key: string, text: string): void {
+    const [kind, rest] = splitKey(key);
+    let values = this.#kinds.get(kind);
+    if (!values) this.#kinds.set(kind, (values = new Map()));
+    values.set(rest, text);
+    if (kind === 'pack') this.#ordinals.set(packOf(text), Number(rest));
+  }
+
+  ordinalOf(pack: PackId): number | undefined {
+    return this.#ordinals.get(pack);
+  }
+
+  *packFields(): Iterable<string> {
+    for (const [kind, values] of this.#kinds) {
+      if (kind === 'pack') continue;
+      for (const text of values.values()) {
+        if (!text.includes('"packs":"')) continue;
+        const { packs } = JSON.parse(text) as { packs?: unknown };
+        if (typeof packs === 'string') yield packs;
+      }
+    }
+  }
+
+  /** Every key with its JSON text, ascending. Keys are ASCII, so this is the order of their bytes too. */
+  texts(): [key: string, text: string][] {
+    const all: [string, string][] = [];
+    for (const [kind, values] of this.#kinds) {
+      for (const [rest, text] of values) all.push([`${kind}/${rest}`, text]);
+    }
+    return all.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  }
+
+  #delete(key: string): void {
+    const [kind, rest] = splitKey(key);
+    const values = this.#kinds.get(kind);
+    const text = values?.get(rest);
+    if (kind === 'pack' && text !== undefined) this.#ordinals.delete(packOf(text));
+    values?.delete(rest);
+  }
+}
+
+function packOf(text: string): PackId {
+  return (JSON.parse(text) as { id: PackId }).id;
+}
+
+function splitKey(key: string): [kind: string, rest: string] {
+  const slash = key.indexOf('/');
+  return [key.slice(0, slash), key.slice(slash + 1)];
+}

@@ -1,0 +1,107 @@
+// The one writer of a lineage. Its name stands in the state; another process is told that name before it
+// reads anything, and takes over when the holder is proven dead. This is for efficiency and for clear
+// messages: safety rests on create-only entries alone.
+import type { Clock } from '../../base/clock.ts';
+import { CodrError } from '../../base/error.ts';
+import type { Lineage } from './lineage.ts';
+
+/** One process, named so that another on the same host can tell whether it still runs. */
+export interface ProcessIdentity {
+  readonly host: string;
+  /** Changes with every boot of the host. */
+  readonly bootId: string;
+  readonly pid: number;
+  /** Start of the process in the host's own ticks: tells a reused pid. */
+  readonly started: string;
+}
+
+/** What this process knows about others. */
+export interface ProcessProbe {
+  readonly self: ProcessIdentity;
+  /** `unknown` for another host. */
+  isAlive(other: ProcessIdentity): 'alive' | 'dead' | 'unknown';
+}
+
+interface WriterRecord extends ProcessIdentity {
+  /** Tells two claims of one process apart. */
+  readonly claim: string;
+  /** Longest silence of a living writer: it commits at least this often, ms. */
+  readonly tickMs: number;
+  readonly sinceMs: number;
+}
+
+/** Held while writing; `held` is checked inside every builder. */
+export interface WriterClaim {
+  /** Throws `lease-lost` when another writer has taken over. Called with the state an entry will follow. */
+  check(state: { get<T>(key: string): T | undefined }): void;
+  release(): Promise<void>;
+}
+
+const key = 'writer/current';
+const silentTicks = 3;
+
+export interface ClaimOptions {
+  readonly probe: ProcessProbe;
+  readonly clock: Clock;
+  readonly tickMs: number;
+  /** 16 random bytes, hex. */
+  readonly claim: string;
+  readonly signal: AbortSignal;
+}
+
+/** Errors: `busy`, naming the holder. */
+export async function claimWriter(lineage: Lineage, options: ClaimOptions): Promise<WriterClaim> {
+  await lineage.refresh();
+  const holder = lineage.state.get<WriterRecord>(key);
+  if (holder && !(await isGone(lineage, holder, options))) throw busy(lineage, holder);
+  const { probe, clock, tickMs, claim } = options;
+  const record: WriterRecord = { ...probe.self, claim, tickMs, sinceMs: clock.now() };
+  const isMine = (state: { get<T>(key: string): T | undefined }): boolean =>
+    state.get<WriterRecord>(key)?.claim === claim;
+  await lineage.commit(({ state }) => {
+    const now = state.get<WriterRecord>(key);
+    if (now && now.claim !== holder?.claim) throw busy(lineage, now);
+    return { changes: [[key, record]] };
+  });
+  return {
+    check(state) {
+      if (isMine(state)) return;
+      const other = state.get<WriterRecord>(key);
+      throw new CodrError(
+        'lease-lost',
+        `${other ? nameOf(other) : 'another process'} has taken over`,
+      );
+    },
+    async release() {
+      await lineage.commit(({ state }) => (isMine(state) ? { changes: [[key, null]] } : undefined));
+    },
+  };
+}
+
+/** The present holder as text, for `status`; undefined when nobody writes. */
+export function writerName(state: { get<T>(key: string): T | undefined }): string | undefined {
+  const holder = state.get<WriterRecord>(key);
+  return holder && nameOf(holder);
+}
+
+async function isGone(
+  lineage: Lineage,
+  holder: WriterRecord,
+  { probe, clock, signal }: ClaimOptions,
+): Promise<boolean> {
+  const known = probe.isAlive(holder);
+  if (known !== 'unknown') return known === 'dead';
+  await clock.sleep(holder.tickMs * silentTicks, signal);
+  return !(await lineage.refresh());
+}
+
+function busy(lineage: Lineage, holder: WriterRecord): CodrError {
+  return new CodrError('busy', `${nameOf(holder)} is writing to this source`, {
+    object: lineage.name,
+    facts: { host: holder.host, pid: holder.pid, sinceMs: holder.sinceMs },
+  });
+}
+
+function nameOf(holder: ProcessIdentity): string {
+  return `process ${holder.pid} on ${holder.host}`;
+}

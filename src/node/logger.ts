@@ -1,0 +1,46 @@
+// The log: pino, JSON lines on stderr, or readable lines when stderr is a terminal. Whatever passes is
+// redacted first: the fields by their names, the whole line for passwords in URIs.
+import { pino } from 'pino';
+import type { Logger } from '../base/log.ts';
+import type { Config } from './config.ts';
+import { redactFields, redactText } from './logger-redact.ts';
+
+export interface LogDestination {
+  /** True: lines for people. */
+  readonly readable: boolean;
+  /** Takes whole lines, each with its line end. */
+  write(line: string): void;
+}
+
+export function openLogger(level: Config['logLevel'], to: LogDestination): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: redactFields,
+        bindings: redactFields,
+      },
+    },
+    {
+      write: (line: string) => {
+        const safe = redactText(line);
+        to.write(to.readable ? readableLine(safe) : safe);
+      },
+    },
+  );
+}
+
+/** `13:05:00.042 WARN  sentence  field=value`. */
+function readableLine(json: string): string {
+  const { time, level, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const clock = String(time).slice(11, 23);
+  const rest = Object.entries(fields).map(([name, value]) => `${name}=${plain(value)}`);
+  return `${[clock, String(level).toUpperCase().padEnd(5), msg, ...rest].join(' ')}\n`;
+}
+
+function plain(value: unknown): string {
+  return typeof value === 'string' && /^[^\s"]+$/.test(value) ? value : JSON.stringify(value);
+}

@@ -9,14 +9,18 @@ export interface StoredObject {
   readonly modifiedMs: number;
 }
 
-/** Part of an object: from `offset`, or the last `suffix` bytes (fewer when the object is smaller). */
+/**
+ * Part of an object: from `offset`, or the last `suffix` bytes. What lies past the end is left out: the
+ * answer is shorter, or empty.
+ */
 export type ByteRange =
   | { readonly offset: number; readonly length: number }
   | { readonly suffix: number };
 
 /**
- * Names are relative paths of `[A-Za-z0-9._-]` parts joined by `/`. Errors: `object-missing`,
- * `store-unreachable` (with the cause); an aborted signal rejects with its reason.
+ * Names are relative paths of `[A-Za-z0-9._-]` parts joined by `/`; no name is the folder of another. A
+ * wrong name is a broken promise. Errors: `object-missing`, `store-unreachable` (with the cause; its fact
+ * `transient` is false where trying again is of no use); an aborted signal rejects with its reason.
  */
 export interface ObjectStore {
   /** For messages; holds no secret. */
@@ -36,8 +40,13 @@ export interface ObjectStore {
   stat(name: string, signal?: AbortSignal): Promise<StoredObject | undefined>;
   /** Every object whose name begins with the folder `prefix` (ends in `/`, or empty), ascending by name. */
   list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject>;
-  /** Names of the direct subfolders of `prefix`, without slashes, ascending. */
+  /** Names of the direct subfolders of `prefix` that hold an object, without slashes, ascending. */
   listFolders(prefix: string, signal?: AbortSignal): Promise<string[]>;
   /** Removes the object; no error when it is not there. */
   remove(name: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Removes what writers that crashed before `beforeMs` (ms since 1970) left unseen; gives the number of
+   * files. Absent where a crash leaves nothing. Give a time a day ago: a slow writer may be alive.
+   */
+  sweep?(beforeMs: number, signal?: AbortSignal): Promise<number>;
 }

@@ -1,0 +1,65 @@
+// Folders that survive a power loss. A new file is durable only once the folder that names it is synced,
+// and that folder only once its own parent is, up to the root. Another process may have made a folder and
+// not synced it yet, so each process syncs every folder once itself. No folder is ever removed.
+import { dirname } from 'node:path';
+import { type FileSystem, systemCode, unfitError } from './file-system.ts';
+
+/** Folders remembered as synced; beyond it all are forgotten and synced again when met. */
+const rememberedMax = 16_384;
+/** What fsync of a folder answers where it is not supported. */
+const noSyncCodes = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EBADF']);
+
+export class DurableFolders {
+  readonly #root: string;
+  readonly #fs: FileSystem;
+  /** Folders that exist and whose entry in their parent is durable. */
+  readonly #durable = new Set<string>();
+
+  constructor(root: string, fs: FileSystem) {
+    this.#root = root;
+    this.#fs = fs;
+  }
+
+  /** Makes the root and its parents. */
+  async makeRoot(): Promise<void> {
+    const first = await this.#fs.mkdir(this.#root, { recursive: true });
+    if (first === undefined) return;
+    for (let folder = this.#root; ; folder = dirname(folder)) {
+      await this.sync(dirname(folder));
+      if (folder === first || dirname(folder) === folder) return;
+    }
+  }
+
+  /** Makes `folder`, which is the root or inside it, durably. Rejects with ENOENT without a root. */
+  async make(folder: string): Promise<void> {
+    if (folder === this.#root || this.#durable.has(folder)) return;
+    const parent = dirname(folder);
+    await this.make(parent);
+    await this.#fs.mkdir(folder).catch((error: unknown) => {
+      if (systemCode(error) !== 'EEXIST') throw error;
+    });
+    await this.sync(parent);
+    if (this.#durable.size >= rememberedMax) this.#durable.clear();
+    this.#durable.add(folder);
+  }
+
+  /** `folder` was not there: it and its parents are made anew when next asked for. */
+  forget(folder: string): void {
+    for (let gone = folder; gone.length > this.#root.length; gone = dirname(gone)) {
+      this.#durable.delete(gone);
+    }
+  }
+
+  /** Makes the entries of `folder` durable. */
+  async sync(folder: string): Promise<void> {
+    const handle = await this.#fs.open(folder, 'r');
+    try {
+      await handle.sync();
+    } catch (error) {
+      if (!noSyncCodes.has(systemCode(error) ?? '')) throw error;
+      throw unfitError(error, 'make a folder durable (fsync)', folder);
+    } finally {
+      await handle.close();
+    }
+  }
+}

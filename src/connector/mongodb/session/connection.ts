@@ -1,0 +1,169 @@
+// The connections of one session: the cluster as the user's URI names it, and direct ones to the members
+// that long reads go to. A member is read when it holds data with all indexes and is not delayed; hidden
+// secondaries first, then secondaries, then the primary.
+import { type Document, MongoClient, type MongoClientOptions } from 'mongodb';
+import type { Clock } from '../../../base/clock.ts';
+import type { Position, SourceTime } from '../../../model/time.ts';
+import { positionOf, timeOf } from './native-time.ts';
+import { codeOf, type Side, serverCodes, translated } from './translate-error.ts';
+
+const selectionMsMax = 10_000;
+const memberSelectionMsMax = 3_000;
+const membersFreshMs = 5_000;
+const secondaryState = 2;
+
+export class MongodbConnection implements AsyncDisposable {
+  /** By the URI as given: finds the primary. */
+  readonly client: MongoClient;
+  /** For messages: host names without login. */
+  readonly hosts: string;
+  readonly side: Side;
+  readonly #uri: string;
+  readonly #clock: Clock;
+  readonly #direct = new Map<string, MongoClient>();
+  #members: { readonly hosts: readonly string[]; readonly readAt: number } | undefined;
+  #turn = 0;
+
+  private constructor(client: MongoClient, uri: string, clock: Clock, side: Side) {
+    this.client = client;
+    this.#uri = uri;
+    this.#clock = clock;
+    this.side = side;
+    this.hosts = client.options.hosts?.map(String).join(',') || (client.options.srvHost ?? '');
+  }
+
+  /** Errors: `config-invalid`, `source-unreachable`, `source-rights` or `target-rights`. */
+  static async open(
+    uri: string,
+    clock: Clock,
+    side: Side,
+    signal: AbortSignal,
+  ): Promise<MongodbConnection> {
+    let client: MongoClient;
+    try {
+      client = new MongoClient(uri, clientOptions(selectionMsMax));
+    } catch (error) {
+      throw translated(error, 'the URI', side);
+    }
+    const connection = new MongodbConnection(client, uri, clock, side);
+    try {
+      await connection.admin({ ping: 1 }, signal);
+      return connection;
+    } catch (error) {
+      await client.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Runs a command on `admin` of the primary. Errors are translated. */
+  async admin(command: Document, signal?: AbortSignal): Promise<Document> {
+    return this.command('admin', command, signal);
+  }
+
+  async command(database: string, command: Document, signal?: AbortSignal): Promise<Document> {
+    signal?.throwIfAborted();
+    try {
+      return await this.client.db(database).command(command, signal && { signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw translated(error, this.hosts, this.side);
+    }
+  }
+
+  /** Newest entry that a majority holds, as the primary knows it. */
+  async majority(signal?: AbortSignal): Promise<Position> {
+    const hello = await this.admin({ hello: 1 }, signal);
+    return positionOf(hello.lastWrite.majorityOpTime);
+  }
+
+  /** Forces the log past now: writes a no-op that a majority holds; its time. */
+  async note(text: string, signal?: AbortSignal): Promise<SourceTime> {
+    const reply = await this.admin(
+      { appendOplogNote: 1, data: { msg: text }, writeConcern: { w: 'majority' } },
+      signal,
+    );
+    return timeOf(reply.operationTime);
+  }
+
+  /** Members to read from, best first; equal ones take turns. */
+  async readers(signal: AbortSignal): Promise<MongoClient[]> {
+    const now = this.#clock.monotonic();
+    if (!this.#members || now - this.#members.readAt > membersFreshMs) {
+      this.#members = { hosts: await this.#secondaries(signal), readAt: now };
+    }
+    const { hosts } = this.#members;
+    const turn = this.#turn++;
+    const ordered = hosts.map((_, i) => hosts[(i + turn) % hosts.length] as string);
+    return [...ordered.map((host) => this.#directTo(host)), this.client];
+  }
+
+  /** Forget what is known of the members: after an error of one of them. */
+  forgetMembers(): void {
+    this.#members = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = [this.client, ...this.#direct.values()];
+    await Promise.all(all.map((client) => client.close().catch(() => {})));
+  }
+
+  async #secondaries(signal: AbortSignal): Promise<string[]> {
+    if (this.client.options.directConnection) return [];
+    try {
+      const { config } = await this.admin({ replSetGetConfig: 1 }, signal);
+      const status = await this.admin({ replSetGetStatus: 1 }, signal);
+      const up = new Set<string>();
+      for (const member of status.members) {
+        if (member.state === secondaryState && member.health === 1) up.add(member.name);
+      }
+      const fit = (config.members as Document[]).filter(
+        (member) => isReadable(member) && up.has(member.host),
+      );
+      const hidden = fit.filter((member) => member.hidden);
+      return (hidden.length > 0 ? hidden : fit).map((member) => member.host as string);
+    } catch (error) {
+      signal.throwIfAborted();
+      const cause = (error as Error).cause;
+      if (codeOf(cause) === serverCodes.unauthorized) return [];
+      throw error;
+    }
+  }
+
+  #directTo(host: string): MongoClient {
+    const known = this.#direct.get(host);
+    if (known) return known;
+    const uri = directUri(this.#uri, host, this.client);
+    const client = new MongoClient(uri, clientOptions(memberSelectionMsMax));
+    this.#direct.set(host, client);
+    return client;
+  }
+}
+
+/** Not an arbiter, not delayed (`slaveDelay` before 5.0), with all indexes. */
+function isReadable(member: Document): boolean {
+  const delay = Number(member.secondaryDelaySecs ?? member.slaveDelay ?? 0);
+  return !member.arbiterOnly && delay === 0 && member.buildIndexes !== false;
+}
+
+function clientOptions(serverSelectionTimeoutMS: number): MongoClientOptions {
+  return { appName: 'codr', serverSelectionTimeoutMS, connectTimeoutMS: serverSelectionTimeoutMS };
+}
+
+/** Options of a URI that have no meaning for one member. */
+const clusterOptions = /^(replicaset|readpreference\w*|directconnection|loadbalanced|srv\w*)$/i;
+
+/** The same login, TLS and other options, for one member alone. */
+function directUri(uri: string, host: string, client: MongoClient): string {
+  const [, scheme, login = '', , rest = ''] =
+    /^(mongodb(?:\+srv)?):\/\/(?:([^@/]*)@)?([^/?]*)\/?(.*)$/s.exec(uri) ?? [];
+  const [, query = ''] = /\?(.*)$/s.exec(rest) ?? [];
+  const kept = query.split('&').filter((pair) => pair && !clusterOptions.test(pair.split('=')[0]!));
+  const has = (name: string): boolean =>
+    kept.some((pair) => pair.toLowerCase().startsWith(`${name.toLowerCase()}=`));
+  const source = client.options.credentials?.source;
+  if (source && !has('authSource')) kept.push(`authSource=${encodeURIComponent(source)}`);
+  // The driver turns TLS on by itself for mongodb+srv only.
+  if (scheme === 'mongodb+srv' && !has('tls') && !has('ssl')) kept.push('tls=true');
+  kept.push('directConnection=true');
+  return `mongodb://${login && `${login}@`}${host}/?${kept.join('&')}`;
+}

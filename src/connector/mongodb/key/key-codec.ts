@@ -124,36 +124,45 @@ function appendValue(out: ByteWriter, element: BsonElement, depth: number): void
   const { source, type, valueStart: at, end } = element;
   switch (type) {
     case bsonTypes.double:
-      return appendDouble(out, source.readDoubleLE(at));
+      appendDouble(out, source.readDoubleLE(at));
+      break;
     case bsonTypes.int32:
-      return appendInteger(out, source.readInt32LE(at));
+      appendInteger(out, source.readInt32LE(at));
+      break;
     case bsonTypes.int64:
-      return appendInteger(out, source.readBigInt64LE(at));
+      appendInteger(out, source.readBigInt64LE(at));
+      break;
     case bsonTypes.decimal128:
-      return appendDecimal128(out, source.readBigUInt64LE(at), source.readBigUInt64LE(at + 8));
+      appendDecimal128(out, source.readBigUInt64LE(at), source.readBigUInt64LE(at + 8));
+      break;
     case bsonTypes.string:
     case bsonTypes.symbol:
     case bsonTypes.code:
-      return appendText(out, source, at + 4, end - 1);
+      appendText(out, source, at + 4, end - 1);
+      break;
     case bsonTypes.document:
     case bsonTypes.array:
-      return appendDocument(out, source, at, type === bsonTypes.document, depth + 1);
+      appendDocument(out, source, at, type === bsonTypes.document, depth + 1);
+      break;
     case bsonTypes.binary:
       appendLength(out, source.readInt32LE(at));
       out.bytes(source.subarray(at + 4, end));
-      return;
+      break;
     case bsonTypes.date: // signed: the flipped sign bit sorts negative times first
-      return appendBigEndian(out, source.readBigInt64LE(at) ^ -(1n << 63n));
+      appendBigEndian(out, source.readBigInt64LE(at) ^ -(1n << 63n));
+      break;
     case bsonTypes.timestamp:
-      return appendBigEndian(out, source.readBigUInt64LE(at));
+      appendBigEndian(out, source.readBigUInt64LE(at));
+      break;
     case bsonTypes.dbPointer: // shorter first, then the bytes of namespace and id
       appendLength(out, source.readInt32LE(at));
       out.bytes(source.subarray(at + 4, end));
-      return;
+      break;
     case bsonTypes.codeWithScope: {
       const scope = at + 8 + source.readInt32LE(at + 4);
       appendText(out, source, at + 8, scope - 1);
-      return appendDocument(out, source, scope, true, depth + 1);
+      appendDocument(out, source, scope, true, depth + 1);
+      break;
     }
     default: // bool, ObjectId, regex: their bytes; null, undefined, MinKey, MaxKey: none
       out.bytes(source.subarray(at, end));

@@ -9,7 +9,12 @@ import { BsonWriter } from '../bson/bson-writer.ts';
 import { findElement, flagOf } from '../bson/raw-bson.ts';
 import { keyOfDocument } from '../key/key-codec.ts';
 import { followsDatabase, followsRecords } from './namespace-rules.ts';
-import type { CatalogOperation, Operation, UnknownOperation } from './operation-decoder.ts';
+import type {
+  CatalogOperation,
+  Operation,
+  RecordOperation,
+  UnknownOperation,
+} from './operation-decoder.ts';
 
 /** Bytes before each record of a capped collection: its place in natural order, big-endian. */
 export const orderPrefixBytes = 8;
@@ -32,59 +37,43 @@ export interface EffectSink {
   unknown(operation: UnknownOperation, order: Order): void;
 }
 
-/** Gives the effect of `operation` at `order` to `sink`; learns from `create` which datasets are capped. */
+/** Gives the effect of `operation` to `sink`; learns from `create` which datasets are capped. */
 export function emitEffect(
   operation: Operation,
   order: Order,
   capped: Set<DatasetId>,
   sink: EffectSink,
 ): void {
-  switch (operation.kind) {
-    case 'nothing':
-      return;
-    case 'catalog':
-      return emitCatalog(operation, order, capped, sink);
-    case 'unknown':
-      // What belongs to the node itself cannot touch user data, known or not.
-      if (followsRecords(operation.namespace)) sink.unknown(operation, order);
-      return;
-    default:
+  if (operation.kind === 'nothing') return;
+  if (operation.kind === 'catalog') {
+    emitCatalog(operation, order, capped, sink);
+    return;
   }
+  // What belongs to the node itself cannot touch user data, known or not.
   if (!followsRecords(operation.namespace)) return;
+  if (operation.kind === 'unknown') sink.unknown(operation, order);
+  else sink.change(recordChange(operation, order, capped.has(operation.dataset)));
+}
+
+/** The change that one operation makes to one record. */
+function recordChange(operation: RecordOperation, order: Order, isCapped: boolean): Change {
+  const { stream, time, position, index } = order;
   const { dataset } = operation;
-  const isCapped = capped.has(dataset);
-  const common = { ...order, dataset };
-  switch (operation.kind) {
-    case 'insert': {
-      const value = isCapped
-        ? cappedValue(order.position.time, operation.document)
-        : operation.document;
-      const key = keyOfDocument(operation.document);
-      return sink.change({ ...common, key, kind: changeKinds.put, value });
-    }
-    case 'replace': {
-      const value = isCapped ? cappedValue(0n, operation.document) : operation.document;
-      return sink.change({
-        ...common,
-        key: keyOfDocument(operation.id),
-        kind: changeKinds.put,
-        value,
-      });
-    }
-    case 'patch': {
-      const value = isCapped ? cappedValue(0n, operation.difference) : operation.difference;
-      return sink.change({
-        ...common,
-        key: keyOfDocument(operation.id),
-        kind: changeKinds.patch,
-        value,
-      });
-    }
-    default: {
-      const key = keyOfDocument(operation.id);
-      return sink.change({ ...common, key, kind: changeKinds.delete, value: emptyBytes });
-    }
+  const common = { time, stream, position, index, dataset };
+  if (operation.kind === 'delete') {
+    const key = keyOfDocument(operation.id);
+    return { ...common, key, kind: changeKinds.delete, value: emptyBytes };
   }
+  if (operation.kind === 'insert') {
+    const { document } = operation;
+    const value = isCapped ? cappedValue(position.time, document) : document;
+    return { ...common, key: keyOfDocument(document), kind: changeKinds.put, value };
+  }
+  const key = keyOfDocument(operation.id);
+  const isPatch = operation.kind === 'patch';
+  const bytes = isPatch ? operation.difference : operation.document;
+  const value = isCapped ? cappedValue(0n, bytes) : bytes;
+  return { ...common, key, kind: isPatch ? changeKinds.patch : changeKinds.put, value };
 }
 
 /** A command as one document `{ns, ui?, o, o2?}`: the body of a catalog change. */

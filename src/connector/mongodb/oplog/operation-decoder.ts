@@ -21,14 +21,18 @@ interface OnCollection {
   readonly dataset: DatasetId;
 }
 
-/** What one operation does. All buffers are views of the entry. */
-export type Operation =
+/** What one operation does to one record. All buffers are views of the entry. */
+export type RecordOperation =
   | (OnCollection & { readonly kind: 'insert'; readonly document: Buffer })
   /** `id` is the document key (o2): a document that holds `_id`. */
   | (OnCollection & { readonly kind: 'replace'; readonly id: Buffer; readonly document: Buffer })
   /** `difference` is the whole `o`: `{$v: 2, diff: …}` or `{$v: 1, $set: …, $unset: …}`. */
   | (OnCollection & { readonly kind: 'patch'; readonly id: Buffer; readonly difference: Buffer })
-  | (OnCollection & { readonly kind: 'delete'; readonly id: Buffer })
+  | (OnCollection & { readonly kind: 'delete'; readonly id: Buffer });
+
+/** What one operation does. */
+export type Operation =
+  | RecordOperation
   | CatalogOperation
   | { readonly kind: 'nothing' }
   | UnknownOperation;

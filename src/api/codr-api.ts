@@ -29,7 +29,7 @@ export interface Progress {
   readonly bytes: number;
   readonly recordsTotal?: number;
   readonly bytesTotal?: number;
-  /** Since the work began. */
+  /** Since the phase began; bytes / seconds is the rate. */
   readonly seconds: number;
   readonly etaSeconds?: number;
   /** What happens right now: a namespace, a commit, a warning. */

@@ -15,6 +15,10 @@ export interface OptionText {
   readonly env?: boolean;
   /** The value is kept out of flags, logs and messages. */
   readonly secret?: boolean;
+  /** A value that people may not want in a process list (a URI): `CODR_X_FILE` is read too. */
+  readonly fileToo?: boolean;
+  /** The flag may stand without its value, which is then `true`. */
+  readonly optionalValue?: boolean;
   /** A positional argument, not a flag. */
   readonly argument?: boolean;
 }
@@ -108,6 +112,9 @@ function findValue(row: OptionRow, origins: OptionOrigins): Place | undefined {
   if (row.env && text) {
     return { value: fromEnvironment(row, text), kind: 'env', label: row.env };
   }
+  const path = row.text.fileToo && row.env && origins.env[`${row.env}_FILE`];
+  if (path)
+    return { value: readSecret(path, `${row.env}_FILE`), kind: 'env', label: `${row.env}_FILE` };
   const value = origins.file?.[row.name];
   return value === undefined ? undefined : { value, kind: 'file', label: row.name };
 }

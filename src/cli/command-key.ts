@@ -1,0 +1,100 @@
+// `codr key …`: the ways to open the repository.
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import type { AddKeyRequest, KeySlot } from '../api/codr-api.ts';
+import { CodrError } from '../base/error.ts';
+import { option, readSecret } from '../node/config-option.ts';
+import { defineCommand } from './command.ts';
+import { printTable } from './output.ts';
+
+const slotJson = '{id,kind,protection,label?,created}';
+
+export const keyAddCommand = defineCommand({
+  path: 'key add',
+  summary: 'add a passphrase or key file that opens the repository',
+  examples: ['codr key add --new-password-file /etc/codr/second --label vault'],
+  json: slotJson,
+  input: z.object({
+    newPasswordFile: option(z.string().min(1).optional(), {
+      text: 'file with the new passphrase',
+      value: 'FILE',
+    }),
+    newKeyFile: option(z.string().min(1).optional(), {
+      text: 'new key file, at least 32 bytes',
+      value: 'FILE',
+    }),
+    label: option(z.string().max(100).optional(), { text: 'a word for lists', value: 'TEXT' }),
+  }),
+  async run({ newPasswordFile, newKeyFile, label }, { api, call }) {
+    if ((newPasswordFile === undefined) === (newKeyFile === undefined)) {
+      throw new CodrError('usage', 'one new secret is needed', {
+        remedy: 'give either --new-password-file or --new-key-file',
+      });
+    }
+    const request: AddKeyRequest = {
+      ...(newPasswordFile !== undefined && {
+        passphrase: readSecret(newPasswordFile, '--new-password-file'),
+      }),
+      ...(newKeyFile !== undefined && { keyFileBase64: readKeyFile(newKeyFile) }),
+      ...(label !== undefined && { label }),
+    };
+    return (await api()).addKey(request, call);
+  },
+  print: (slot, output) => output.line(`added ${slotText(slot)}`),
+});
+
+export const keyRemoveCommand = defineCommand({
+  path: 'key remove',
+  summary: 'remove a way to open the repository',
+  about:
+    'Who kept the secret and a copy of the slot can still open what was stored before. The last slot stays.',
+  examples: ['codr key remove 7f3a'],
+  json: slotJson,
+  input: z.object({
+    id: option(z.string().min(1), {
+      text: 'a slot, see codr key list',
+      value: 'SLOT',
+      argument: true,
+    }),
+  }),
+  run: async (input, { api, call }) => (await api()).removeKey(input, call),
+  print: (slot, output) => output.line(`removed ${slotText(slot)}`),
+});
+
+export const keyListCommand = defineCommand({
+  path: 'key list',
+  summary: 'list the ways to open the repository',
+  examples: ['codr key list'],
+  json: `{keys:[${slotJson}]}`,
+  input: z.object({}),
+  run: async (_input, { api, call }) => (await api()).listKeys(call),
+  print({ keys }, output) {
+    if (keys.length === 0) output.line(output.paint('yellow', 'this repository is not encrypted'));
+    printTable(
+      output,
+      [
+        { title: 'SLOT' },
+        { title: 'KIND' },
+        { title: 'PROTECTION' },
+        { title: 'CREATED' },
+        { title: 'LABEL' },
+      ],
+      keys.map((slot) => [slot.id, slot.kind, slot.protection, slot.created, slot.label ?? '']),
+    );
+  },
+});
+
+const slotText = ({ id, kind, label }: KeySlot): string =>
+  `slot ${id}: ${kind}${label === undefined ? '' : ` "${label}"`}`;
+
+function readKeyFile(path: string): string {
+  try {
+    return readFileSync(path).toString('base64');
+  } catch (cause) {
+    throw new CodrError('usage', `--new-key-file: the file ${path} cannot be read`, {
+      object: path,
+      remedy: 'name a file that exists and that this user can read',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,57 @@
+// `codr points`: what can be restored, as a timeline and as a table.
+import { z } from 'zod';
+import { defineCommand } from './command.ts';
+import { sourceArgument } from './inputs.ts';
+import { printPairs, printTable } from './output.ts';
+import { holeText, spanText, timeline } from './timeline.ts';
+import { formatBytes, formatCount, formatSeconds } from './units.ts';
+
+/** Newest points shown to people; --json has all. */
+const pointsShownMax = 20;
+
+export const pointsCommand = defineCommand({
+  path: 'points',
+  summary: 'show what can be restored: intervals, holes, points',
+  examples: ['codr points shop', 'codr points shop --json'],
+  json:
+    '{source, intervals:[{from:{time,wall},to:{time,wall}}], holes:[{stream,dataset?,from,to?,reason}], ' +
+    'points:[{id,time,wall,datasets,records,bytes}], lagSeconds?}',
+  input: z.object({ source: sourceArgument() }),
+  run: async (input, { api, call }) => (await api()).points(input, call),
+  print(result, output) {
+    const { source, intervals, holes, points, lagSeconds } = result;
+    if (intervals.length === 0) {
+      output.line(`nothing of ${source} can be restored yet: run codr backup ${source}`);
+    } else {
+      output.line(timeline(result, output));
+    }
+    printPairs(output, [
+      ...intervals.map((span) => ['restorable', spanText(span)] as const),
+      ['newest', lagSeconds === undefined ? undefined : `${formatSeconds(lagSeconds)} ago`],
+    ]);
+    for (const hole of holes) output.line(output.paint('yellow', holeText(hole)));
+    const shown = points.slice(-pointsShownMax);
+    if (shown.length < points.length) {
+      output.line(`the newest ${shown.length} of ${formatCount(points.length)} points:`);
+    }
+    printTable(
+      output,
+      [
+        { title: 'POINT' },
+        { title: 'WALL CLOCK' },
+        { title: 'SOURCE TIME' },
+        { title: 'DATASETS', right: true },
+        { title: 'RECORDS', right: true },
+        { title: 'BYTES', right: true },
+      ],
+      shown.map((point) => [
+        point.id,
+        point.wall,
+        point.time,
+        formatCount(point.datasets),
+        formatCount(point.records),
+        formatBytes(point.bytes),
+      ]),
+    );
+  },
+});

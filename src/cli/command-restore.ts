@@ -1,0 +1,149 @@
+// `codr restore`: a moment of a source into a target, or the plan for it.
+import { z } from 'zod';
+import type { RestorePlan, RestoreRequest, RestoreResult, Skipped } from '../api/codr-api.ts';
+import type { ExitCode } from '../base/error-catalogue.ts';
+import { parseRename } from '../model/namespace.ts';
+import { option } from '../node/config-option.ts';
+import { defineCommand } from './command.ts';
+import { atOption, consent, excludeOption, includeOption, sourceArgument } from './inputs.ts';
+import { type Output, printTable } from './output.ts';
+import { formatBytes, formatCount, formatSeconds } from './units.ts';
+
+/** Names and records listed for people; --json has all. */
+const listedMax = 20;
+
+export const restoreCommand = defineCommand({
+  path: 'restore',
+  summary: 'give back any moment, whole or in part, and prove it',
+  about:
+    'Plans, loads, builds indexes, reads everything back and compares. Refuses names that hold data in ' +
+    'the target, unless --drop or --rename say otherwise. The same command again resumes.',
+  examples: [
+    'codr restore shop --to mongodb://standby:27017/',
+    'codr restore shop --to mongodb://db1:27017/ --at 2026-11-22T13:05:00Z --include shop.orders --rename shop.orders=shop.orders_before',
+  ],
+  json:
+    '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], dropped:[…], ' +
+    'skipped:[{namespace,reason}], changedByTarget:[{namespace,key}], tornTransactions, warnings:[…], ' +
+    'seconds}; with --dry-run {source, at, datasets:[{from,to,records,bytes}], conflicts:[…], dropped:[…], ' +
+    'skipped:[…], warnings:[…]}',
+  input: z.object({
+    source: sourceArgument(),
+    to: option(z.string().min(1), {
+      text: "URI of the target, of the database's own driver",
+      value: 'URI',
+      fileToo: true,
+    }),
+    at: atOption(),
+    include: includeOption(),
+    exclude: excludeOption(),
+    rename: option(z.array(z.string()).default([]), {
+      text: 'another name in the target: db.coll=db2.coll2 or db.*=db2.*; may be repeated',
+      value: 'FROM=TO',
+      env: false,
+    }),
+    drop: consent(
+      'replace what the target holds in scope; names that the point lacks are dropped too',
+    ),
+    ttl: option(z.enum(['keep', 'hold'], { error: 'not keep or hold' }).default('keep'), {
+      text: 'keep: expiry begins once all is proven; hold: expiring indexes are not made',
+      value: 'MODE',
+      env: false,
+    }),
+    dryRun: consent('show the plan, change nothing'),
+    verify: option(z.boolean().default(true), {
+      text: 'do not read the target back to compare it',
+      env: false,
+    }),
+  }),
+  async run({ dryRun, rename, ...rest }, { api, call }): Promise<RestorePlan | RestoreResult> {
+    for (const text of rename) parseRename(text);
+    const request: RestoreRequest = { ...rest, renames: rename };
+    const codr = await api();
+    return dryRun ? codr.planRestore(request, call) : codr.restore(request, call);
+  },
+  print(outcome, output) {
+    if (isPlan(outcome)) printPlan(outcome, output);
+    else printResult(outcome, output);
+  },
+  exitCode(outcome): ExitCode {
+    if (isPlan(outcome)) return outcome.conflicts.length > 0 ? 5 : 0;
+    const { skipped, changedByTarget } = outcome;
+    return skipped.length > 0 || changedByTarget.length > 0 ? 3 : 0;
+  },
+});
+
+const isPlan = (outcome: RestorePlan | RestoreResult): outcome is RestorePlan =>
+  'conflicts' in outcome;
+
+function printPlan(plan: RestorePlan, output: Output): void {
+  output.line(`would restore ${plan.source} at ${plan.at.wall} (${plan.at.time})`);
+  printTable(
+    output,
+    [
+      { title: 'FROM' },
+      { title: 'TO' },
+      { title: 'RECORDS', right: true },
+      { title: 'BYTES', right: true },
+    ],
+    plan.datasets.map(({ from, to, records, bytes }) => [
+      from,
+      to,
+      formatCount(records),
+      formatBytes(bytes),
+    ]),
+  );
+  for (const name of plan.conflicts) {
+    output.line(
+      output.paint('red', `in the way: ${name}: use --drop, or --rename to restore beside it`),
+    );
+  }
+  for (const name of plan.dropped) output.line(output.paint('yellow', `would drop ${name}`));
+  printDoubts(plan, output);
+}
+
+function printResult(result: RestoreResult, output: Output): void {
+  const { source, at, datasets, dropped, changedByTarget, tornTransactions, seconds } = result;
+  output.line(`${output.paint('green', 'restored')} ${source} at ${at.wall} (${at.time})`);
+  printTable(
+    output,
+    [
+      { title: 'FROM' },
+      { title: 'TO' },
+      { title: 'RECORDS', right: true },
+      { title: 'BYTES', right: true },
+      { title: 'PROVEN' },
+    ],
+    datasets.map((dataset) => [
+      dataset.from,
+      dataset.to,
+      formatCount(dataset.records),
+      formatBytes(dataset.bytes),
+      dataset.proven ? output.paint('green', 'same root') : output.paint('yellow', 'not read back'),
+    ]),
+  );
+  for (const name of dropped) output.line(`dropped ${name}`);
+  printDoubts(result, output);
+  for (const { namespace, key } of changedByTarget.slice(0, listedMax)) {
+    output.line(output.paint('yellow', `changed by the target: ${namespace} ${key}`));
+  }
+  if (changedByTarget.length > listedMax) {
+    output.line(`and ${formatCount(changedByTarget.length - listedMax)} more: see --json`);
+  }
+  if (tornTransactions > 0) {
+    output.line(
+      output.paint('yellow', `the filter cut ${formatCount(tornTransactions)} transactions in two`),
+    );
+  }
+  output.line(`took ${formatSeconds(seconds)}`);
+}
+
+function printDoubts(
+  { skipped, warnings }: { skipped: readonly Skipped[]; warnings: readonly string[] },
+  output: Output,
+): void {
+  for (const { namespace, reason } of skipped) {
+    output.line(output.paint('yellow', `skipped ${namespace}: ${reason}`));
+  }
+  for (const warning of warnings) output.line(output.paint('yellow', `warning: ${warning}`));
+}

@@ -1,0 +1,186 @@
+// `codr source …`: the clusters under protection.
+import { z } from 'zod';
+import type { SourceCheck, SourceDescription } from '../api/codr-api.ts';
+import { CodrError } from '../base/error.ts';
+import type { ExitCode } from '../base/error-catalogue.ts';
+import { option } from '../node/config-option.ts';
+import { defineCommand } from './command.ts';
+import { excludeOption, includeOption, sourceArgument } from './inputs.ts';
+import { type Output, printPairs, printTable } from './output.ts';
+
+const describedJson = '{name,id,kind,uri,identity,version,streams,include,exclude,added}';
+const checkJson = `{source:${describedJson}, findings:[{level,message,remedy?}]}`;
+
+export const sourceAddCommand = defineCommand({
+  path: 'source add',
+  summary: 'register a cluster to protect',
+  about:
+    'Connects once to learn the identity of the cluster. A password in the URI is kept encrypted in ' +
+    'the repository, unless --source-password-file or --source-password-env say where it is.',
+  examples: [
+    "codr source add shop 'mongodb://codr@db1,db2,db3/?replicaSet=rs0' --source-password-file /etc/codr/shop.password",
+    "codr source add shop mongodb://db1:27017/ --include 'shop.*' --exclude 'shop.tmp_*'",
+  ],
+  json: checkJson,
+  input: z.object({
+    source: option(
+      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+        error: 'not a name: 1 to 63 letters, digits, dots, dashes, underscores',
+      }),
+      {
+        text: 'the name it gets',
+        value: 'NAME',
+        argument: true,
+      },
+    ),
+    uri: option(z.string().min(1), {
+      text: "URI of the database's own driver: mongodb://…",
+      value: 'URI',
+      argument: true,
+    }),
+    include: includeOption(),
+    exclude: excludeOption(),
+    sourcePasswordFile: option(z.string().min(1).optional(), {
+      text: 'file with the password of the cluster, read at each use',
+      value: 'FILE',
+      env: false,
+    }),
+    sourcePasswordEnv: option(z.string().min(1).optional(), {
+      text: 'environment variable with the password of the cluster, read at each use',
+      value: 'VARIABLE',
+      env: false,
+    }),
+  }),
+  async run({ sourcePasswordFile, sourcePasswordEnv, ...request }, { api, call }) {
+    if (sourcePasswordFile !== undefined && sourcePasswordEnv !== undefined) {
+      throw new CodrError(
+        'usage',
+        '--source-password-file and --source-password-env are both given',
+        {
+          remedy: 'give one of them',
+        },
+      );
+    }
+    return (await api()).addSource(
+      {
+        ...request,
+        ...(sourcePasswordFile !== undefined && { passwordFile: sourcePasswordFile }),
+        ...(sourcePasswordEnv !== undefined && { passwordEnv: sourcePasswordEnv }),
+      },
+      call,
+    );
+  },
+  print(result, output) {
+    output.line(`registered ${result.source.name}`);
+    printDescription(result.source, output);
+    printFindings(result, output);
+  },
+});
+
+export const sourceCheckCommand = defineCommand({
+  path: 'source check',
+  summary: 'prove rights and reach before any work',
+  examples: ['codr source check shop'],
+  json: checkJson,
+  input: z.object({ source: sourceArgument() }),
+  run: async (input, { api, call }) => (await api()).checkSource(input, call),
+  print(result, output) {
+    printDescription(result.source, output);
+    printFindings(result, output);
+  },
+  exitCode: ({ findings }): ExitCode => (findings.some(({ level }) => level === 'error') ? 9 : 0),
+});
+
+export const sourceListCommand = defineCommand({
+  path: 'source list',
+  summary: 'list the registered clusters',
+  examples: ['codr source list'],
+  json: `{sources:[${describedJson}]}`,
+  input: z.object({}),
+  run: async (_input, { api, call }) => (await api()).listSources(call),
+  print({ sources }, output) {
+    if (sources.length === 0) output.line('no source is registered: see codr source add --help');
+    printTable(
+      output,
+      [
+        { title: 'NAME' },
+        { title: 'KIND' },
+        { title: 'VERSION' },
+        { title: 'SCOPE' },
+        { title: 'URI' },
+      ],
+      sources.map((source) => [
+        source.name,
+        source.kind,
+        source.version,
+        scope(source),
+        source.uri,
+      ]),
+    );
+  },
+});
+
+export const sourceShowCommand = defineCommand({
+  path: 'source show',
+  summary: 'show one registered cluster',
+  examples: ['codr source show shop'],
+  json: describedJson,
+  input: z.object({ source: sourceArgument() }),
+  run: async (input, { api, call }) => (await api()).showSource(input, call),
+  print: printDescription,
+});
+
+export const sourceRebaseCommand = defineCommand({
+  path: 'source rebase',
+  summary: 'accept the other cluster that now answers at the address',
+  about:
+    'What was backed up stays restorable. The next backup reads a new base copy; between lies a hole.',
+  examples: ['codr source rebase shop'],
+  json: `{source:${describedJson}, identityBefore}`,
+  input: z.object({ source: sourceArgument() }),
+  run: async (input, { api, call }) => (await api()).rebaseSource(input, call),
+  print({ source, identityBefore }, output) {
+    output.line(`${source.name} is now ${source.identity}; it was ${identityBefore}`);
+  },
+});
+
+export const sourceRemoveCommand = defineCommand({
+  path: 'source remove',
+  summary: 'drop a cluster and its whole history',
+  about: 'Nothing of it can be restored afterwards. `codr collect` frees the space.',
+  examples: ['codr source remove shop'],
+  json: '{source,id}',
+  input: z.object({ source: sourceArgument() }),
+  run: async (input, { api, call }) => (await api()).removeSource(input, call),
+  print({ source }, output) {
+    output.line(`removed ${source}; codr collect frees the space`);
+  },
+});
+
+function printDescription(source: SourceDescription, output: Output): void {
+  printPairs(output, [
+    ['name', output.paint('bold', source.name)],
+    ['kind', `${source.kind} ${source.version}`],
+    ['uri', source.uri],
+    ['identity', source.identity],
+    ['streams', source.streams.join(', ')],
+    ['scope', scope(source)],
+    ['added', source.added],
+  ]);
+}
+
+function printFindings({ findings }: SourceCheck, output: Output): void {
+  const marks = {
+    error: output.paint('red', 'error  '),
+    warning: output.paint('yellow', 'warning'),
+    fine: output.paint('green', 'fine   '),
+  };
+  for (const { level, message, remedy } of findings) {
+    output.line(`${marks[level]}  ${message}${remedy === undefined ? '' : `: ${remedy}`}`);
+  }
+}
+
+function scope({ include, exclude }: SourceDescription): string {
+  const included = include.length === 0 ? 'all' : include.join(', ');
+  return exclude.length === 0 ? included : `${included}, but not ${exclude.join(', ')}`;
+}

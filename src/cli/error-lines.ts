@@ -1,0 +1,92 @@
+// Errors as people and scripts see them: one line per cause, each with what, which object, what to do.
+// Nothing secret passes; stacks only with --debug.
+import { BrokenPromiseError } from '../base/assert.ts';
+import { CodrError } from '../base/error.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
+import { redactFields, redactText } from '../node/logger-redact.ts';
+
+/** The one JSON object of a command that failed. */
+export interface ErrorReport {
+  readonly error: {
+    readonly code: ErrorCode;
+    readonly exitCode: number;
+    readonly message: string;
+    readonly object?: string;
+    readonly remedy: string;
+    readonly causes: readonly string[];
+    readonly facts?: Readonly<Record<string, unknown>>;
+    readonly stack?: string;
+  };
+}
+
+const causesMax = 8;
+
+export function reportError(thrown: unknown, options: { readonly debug: boolean }): ErrorReport {
+  const error = asCodrError(thrown);
+  const causes = causesOf(thrown).map((cause) => oneLine(messageOf(cause)));
+  const stack = thrown instanceof Error ? fullStack(thrown) : undefined;
+  const object = error.object;
+  return {
+    error: {
+      code: error.code,
+      exitCode: error.exitCode,
+      message: oneLine(error.message),
+      ...(object !== undefined && { object: redactText(object) }),
+      remedy: oneLine(error.remedy),
+      causes,
+      ...(Object.keys(error.facts).length > 0 && { facts: redactFields(error.facts) }),
+      ...(options.debug && stack && { stack }),
+    },
+  };
+}
+
+/** `error: what (object): what to do`, then one line for each cause. */
+export function errorLines({ error }: ErrorReport): string[] {
+  const { message, object, remedy, causes, stack } = error;
+  const about = object === undefined || message.includes(object) ? '' : ` (${object})`;
+  const lines = [`error: ${message}${about}: ${remedy}`];
+  for (const cause of causes) lines.push(`  because: ${cause}`);
+  if (stack) lines.push(stack);
+  return lines;
+}
+
+function asCodrError(thrown: unknown): CodrError {
+  if (thrown instanceof CodrError) return thrown;
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  if (thrown instanceof BrokenPromiseError) {
+    return new CodrError('failed', `a defect of CODR: ${thrown.message}`, {
+      remedy: 'report it, with the output of --debug',
+      cause,
+    });
+  }
+  return new CodrError('failed', messageOf(thrown), { cause });
+}
+
+function causesOf(thrown: unknown): unknown[] {
+  const causes: unknown[] = [];
+  const waiting = [thrown];
+  while (waiting.length > 0 && causes.length < causesMax) {
+    const error = waiting.shift();
+    if (!(error instanceof Error)) continue;
+    const inner: unknown[] = error instanceof AggregateError ? [...error.errors] : [];
+    if (error.cause !== undefined) inner.push(error.cause);
+    causes.push(...inner);
+    waiting.push(...inner);
+  }
+  return causes.slice(0, causesMax);
+}
+
+function messageOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  return thrown.message === '' ? thrown.name : thrown.message;
+}
+
+function fullStack(error: Error): string {
+  const inner = error.cause instanceof Error ? `\ncaused by ${fullStack(error.cause)}` : '';
+  return redactText(`${error.stack ?? error.message}${inner}`);
+}
+
+const oneLine = (text: string): string =>
+  redactText(text)
+    .replace(/\s*\n\s*/g, ' ')
+    .trim();

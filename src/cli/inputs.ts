@@ -1,0 +1,42 @@
+// Arguments and options that several commands share, so that they have one name and one meaning.
+import { z } from 'zod';
+import { option } from '../node/config-option.ts';
+import { parseSeconds } from './units.ts';
+
+export const sourceArgument = () =>
+  option(z.string().min(1), {
+    text: 'name of a registered source',
+    value: 'SOURCE',
+    argument: true,
+  });
+
+export const atOption = () =>
+  option(z.string().min(1).default('latest'), {
+    text: 'the moment: latest, RFC 3339, a time of the source, or a point id',
+    value: 'WHEN',
+    env: false,
+  });
+
+const namespaces = (text: string) =>
+  option(z.array(z.string().min(1)).default([]), { text, value: 'NS', env: false });
+
+export const includeOption = () =>
+  namespaces('only these namespaces: db.collection, db.*, globs; may be repeated');
+
+export const excludeOption = () =>
+  namespaces('not these namespaces; wins over --include; may be repeated');
+
+/** A flag that is off unless given on the command line itself. */
+export const consent = (text: string) => option(z.boolean().default(false), { text, env: false });
+
+/** A duration of at least `secondsMin`, read as seconds; `fallback` as users write it. */
+export const duration = (secondsMin: number, fallback: string) =>
+  z
+    .string()
+    .transform((text, context) => {
+      const seconds = parseSeconds(text);
+      if (seconds !== undefined && seconds >= secondsMin) return seconds;
+      context.addIssue(`not a duration of at least ${secondsMin} s, such as 5s, 15m or 2h`);
+      return z.NEVER;
+    })
+    .prefault(fallback);

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+// The `codr` program: the real world for `runProgram`, and nothing else. What a command needs is loaded
+// when it needs it, so that help and completion are there at once.
+import type { CliWorld } from './command.ts';
+import type { TextSink } from './output.ts';
+import { runProgram } from './program.ts';
+
+/** A reader that has gone (`codr points | head`) is no failure. */
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+const world: CliWorld = {
+  env: process.env,
+  stdout: sinkOf(process.stdout),
+  stderr: sinkOf(process.stderr),
+  monotonic: () => performance.now(),
+  onInterrupt(interrupted) {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupted);
+    return () => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupted);
+    };
+  },
+  exitNow: (code) => process.exit(code),
+  async openApi(config) {
+    const { openEmbeddedNode } = await import('./embedded-api.ts');
+    return openEmbeddedNode(config);
+  },
+  async runDemo(options, tell, signal) {
+    const { runDemo } = await import('../node/demo/demo.ts');
+    return runDemo(options, tell, signal);
+  },
+};
+
+process.exitCode = await runProgram(process.argv.slice(2), world);
+
+function sinkOf(stream: NodeJS.WriteStream): TextSink {
+  return {
+    write: (text) => {
+      stream.write(text);
+    },
+    isTerminal: stream.isTTY === true,
+    columns: stream.columns ?? 80,
+  };
+}

@@ -1,0 +1,221 @@
+// Makes a command line of the table of commands and runs one of them: parses, opens the API, shows
+// progress, listens for interrupts, prints the result or the error, and answers with the exit code.
+import { Command as Commander, CommanderError, Option } from 'commander';
+import type { CodrApi } from '../api/codr-api.ts';
+import { CodrError } from '../base/error.ts';
+import type { ExitCode } from '../base/error-catalogue.ts';
+import { type Config, globalOptions, loadConfig } from '../node/config.ts';
+import { type OptionRow, optionRows, readOptions } from '../node/config-option.ts';
+import type { CliWorld, Command, CommandContext } from './command.ts';
+import { commands, groups } from './commands.ts';
+import { errorLines, reportError } from './error-lines.ts';
+import { openOutput } from './output.ts';
+import { programVersion } from './program-version.ts';
+import { ProgressLine } from './progress-line.ts';
+
+/** Runs one command line (without program names) and resolves with its exit code; never rejects. */
+export async function runProgram(argv: readonly string[], world: CliWorld): Promise<number> {
+  let ran: { command: Command; args: string[]; own: Flags } | undefined;
+  const root = buildProgram(world, (command, args, own) => {
+    ran = { command, args, own };
+  });
+  try {
+    root.parse([...argv], { from: 'user' });
+    if (!ran) return 0;
+    return await runCommand(ran.command, ran.args, ran.own, flagsOf(root), world);
+  } catch (error) {
+    if (error instanceof CommanderError) return usageExit(error, argv, world);
+    return showError(
+      error,
+      { json: argv.includes('--json'), debug: argv.includes('--debug') },
+      world,
+    );
+  }
+}
+
+type Flags = Readonly<Record<string, unknown>>;
+type Chosen = (command: Command, args: string[], own: Flags) => void;
+
+function buildProgram(world: CliWorld, chosen: Chosen): Commander {
+  const json = { wanted: false };
+  const root = new Commander('codr')
+    .description('Consistent, orchestrated, distributed recovery for clusters of databases.')
+    .version(programVersion(), '--version', 'print the version')
+    .helpCommand('help [command]', 'show help for a command')
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => world.stdout.write(text),
+      writeErr: (text) => {
+        if (!json.wanted) world.stderr.write(text);
+      },
+      getOutHelpWidth: () => world.stdout.columns,
+      getErrHelpWidth: () => world.stderr.columns,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .on('option:json', () => {
+      json.wanted = true;
+    });
+  for (const row of optionRows(globalOptions)) root.addOption(commanderOption(row));
+  const parents = new Map<string, Commander>();
+  for (const command of commands) {
+    const [first, second] = command.path.split(' ') as [string, string?];
+    const name = second ?? first;
+    let parent = root;
+    if (second !== undefined) {
+      parent = parents.get(first) ?? root.command(first).description(groups[first] ?? '');
+      parents.set(first, parent);
+    }
+    addCommand(parent, name, command, chosen);
+  }
+  return root;
+}
+
+function addCommand(parent: Commander, name: string, command: Command, chosen: Chosen): void {
+  const { summary, about, examples, input } = command;
+  const leaf = parent
+    .command(name)
+    .summary(summary)
+    .description(sentence(summary) + (about === undefined ? '' : `\n\n${about}`))
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}\n`);
+  for (const row of optionRows(input)) {
+    if (row.text.argument) leaf.argument(`<${row.text.value}>`, row.text.text);
+    else leaf.addOption(commanderOption(row));
+  }
+  leaf.action(() => chosen(command, leaf.args, flagsOf(leaf)));
+}
+
+function commanderOption(row: OptionRow): Option {
+  const { text, value, optionalValue } = row.text;
+  const shown = optionalValue ? ` [${value}]` : ` <${value}>`;
+  const notes = [
+    row.env && `env: ${row.env}${row.text.secret || row.text.fileToo ? ` or ${row.env}_FILE` : ''}`,
+    row.fallback === undefined ? undefined : `default: ${row.fallback}`,
+  ].filter(Boolean);
+  const description = notes.length === 0 ? text : `${text} (${notes.join(', ')})`;
+  const option = new Option(row.shape === 'switch' ? row.flag : row.flag + shown, description);
+  if (row.shape === 'list') {
+    option.argParser((item: string, before: string[] | undefined) => [...(before ?? []), item]);
+  }
+  return option;
+}
+
+/** Only what the user gave: defaults come from the schema, after environment and file. */
+function flagsOf(command: Commander): Flags {
+  const given = Object.entries(command.opts()).filter(
+    ([name]) => command.getOptionValueSource(name) === 'cli',
+  );
+  return Object.fromEntries(given);
+}
+
+async function runCommand(
+  command: Command,
+  args: readonly string[],
+  own: Flags,
+  global: Flags,
+  world: CliWorld,
+): Promise<number> {
+  const shown = { json: global.json === true, debug: global.debug === true };
+  try {
+    const config = loadConfig(global, world.env);
+    Object.assign(shown, { json: config.json, debug: config.debug });
+    const names = optionRows(command.input).filter(({ text }) => text.argument);
+    const positional = names.map(({ name }, i) => [name, args[i]] as const);
+    const flags = { ...own, ...Object.fromEntries(positional) };
+    const input = readOptions(command.input, { flags, env: world.env });
+    return await perform(command, input, config, world);
+  } catch (error) {
+    return showError(error, shown, world);
+  }
+}
+
+async function perform(
+  command: Command,
+  input: Record<string, unknown>,
+  config: Config,
+  world: CliWorld,
+): Promise<ExitCode> {
+  const form = config.json ? 'json' : world.stderr.isTerminal ? 'line' : 'lines';
+  const progress = new ProgressLine(world.stderr, form, world.monotonic);
+  const stop = new AbortController();
+  const forget = world.onInterrupt(() => interrupt(stop, world, progress, config.json));
+  const output = openOutput(
+    config.json ? { ...world.stdout, write: () => {} } : world.stdout,
+    world.env,
+  );
+  let opened: Promise<CodrApi> | undefined;
+  const context: CommandContext = {
+    world,
+    config,
+    output,
+    call: { signal: stop.signal, progress: (report) => progress.report(report) },
+    api: () => {
+      opened ??= world.openApi(config);
+      return opened;
+    },
+  };
+  try {
+    const result = await command.run(input, context);
+    progress.end();
+    if (config.json) world.stdout.write(`${JSON.stringify(result)}\n`);
+    else command.print(result, output);
+    return command.exitCode?.(result) ?? 0;
+  } catch (error) {
+    progress.end();
+    throw stop.signal.aborted ? interrupted(error) : error;
+  } finally {
+    forget();
+    await opened?.then(
+      (api) => api[Symbol.asyncDispose](),
+      () => {},
+    );
+  }
+}
+
+/** The first time the work is asked to stop; the second time the process ends. */
+function interrupt(
+  stop: AbortController,
+  world: CliWorld,
+  progress: ProgressLine,
+  json: boolean,
+): void {
+  if (stop.signal.aborted) {
+    world.exitNow(130);
+    return;
+  }
+  progress.end();
+  if (!json) world.stderr.write('stopping at the next safe place; once more to stop at once\n');
+  stop.abort(interrupted(undefined));
+}
+
+/** Once asked to stop, whatever ends the work counts as the interrupt; the error itself is its cause. */
+function interrupted(error: unknown): CodrError {
+  if (error instanceof CodrError && error.code === 'interrupted') return error;
+  const expected = error === undefined || (error instanceof Error && error.name === 'AbortError');
+  return new CodrError('interrupted', 'interrupted: the work can be resumed', {
+    ...(!expected && { cause: error }),
+  });
+}
+
+interface ErrorForm {
+  readonly json: boolean;
+  readonly debug: boolean;
+}
+
+function showError(thrown: unknown, { json, debug }: ErrorForm, world: CliWorld): number {
+  const report = reportError(thrown, { debug });
+  if (json) world.stdout.write(`${JSON.stringify(report)}\n`);
+  else world.stderr.write(`${errorLines(report).join('\n')}\n`);
+  return report.error.exitCode;
+}
+
+/** Help and version end with 0. Everything else that the parser refuses is wrong usage. */
+function usageExit(error: CommanderError, argv: readonly string[], world: CliWorld): number {
+  if (error.exitCode === 0) return 0;
+  if (!argv.includes('--json')) return 2;
+  const message = error.message.replace(/^error: /, '');
+  return showError(new CodrError('usage', message), { json: true, debug: false }, world);
+}
+
+const sentence = (clause: string): string => `${clause[0]?.toUpperCase()}${clause.slice(1)}.`;

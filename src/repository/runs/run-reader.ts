@@ -1,0 +1,182 @@
+// Reads a run back: seeks by its index, passes over blocks whose key range or effective times cannot
+// matter, and gives sorted batches. Memory: one index block a level and `blocksPerRead` data blocks.
+import { CodrError } from '../../base/error.ts';
+import { type Change, changeKinds } from '../../model/change.ts';
+import type { DatasetId } from '../../model/id.ts';
+import type { KeyRange } from '../../model/key-range.ts';
+import { firstTime, lastTime, type SourceTime } from '../../model/time.ts';
+import { comparePlaces, decodeIndex, type IndexEntry } from './block-index.ts';
+import { decodeBlock } from './run-codec.ts';
+import type { BlockRef, BlockSource, RunRef } from './run-ref.ts';
+
+/** Data blocks asked for in one call: half a MiB keeps a store busy, and 64 runs under 64 MiB. */
+const blocksPerReadDefault = 4;
+
+export interface RunQuery {
+  readonly dataset: DatasetId;
+  readonly range: KeyRange;
+  /** Give nothing that is effective at or before this time. */
+  readonly afterTime?: SourceTime;
+  /** Give nothing that is effective later. */
+  readonly untilTime: SourceTime;
+  readonly blocksPerRead?: number;
+}
+
+interface Place {
+  readonly dataset: DatasetId;
+  readonly key: Uint8Array;
+}
+
+/** What is looked for: places in [from, to) and times in (after, until]; an absent bound is open. */
+interface Window {
+  readonly from?: Place;
+  readonly to?: Place;
+  readonly after?: SourceTime;
+  readonly until: SourceTime;
+  readonly blocksPerRead: number;
+}
+
+const firstKey = new Uint8Array([0]);
+
+/**
+ * The changes of one dataset and range, ascending by (key, order). Never `clear` changes: those stand at
+ * the empty key and come from {@link clearsOf}. Errors: `object-missing`, `object-damaged`.
+ */
+export async function* readRun(
+  source: BlockSource,
+  ref: RunRef,
+  query: RunQuery,
+): AsyncGenerator<readonly Change[], void, void> {
+  const { dataset, range, afterTime, untilTime } = query;
+  const from = range.from && range.from.length > 0 ? range.from : firstKey;
+  yield* readWindow(source, ref, {
+    from: { dataset, key: from },
+    to: range.to ? { dataset, key: range.to } : endOf(dataset),
+    ...(afterTime !== undefined && { after: afterTime }),
+    until: untilTime,
+    blocksPerRead: query.blocksPerRead ?? blocksPerReadDefault,
+  });
+}
+
+/** Every change of the run, for merging it with others. */
+export function readWholeRun(
+  source: BlockSource,
+  ref: RunRef,
+): AsyncGenerator<readonly Change[], void, void> {
+  return readWindow(source, ref, { until: lastTime, blocksPerRead: blocksPerReadDefault });
+}
+
+/** The `clear` changes of a dataset up to `untilTime`, ascending. */
+export async function clearsOf(
+  source: BlockSource,
+  ref: RunRef,
+  query: { readonly dataset: DatasetId; readonly untilTime: SourceTime },
+): Promise<Change[]> {
+  const { dataset, untilTime } = query;
+  const clears: Change[] = [];
+  const window: Window = {
+    from: { dataset, key: new Uint8Array(0) },
+    to: { dataset, key: firstKey },
+    until: untilTime,
+    blocksPerRead: 1,
+  };
+  for await (const batch of readWindow(source, ref, window)) {
+    for (const change of batch) if (change.kind === changeKinds.clear) clears.push(change);
+  }
+  return clears;
+}
+
+/** The first place after everything of a dataset: ids are text, so the id with a zero appended follows. */
+function endOf(dataset: DatasetId): Place {
+  return { dataset: `${dataset}\0` as DatasetId, key: new Uint8Array(0) };
+}
+
+async function* readWindow(
+  source: BlockSource,
+  ref: RunRef,
+  window: Window,
+): AsyncGenerator<readonly Change[], void, void> {
+  if (ref.minTime > window.until || ref.maxTime <= (window.after ?? -1n)) return;
+  let wanted: BlockRef[] = [];
+  for await (const block of dataBlocks(source, ref, window)) {
+    wanted.push(block);
+    if (wanted.length < window.blocksPerRead) continue;
+    yield* readBlocks(source, ref, window, wanted);
+    wanted = [];
+  }
+  if (wanted.length > 0) yield* readBlocks(source, ref, window, wanted);
+}
+
+async function* readBlocks(
+  source: BlockSource,
+  run: RunRef,
+  window: Window,
+  refs: readonly BlockRef[],
+): AsyncGenerator<readonly Change[], void, void> {
+  for (const raw of await source.read(refs)) {
+    const changes = within(decodeNamed(run, raw, decodeBlock), window);
+    if (changes.length > 0) yield changes;
+  }
+}
+
+/** Places of the data blocks that may hold what the window asks for, in order. */
+async function* dataBlocks(
+  source: BlockSource,
+  run: RunRef,
+  window: Window,
+  level: number = run.levels,
+  ref: BlockRef = run.root,
+): AsyncGenerator<BlockRef, void, void> {
+  if (level === 0) {
+    yield ref;
+    return;
+  }
+  const [raw] = await source.read([ref]);
+  const entries = decodeNamed(run, raw as Uint8Array, decodeIndex);
+  for (const [i, entry] of entries.entries()) {
+    if (mayHold(entry, entries[i + 1], window)) {
+      yield* dataBlocks(source, run, window, level - 1, entry.ref);
+    }
+  }
+}
+
+/** A block reaches up to the first place of the next, included: one key's changes may lie in both. */
+function mayHold(entry: IndexEntry, next: IndexEntry | undefined, window: Window): boolean {
+  if (entry.minTime > window.until || entry.maxTime <= (window.after ?? -1n)) return false;
+  if (window.from && next && comparePlaces(next, window.from) < 0) return false;
+  return window.to === undefined || comparePlaces(entry, window.to) < 0;
+}
+
+function within(changes: Change[], window: Window): Change[] {
+  const { from, to, until } = window;
+  const start = from ? firstAt(changes, from) : 0;
+  const end = to ? firstAt(changes, to) : changes.length;
+  const after = window.after ?? firstTime - 1n;
+  const inPlace = start === 0 && end === changes.length ? changes : changes.slice(start, end);
+  const inTime = (change: Change): boolean => change.time <= until && change.time > after;
+  return inPlace.every(inTime) ? inPlace : inPlace.filter(inTime);
+}
+
+/** Index of the first change at or after `place`. */
+function firstAt(changes: readonly Change[], place: Place): number {
+  let low = 0;
+  let high = changes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (comparePlaces(changes[middle] as Change, place) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function decodeNamed<T>(run: RunRef, raw: Uint8Array, decode: (raw: Uint8Array) => T): T {
+  try {
+    return decode(raw);
+  } catch (error) {
+    if (!(error instanceof CodrError)) throw error;
+    throw new CodrError(error.code, `run ${run.id}: ${error.message}`, {
+      object: run.id,
+      cause: error,
+    });
+  }
+}

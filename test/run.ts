@@ -1,0 +1,34 @@
+// `npm test` and `npm run test:quick`: node:test over src and test.
+//   node test/run.ts all|quick [part of a path]… [--option-of-node]…
+// `quick` leaves out files whose suffix names a server: `x.mongod.test.ts`. Node's own summary is the end
+// of the output. Exit code 1 when a test fails, or when nothing ran.
+import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { filesBelow, rootFolder } from './source-files.ts';
+
+const [choice, ...rest] = process.argv.slice(2);
+if (choice !== 'all' && choice !== 'quick')
+  fail('usage: node test/run.ts all|quick [part of a path]…');
+
+const filters = rest.filter((argument) => !argument.startsWith('--'));
+const options = rest.filter((argument) => argument.startsWith('--'));
+const needsServer = (path: string): boolean => /\.[a-z0-9]+\.test\.ts$/.test(path);
+const files = ['src', 'test', 'bench']
+  .flatMap((folder) => filesBelow(folder, '.test.ts'))
+  .filter((path) => choice === 'all' || !needsServer(path))
+  .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
+if (files.length === 0) fail('no test file fits');
+
+const concurrency = Math.max(1, Math.min(4, availableParallelism()));
+const { status, signal } = spawnSync(
+  process.execPath,
+  ['--test', `--test-concurrency=${concurrency}`, ...options, ...files],
+  { cwd: rootFolder, stdio: 'inherit' },
+);
+if (signal) fail(`the tests were ended by ${signal}`);
+process.exitCode = status ?? 1;
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
+}

@@ -14,7 +14,8 @@ interface Layer {
   readonly packages?: readonly string[];
 }
 
-const pure = ['crypto', 'zlib'];
+/** Modules that compute and touch nothing. */
+const pure = ['crypto', 'zlib', 'path', 'url', 'util'];
 const everything = [
   'base',
   'model',
@@ -44,7 +45,7 @@ const layers: Readonly<Record<string, Layer>> = {
   connector: { imports: ['base', 'model', 'connector/'], node: pure },
   repository: {
     imports: ['base', 'model', 'storage/object-store.ts', 'storage/object-name.ts'],
-    node: [...pure, 'util', 'worker_threads'],
+    node: [...pure, 'worker_threads'],
     packages: ['xxhash-wasm', 'lru-cache', 'zod'],
   },
   cluster: { imports: ['base', 'model', 'coordination/coordinator.ts'], node: pure },

@@ -1,0 +1,164 @@
+// Requests and results about giving data back: restore, proof, looking inside.
+import type { Moment } from './call.ts';
+
+export interface RestoreRequest {
+  readonly source: string;
+  /** A driver URI. */
+  readonly to: string;
+  /** WHEN. */
+  readonly at: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** `db.coll=db2.coll2` or `db.*=db2.*`. */
+  readonly renames: readonly string[];
+  readonly drop: boolean;
+  readonly ttl: 'keep' | 'hold';
+  /** Read everything back and compare roots. */
+  readonly verify: boolean;
+}
+
+export interface RestorePlan {
+  readonly source: string;
+  readonly at: Moment;
+  readonly datasets: readonly PlannedDataset[];
+  /** Names in the target that stand in the way. */
+  readonly conflicts: readonly string[];
+  /** Names that `drop` will remove or replace. */
+  readonly dropped: readonly string[];
+  readonly skipped: readonly Skipped[];
+  readonly warnings: readonly string[];
+}
+
+export interface PlannedDataset {
+  /** Name at the point, and in the target. */
+  readonly from: string;
+  readonly to: string;
+  /** Estimates: what the base copy holds. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export interface RestoreResult {
+  readonly source: string;
+  readonly at: Moment;
+  readonly datasets: readonly RestoredDataset[];
+  readonly dropped: readonly string[];
+  /** What of the scope is not in the target; not empty: done in part (exit code 3). */
+  readonly skipped: readonly Skipped[];
+  /** Records whose bytes the target changed by itself; not empty: done in part (exit code 3). */
+  readonly changedByTarget: readonly ChangedRecord[];
+  /** Transactions that the namespace filter cut in two. */
+  readonly tornTransactions: number;
+  readonly warnings: readonly string[];
+  readonly seconds: number;
+}
+
+export interface RestoredDataset {
+  readonly from: string;
+  readonly to: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** Hex; of the records as folded. */
+  readonly root: string;
+  /** What was read back has the same root. False only when no proof was asked for. */
+  readonly proven: boolean;
+}
+
+export interface Skipped {
+  readonly namespace: string;
+  readonly reason: string;
+}
+
+export interface ChangedRecord {
+  readonly namespace: string;
+  /** The key as users write it. */
+  readonly key: string;
+}
+
+export interface VerifyRequest {
+  readonly source: string;
+  /** WHEN. */
+  readonly at: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** A driver URI: compare with this live cluster. Absent: look at the repository alone. */
+  readonly against?: string;
+  /** Read and decode every byte that the point needs, not only names and sizes. */
+  readonly readData: boolean;
+}
+
+export interface VerifyResult {
+  readonly source: string;
+  readonly at: Moment;
+  /** The live cluster, without its password. */
+  readonly against?: string;
+  readonly datasets: readonly VerifiedDataset[];
+  readonly bytesRead: number;
+  readonly seconds: number;
+}
+
+export interface VerifiedDataset {
+  readonly namespace: string;
+  /**
+   * `whole`: every object is there (and was read, with `readData`). `damaged`: some are not. `equal`,
+   * `different`: the live cluster holds the same records, or others. `absent`: the live cluster lacks
+   * it. `unreadable`: the live cluster cannot show that moment of it.
+   */
+  readonly verdict: 'whole' | 'damaged' | 'equal' | 'different' | 'absent' | 'unreadable';
+  readonly records: number;
+  readonly bytes: number;
+  /** Hex; absent where nothing was folded. */
+  readonly root?: string;
+  /** What is damaged or differs: an object, the first differing key. */
+  readonly detail?: string;
+}
+
+export interface ListRequest {
+  readonly source: string;
+  /** WHEN. */
+  readonly at: string;
+}
+
+export interface DatasetList {
+  readonly source: string;
+  readonly at: Moment;
+  readonly datasets: readonly DatasetDescription[];
+}
+
+export interface DatasetDescription {
+  readonly namespace: string;
+  readonly id: string;
+  /** `collection`, `capped`, `timeseries`, `views`, `users`, … */
+  readonly kind: string;
+  /** Of the base copy that serves this time. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export interface GetRequest {
+  readonly source: string;
+  readonly namespace: string;
+  /** As users write it: Extended JSON of the `_id` for MongoDB. */
+  readonly key: string;
+  /** WHEN. */
+  readonly at: string;
+  /** Also every change of the record that the repository holds up to that time. */
+  readonly history: boolean;
+}
+
+export interface RecordResult {
+  readonly source: string;
+  readonly namespace: string;
+  readonly key: string;
+  readonly at: Moment;
+  /** JSON text (MongoDB: canonical Extended JSON); absent when the record did not exist at that time. */
+  readonly value?: string;
+  /** Newest last; only when asked for. */
+  readonly history?: readonly RecordVersion[];
+}
+
+export interface RecordVersion extends Moment {
+  readonly change: 'base' | 'put' | 'patch' | 'delete' | 'clear';
+  /** JSON text of the record after the change; absent when it was gone. */
+  readonly value?: string;
+}

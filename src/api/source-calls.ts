@@ -1,0 +1,118 @@
+// Requests and results about sources: registering, backing up, what can be restored.
+import type { Moment, Span } from './call.ts';
+
+export interface SourceRequest {
+  readonly source: string;
+}
+
+export interface AddSourceRequest {
+  readonly source: string;
+  /** A URI of the database's own driver. Its password is kept encrypted in the repository. */
+  readonly uri: string;
+  /** Namespace globs; empty means all. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** The password stays outside: read from this file, or this environment variable, at each use. */
+  readonly passwordFile?: string;
+  readonly passwordEnv?: string;
+}
+
+export interface SourceDescription {
+  readonly name: string;
+  readonly id: string;
+  readonly kind: string;
+  /** Without its password. */
+  readonly uri: string;
+  /** What the cluster calls itself: replica set id, cluster id. */
+  readonly identity: string;
+  readonly version: string;
+  readonly streams: readonly string[];
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** RFC 3339. */
+  readonly added: string;
+}
+
+export interface SourceCheck {
+  readonly source: SourceDescription;
+  readonly findings: readonly SourceFinding[];
+}
+
+export interface SourceFinding {
+  readonly level: 'error' | 'warning' | 'fine';
+  readonly message: string;
+  readonly remedy?: string;
+}
+
+export interface SourceList {
+  readonly sources: readonly SourceDescription[];
+}
+
+export interface SourceRebased {
+  readonly source: SourceDescription;
+  /** The identity that the source had before. */
+  readonly identityBefore: string;
+}
+
+export interface SourceRemoved {
+  readonly source: string;
+  readonly id: string;
+}
+
+export interface BackupRequest {
+  readonly source: string;
+  readonly follow: boolean;
+  /** Longest time between two commits while following. */
+  readonly rpoSeconds: number;
+}
+
+export interface BackupResult {
+  readonly source: string;
+  /** The newest point of this run. */
+  readonly point: PointName;
+  /** The restorable interval that holds the point. */
+  readonly interval: Span;
+  /** Datasets in scope at the point. */
+  readonly datasets: number;
+  /** Records read for base copies, and changes read from logs, in this run. */
+  readonly records: number;
+  readonly changes: number;
+  readonly bytesRead: number;
+  readonly bytesStored: number;
+  /** Read but held by the repository already. */
+  readonly bytesDeduplicated: number;
+  /** Holes that this run found or left open. */
+  readonly holes: readonly Hole[];
+  readonly seconds: number;
+}
+
+export interface PointName extends Moment {
+  readonly id: string;
+}
+
+export interface Point extends PointName {
+  readonly datasets: number;
+  /** What the base copies that serve the point hold; changes after them are not counted. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+export interface Hole {
+  readonly stream: string;
+  /** Namespace, when the hole is of one dataset only. */
+  readonly dataset?: string;
+  /** Last moment before it. */
+  readonly from: Moment;
+  /** First moment after it; absent while it is open. */
+  readonly to?: Moment;
+  readonly reason: string;
+}
+
+export interface Points {
+  readonly source: string;
+  readonly intervals: readonly Span[];
+  readonly holes: readonly Hole[];
+  readonly points: readonly Point[];
+  /** Now minus the newest restorable time; absent when nothing is restorable. */
+  readonly lagSeconds?: number;
+}

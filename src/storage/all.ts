@@ -1,0 +1,76 @@
+// Every kind of store, by the scheme of its URL. A new store is a folder beside this file, one line in
+// `schemes`, and one call of the conformance suite.
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CodrError } from '../base/error.ts';
+import type { Random } from '../base/random.ts';
+import { LocalObjectStore } from './local/local-object-store.ts';
+import type { ObjectStore } from './object-store.ts';
+
+/** What stores need from outside. */
+export interface StoreContext {
+  readonly random: Random;
+}
+
+interface Scheme {
+  open(url: string, context: StoreContext): Promise<ObjectStore>;
+  /** Makes the place where it can be made, and proves that it keeps the port's promises. */
+  prepare(url: string, context: StoreContext, signal?: AbortSignal): Promise<ObjectStore>;
+}
+
+const schemes: Readonly<Record<string, Scheme>> = {
+  file: {
+    open: async (url, context) => localStore(url, context),
+    prepare: async (url, context, signal) => {
+      const store = localStore(url, context);
+      await store.prepare(signal);
+      return store;
+    },
+  },
+};
+
+/**
+ * The store at `url`: a path, or `file:///path`. Nothing is touched yet. Errors: `usage` for a scheme that
+ * is not known or a wrong URL.
+ */
+export async function openStore(url: string, context: StoreContext): Promise<ObjectStore> {
+  return schemeOf(url).open(url, context);
+}
+
+/** For `init`: as {@link openStore}, and makes the place. Errors: `store-unfit`, `store-unreachable` too. */
+export async function prepareStore(
+  url: string,
+  context: StoreContext,
+  signal?: AbortSignal,
+): Promise<ObjectStore> {
+  return schemeOf(url).prepare(url, context, signal);
+}
+
+function schemeOf(url: string): Scheme {
+  const name = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(url)?.[1]?.toLowerCase() ?? 'file';
+  const scheme = Object.hasOwn(schemes, name) ? schemes[name] : undefined;
+  if (scheme && url !== '') return scheme;
+  // The rest of the URL may hold a secret: only the scheme is named.
+  const message =
+    url === '' ? 'the URL of the repository is empty' : `no store is known by "${name}:"`;
+  throw new CodrError('usage', message, {
+    remedy: `give a path, or a URL that begins with ${Object.keys(schemes).join(':, ')}:`,
+  });
+}
+
+function localStore(url: string, context: StoreContext): LocalObjectStore {
+  return new LocalObjectStore(pathOf(url), context.random);
+}
+
+function pathOf(url: string): string {
+  if (!/^file:/i.test(url)) return resolve(url);
+  try {
+    return resolve(fileURLToPath(url));
+  } catch (error) {
+    throw new CodrError('usage', `"${url}" does not name a folder of this machine`, {
+      object: url,
+      cause: error,
+      remedy: 'write file:///path',
+    });
+  }
+}

@@ -1,0 +1,112 @@
+// Holds the load on a store: calls at a time, and bytes a second on average. Lists are not counted among
+// the calls: their caller works between the steps and may call the store again.
+import { Semaphore } from '../base/async.ts';
+import type { Clock } from '../base/clock.ts';
+import { bodyBytes } from './object-name.ts';
+import type { ByteRange, ObjectStore, StoredObject } from './object-store.ts';
+
+interface Limits {
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
+  /** Calls at a time, at least 1. */
+  readonly concurrency: number;
+  /** Bytes a second in both directions together; 0 is no limit. */
+  readonly bytesPerSecond: number;
+}
+
+export class LimitedObjectStore implements ObjectStore {
+  readonly url: string;
+  readonly #store: ObjectStore;
+  readonly #limits: Limits;
+  readonly #slots: Semaphore;
+  /** Monotonic ms at which all bytes so far are paid for; a call starts no earlier. */
+  #paidAtMs = 0;
+
+  constructor(store: ObjectStore, limits: Limits) {
+    this.url = store.url;
+    this.#store = store;
+    this.#limits = limits;
+    this.#slots = new Semaphore(limits.concurrency);
+  }
+
+  create(
+    name: string,
+    body: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<'created' | 'exists'> {
+    return this.#run(signal, async () => {
+      await this.#waitUntilPaid(signal);
+      this.#charge(bodyBytes(body));
+      return this.#store.create(name, body, signal);
+    });
+  }
+
+  get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#run(signal, async () => {
+      await this.#waitUntilPaid(signal);
+      const bytes = await this.#store.get(name, range, signal);
+      this.#charge(bytes.length);
+      return bytes;
+    });
+  }
+
+  stat(name: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    return this.#run(signal, () => this.#store.stat(name, signal));
+  }
+
+  list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject> {
+    return this.#store.list(prefix, signal);
+  }
+
+  listFolders(prefix: string, signal?: AbortSignal): Promise<string[]> {
+    return this.#run(signal, () => this.#store.listFolders(prefix, signal));
+  }
+
+  remove(name: string, signal?: AbortSignal): Promise<void> {
+    return this.#run(signal, () => this.#store.remove(name, signal));
+  }
+
+  async sweep(beforeMs: number, signal?: AbortSignal): Promise<number> {
+    return (await this.#store.sweep?.(beforeMs, signal)) ?? 0;
+  }
+
+  async #run<T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+    await this.#takeSlot(signal);
+    try {
+      return await call();
+    } finally {
+      this.#slots.give();
+    }
+  }
+
+  /** Waits for a slot; one that comes after an abort goes to the next who waits. */
+  async #takeSlot(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    const taken = this.#slots.take();
+    if (!signal) return taken;
+    await new Promise<void>((resolve, reject) => {
+      const leave = (): void => reject(signal.reason);
+      signal.addEventListener('abort', leave, { once: true });
+      void taken.then(() => {
+        signal.removeEventListener('abort', leave);
+        if (signal.aborted) this.#slots.give();
+        else resolve();
+      });
+    });
+  }
+
+  async #waitUntilPaid(signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#limits;
+    for (;;) {
+      const waitMs = this.#paidAtMs - clock.monotonic();
+      if (waitMs <= 0) return;
+      await clock.sleep(waitMs, signal);
+    }
+  }
+
+  #charge(bytes: number): void {
+    const { clock, bytesPerSecond } = this.#limits;
+    if (bytesPerSecond === 0) return;
+    const fromMs = Math.max(this.#paidAtMs, clock.monotonic());
+    this.#paidAtMs = fromMs + (bytes / bytesPerSecond) * 1000;
+  }
+}

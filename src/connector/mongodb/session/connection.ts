@@ -41,7 +41,7 @@ export class MongodbConnection implements AsyncDisposable {
   ): Promise<MongodbConnection> {
     let client: MongoClient;
     try {
-      client = new MongoClient(uri, clientOptions(selectionMsMax));
+      client = new MongoClient(uri, clientOptions(uri, selectionMsMax));
     } catch (error) {
       throw translated(error, 'the URI', side);
     }
@@ -133,7 +133,7 @@ export class MongodbConnection implements AsyncDisposable {
     const known = this.#direct.get(host);
     if (known) return known;
     const uri = directUri(this.#uri, host, this.client);
-    const client = new MongoClient(uri, clientOptions(memberSelectionMsMax));
+    const client = new MongoClient(uri, clientOptions(uri, memberSelectionMsMax));
     this.#direct.set(host, client);
     return client;
   }
@@ -145,8 +145,13 @@ function isReadable(member: Document): boolean {
   return !member.arbiterOnly && delay === 0 && member.buildIndexes !== false;
 }
 
-function clientOptions(serverSelectionTimeoutMS: number): MongoClientOptions {
-  return { appName: 'codr', serverSelectionTimeoutMS, connectTimeoutMS: serverSelectionTimeoutMS };
+/** What the URI says wins over our limits. */
+function clientOptions(uri: string, waitMsMax: number): MongoClientOptions {
+  const options: MongoClientOptions = { appName: 'codr' };
+  for (const name of ['serverSelectionTimeoutMS', 'connectTimeoutMS'] as const) {
+    if (!uri.toLowerCase().includes(`${name.toLowerCase()}=`)) options[name] = waitMsMax;
+  }
+  return options;
 }
 
 /** Options of a URI that have no meaning for one member. */

@@ -100,10 +100,10 @@ function readValue(reader: KeyReader, type: number): unknown {
 
 function readNumberValue(reader: KeyReader): unknown {
   const number = readNumber(reader);
+  if (number.kind === 'zero') return new Int32(0);
   if (number.kind === 'nan') return new Double(Number.NaN);
   if (number.kind === 'infinity') return new Double(Number.POSITIVE_INFINITY);
-  if (number.kind === 'negativeInfinity') return new Double(Number.NEGATIVE_INFINITY);
-  if (number.kind === 'zero') return new Int32(0);
+  if (number.kind !== 'finite') return new Double(Number.NEGATIVE_INFINITY);
   const text = `${number.negative ? '-' : ''}${number.digits}E${number.exponent}`;
   if (number.exponent >= 0 && number.exponent < 19) {
     const whole = BigInt(text.slice(0, text.indexOf('E'))) * 10n ** BigInt(number.exponent);

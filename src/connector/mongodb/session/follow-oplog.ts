@@ -1,0 +1,155 @@
+// Follows the oplog of a replica set: raw entries that a majority holds, from `resume` on, through the
+// transaction assembler into change batches. Goes over to another member after an election or a cut; each
+// (re)start must find the very entry it resumes at, else history was lost or rolled back: `gap`.
+import type { MongoClient } from 'mongodb';
+import { CodrError } from '../../../base/error.ts';
+import type { DatasetId, StreamId } from '../../../model/id.ts';
+import { comparePositions, type Position } from '../../../model/time.ts';
+import type { ChangeBatch, ConnectorContext, FollowOptions } from '../../connector.ts';
+import { positionOfEntry } from '../oplog/entry-decoder.ts';
+import { TransactionAssembler } from '../oplog/transaction-assembler.ts';
+import type { MongodbConnection } from './connection.ts';
+import { timestampOf } from './native-time.ts';
+import { RawCursor } from './raw-cursor.ts';
+import { isPassing, translated } from './translate-error.ts';
+
+/** How long a getMore waits for news: the longest time between two batches, about. */
+const awaitMs = 500;
+const retryMs = 250;
+/** A log that cannot be reached for this long ends following. */
+const unreachableMsMax = 60_000;
+
+export interface FollowSource {
+  readonly connection: MongodbConnection;
+  readonly context: ConnectorContext;
+  readonly stream: StreamId;
+  /** Capped collections as they are now; the log tells of later ones. */
+  capped(signal: AbortSignal): Promise<Iterable<DatasetId>>;
+}
+
+/** Never ends by itself. Errors: `gap`, `source-unreachable`, `source-rights`, `object-damaged`. */
+export async function* followOplog(
+  source: FollowSource,
+  options: FollowOptions,
+  signal: AbortSignal,
+): AsyncGenerator<ChangeBatch, void, undefined> {
+  const { connection, context } = source;
+  let { resume, through } = options;
+  let failing: number | undefined;
+  for (let turn = 0; ; turn++) {
+    signal.throwIfAborted();
+    try {
+      const readers = await connection.readers(signal);
+      const client = readers[turn % readers.length] as MongoClient;
+      for await (const batch of followMember(source, client, { resume, through }, signal)) {
+        if (batch.bytes > 0) failing = undefined;
+        ({ resume, through } = batch);
+        yield batch;
+      }
+      // The cursor died: this member's log ends before `resume`, or it was killed.
+      const now = context.clock.monotonic();
+      failing ??= now;
+      if (now - failing > unreachableMsMax) throw endsBefore(source.stream, resume);
+      await context.clock.sleep(retryMs, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const passing = isPassing(error) || isPassing((error as Error).cause);
+      if (!passing) throw translated(error, connection.hosts);
+      const now = context.clock.monotonic();
+      failing ??= now;
+      if (now - failing > unreachableMsMax) throw translated(error, connection.hosts);
+      context.log.warn({ stream: source.stream, error: String(error) }, 'oplog: trying again');
+      connection.forgetMembers();
+      yield emptyBatch(resume, through);
+      await context.clock.sleep(retryMs, signal);
+    }
+  }
+}
+
+/** One member's log until its cursor dies. */
+async function* followMember(
+  source: FollowSource,
+  client: MongoClient,
+  options: FollowOptions,
+  signal: AbortSignal,
+): AsyncGenerator<ChangeBatch, void, undefined> {
+  const { context, stream } = source;
+  const { resume, through } = options;
+  const capped = await source.capped(signal);
+  await using assembler = new TransactionAssembler({
+    stream,
+    spill: context.spill,
+    heldBytesMax: context.memoryBytesMax,
+    through,
+    capped,
+  });
+  await using cursor = await openOplog(client, resume, signal);
+  let { documents } = cursor.first;
+  let started = false;
+  let caughtUp = false;
+  for (;;) {
+    if (!started && documents[0]) {
+      checkFirst(stream, resume, positionOfEntry(documents[0]));
+      started = true;
+    }
+    if (!caughtUp) {
+      // Entries read again only tell what is open. Until the last of them the old places count, since
+      // a transaction that was open at `through` may begin later among them.
+      const news = documents.findIndex(
+        (raw) => comparePositions(positionOfEntry(raw), through) >= 0,
+      );
+      const again = news < 0 ? documents : documents.slice(0, news);
+      for await (const batch of assembler.consume(again)) {
+        yield { ...emptyBatch(resume, through), bytes: batch.bytes };
+      }
+      documents = documents.slice(again.length);
+      caughtUp = news >= 0;
+    }
+    if (caughtUp) yield* assembler.consume(documents);
+    if (!cursor.alive) return;
+    ({ documents } = await cursor.next({ maxTimeMs: awaitMs }));
+  }
+}
+
+function openOplog(client: MongoClient, from: Position, signal: AbortSignal): Promise<RawCursor> {
+  const command = {
+    find: 'oplog.rs',
+    filter: { ts: { $gte: timestampOf(from.time) } },
+    tailable: true,
+    awaitData: true,
+    readConcern: { level: 'majority' },
+  };
+  return RawCursor.open(client, 'local', command, signal);
+}
+
+function checkFirst(stream: StreamId, resume: Position, first: Position): void {
+  if (comparePositions(first, resume) === 0) return;
+  const rolledBack = first.time === resume.time;
+  const message = rolledBack
+    ? `the oplog of ${stream} holds another history at ${resume.time} (term ${first.term}, not ${resume.term})`
+    : `the oplog of ${stream} no longer reaches back to ${resume.time}: it begins after it`;
+  throw new CodrError('gap', message, {
+    object: stream,
+    facts: { wanted: String(resume.time), found: String(first.time) },
+  });
+}
+
+function endsBefore(stream: StreamId, resume: Position): CodrError {
+  return new CodrError('gap', `the oplog of ${stream} ends before ${resume.time}`, {
+    object: stream,
+    remedy: 'see whether the source was restored or rolled back; a new base copy closes the hole',
+  });
+}
+
+/** Nothing new; `settled` is what is sure whatever is open. */
+function emptyBatch(resume: Position, through: Position): ChangeBatch {
+  return {
+    changes: [],
+    catalog: [],
+    resume,
+    through,
+    settled: resume.time < through.time ? resume.time - 1n : through.time,
+    unknown: [],
+    bytes: 0,
+  };
+}

@@ -1,0 +1,206 @@
+// One segment: a key range of a collection read at a known time. Exact by snapshot read where the server
+// allows it; a fuzzy copy (majority reads, `after` before and `exactFrom` after) where not: capped
+// collections. Collections whose `_id` index is not in key order are read whole and sorted here.
+import type { MongoClient } from 'mongodb';
+import { compareBytes } from '../../../base/bytes.ts';
+import { CodrError } from '../../../base/error.ts';
+import { sortRecords } from '../../../base/external-sort.ts';
+import type { CatalogEntry } from '../../../model/catalog.ts';
+import { type KeyRange, rangeHolds } from '../../../model/key-range.ts';
+import type { DataRecord, RecordStream } from '../../../model/record.ts';
+import { maxTime, type SourceTime } from '../../../model/time.ts';
+import type { ConnectorContext, SegmentReader } from '../../connector.ts';
+import { keyOfDocument } from '../key/key-codec.ts';
+import { cappedValue } from '../oplog/effects.ts';
+import {
+  batchesOf,
+  openNaturalScan,
+  openOrderedScan,
+  orderedRecords,
+  type ReadTime,
+} from './collection-scan.ts';
+import type { MongodbConnection } from './connection.ts';
+import type { RawCursor } from './raw-cursor.ts';
+import { codeOf, isPassing, serverCodes, translated } from './translate-error.ts';
+
+const openAttempts = 4;
+/** A capped collection that wraps faster than it is read. */
+const cappedAttempts = 5;
+
+export interface SegmentSource {
+  readonly connection: MongodbConnection;
+  readonly context: ConnectorContext;
+  /** Nothing is read at a time before this: following begins here. */
+  readonly notBefore: SourceTime;
+}
+
+/** How a collection can be read. */
+export type ScanKind = 'ordered' | 'sorted' | 'capped';
+
+/** Undefined when the collection is gone. Errors: `snapshot-too-old` from here or from the batches. */
+export async function readSegment(
+  source: SegmentSource,
+  entry: CatalogEntry,
+  kind: ScanKind,
+  range: KeyRange,
+  signal: AbortSignal,
+): Promise<SegmentReader | undefined> {
+  const { connection } = source;
+  const majority = await connection.majority(signal);
+  const after = maxTime(majority.time, source.notBefore);
+  if (kind === 'capped') return readCapped(source, entry, after, range, signal);
+  const records = await readAt(source, entry, kind, range, after, signal);
+  return records && { after, exactFrom: () => after, batches: records };
+}
+
+/** The records of a range at exactly `at`; undefined when the collection is gone. */
+export async function readAt(
+  source: SegmentSource,
+  entry: CatalogEntry,
+  kind: 'ordered' | 'sorted',
+  range: KeyRange,
+  at: SourceTime,
+  signal: AbortSignal,
+): Promise<RecordStream | undefined> {
+  const { connection, context } = source;
+  const time: ReadTime = { at };
+  const cursor = await openOnMember(connection, entry, signal, (client) =>
+    kind === 'ordered'
+      ? openOrderedScan(client, entry, range, time, signal)
+      : openNaturalScan(client, entry, time, signal),
+  );
+  if (!cursor) return undefined;
+  const records =
+    kind === 'ordered'
+      ? orderedRecords(cursor, entry, range)
+      : sortRecordsOf(documentsOf(cursor, range), context);
+  return closing(records, cursor, entry, signal);
+}
+
+async function* sortRecordsOf(records: RecordStream, context: ConnectorContext): RecordStream {
+  const { spill, memoryBytesMax } = context;
+  let held: DataRecord | undefined;
+  for await (const batch of sortRecords(records, { spill, memoryBytesMax })) {
+    const out: DataRecord[] = [];
+    for (const record of batch) {
+      // Of equal keys the last one read stays: removed and written again during a fuzzy read.
+      if (held && compareBytes(held.key, record.key) !== 0) out.push(held);
+      held = record;
+    }
+    if (out.length > 0) yield out;
+  }
+  if (held) yield [held];
+}
+
+async function readCapped(
+  source: SegmentSource,
+  entry: CatalogEntry,
+  after: SourceTime,
+  range: KeyRange,
+  signal: AbortSignal,
+): Promise<SegmentReader | undefined> {
+  const { connection, context } = source;
+  const open = (): Promise<RawCursor | undefined> =>
+    openOnMember(connection, entry, signal, (client) =>
+      openNaturalScan(client, entry, { after }, signal),
+    );
+  const first = await open();
+  if (!first) return undefined;
+  let exactFrom = after;
+  const batches = async function* (): RecordStream {
+    let cursor: RawCursor | undefined = first;
+    for (let attempt = 1; cursor; attempt++) {
+      try {
+        const sorted = sortRecordsOf(numbered(cursor, range), context);
+        // All is read and sorted before the first batch comes out: until then a lost place is mended.
+        const iterator = sorted[Symbol.asyncIterator]();
+        const head = await iterator.next();
+        exactFrom = maxTime(after, (await connection.majority(signal)).time);
+        if (head.done) return;
+        yield head.value;
+        for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+          yield next.value;
+        }
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isPassing(error) || attempt >= cappedAttempts)
+          throw translated(error, entry.namespace);
+        await cursor[Symbol.asyncDispose]();
+        cursor = await open();
+      } finally {
+        await cursor?.[Symbol.asyncDispose]();
+      }
+    }
+  };
+  return { after, exactFrom: () => exactFrom, batches: batches() };
+}
+
+/** Records behind their place in natural order: running numbers, all below any time of the log. */
+async function* numbered(cursor: RawCursor, range: KeyRange): RecordStream {
+  let number = 0n;
+  for await (const { documents } of batchesOf(cursor)) {
+    const records: DataRecord[] = [];
+    for (const document of documents) {
+      const key = keyOfDocument(document);
+      number++;
+      if (rangeHolds(range, key)) records.push({ key, value: cappedValue(number, document) });
+    }
+    yield records;
+  }
+}
+
+async function* documentsOf(cursor: RawCursor, range: KeyRange): RecordStream {
+  for await (const { documents } of batchesOf(cursor)) {
+    const records = documents.map((value) => ({ key: keyOfDocument(value), value }));
+    yield records.filter(({ key }) => rangeHolds(range, key));
+  }
+}
+
+/** Closes the cursor at the end and translates what goes wrong on the way. */
+async function* closing(
+  records: RecordStream,
+  cursor: RawCursor,
+  entry: CatalogEntry,
+  signal: AbortSignal,
+): RecordStream {
+  try {
+    yield* records;
+  } catch (error) {
+    signal.throwIfAborted();
+    // A cursor that is gone, or its member: the read can be done again at a newer time.
+    if (isPassing(error)) {
+      throw new CodrError('snapshot-too-old', `${entry.namespace}: the read was cut off`, {
+        object: entry.namespace,
+        cause: error,
+      });
+    }
+    throw translated(error, entry.namespace);
+  } finally {
+    await cursor[Symbol.asyncDispose]();
+  }
+}
+
+/** Tries the members in turn; undefined when the collection does not exist. */
+async function openOnMember(
+  connection: MongodbConnection,
+  entry: CatalogEntry,
+  signal: AbortSignal,
+  open: (client: MongoClient) => Promise<RawCursor>,
+): Promise<RawCursor | undefined> {
+  let last: unknown;
+  for (let attempt = 0; attempt < openAttempts; attempt++) {
+    const readers = await connection.readers(signal);
+    const client = readers[Math.min(attempt, readers.length - 1)] as MongoClient;
+    try {
+      return await open(client);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (codeOf(error) === serverCodes.namespaceNotFound) return undefined;
+      if (!isPassing(error)) throw translated(error, entry.namespace);
+      connection.forgetMembers();
+      last = error;
+    }
+  }
+  throw translated(last, connection.hosts);
+}

@@ -24,7 +24,7 @@ export type Outcome = { readonly done: true; readonly revision: number } | { rea
 /** Keys bound to a lease vanish when it ends. */
 export interface Lease extends AsyncDisposable {
   readonly id: string;
-  /** Aborted at the moment this side must stop acting: margin before the keys vanish for others. */
+  /** Aborted with `lease-lost` when this side must stop acting: a margin before the keys vanish. */
   readonly lost: AbortSignal;
 }
 
@@ -32,10 +32,16 @@ export interface Coordinator extends AsyncDisposable {
   get(key: string): Promise<CoordinatorEntry | undefined>;
   /** All entries whose key begins with `prefix`, ascending. */
   list(prefix: string): Promise<CoordinatorEntry[]>;
-  /** All operations, or none when a guard fails. At most 128 operations, values at most 64 KiB. */
+  /**
+   * All operations, or none when a guard fails. At most 128 operations on distinct keys, values at most 64
+   * KiB. A put without a lease frees the key from the one it had. Errors: `lease-lost` for an ended lease.
+   */
   transact(guards: readonly Guard[], operations: readonly Operation[]): Promise<Outcome>;
   /** Kept alive until disposed. */
   lease(ttlMs: number): Promise<Lease>;
-  /** Yields after something under `prefix` may have changed; list again to know what. */
+  /**
+   * Yields after something under `prefix` may have changed since the call; list again to know what. Ends
+   * quietly when the signal is aborted.
+   */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<void>;
 }

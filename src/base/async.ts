@@ -28,6 +28,21 @@ export async function forEachLimit<T>(
   signal?.throwIfAborted();
 }
 
+/** The promise's outcome, or the signal's reason if that comes first. The promise itself goes on. */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 /** One holder at a time, in the order of asking. */
 export class Mutex {
   #tail: Promise<void> = Promise.resolve();

@@ -246,7 +246,7 @@ export interface LoadedRange {
   readonly changedByTarget: readonly Uint8Array[];
 }
 
-/** One restore into one target. Calls per item, in this order: create, load…, index, readBack…, finish. */
+/** One restore into one target. Calls per item, in this order: create, load…, index, readBack…, done; then finish. */
 export interface RestoreTarget extends AsyncDisposable {
   readonly identity: SourceIdentity;
   /** Looks, changes nothing. Errors: `target-rights`, `target-unfit`. */
@@ -267,6 +267,8 @@ export interface RestoreTarget extends AsyncDisposable {
   index(item: TargetItem, signal: AbortSignal): Promise<void>;
   /** What the target now holds, ascending by key. */
   readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
+  /** Remembers in the marker that the item is loaded, indexed and proven: a resumed restore passes it over. */
+  done(item: TargetItem, signal: AbortSignal): Promise<void>;
   /** Gives a dataset of role `definitions` to the target: views, users, roles. */
   define(
     item: TargetItem,

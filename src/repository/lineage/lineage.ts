@@ -8,12 +8,12 @@ import type { Clock } from '../../base/clock.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { Draft } from './draft.ts';
 import {
   decodeEntry,
   type EntryContext,
   encodeEntry,
   type LineageEntry,
-  type StateChange,
   type StoredState,
 } from './entry-codec.ts';
 import { newestMutable } from './mutable.ts';
@@ -28,27 +28,18 @@ export interface LineageContext extends EntryContext {
 
 /** Keeps a whole state as a tree in tree packs. */
 export interface StateStore {
-  /** Stores the texts; `changes` are the state changes that the entry must carry to hold the packs. */
-  save(
-    texts: readonly (readonly [key: string, text: string])[],
-    state: StateView,
-  ): Promise<{ stored: StoredState; changes: readonly StateChange[] }>;
-  load(stored: StoredState): AsyncIterable<readonly (readonly [key: string, text: string])[]>;
+  /** Stores the texts, and notes in `draft` the packs that hold them. */
+  save(texts: readonly StateText[], draft: Draft): Promise<StoredState>;
+  load(stored: StoredState): AsyncIterable<readonly StateText[]>;
 }
 
-/** What a builder sees: the state that its entry will follow, and the number the entry will have. */
-export interface CommitView {
-  readonly state: StateView;
-  readonly seq: number;
-}
+export type StateText = readonly [key: string, text: string];
 
-export interface Draft {
-  readonly changes: readonly StateChange[];
-  readonly attachments?: readonly Uint8Array[];
-}
-
-/** Makes the entry's content for the state given; called again when another writer came first. */
-export type DraftBuilder = (view: CommitView) => Draft | undefined | Promise<Draft | undefined>;
+/**
+ * Writes an entry's changes into `draft`; called again when another writer came first. False: nothing to
+ * commit. What it throws passes through.
+ */
+export type DraftBuilder = (draft: Draft) => false | undefined | Promise<false | undefined>;
 
 /** Entries a folder, and the most deltas that opening reads. */
 export const entriesPerFolder = 4096;
@@ -100,8 +91,8 @@ export class Lineage {
   }
 
   /**
-   * Commits what `build` makes. Undefined from it commits nothing. Calls queue up; each sees the entry
-   * before it. Returns the entry's number, or undefined. Errors of the builder pass through.
+   * Commits what `build` makes. Calls queue up; each sees the entry before it. Returns the entry's number,
+   * or undefined when there was nothing to commit.
    */
   async commit(build: DraftBuilder): Promise<number | undefined> {
     return await this.#exclusive(() => this.#commit(build));
@@ -123,11 +114,11 @@ export class Lineage {
     await this.#readOn();
     for (;;) {
       const seq = this.#head.seq + 1;
-      const draft = await build({ state: this.#state, seq });
-      if (!draft) return undefined;
+      const draft = new Draft(this.#state, seq);
+      if ((await build(draft)) === false) return undefined;
       const entry = await this.#entryFor(seq, draft);
       const salt = this.#context.random.bytes(32);
-      const bytes = encodeEntry(this.#context, entry, draft.attachments ?? [], salt);
+      const bytes = encodeEntry(this.#context, entry, draft.attachments, salt);
       if (await this.#create(entry, bytes)) {
         this.#apply(entry, bytes);
         await this.#checkBoundary(seq);
@@ -142,18 +133,16 @@ export class Lineage {
     const due =
       seq > 0 &&
       (seq - Math.max(0, this.#head.stateSeq) > deltasMax || this.#deltaBytes > deltaBytesMax);
-    const saved = due
-      ? await this.#context.states.save(this.#state.texts(), this.#state)
-      : undefined;
+    const stored = due ? await this.#context.states.save(this.#state.texts(), draft) : undefined;
     return {
       seq,
       parent: this.#head.hash,
       nonce: toHex(this.#context.random.bytes(16)),
       writer: this.#writer,
       wallMs: this.#context.clock.now(),
-      stateSeq: saved ? seq : this.#head.stateSeq,
-      ...(saved && { state: saved.stored }),
-      changes: saved ? [...saved.changes, ...draft.changes] : draft.changes,
+      stateSeq: stored ? seq : this.#head.stateSeq,
+      ...(stored && { state: stored }),
+      changes: draft.changes,
     };
   }
 

@@ -7,7 +7,8 @@ import type { StateChange } from './entry-codec.ts';
 export interface StateView {
   get<T>(key: string): T | undefined;
   list<T>(kind: string): [rest: string, value: T][];
-  keys(kind: string): string[];
+  /** Those that begin with `prefix`. */
+  keys(kind: string, prefix?: string): readonly string[];
   /** The number of a pack in this lineage. */
   ordinalOf(pack: PackId): number | undefined;
   /** Every `packs` field of every value, as text. */
@@ -17,6 +18,8 @@ export interface StateView {
 export class LineageState implements StateView {
   readonly #kinds = new Map<string, Map<string, string>>();
   readonly #ordinals = new Map<PackId, number>();
+  /** Sorted keys of a kind, until a key comes or goes. */
+  readonly #sorted = new Map<string, readonly string[]>();
 
   get<T>(key: string): T | undefined {
     const [kind, rest] = splitKey(key);
@@ -30,8 +33,14 @@ export class LineageState implements StateView {
     return this.keys(kind).map((rest) => [rest, JSON.parse(values.get(rest) as string) as T]);
   }
 
-  keys(kind: string): string[] {
-    return [...(this.#kinds.get(kind)?.keys() ?? [])].sort();
+  keys(kind: string, prefix = ''): readonly string[] {
+    const all = this.#sorted.get(kind) ?? [...(this.#kinds.get(kind)?.keys() ?? [])].sort();
+    this.#sorted.set(kind, all);
+    if (prefix === '') return all;
+    const first = firstAtLeast(all, prefix);
+    let end = first;
+    while (all[end]?.startsWith(prefix)) end++;
+    return all.slice(first, end);
   }
 
   apply(changes: readonly StateChange[]): void {
@@ -43,8 +52,9 @@ export class LineageState implements StateView {
 
   setText(key: string, text: string): void {
     const [kind, rest] = splitKey(key);
-    let values = this.#kinds.get(kind);
-    if (!values) this.#kinds.set(kind, (values = new Map()));
+    const values = this.#kinds.get(kind) ?? new Map<string, string>();
+    this.#kinds.set(kind, values);
+    if (!values.has(rest)) this.#sorted.delete(kind);
     values.set(rest, text);
     if (kind === 'pack') this.#ordinals.set(packOf(text), Number(rest));
   }
@@ -78,15 +88,26 @@ export class LineageState implements StateView {
     const values = this.#kinds.get(kind);
     const text = values?.get(rest);
     if (kind === 'pack' && text !== undefined) this.#ordinals.delete(packOf(text));
-    values?.delete(rest);
+    if (values?.delete(rest)) this.#sorted.delete(kind);
   }
+}
+
+function firstAtLeast(sorted: readonly string[], wanted: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as string) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function packOf(text: string): PackId {
   return (JSON.parse(text) as { id: PackId }).id;
 }
 
-function splitKey(key: string): [kind: string, rest: string] {
+export function splitKey(key: string): [kind: string, rest: string] {
   const slash = key.indexOf('/');
   return [key.slice(0, slash), key.slice(slash + 1)];
 }

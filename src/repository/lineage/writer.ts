@@ -58,10 +58,10 @@ export async function claimWriter(lineage: Lineage, options: ClaimOptions): Prom
   const record: WriterRecord = { ...probe.self, claim, tickMs, sinceMs: clock.now() };
   const isMine = (state: { get<T>(key: string): T | undefined }): boolean =>
     state.get<WriterRecord>(key)?.claim === claim;
-  await lineage.commit(({ state }) => {
-    const now = state.get<WriterRecord>(key);
+  await lineage.commit((draft): undefined => {
+    const now = draft.get<WriterRecord>(key);
     if (now && now.claim !== holder?.claim) throw busy(lineage, now);
-    return { changes: [[key, record]] };
+    draft.set(key, record);
   });
   return {
     check(state) {
@@ -73,7 +73,10 @@ export async function claimWriter(lineage: Lineage, options: ClaimOptions): Prom
       );
     },
     async release() {
-      await lineage.commit(({ state }) => (isMine(state) ? { changes: [[key, null]] } : undefined));
+      await lineage.commit((draft) => {
+        if (!isMine(draft)) return false;
+        draft.set(key, null);
+      });
     },
   };
 }

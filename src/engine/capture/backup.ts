@@ -1,0 +1,288 @@
+// Protects one source: claims it, opens or continues its history, copies what has no base copy, and
+// listens. Dies anywhere without harm: the next run goes on from what is stored.
+import { CodrError, isCodrError } from '../../base/error.ts';
+import { toHex } from '../../base/bytes.ts';
+import type { SourceSession } from '../../connector/connector.ts';
+import type { StreamId } from '../../model/id.ts';
+import type { Interval } from '../../model/point.ts';
+import { lastTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
+import type { BaseRecord, PointRecord, WantRecord } from '../../repository/lineage/records.ts';
+import { claimWriter, type WriterClaim } from '../../repository/lineage/writer.ts';
+import {
+  baseAt,
+  catalogChanges,
+  epochAt,
+  inScope,
+  restorableIntervals,
+} from '../history/source-history.ts';
+import { ProgressMeter, type ProgressListener } from '../progress.ts';
+import { connectorContext, type SourceContext } from '../source-context.ts';
+import { BaseCopyJob } from './base-copy.ts';
+import { openEpoch, runningEpoch } from './epoch.ts';
+import { Follower, type TickReport } from './follower.ts';
+import { mergeDueRuns } from './merge.ts';
+
+export interface BackupOptions {
+  readonly follow: boolean;
+  readonly rpoMs: number;
+  /** What the source called itself when it was added; another is refused. */
+  readonly identity: string;
+  readonly listener?: ProgressListener;
+}
+
+export interface BackupOutcome {
+  readonly point: PointRecord & { readonly id: string };
+  readonly interval: Interval;
+  readonly records: number;
+  readonly changes: number;
+  readonly bytesRead: number;
+  readonly bytesStored: number;
+  readonly seconds: number;
+}
+
+const idleCommitMs = 60_000;
+
+/** Runs until a point is committed, or, when following, until `signal` aborts. */
+export async function backup(
+  context: SourceContext,
+  options: BackupOptions,
+  signal: AbortSignal,
+): Promise<BackupOutcome> {
+  const { world, lineage } = context;
+  const claim = await claimWriter(lineage, {
+    probe: world.probe,
+    clock: world.clock,
+    tickMs: Math.max(options.rpoMs, idleCommitMs),
+    claim: toHex(world.random.bytes(16)),
+    signal,
+  });
+  try {
+    const connecting = context.connector.connect(context.config, connectorContext(world), signal);
+    await using session = await connecting;
+    checkIdentity(context, session, options.identity);
+    return await new Backup(context, options, session, claim).run(signal);
+  } finally {
+    await claim.release().catch((error: unknown) => {
+      world.log.warn({ error }, 'the source could not be released');
+    });
+  }
+}
+
+function checkIdentity(context: SourceContext, session: SourceSession, wanted: string): void {
+  if (session.identity.id === wanted) return;
+  throw new CodrError(
+    'source-other-identity',
+    `${context.connector.redact(context.config.uri)} is ${session.identity.id}, not ${wanted}`,
+    { object: context.name },
+  );
+}
+
+class Backup {
+  readonly #context: SourceContext;
+  readonly #options: BackupOptions;
+  readonly #session: SourceSession;
+  readonly #claim: WriterClaim;
+  readonly #meter: ProgressMeter;
+  #changes = 0;
+  #logBytes = 0;
+  #point: (PointRecord & { id: string }) | undefined;
+
+  constructor(
+    context: SourceContext,
+    options: BackupOptions,
+    session: SourceSession,
+    claim: WriterClaim,
+  ) {
+    this.#context = context;
+    this.#options = options;
+    this.#session = session;
+    this.#claim = claim;
+    this.#meter = new ProgressMeter(context.world.clock, options.listener);
+  }
+
+  async run(signal: AbortSignal): Promise<BackupOutcome> {
+    let reason = 'the source was added';
+    for (;;) {
+      const epoch = runningEpoch(this.#context) ?? (await this.#openEpoch(reason, signal));
+      try {
+        await this.#runEpoch(epoch, signal);
+        break;
+      } catch (error) {
+        if (!isCodrError(error, 'gap')) throw error;
+        this.#context.world.log.error({ error: error.message }, 'the log has a hole');
+        reason = error.message;
+        await this.#openEpoch(reason, signal);
+      }
+    }
+    return this.#outcome(signal);
+  }
+
+  async #openEpoch(reason: string, signal: AbortSignal): Promise<number> {
+    this.#meter.phase('survey');
+    return await openEpoch(this.#context, this.#session, { claim: this.#claim, reason }, signal);
+  }
+
+  /** Follower and copier side by side: whichever fails stops the other, and its error is thrown. */
+  async #runEpoch(epoch: number, signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const both = AbortSignal.any([signal, stop.signal]);
+    const pulse = new Pulse(both);
+    const follower = new Follower(this.#context, {
+      stream: this.#session.identity.streams[0] as StreamId,
+      epoch,
+      rpoMs: this.#options.rpoMs,
+      idleMs: idleCommitMs,
+      claim: this.#claim,
+      catalog: catalogChanges(this.#context.lineage.state, epoch, lastTime),
+      onTick: (tick) => {
+        this.#onTick(tick);
+        pulse.beat();
+      },
+    });
+    let failure: { error: unknown } | undefined;
+    const guarded = async (work: Promise<void>): Promise<void> => {
+      try {
+        await work;
+      } catch (error) {
+        if (!both.aborted) failure ??= { error };
+        stop.abort(error);
+      }
+    };
+    const copying = this.#copyAndKeep(follower, pulse, both).then(() => stop.abort(finished));
+    await Promise.all([guarded(follower.run(this.#session, both)), guarded(copying)]);
+    if (failure) throw failure.error;
+    if (signal.aborted && this.#point) await this.#commitPoint();
+  }
+
+  async #copyAndKeep(follower: Follower, pulse: Pulse, signal: AbortSignal): Promise<void> {
+    await this.#copy(follower, signal);
+    await this.#catchUp(follower, signal);
+    await mergeDueRuns(this.#context, this.#claim, signal);
+    await this.#commitPoint();
+    if (!this.#options.follow) return;
+    this.#meter.phase('following');
+    for (;;) {
+      await pulse.next();
+      await mergeDueRuns(this.#context, this.#claim, signal);
+      if (this.#context.lineage.state.keys('want').length === 0) continue;
+      await this.#copy(follower, signal);
+      this.#meter.phase('following');
+    }
+  }
+
+  async #copy(follower: Follower, signal: AbortSignal): Promise<void> {
+    const wants = this.#context.lineage.state.list<WantRecord>('want').map(([, want]) => want);
+    if (wants.length === 0) return;
+    this.#meter.phase('base copy', {
+      recordsTotal: wants.reduce((sum, want) => sum + want.records, 0),
+      bytesTotal: wants.reduce((sum, want) => sum + want.bytes, 0),
+    });
+    const job = new BaseCopyJob(this.#context, {
+      session: this.#session,
+      claim: this.#claim,
+      stream: this.#session.identity.streams[0] as string,
+      entryOf: (dataset) => follower.catalog.entries.get(dataset),
+      meter: this.#meter,
+      caughtUp: (task) => this.#catchUp(follower, task),
+    });
+    await this.#context.world.runJob(job, signal);
+  }
+
+  async #catchUp(follower: Follower, signal: AbortSignal): Promise<void> {
+    await follower.reached(await this.#session.watermark(signal), signal);
+  }
+
+  #onTick(tick: TickReport): void {
+    this.#changes += tick.changes;
+    this.#logBytes += tick.bytesRead;
+    this.#meter.stored(tick.bytesStored);
+    if (!this.#options.follow || !this.#point) return;
+    this.#meter.add(tick.changes, tick.bytesRead);
+    const time = this.#context.connector.formatTime(tick.through);
+    this.#meter.report(`committed up to ${time}`);
+  }
+
+  async #commitPoint(): Promise<void> {
+    const { lineage, connector } = this.#context;
+    await lineage.commit((draft) => {
+      this.#claim.check(draft);
+      const to = restorableIntervals(draft).at(-1)?.to;
+      if (to === undefined) return false;
+      const point = this.#describe(to);
+      const id = `p${draft.seq}`;
+      draft.set(`point/${id}`, point);
+      this.#point = { ...point, id };
+    });
+    if (this.#point) return;
+    throw new CodrError('time-not-restorable', 'the history of the source is not whole yet', {
+      object: this.#context.name,
+      remedy: `see \`codr points ${this.#context.name}\``,
+      facts: { kind: connector.kind },
+    });
+  }
+
+  #describe(at: SourceTime): PointRecord {
+    const { lineage, connector, scope } = this.#context;
+    const epoch = epochAt(lineage.state, at)?.number ?? 0;
+    const entries = connector.foldCatalog(catalogChanges(lineage.state, epoch, at));
+    let [datasets, records, bytes] = [0, 0, 0];
+    for (const entry of entries) {
+      if (!inScope(scope, entry)) continue;
+      datasets++;
+      const base: BaseRecord | undefined = baseAt(lineage.state, entry.dataset, epoch, at);
+      records += base?.tree?.records ?? 0;
+      bytes += base?.tree?.bytes ?? 0;
+    }
+    return { time: timeToHex(at), wallMs: connector.wallMs(at), datasets, records, bytes };
+  }
+
+  #outcome(signal: AbortSignal): BackupOutcome {
+    const point = this.#point;
+    if (!point) {
+      signal.throwIfAborted();
+      throw new CodrError('failed', 'the backup ended without a point');
+    }
+    const at = timeFromHex(point.time);
+    const intervals = restorableIntervals(this.#context.lineage.state);
+    const interval = intervals.find(({ from, to }) => from <= at && at <= to);
+    return {
+      point,
+      interval: interval ?? { from: at, to: at },
+      records: this.#meter.recordsAll,
+      changes: this.#changes,
+      bytesRead: this.#meter.bytesAll + this.#logBytes,
+      bytesStored: this.#meter.bytesStored,
+      seconds: this.#meter.seconds,
+    };
+  }
+}
+
+const finished = new Error('the backup is done');
+
+/** Wakes one waiter; beats that nobody waits for are remembered once. */
+class Pulse {
+  readonly #signal: AbortSignal;
+  #beaten = false;
+  #wake: () => void = () => {};
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+  }
+
+  beat(): void {
+    this.#beaten = true;
+    this.#wake();
+  }
+
+  /** Rejects when the signal aborts. */
+  async next(): Promise<void> {
+    while (!this.#beaten) {
+      this.#signal.throwIfAborted();
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
+    this.#beaten = false;
+  }
+}

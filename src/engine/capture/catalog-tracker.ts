@@ -1,0 +1,75 @@
+// Follows what there is to protect: folds the catalog of the running epoch and says which datasets came,
+// went, or moved into or out of the scope. Knows nothing of what the changes mean.
+import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
+import type { DatasetId } from '../../model/id.ts';
+import type { Scope } from '../../model/namespace.ts';
+import type { SourceTime } from '../../model/time.ts';
+import { inScope } from '../history/source-history.ts';
+
+export interface CatalogDifference {
+  /** Made by the log, so empty at `time`. */
+  readonly born: readonly { readonly entry: CatalogEntry; readonly time: SourceTime }[];
+  /** There before, renamed into the scope at `time`. */
+  readonly entered: readonly { readonly entry: CatalogEntry; readonly time: SourceTime }[];
+  /** Dropped, or renamed out of the scope, at or before `time`. */
+  readonly left: readonly { readonly dataset: DatasetId; readonly time: SourceTime }[];
+}
+
+type Fold = (changes: Iterable<CatalogChange>) => CatalogEntry[];
+
+export class CatalogTracker {
+  readonly #fold: Fold;
+  readonly #scope: Scope;
+  readonly #changes: CatalogChange[];
+  #entries: ReadonlyMap<DatasetId, CatalogEntry>;
+
+  /** `changes`: the epoch's catalog so far, ascending. */
+  constructor(fold: Fold, scope: Scope, changes: readonly CatalogChange[]) {
+    this.#fold = fold;
+    this.#scope = scope;
+    this.#changes = [...changes];
+    this.#entries = byDataset(fold(this.#changes));
+  }
+
+  /** What there is after the newest change. */
+  get entries(): ReadonlyMap<DatasetId, CatalogEntry> {
+    return this.#entries;
+  }
+
+  /** Takes later changes in. */
+  apply(changes: readonly CatalogChange[]): CatalogDifference {
+    if (changes.length === 0) return { born: [], entered: [], left: [] };
+    const before = this.#entries;
+    this.#changes.push(...changes);
+    this.#changes.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+    this.#entries = byDataset(this.#fold(this.#changes));
+    const last = changes.reduce((max, c) => (c.time > max ? c.time : max), 0n);
+    const firstOf = new Map<DatasetId | undefined, SourceTime>();
+    for (const { dataset, time } of changes) {
+      if (!firstOf.has(dataset)) firstOf.set(dataset, time);
+    }
+    const timeOf = (entry: CatalogEntry): SourceTime => firstOf.get(entry.dataset) ?? last;
+    const added = [...this.#entries.values()].filter((entry) => !before.has(entry.dataset));
+    return {
+      born: added.map((entry) => ({ entry, time: timeOf(entry) })),
+      entered: [...this.#entries.values()]
+        .filter((entry) => this.#moved(before.get(entry.dataset), entry))
+        .map((entry) => ({ entry, time: timeOf(entry) })),
+      left: [...before.values()]
+        .filter((entry) => this.#isIn(entry) && !this.#isIn(this.#entries.get(entry.dataset)))
+        .map(({ dataset }) => ({ dataset, time: last })),
+    };
+  }
+
+  #moved(before: CatalogEntry | undefined, now: CatalogEntry): boolean {
+    return before !== undefined && !this.#isIn(before) && this.#isIn(now);
+  }
+
+  #isIn(entry: CatalogEntry | undefined): boolean {
+    return entry !== undefined && inScope(this.#scope, entry);
+  }
+}
+
+function byDataset(entries: readonly CatalogEntry[]): ReadonlyMap<DatasetId, CatalogEntry> {
+  return new Map(entries.map((entry) => [entry.dataset, entry]));
+}

@@ -1,0 +1,79 @@
+// Opens a stretch of history: surveys the source, and commits where following begins, the whole catalog,
+// and which datasets want a base copy. Also closes the stretch before it, with a hole.
+import { toBase64 } from '../../base/bytes.ts';
+import type { SourceSession, Survey } from '../../connector/connector.ts';
+import { timeFromHex, timeToHex } from '../../model/time.ts';
+import type { Draft } from '../../repository/lineage/draft.ts';
+import type {
+  CatalogRecord,
+  EpochRecord,
+  StreamRecord,
+  WantRecord,
+} from '../../repository/lineage/records.ts';
+import type { WriterClaim } from '../../repository/lineage/writer.ts';
+import { addHole } from '../history/ledger.ts';
+import { catalogKey, epochKey, epochsOf, inScope, settledTime } from '../history/source-history.ts';
+import type { SourceContext } from '../source-context.ts';
+import { streamRecord } from './follower.ts';
+
+/** Surveys and commits the next epoch. `reason` says why the one before it ended. Returns its number. */
+export async function openEpoch(
+  context: SourceContext,
+  session: SourceSession,
+  options: { readonly claim: WriterClaim; readonly reason: string },
+  signal: AbortSignal,
+): Promise<number> {
+  const survey = await session.survey(signal);
+  let opened = 0;
+  await context.lineage.commit((draft): undefined => {
+    options.claim.check(draft);
+    closeEpoch(draft, survey, options.reason);
+    opened = (epochsOf(draft).at(-1)?.number ?? -1) + 1;
+    noteSurvey(draft, context, survey, opened);
+  });
+  return opened;
+}
+
+/** The running epoch's number; undefined before the first. */
+export function runningEpoch(context: SourceContext): number | undefined {
+  const last = epochsOf(context.lineage.state).at(-1);
+  return last?.closedAt === undefined ? last?.number : undefined;
+}
+
+/** Ends the running epoch without beginning another: `source rebase`, a log that has rolled over. */
+function closeEpoch(draft: Draft, survey: Survey, reason: string): void {
+  const running = epochsOf(draft).at(-1);
+  if (!running || running.closedAt !== undefined) return;
+  const { number, ...epoch } = running;
+  const closedAt = settledTime(draft) ?? timeFromHex(epoch.catalogFrom);
+  draft.set(epochKey(number), { ...epoch, closedAt: timeToHex(closedAt) } satisfies EpochRecord);
+  for (const [stream] of survey.before) {
+    addHole(draft, {
+      stream,
+      from: timeToHex(closedAt),
+      to: timeToHex(survey.exactFrom),
+      reason,
+    });
+  }
+  for (const rest of [...draft.keys('want')]) draft.set(`want/${rest}`, null);
+  for (const rest of [...draft.keys('segment')]) draft.set(`segment/${rest}`, null);
+}
+
+function noteSurvey(draft: Draft, context: SourceContext, survey: Survey, epoch: number): void {
+  const from = timeToHex(survey.exactFrom);
+  draft.set(epochKey(epoch), { catalogFrom: from, exactFrom: from } satisfies EpochRecord);
+  for (const [stream, position] of survey.before) {
+    const at = { resume: position, through: position, settled: position.time };
+    draft.set(`stream/${stream}`, streamRecord(at) satisfies StreamRecord);
+  }
+  for (const change of survey.catalog) {
+    const { dataset, kind, body } = change;
+    const record: CatalogRecord = { ...(dataset && { dataset }), kind, body: toBase64(body) };
+    draft.set(catalogKey(epoch, change), record);
+  }
+  for (const { entry, records, bytes } of survey.datasets) {
+    if (!inScope(context.scope, entry)) continue;
+    const want: WantRecord = { epoch, from, initial: true, records, bytes };
+    draft.set(`want/${entry.dataset}`, want);
+  }
+}

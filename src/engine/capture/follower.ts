@@ -1,0 +1,270 @@
+// Listens to one stream and turns what it hears into commits: a tick sorts the changes since the last
+// one into a run and stores it together with the stream's position, the catalog's changes and every
+// doubt, in one entry. What is not committed when the process dies is read again from the source's log.
+import { assert } from '../../base/assert.ts';
+import { untilAborted } from '../../base/async.ts';
+import { toBase64 } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import type { ChangeBatch, SourceSession, UnknownEntry } from '../../connector/connector.ts';
+import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
+import type { Change } from '../../model/change.ts';
+import type { StreamId } from '../../model/id.ts';
+import {
+  type Position,
+  positionFromText,
+  positionToText,
+  type SourceTime,
+  timeFromHex,
+  timeToHex,
+} from '../../model/time.ts';
+import type { Draft } from '../../repository/lineage/draft.ts';
+import { usePacks } from '../../repository/lineage/pack-table.ts';
+import type {
+  BaseRecord,
+  CatalogRecord,
+  StreamRecord,
+  UnknownRecord,
+  WantRecord,
+} from '../../repository/lineage/records.ts';
+import type { StateView } from '../../repository/lineage/state.ts';
+import type { WriterClaim } from '../../repository/lineage/writer.ts';
+import { sortChanges, writeRun } from '../../repository/runs/run-writer.ts';
+import { addHole, endWant } from '../history/ledger.ts';
+import { baseKey, catalogKey, hasBase } from '../history/source-history.ts';
+import type { SourceContext } from '../source-context.ts';
+import { type CatalogDifference, CatalogTracker } from './catalog-tracker.ts';
+import { groupsOf, runKey, runRecord } from './run-records.ts';
+
+export interface FollowerOptions {
+  readonly stream: StreamId;
+  readonly epoch: number;
+  /** Longest time between two commits while there are changes. */
+  readonly rpoMs: number;
+  /** An idle stream's position is committed this often. */
+  readonly idleMs: number;
+  readonly claim: WriterClaim;
+  /** The epoch's catalog so far. */
+  readonly catalog: readonly CatalogChange[];
+  /** Called after a commit. */
+  readonly onTick: (tick: TickReport) => void;
+}
+
+export interface TickReport {
+  readonly changes: number;
+  readonly bytesRead: number;
+  readonly bytesStored: number;
+  readonly through: SourceTime;
+  /** Datasets now want a base copy that did not before. */
+  readonly wants: boolean;
+}
+
+interface Gathered {
+  changes: Change[];
+  catalog: CatalogChange[];
+  unknown: UnknownEntry[];
+  valueBytes: number;
+  bytes: number;
+  last: Pick<ChangeBatch, 'resume' | 'through' | 'settled'> | undefined;
+}
+
+const empty = (): Gathered => ({
+  changes: [],
+  catalog: [],
+  unknown: [],
+  valueBytes: 0,
+  bytes: 0,
+  last: undefined,
+});
+
+/** Rough heap cost of a change beside its bytes. */
+const changeOverheadBytes = 200;
+
+export class Follower {
+  readonly #context: SourceContext;
+  readonly #options: FollowerOptions;
+  readonly #catalog: CatalogTracker;
+  #gathered = empty();
+  #lastTickMs: number;
+  #committed: StreamRecord;
+  #closing: SourceTime | undefined;
+  #waiting: { time: SourceTime; done: () => void }[] = [];
+
+  constructor(context: SourceContext, options: FollowerOptions) {
+    this.#context = context;
+    this.#options = options;
+    const stored = context.lineage.state.get<StreamRecord>(`stream/${options.stream}`);
+    assert(stored, 'a stream is followed from a stored position');
+    this.#committed = stored;
+    this.#lastTickMs = context.world.clock.monotonic();
+    const fold = (changes: Iterable<CatalogChange>): CatalogEntry[] =>
+      context.connector.foldCatalog(changes);
+    this.#catalog = new CatalogTracker(fold, context.scope, options.catalog);
+  }
+
+  get catalog(): CatalogTracker {
+    return this.#catalog;
+  }
+
+  /** Follows until aborted; then commits what was heard and returns. Errors: `gap`, those of the source. */
+  async run(session: SourceSession, signal: AbortSignal): Promise<void> {
+    const from = {
+      resume: positionFromText(this.#committed.resume),
+      through: positionFromText(this.#committed.through),
+    };
+    try {
+      for await (const batch of session.follow(this.#options.stream, from, signal)) {
+        this.#take(batch);
+        if (this.#isDue()) await this.#tick();
+        if (signal.aborted) break;
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    if (this.#gathered.last) await this.#tick();
+  }
+
+  /** Resolves when everything up to `time` is committed and settled. */
+  async reached(time: SourceTime, signal: AbortSignal): Promise<void> {
+    if (timeFromHex(this.#committed.settled) >= time) return;
+    await untilAborted(
+      new Promise<void>((done) => {
+        this.#waiting.push({ time, done });
+      }),
+      signal,
+    );
+  }
+
+  #take(batch: ChangeBatch): void {
+    const gathered = this.#gathered;
+    for (const change of batch.changes) {
+      gathered.changes.push(change);
+      gathered.valueBytes += change.value.length + change.key.length + changeOverheadBytes;
+    }
+    gathered.catalog.push(...batch.catalog);
+    gathered.unknown.push(...batch.unknown);
+    gathered.bytes += batch.bytes;
+    gathered.last = batch;
+  }
+
+  #isDue(): boolean {
+    const { changes, catalog, unknown, last, valueBytes } = this.#gathered;
+    if (!last) return false;
+    const sinceMs = this.#context.world.clock.monotonic() - this.#lastTickMs;
+    const something = changes.length > 0 || catalog.length > 0 || unknown.length > 0;
+    return (
+      valueBytes > this.#context.world.limits.tickBytesMax ||
+      sinceMs >= (something ? this.#options.rpoMs : this.#options.idleMs) ||
+      this.#waiting.some(({ time }) => last.settled >= time)
+    );
+  }
+
+  async #tick(): Promise<void> {
+    const gathered = this.#gathered;
+    this.#gathered = empty();
+    this.#lastTickMs = this.#context.world.clock.monotonic();
+    const { last } = gathered;
+    assert(last, 'a tick has a position');
+    const changes = sortChanges(gathered.changes);
+    const difference = this.#catalog.apply(gathered.catalog);
+    const session = this.#context.repository.session();
+    const run = await writeRun(once(changes), session.blocks, { tier: 0 });
+    const used = await session.flush();
+    const groups = groupsOf(changes);
+    const stream = streamRecord(last);
+    let wants = 0;
+    await this.#context.lineage.commit((draft): undefined => {
+      this.#options.claim.check(draft);
+      this.#checkStream(draft);
+      draft.set(`stream/${this.#options.stream}`, stream);
+      this.#noteCatalog(draft, gathered.catalog);
+      wants = this.#noteScope(draft, difference);
+      this.#noteDoubts(draft, gathered.unknown);
+      const packs = String(usePacks(draft, used));
+      if (run) {
+        const offset = run.inline ? draft.attach(run.inline) : 0;
+        draft.set(runKey(draft.seq), runRecord(run, { seq: draft.seq, offset, packs }, groups));
+      }
+    });
+    this.#context.repository.committed(used);
+    this.#committed = stream;
+    this.#wake();
+    this.#options.onTick({
+      changes: changes.length,
+      bytesRead: gathered.bytes,
+      bytesStored: run?.inline?.length ?? used.newPacks.reduce((sum, pack) => sum + pack.bytes, 0),
+      through: last.through.time,
+      wants: wants > 0,
+    });
+  }
+
+  /** A stream's next interval begins where the stored one ends; else somebody else has gone on. */
+  #checkStream(state: StateView): void {
+    const stored = state.get<StreamRecord>(`stream/${this.#options.stream}`);
+    if (stored?.through === this.#committed.through) return;
+    throw new CodrError('lease-lost', `another process has followed ${this.#options.stream}`);
+  }
+
+  #noteCatalog(draft: Draft, changes: readonly CatalogChange[]): void {
+    for (const change of changes) {
+      const { dataset, kind, body } = change;
+      const record: CatalogRecord = { ...(dataset && { dataset }), kind, body: toBase64(body) };
+      draft.set(catalogKey(this.#options.epoch, change), record);
+    }
+  }
+
+  /** Returns how many datasets now want a base copy that did not before. */
+  #noteScope(draft: Draft, difference: CatalogDifference): number {
+    const { epoch, stream } = this.#options;
+    let wants = 0;
+    for (const { entry, time } of difference.born) {
+      const base: BaseRecord = { epoch, exactFrom: timeToHex(time), steps: [], packs: '' };
+      draft.set(baseKey(entry.dataset, time), base);
+    }
+    for (const { entry, time } of difference.entered) {
+      if (hasBase(draft, entry.dataset, epoch)) continue;
+      const want = { epoch, from: timeToHex(time), initial: false, records: 0, bytes: 0 };
+      draft.set(`want/${entry.dataset}`, want satisfies WantRecord);
+      wants++;
+    }
+    for (const { dataset, time } of difference.left) endWant(draft, dataset, time, stream);
+    return wants;
+  }
+
+  /** Unknown entries are kept raw and close the interval just before them. */
+  #noteDoubts(draft: Draft, unknown: readonly UnknownEntry[]): void {
+    for (const { time, position, dataset, name, body } of unknown) {
+      this.#context.world.log.error({ name, time: timeToHex(time) }, 'unknown log entry');
+      const raw: UnknownRecord = { ...(dataset && { dataset }), name, body: toBase64(body) };
+      draft.set(`unknown/${positionToText(position)}`, raw);
+      addHole(draft, {
+        stream: this.#options.stream,
+        ...(dataset && { dataset }),
+        from: timeToHex(time - 1n),
+        reason: `unknown log entry: ${name}`,
+      });
+    }
+  }
+
+  #wake(): void {
+    const settled = timeFromHex(this.#committed.settled);
+    const done = this.#waiting.filter(({ time }) => time <= settled);
+    this.#waiting = this.#waiting.filter(({ time }) => time > settled);
+    for (const waiter of done) waiter.done();
+  }
+}
+
+export function streamRecord(at: {
+  readonly resume: Position;
+  readonly through: Position;
+  readonly settled: SourceTime;
+}): StreamRecord {
+  return {
+    resume: positionToText(at.resume),
+    through: positionToText(at.through),
+    settled: timeToHex(at.settled),
+  };
+}
+
+async function* once<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}

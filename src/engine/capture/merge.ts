@@ -1,0 +1,59 @@
+// Keeps the open runs few: merges neighbours tier by tier. Changes are kept, never folded, so every second
+// stays restorable. What merging replaces is no longer held by the state, and collection frees it.
+import type { Draft } from '../../repository/lineage/draft.ts';
+import { usePacks } from '../../repository/lineage/pack-table.ts';
+import type { WriterClaim } from '../../repository/lineage/writer.ts';
+import { mergeRuns } from '../../repository/runs/merge-runs.ts';
+import { readWholeRun } from '../../repository/runs/run-reader.ts';
+import { writeRun } from '../../repository/runs/run-writer.ts';
+import { mergedTier, planMerge } from '../../repository/runs/tiers.ts';
+import type { SourceContext } from '../source-context.ts';
+import { blocksOf, mergeGroups, type OpenRun, openRuns, runRecord } from './run-records.ts';
+
+/** Merges until nothing is due. Returns how many runs went. */
+export async function mergeDueRuns(
+  context: SourceContext,
+  claim: WriterClaim,
+  signal: AbortSignal,
+): Promise<number> {
+  let merged = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    const runs = openRuns(context.lineage.state);
+    const plan = planMerge(runs.map(({ record }) => record));
+    if (!plan) return merged;
+    const chosen = runs.slice(plan.from, plan.from + plan.count);
+    if (!(await mergeChosen(context, claim, chosen))) return merged;
+    merged += chosen.length;
+  }
+}
+
+async function mergeChosen(
+  context: SourceContext,
+  claim: WriterClaim,
+  chosen: readonly OpenRun[],
+): Promise<boolean> {
+  const { repository, lineage } = context;
+  const inputs = [];
+  for (const run of chosen) {
+    inputs.push(readWholeRun(await blocksOf(lineage, repository.blocks, run), run.ref));
+  }
+  const session = repository.session();
+  const tier = mergedTier(chosen.map(({ record }) => record));
+  const written = await writeRun(mergeRuns(inputs), session.blocks, { tier });
+  const used = await session.flush();
+  const groups = mergeGroups(chosen.flatMap(({ record }) => record.groups));
+  const seq = await lineage.commit((draft: Draft) => {
+    claim.check(draft);
+    if (chosen.some(({ key }) => draft.get(key) === undefined)) return false;
+    const packs = String(usePacks(draft, used));
+    for (const { key } of chosen) draft.set(key, null);
+    const [first] = chosen;
+    if (first && written) {
+      const offset = written.inline ? draft.attach(written.inline) : 0;
+      draft.set(first.key, runRecord(written, { seq: draft.seq, offset, packs }, groups));
+    }
+  });
+  repository.committed(used);
+  return seq !== undefined;
+}

@@ -1,0 +1,41 @@
+// Writes into the ledger: holes, and wants that end. Reading it is in `source-history.ts`.
+import { assert } from '../../base/assert.ts';
+import type { DatasetId } from '../../model/id.ts';
+import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
+import type { Draft } from '../../repository/lineage/draft.ts';
+import type { EpochRecord, HoleRecord, WantRecord } from '../../repository/lineage/records.ts';
+import { epochKey } from './source-history.ts';
+
+export function addHole(draft: Draft, hole: HoleRecord): void {
+  const n = draft.keys('hole').length;
+  draft.set(`hole/${String(n).padStart(9, '0')}`, hole);
+}
+
+/**
+ * The dataset needs no base copy any more, because it has one that is exact from `exactFrom`, or because
+ * it was gone at that time. Its epoch becomes exact no earlier; a dataset that came later leaves a hole.
+ */
+export function endWant(
+  draft: Draft,
+  dataset: DatasetId,
+  exactFrom: SourceTime,
+  stream: string,
+): void {
+  const want = draft.get<WantRecord>(`want/${dataset}`);
+  if (!want) return;
+  draft.set(`want/${dataset}`, null);
+  if (!want.initial) {
+    addHole(draft, {
+      stream,
+      dataset,
+      from: timeToHex(timeFromHex(want.from) - 1n),
+      to: timeToHex(exactFrom),
+      reason: 'it entered the scope without its history',
+    });
+    return;
+  }
+  const epoch = draft.get<EpochRecord>(epochKey(want.epoch));
+  assert(epoch, 'a want belongs to an epoch');
+  if (timeFromHex(epoch.exactFrom) >= exactFrom) return;
+  draft.set(epochKey(want.epoch), { ...epoch, exactFrom: timeToHex(exactFrom) });
+}

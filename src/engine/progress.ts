@@ -1,0 +1,87 @@
+// Counts what long work has done and tells those who watch, a few times a second at most.
+import type { Clock } from '../base/clock.ts';
+
+/** What there is to say about long work at one moment. */
+export interface ProgressReport {
+  readonly phase: string;
+  readonly records: number;
+  readonly bytes: number;
+  readonly recordsTotal?: number;
+  readonly bytesTotal?: number;
+  readonly seconds: number;
+  readonly etaSeconds?: number;
+  readonly note?: string;
+}
+
+export type ProgressListener = (report: ProgressReport) => void;
+
+const reportEveryMs = 250;
+
+export class ProgressMeter {
+  /** Bytes newly stored, over all phases. */
+  bytesStored = 0;
+  /** Records and bytes of all phases. */
+  recordsAll = 0;
+  bytesAll = 0;
+  readonly #clock: Clock;
+  readonly #listener: ProgressListener;
+  readonly #startMs: number;
+  #phase = '';
+  #phaseStartMs: number;
+  #records = 0;
+  #bytes = 0;
+  #totals: { recordsTotal?: number; bytesTotal?: number } = {};
+  #reportedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(clock: Clock, listener: ProgressListener = () => {}) {
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#startMs = clock.monotonic();
+    this.#phaseStartMs = this.#startMs;
+  }
+
+  get seconds(): number {
+    return (this.#clock.monotonic() - this.#startMs) / 1000;
+  }
+
+  /** Begins the next part of the work; counts start anew. */
+  phase(name: string, totals: { recordsTotal?: number; bytesTotal?: number } = {}): void {
+    if (this.#phase !== '') this.report();
+    this.#phase = name;
+    this.#totals = totals;
+    this.#records = 0;
+    this.#bytes = 0;
+    this.#phaseStartMs = this.#clock.monotonic();
+    this.report();
+  }
+
+  add(records: number, bytes: number): void {
+    this.#records += records;
+    this.#bytes += bytes;
+    this.recordsAll += records;
+    this.bytesAll += bytes;
+    if (this.#clock.monotonic() - this.#reportedMs >= reportEveryMs) this.report();
+  }
+
+  stored(bytes: number): void {
+    this.bytesStored += bytes;
+  }
+
+  report(note?: string): void {
+    const now = this.#clock.monotonic();
+    this.#reportedMs = now;
+    const { bytesTotal } = this.#totals;
+    const sinceSeconds = (now - this.#phaseStartMs) / 1000;
+    const left = bytesTotal === undefined ? 0 : bytesTotal - this.#bytes;
+    const eta = left > 0 && this.#bytes > 0 ? (left * sinceSeconds) / this.#bytes : undefined;
+    this.#listener({
+      phase: this.#phase,
+      records: this.#records,
+      bytes: this.#bytes,
+      ...this.#totals,
+      seconds: (now - this.#startMs) / 1000,
+      ...(eta !== undefined && { etaSeconds: eta }),
+      ...(note !== undefined && { note }),
+    });
+  }
+}

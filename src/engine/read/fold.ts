@@ -1,0 +1,112 @@
+// Records at a moment: the base copy's tree and all runs that touch it, merged and folded by the
+// connector. One frame of each run and a few leaves are in memory, whatever the size of the data.
+import { fromBase64, fromHex } from '../../base/bytes.ts';
+import type { FoldInput } from '../../connector/connector.ts';
+import type { Change } from '../../model/change.ts';
+import { leafId } from '../../model/id.ts';
+import type { KeyRange } from '../../model/key-range.ts';
+import type { RecordBatch, RecordStream } from '../../model/record.ts';
+import { minTime, type SourceTime, timeFromHex } from '../../model/time.ts';
+import type { TreeRecord } from '../../repository/lineage/records.ts';
+import { mergeRuns } from '../../repository/runs/merge-runs.ts';
+import { clearsOf, readRun } from '../../repository/runs/run-reader.ts';
+import type { BlockSource } from '../../repository/runs/run-ref.ts';
+import { readTree } from '../../repository/tree/tree-reader.ts';
+import type { TreeRoot } from '../../repository/tree/tree-root.ts';
+import { blocksOf, type OpenRun, openRuns, runTouches } from '../capture/run-records.ts';
+import type { SourceContext } from '../source-context.ts';
+import type { PointDataset } from './point.ts';
+
+/** The runs of one state, opened once and shared by all folds of a restore. */
+export class OpenedRuns {
+  readonly #runs: readonly { readonly run: OpenRun; readonly blocks: () => Promise<BlockSource> }[];
+
+  constructor(context: Pick<SourceContext, 'lineage' | 'repository'>) {
+    const { lineage, repository } = context;
+    this.#runs = openRuns(lineage.state).map((run) => ({
+      run,
+      blocks: () => blocksOf(lineage, repository.blocks, run),
+    }));
+  }
+
+  /** Changes of a dataset's range with after < time ≤ at, in (key, order), without copies. */
+  changes(
+    dataset: PointDataset,
+    range: KeyRange,
+    window: { readonly after: SourceTime; readonly at: SourceTime },
+  ): AsyncIterable<readonly Change[]> {
+    const query = {
+      dataset: dataset.entry.dataset,
+      range,
+      afterTime: window.after,
+      untilTime: window.at,
+    };
+    const inputs = this.#touched(window.after, window.at).map(async function* ({ run, blocks }) {
+      yield* readRun(await blocks(), run.ref, query);
+    });
+    return mergeRuns(inputs);
+  }
+
+  async clears(dataset: PointDataset, at: SourceTime): Promise<Change[]> {
+    const clears: Change[] = [];
+    for (const { run, blocks } of this.#touched(-1n, at)) {
+      const query = { dataset: dataset.entry.dataset, untilTime: at };
+      clears.push(...(await clearsOf(await blocks(), run.ref, query)));
+    }
+    return clears.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  }
+
+  /** The runs that hold something in the window, for counts. */
+  records(after: SourceTime, at: SourceTime): OpenRun[] {
+    return this.#touched(after, at).map(({ run }) => run);
+  }
+
+  #touched(after: SourceTime, at: SourceTime): typeof this.#runs {
+    return this.#runs.filter(({ run }) => runTouches(run.record, after, at));
+  }
+}
+
+/** The live records of one range of a dataset at `at`, ascending by key. */
+export async function* foldDataset(
+  context: SourceContext,
+  runs: OpenedRuns,
+  dataset: PointDataset,
+  where: { readonly range: KeyRange; readonly at: SourceTime },
+): AsyncGenerator<RecordBatch, void, void> {
+  const { range, at } = where;
+  const steps = stepsOf(dataset);
+  const after = steps.map((step) => step.after).reduce(minTime);
+  const input: FoldInput = {
+    range,
+    base: baseRecords(context, dataset, range),
+    baseAfter: steps,
+    exactFrom: timeFromHex(dataset.base.exactFrom),
+    changes: runs.changes(dataset, range, { after, at }),
+    clears: await runs.clears(dataset, at),
+    at,
+  };
+  yield* context.connector.foldRange(input);
+}
+
+export function treeRootOf(tree: TreeRecord): TreeRoot {
+  const { root, height, records, bytes, parameters } = tree;
+  return { id: leafId(fromHex(root)), height, records, bytes, cut: parameters };
+}
+
+/** A dataset born in the log has no tree: every change applies to nothing. */
+function stepsOf({ base }: PointDataset): { from: Uint8Array; after: SourceTime }[] {
+  if (base.steps.length === 0) return [{ from: new Uint8Array(0), after: 0n }];
+  return base.steps.map(({ from, after }) => ({
+    from: fromBase64(from),
+    after: timeFromHex(after),
+  }));
+}
+
+async function* baseRecords(
+  context: SourceContext,
+  { base }: PointDataset,
+  range: KeyRange,
+): RecordStream {
+  if (!base.tree) return;
+  yield* readTree(context.repository.source, treeRootOf(base.tree), range);
+}

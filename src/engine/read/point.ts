@@ -1,0 +1,117 @@
+// Finds a moment that a user names, and what there is at it: the catalog, and for each dataset the base
+// copy and runs that give its records.
+import { CodrError } from '../../base/error.ts';
+import type { CatalogEntry } from '../../model/catalog.ts';
+import { everything, type Scope, scopeHolds } from '../../model/namespace.ts';
+import { type SourceTime, timeFromHex } from '../../model/time.ts';
+import type { PointRecord } from '../../repository/lineage/records.ts';
+import type { StateView } from '../../repository/lineage/state.ts';
+import type { Connector } from '../../connector/connector.ts';
+import {
+  type Base,
+  baseAt,
+  catalogChanges,
+  epochAt,
+  holesOf,
+  inScope,
+  notRestorable,
+  restorableIntervals,
+  settledTime,
+} from '../history/source-history.ts';
+
+/** What a point is read from. */
+export interface PointContext {
+  readonly state: StateView;
+  readonly connector: Connector;
+  /** The source's own scope: what base copies there are. */
+  readonly scope: Scope;
+}
+
+export interface PointDataset {
+  readonly entry: CatalogEntry;
+  readonly base: Base;
+}
+
+export interface ResolvedPoint {
+  readonly at: SourceTime;
+  readonly datasets: readonly PointDataset[];
+}
+
+/**
+ * The moment that `when` names: `latest`, a point id, the source's own form, RFC 3339.
+ * Errors: `usage` when it is none of them, `time-not-restorable` when there is nothing yet.
+ */
+export function parseWhen(context: PointContext, when: string): SourceTime {
+  const { state, connector } = context;
+  if (when === 'latest') {
+    const latest = restorableIntervals(state).at(-1)?.to;
+    if (latest !== undefined) return latest;
+    throw new CodrError('time-not-restorable', 'nothing is restorable yet', {
+      remedy: 'run `codr backup`',
+    });
+  }
+  const point = state.get<PointRecord>(`point/${when}`);
+  if (point) return timeFromHex(point.time);
+  const own = connector.parseTime(when);
+  if (own !== undefined) return own;
+  const wall = rfc3339.test(when) ? Date.parse(when) : Number.NaN;
+  if (!Number.isNaN(wall)) return connector.timeOfWall(wall);
+  throw new CodrError('usage', `"${when}" is no time`, {
+    remedy: 'give latest, RFC 3339, the source\'s own form, or a point id',
+  });
+}
+
+const rfc3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+
+/**
+ * Everything in `scope` at `at`. Errors: `time-not-restorable` naming the nearest moments,
+ * `namespace-unknown` when an include matches nothing.
+ */
+export function resolvePoint(
+  context: PointContext,
+  at: SourceTime,
+  scope: Scope = everything,
+): ResolvedPoint {
+  const { state, connector } = context;
+  const refuse = (why: string): CodrError =>
+    notRestorable(state, at, (time) => connector.formatTime(time), why);
+  const epoch = epochAt(state, at);
+  if (!epoch) throw refuse(whyOutside(state, at));
+  const entries = connector.foldCatalog(catalogChanges(state, epoch.number, at));
+  const chosen = entries.filter((entry) => inScope(context.scope, entry) && inScope(scope, entry));
+  refuseUnmatched(scope, chosen);
+  const datasets = chosen.map((entry): PointDataset => {
+    const base = baseAt(state, entry.dataset, epoch.number, at);
+    if (!base) throw refuse(`${entry.namespace} has no base copy as old as that`);
+    return { entry, base };
+  });
+  const holes = holesOf(state);
+  for (const { entry, base } of datasets) {
+    const hole = holes.find(
+      ({ dataset, from, to }) =>
+        from < at &&
+        (dataset === undefined
+          ? to === undefined // one that has ended lies between two epochs
+          : dataset === entry.dataset && (to === undefined || to > timeFromHex(base.exactFrom))),
+    );
+    if (hole) throw refuse(`${entry.namespace} has a hole: ${hole.reason}`);
+  }
+  return { at, datasets };
+}
+
+function whyOutside(state: StateView, at: SourceTime): string {
+  const settled = settledTime(state);
+  if (settled === undefined) return 'there is no history yet';
+  return at > settled ? 'it is later than what is stored' : 'no unbroken history holds it';
+}
+
+/** A filter that matches nothing is a mistake that must be heard. */
+function refuseUnmatched(scope: Scope, chosen: readonly CatalogEntry[]): void {
+  for (const pattern of scope.include) {
+    const one: Scope = { include: [pattern], exclude: [] };
+    if (chosen.some(({ role, namespace }) => role === 'data' && scopeHolds(one, namespace))) continue;
+    throw new CodrError('namespace-unknown', `nothing is called ${pattern} at that time`, {
+      object: pattern,
+    });
+  }
+}

@@ -1,0 +1,48 @@
+// One opened source with everything its work needs. The outside world is in here as arguments.
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Spill } from '../base/spill.ts';
+import type { Job } from '../cluster/task-runner.ts';
+import type { Connector, ConnectorContext, SourceConfig } from '../connector/connector.ts';
+import type { Scope } from '../model/namespace.ts';
+import type { Lineage } from '../repository/lineage/lineage.ts';
+import type { ProcessProbe } from '../repository/lineage/writer.ts';
+import type { Repository } from '../repository/repository.ts';
+
+export interface EngineWorld {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly spill: Spill;
+  readonly probe: ProcessProbe;
+  /** Runs a job's tasks on every worker of this process, until its plan is empty. */
+  runJob(job: Job, signal: AbortSignal): Promise<void>;
+  readonly limits: EngineLimits;
+}
+
+export interface EngineLimits {
+  /** Tasks that run side by side in one process. */
+  readonly workers: number;
+  /** Raw bytes of one segment of a base copy. */
+  readonly segmentBytes: number;
+  /** Changes held before a tick is forced. */
+  readonly tickBytesMax: number;
+  /** What connectors, folds and sorts may buffer together. */
+  readonly memoryBytesMax: number;
+}
+
+export interface SourceContext {
+  readonly name: string;
+  readonly world: EngineWorld;
+  readonly repository: Repository;
+  readonly lineage: Lineage;
+  readonly connector: Connector;
+  readonly config: SourceConfig;
+  readonly scope: Scope;
+}
+
+export function connectorContext(world: EngineWorld): ConnectorContext {
+  const { clock, random, log, spill, limits } = world;
+  return { clock, random, log, spill, memoryBytesMax: limits.memoryBytesMax };
+}

@@ -1,13 +1,13 @@
 // Reads of one collection by its UUID: by `_id` index in key order, or in natural order. By UUID because a
 // snapshot read of a name silently gives nothing after a rename or drop (seen on 5.0.4 to 6.0.27).
-import { Binary, type Document, MinKey, type MongoClient } from 'mongodb';
+import { Binary, type Document, MaxKey, MinKey, type MongoClient } from 'mongodb';
 import { compareBytes, fromHex } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { CatalogEntry } from '../../../model/catalog.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import type { DataRecord, RecordStream } from '../../../model/record.ts';
 import type { SourceTime } from '../../../model/time.ts';
-import { keyOfDocument } from '../key/key-codec.ts';
+import { keyOfDocument, keyTypes } from '../key/key-codec.ts';
 import { databaseOf } from '../oplog/namespace-rules.ts';
 import { keyFloor } from './key-floor.ts';
 import { timestampOf } from './native-time.ts';
@@ -23,7 +23,11 @@ export type ReadTime =
   /** What a majority holds, at or after `after`. */
   | { readonly after: SourceTime };
 
-/** Opens a scan in key order over `range`, a little more at its start when the bound is not exact. */
+/**
+ * Opens a scan in key order over `range`, a little more at its start when the bound is not exact. A
+ * scan with a lower bound alone may leave out `_id: MaxKey`, which the server takes for its end: see
+ * {@link openMaxKeyScan}.
+ */
 export async function openOrderedScan(
   client: MongoClient,
   entry: CatalogEntry,
@@ -32,6 +36,8 @@ export async function openOrderedScan(
   signal: AbortSignal,
 ): Promise<RawCursor> {
   const from = range.from && keyFloor(range.from);
+  // `min` MaxKey is refused: nothing lies between it and the end.
+  if (from?.value instanceof MaxKey) return openMaxKeyScan(client, entry, time, signal);
   const to = range.to && keyFloor(range.to);
   const command = {
     ...findOf(entry, time),
@@ -42,6 +48,22 @@ export async function openOrderedScan(
     ...(to?.exact && !(to.value instanceof MinKey) && { max: { _id: to.value } }),
   };
   return RawCursor.open(client, databaseOf(entry.namespace), command, signal);
+}
+
+/** The one document that a scan with a lower bound alone may leave out (seen on 6.0.5). */
+export async function openMaxKeyScan(
+  client: MongoClient,
+  entry: CatalogEntry,
+  time: ReadTime,
+  signal: AbortSignal,
+): Promise<RawCursor> {
+  const command = { ...findOf(entry, time), filter: { _id: new MaxKey() } };
+  return RawCursor.open(client, databaseOf(entry.namespace), command, signal);
+}
+
+/** True when {@link openMaxKeyScan} belongs to the range. */
+export function endsOpen(range: KeyRange): boolean {
+  return range.from !== undefined && (range.to?.[0] ?? 255) >= keyTypes.maxKey;
 }
 
 export async function openNaturalScan(

@@ -75,7 +75,7 @@ for (const options of [{}, { clusteredIndex: { key: { _id: 1 }, unique: true } }
           ...(await recordsOf((await session.readSegment(entry, range, signal))?.batches)),
         );
       }
-      assert.deepEqual(hexOf(parts), hexOf(all));
+      assert.ok(hexOf(parts).join() === hexOf(all).join(), `cut at ${toHex(key).slice(0, 60)}`);
     }
   });
 }
@@ -235,7 +235,7 @@ test('a transaction open at the survey moves its start back to the first entry',
   const later = await session.watermark(signal);
   assert.ok(position && position.time > majorityBefore && position.time < later);
   const open = await client.db('config').collection('transactions').findOne({ state: 'prepared' });
-  assert.equal(position.time, (open?.startOpTime as { ts: Timestamp }).ts.toBigInt());
+  assert.equal(position.time, (open?.startOpTime.ts as Timestamp | undefined)?.toBigInt());
   await client
     .db('admin')
     .command({ abortTransaction: 1 }, { session: lsid })

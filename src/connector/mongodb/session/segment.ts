@@ -10,10 +10,12 @@ import { type KeyRange, rangeHolds } from '../../../model/key-range.ts';
 import type { DataRecord, RecordStream } from '../../../model/record.ts';
 import { maxTime, type SourceTime } from '../../../model/time.ts';
 import type { ConnectorContext, SegmentReader } from '../../connector.ts';
-import { keyOfDocument } from '../key/key-codec.ts';
+import { keyOfDocument, keyTypes } from '../key/key-codec.ts';
 import { cappedValue } from '../oplog/effects.ts';
 import {
   batchesOf,
+  endsOpen,
+  openMaxKeyScan,
   openNaturalScan,
   openOrderedScan,
   orderedRecords,
@@ -70,11 +72,33 @@ export async function readAt(
       : openNaturalScan(client, entry, time, signal),
   );
   if (!cursor) return undefined;
-  const records =
-    kind === 'ordered'
-      ? orderedRecords(cursor, entry, range)
-      : sortRecordsOf(documentsOf(cursor, range), context);
-  return closing(records, cursor, entry, signal);
+  if (kind === 'sorted') {
+    const sorted = sortRecordsOf(documentsOf(cursor, range), context);
+    return closing(sorted, cursor, entry, signal);
+  }
+  const records = closing(orderedRecords(cursor, entry, range), cursor, entry, signal);
+  if (!endsOpen(range)) return records;
+  return withMaxKey(records, async () => {
+    const last = await openOnMember(connection, entry, signal, (client) =>
+      openMaxKeyScan(client, entry, time, signal),
+    );
+    return last && closing(orderedRecords(last, entry, range), last, entry, signal);
+  });
+}
+
+/** `records`, then the one of `_id: MaxKey` unless it was among them. */
+async function* withMaxKey(
+  records: RecordStream,
+  rest: () => Promise<RecordStream | undefined>,
+): RecordStream {
+  let last: Uint8Array | undefined;
+  for await (const batch of records) {
+    last = batch.at(-1)?.key;
+    yield batch;
+  }
+  if (last?.[0] === keyTypes.maxKey) return;
+  const more = await rest();
+  if (more) yield* more;
 }
 
 async function* sortRecordsOf(records: RecordStream, context: ConnectorContext): RecordStream {

@@ -10,7 +10,7 @@ import { cutAgain, cutBytesOf } from './run-cutter.ts';
 import { leafLevel, nodeLevel, type TreeContext, type TreeLevel } from './tree-level.ts';
 import type { PartLevel, TreePart } from './tree-part.ts';
 
-/** Items hashed and cut between two looks at the puts in flight. */
+/** Items hashed in one call. */
 const groupCount = 512;
 
 /**
@@ -68,9 +68,14 @@ class LevelBuilder<I extends Keyed> {
   }
 
   async add(items: readonly I[]): Promise<void> {
+    const place = { level: this.#level.level, salt: 0 };
     for (let start = 0; start < items.length; start += groupCount) {
-      this.#addGroup(items, start, Math.min(items.length, start + groupCount));
-      if (this.#writer.full) await this.#writer.settle();
+      const end = Math.min(items.length, start + groupCount);
+      this.#context.hashing.hash(place, items, start, end, this.#hashes);
+      for (let i = start; i < end; ) {
+        i = this.#addUntilFull(items, i, end, start);
+        if (this.#writer.full) await this.#writer.settle();
+      }
     }
   }
 
@@ -82,23 +87,26 @@ class LevelBuilder<I extends Keyed> {
     return { split: true, head: this.#head, tail: rest };
   }
 
-  #addGroup(items: readonly I[], start: number, end: number): void {
+  /** Takes `items[from..end)`, hashed from `start` on; stops early when too many puts are in flight. */
+  #addUntilFull(items: readonly I[], from: number, end: number, start: number): number {
     const level = this.#level;
     const pending = this.#pending;
-    this.#context.hashing.hash({ level: level.level, salt: 0 }, items, start, end, this.#hashes);
-    for (let i = start; i < end; i++) {
+    let i = from;
+    while (i < end && !this.#writer.full) {
       const item = items[i]!;
       pending.push(item);
       this.records += level.recordsOf(item);
       this.bytes += level.bytesOf(item);
       const cut = this.#window.push(this.#hashes[i - start]!, level.cutLength(item));
       if (cut >= 0) this.#cutAt(cut - this.#pendingIndex, this.#window.cutStart);
+      i++;
     }
     if (this.#from > 0) {
       this.#pending = pending.slice(this.#from);
       this.#pendingIndex += this.#from;
       this.#from = 0;
     }
+    return i;
   }
 
   /** `pending[to]` starts a leaf: what lies before it is a whole leaf, or the head of the range. */

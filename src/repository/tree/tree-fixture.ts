@@ -1,7 +1,6 @@
 // What the tests of trees share: fixed keys, small cut parameters, seeded records, naive twins.
 import { createHash } from 'node:crypto';
 import { compareBytes } from '../../base/bytes.ts';
-import { SeededRandom } from '../../base/random.ts';
 import type { DataRecord, RecordStream } from '../../model/record.ts';
 import { type CutHashing, openCutHashing } from '../leaf/cut-hashing.ts';
 import type { CutParameters } from './cut-parameters.ts';
@@ -44,14 +43,12 @@ export function memoryContext(
 
 /** `count` records of 12-byte keys and values of up to `valueBytesMax`, the same for equal seeds. */
 export function seededRecords(seed: number, count: number, valueBytesMax = 60): DataRecord[] {
-  const random = new SeededRandom(seed);
-  const records = new Map<string, DataRecord>();
-  while (records.size < count) {
-    const key = random.bytes(12);
-    const value = random.bytes(random.below(valueBytesMax + 1));
-    records.set(Buffer.from(key).toString('hex'), { key, value });
-  }
-  return sorted(records.values());
+  const records = Array.from({ length: count }, (_, i): DataRecord => {
+    const digest = createHash('sha256').update(`${seed} ${i}`).digest();
+    const length = digest.readUInt32LE(12) % (valueBytesMax + 1);
+    return { key: digest.subarray(0, 12), value: Buffer.alloc(length, digest) };
+  });
+  return sorted(records);
 }
 
 export function sorted(records: Iterable<DataRecord>): DataRecord[] {

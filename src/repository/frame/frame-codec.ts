@@ -40,7 +40,11 @@ const storedRaw = Buffer.from([0]);
 const storedZstd = Buffer.from([1]);
 
 /** The stored form of `raw`, in memory of its own. `level` is zstd's, 1 to 3. */
-export function sealFrame(raw: Uint8Array, seal: FrameSeal, level: number): Uint8Array<ArrayBuffer> {
+export function sealFrame(
+  raw: Uint8Array,
+  seal: FrameSeal,
+  level: number,
+): Uint8Array<ArrayBuffer> {
   const params = { [constants.ZSTD_c_compressionLevel]: level };
   const zstd = zstdCompressSync(raw, { params });
   const shrinks = zstd.length < raw.length;
@@ -66,7 +70,10 @@ export function openFrame(
 ): Uint8Array {
   const { object, rawLength } = expected;
   const damaged = (why: string, cause?: unknown): CodrError =>
-    new CodrError('object-damaged', `frame ${seal.ordinal} of ${object}: ${why}`, { object, cause });
+    new CodrError('object-damaged', `frame ${seal.ordinal} of ${object}: ${why}`, {
+      object,
+      cause,
+    });
   if (stored.length < frameOverheadBytes) throw damaged('too short');
   if (rawLength > frameRawBytesMax) throw damaged(`${rawLength} bytes is more than a frame holds`);
   const nonce = nonceOf(seal.ordinal);

@@ -38,6 +38,7 @@ export function decodeCheckedJson(object: string, bytes: Uint8Array): JsonObject
     throw damaged('not JSON', error);
   }
   if (typeof parsed?.body !== 'object' || parsed.body === null) throw damaged('no body');
-  if (Buffer.compare(encodeCheckedJson(parsed.body), bytes) !== 0) throw damaged('checksum differs');
+  if (Buffer.compare(encodeCheckedJson(parsed.body), bytes) !== 0)
+    throw damaged('checksum differs');
   return parsed.body;
 }

@@ -6,7 +6,12 @@ import { fromHex, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { canonicalJson, decodeCheckedJson, encodeCheckedJson, type JsonObject } from './checked-json.ts';
+import {
+  canonicalJson,
+  decodeCheckedJson,
+  encodeCheckedJson,
+  type JsonObject,
+} from './checked-json.ts';
 import {
   type Credential,
   defaultScryptCost,
@@ -104,7 +109,11 @@ export async function addSlot(
  * Removes a slot. The last readable one is refused (`key-last`), an unknown id is `usage`. Two removals at
  * the same moment can each leave the other's slot as the last: removing keys is for one person at a time.
  */
-export async function removeSlot(store: ObjectStore, repositoryId: string, id: string): Promise<void> {
+export async function removeSlot(
+  store: ObjectStore,
+  repositoryId: string,
+  id: string,
+): Promise<void> {
   const { slots, damaged } = await readSlots(store, repositoryId);
   const slot = slots.find((one) => one.id === id);
   if (!slot && !damaged.some((one) => one.object === folder + id)) {
@@ -130,7 +139,10 @@ export async function rotateKeys(
   const { repositoryId, root } = unlocked;
   const epochs = (await readKeks(store, repositoryId, root)).keys();
   await createKek(store, unlocked, Math.max(...epochs) + 1, random);
-  return { ...unlocked, keys: deriveRepositoryKeys(root, await readKeks(store, repositoryId, root)) };
+  return {
+    ...unlocked,
+    keys: deriveRepositoryKeys(root, await readKeks(store, repositoryId, root)),
+  };
 }
 
 /** What the wrap authenticates: every clear field of the slot. */

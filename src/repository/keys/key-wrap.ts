@@ -27,7 +27,11 @@ export function scryptCostFits(cost: ScryptCost): boolean {
     Number.isSafeInteger(value) && value >= 1 && value <= max;
   const { N, r, p } = cost;
   return (
-    fits(N, scryptCostMax.N) && N >= 2 && (N & (N - 1)) === 0 && fits(r, scryptCostMax.r) && fits(p, scryptCostMax.p)
+    fits(N, scryptCostMax.N) &&
+    N >= 2 &&
+    (N & (N - 1)) === 0 &&
+    fits(r, scryptCostMax.r) &&
+    fits(p, scryptCostMax.p)
   );
 }
 

@@ -6,7 +6,12 @@ import { fromHex, toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import { canonicalJson, decodeCheckedJson, encodeCheckedJson, type JsonObject } from './checked-json.ts';
+import {
+  canonicalJson,
+  decodeCheckedJson,
+  encodeCheckedJson,
+  type JsonObject,
+} from './checked-json.ts';
 import { createKeys, openKeys, type SlotOptions, type UnlockedKeys } from './key-slots.ts';
 import type { Credential } from './key-wrap.ts';
 import type { RepositoryKeys } from './repository-keys.ts';

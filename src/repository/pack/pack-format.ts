@@ -2,7 +2,7 @@
 // trailer repeats what the header says, so that one read of the end is enough to open the footer.
 // Field by field: docs/format/pack.md.
 import { hash } from 'node:crypto';
-import { ByteReader, ByteWriter, equalBytes, fromHex, toHex, view } from '../../base/bytes.ts';
+import { ByteReader, ByteWriter, equalBytes, view } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import { type LeafId, leafId, type PackId, packId } from '../../model/id.ts';
 import type { FrameKind } from '../frame/frame-codec.ts';
@@ -45,7 +45,7 @@ export function packKindOf(kind: BlobKind): PackKind {
   return kind === 'node' ? 't' : 'd';
 }
 
-const blobKinds: readonly BlobKind[] = ['leaf', 'chunk', 'node'];
+const blobKinds: readonly BlobKind[] = ['leaf', 'node', 'chunk'];
 const formatVersion = 1;
 const saltBytes = 32;
 
@@ -216,7 +216,3 @@ export class PackFooter {
     });
   }
 }
-
-/** The 32 raw bytes of a pack id. */
-export const packIdToBytes = (id: PackId): Uint8Array => fromHex(id);
-export const packIdFromBytes = (bytes: Uint8Array): PackId => packId(toHex(bytes));

@@ -4,12 +4,7 @@ import { createHash } from 'node:crypto';
 import { assert } from '../../base/assert.ts';
 import type { Random } from '../../base/random.ts';
 import { type LeafId, packId } from '../../model/id.ts';
-import {
-  type FrameKind,
-  type FrameSeal,
-  footerOrdinal,
-  frameKinds,
-} from '../frame/frame-codec.ts';
+import { type FrameKind, type FrameSeal, footerOrdinal, frameKinds } from '../frame/frame-codec.ts';
 import type { Sealer } from '../frame/sealer.ts';
 import type { RepositoryKeys } from '../keys/repository-keys.ts';
 import type { BlobKind } from '../leaf/leaf-store.ts';

@@ -1,0 +1,129 @@
+// The Sealer in worker threads: hashing, compressing and encrypting beside the thread that reads and
+// writes. Buffers are transferred, not copied; jobs go to the worker that has the fewest.
+import { Worker } from 'node:worker_threads';
+import { CodrError, type ErrorDetail } from '../base/error.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
+import { moduleUrl } from '../base/module-url.ts';
+import type { FrameSeal } from '../repository/frame/frame-codec.ts';
+import {
+  type BlobBatch,
+  type NamedBatch,
+  type OpenRequest,
+  type Sealer,
+  type SealerOptions,
+  splitIds,
+} from '../repository/frame/sealer.ts';
+
+/** What a worker is asked. Buffers in it are transferred. */
+export type SealingJob =
+  | { readonly kind: 'hash'; readonly batch: BlobBatch }
+  | { readonly kind: 'seal'; readonly raw: Uint8Array<ArrayBuffer>; readonly seal: FrameSeal }
+  | { readonly kind: 'open'; readonly request: OpenRequest };
+
+export interface SealingRequest {
+  readonly number: number;
+  readonly job: SealingJob;
+}
+
+/** `raw` comes back from `hash`; `result` is ids, the sealed frame or the raw frame. */
+export type SealingReply = { readonly number: number } & (
+  | { readonly result: Uint8Array<ArrayBuffer>; readonly raw?: Uint8Array<ArrayBuffer> }
+  | { readonly failure: SealingFailure }
+);
+
+/** An error across threads; `code` when it was a CodrError. */
+export interface SealingFailure {
+  readonly message: string;
+  readonly code?: ErrorCode;
+  readonly object?: string;
+  readonly remedy?: string;
+}
+
+type Done = Extract<SealingReply, { readonly result: Uint8Array<ArrayBuffer> }>;
+
+interface Waiting {
+  readonly resolve: (reply: Done) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Lane {
+  readonly worker: Worker;
+  readonly waiting: Map<number, Waiting>;
+  failure: Error | undefined;
+}
+
+/** How many jobs run at once is the caller's to bound (`framesInFlightMax` of the BlobStore). */
+export class SealingPool implements Sealer {
+  readonly #lanes: Lane[];
+  #number = 0;
+
+  constructor(options: SealerOptions & { readonly workers: number }) {
+    this.#lanes = Array.from({ length: options.workers }, () => openLane(options));
+  }
+
+  async hash(batch: BlobBatch): Promise<NamedBatch> {
+    const { result, raw } = await this.#run({ kind: 'hash', batch }, [batch.raw.buffer]);
+    return { raw: raw as Uint8Array<ArrayBuffer>, ids: splitIds(result) };
+  }
+
+  async seal(raw: Uint8Array<ArrayBuffer>, seal: FrameSeal): Promise<Uint8Array> {
+    return (await this.#run({ kind: 'seal', raw, seal }, [raw.buffer])).result;
+  }
+
+  async open(request: OpenRequest): Promise<Uint8Array> {
+    // Copied: the stored frame is usually part of a larger read.
+    const stored = new Uint8Array(request.stored);
+    const job: SealingJob = { kind: 'open', request: { ...request, stored } };
+    return (await this.#run(job, [stored.buffer])).result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#lanes.map(({ worker }) => worker.terminate()));
+  }
+
+  #run(job: SealingJob, transfer: ArrayBuffer[]): Promise<Done> {
+    const lane = this.#lanes.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
+    const number = this.#number++;
+    return new Promise((resolve, reject) => {
+      if (lane.failure) {
+        reject(lane.failure);
+        return;
+      }
+      if (lane.waiting.size === 0) lane.worker.ref();
+      lane.waiting.set(number, { resolve, reject });
+      const request: SealingRequest = { number, job };
+      lane.worker.postMessage(request, transfer);
+    });
+  }
+}
+
+function openLane(options: SealerOptions): Lane {
+  const worker = new Worker(moduleUrl('./sealing-worker.ts', import.meta.url), {
+    workerData: { idKey: options.idKey, level: options.level },
+  });
+  const lane: Lane = { worker, waiting: new Map(), failure: undefined };
+  const fail = (error: Error): void => {
+    lane.failure ??= error;
+    for (const { reject } of lane.waiting.values()) reject(lane.failure);
+    lane.waiting.clear();
+  };
+  worker.on('message', (reply: SealingReply) => {
+    const waiting = lane.waiting.get(reply.number);
+    lane.waiting.delete(reply.number);
+    // An idle worker does not keep the process alive.
+    if (lane.waiting.size === 0) worker.unref();
+    if ('failure' in reply) waiting?.reject(errorOf(reply.failure));
+    else waiting?.resolve(reply);
+  });
+  worker.on('error', (error) => fail(error as Error));
+  worker.on('exit', (code) => fail(new Error(`a sealing worker ended with code ${code}`)));
+  worker.unref();
+  return lane;
+}
+
+function errorOf(failure: SealingFailure): Error {
+  const { code, message, object, remedy } = failure;
+  if (!code) return new Error(message);
+  const detail: ErrorDetail = { ...(object && { object }), ...(remedy && { remedy }) };
+  return new CodrError(code, message, detail);
+}

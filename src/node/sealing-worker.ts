@@ -1,0 +1,54 @@
+// The thread behind `sealing-pool.ts`: one job after the other, no state but the key that names blobs.
+import { parentPort, workerData } from 'node:worker_threads';
+import { CodrError } from '../base/error.ts';
+import { openFrame, sealVerifiedFrame } from '../repository/frame/frame-codec.ts';
+import { namesOf, type SealerOptions } from '../repository/frame/sealer.ts';
+import type { SealingFailure, SealingJob, SealingReply, SealingRequest } from './sealing-pool.ts';
+
+const options = workerData as SealerOptions;
+
+parentPort?.on('message', ({ number, job }: SealingRequest) => {
+  let reply: SealingReply;
+  try {
+    reply = { number, ...perform(job) };
+  } catch (error) {
+    reply = { number, failure: failureOf(error) };
+  }
+  parentPort?.postMessage(reply, 'result' in reply ? buffersOf(reply) : []);
+});
+
+function perform(job: SealingJob): {
+  readonly result: Uint8Array<ArrayBuffer>;
+  readonly raw?: Uint8Array<ArrayBuffer>;
+} {
+  switch (job.kind) {
+    case 'hash':
+      return { result: namesOf(options.idKey, job.batch), raw: job.batch.raw };
+    case 'seal':
+      return { result: sealVerifiedFrame(job.raw, job.seal, options.level) };
+    case 'open': {
+      const raw = openFrame(job.request.stored, job.request.seal, job.request);
+      return { result: ownBuffer(raw) };
+    }
+  }
+}
+
+/** Bytes whose buffer can be given away: not a slice of a pool or of something longer. */
+function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const whole = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
+  return whole ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+}
+
+function buffersOf(reply: {
+  readonly result: Uint8Array<ArrayBuffer>;
+  readonly raw?: Uint8Array<ArrayBuffer>;
+}): ArrayBuffer[] {
+  return reply.raw ? [reply.result.buffer, reply.raw.buffer] : [reply.result.buffer];
+}
+
+function failureOf(error: unknown): SealingFailure {
+  if (!(error instanceof Error)) return { message: String(error) };
+  if (!(error instanceof CodrError)) return { message: error.stack ?? error.message };
+  const { code, message, object, remedy } = error;
+  return { code, message, remedy, ...(object && { object }) };
+}

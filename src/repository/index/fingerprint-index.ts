@@ -1,0 +1,277 @@
+// Which leaves the repository holds, and where: all index objects together. In memory are only the heads
+// (packs, fan-out, filters up to a limit) and some pages. The index is a cache: what it lacks costs a
+// duplicate, never a leaf, and `addPacks` from pack footers makes it again.
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { toHex, view } from '../../base/bytes.ts';
+import { isCodrError } from '../../base/error.ts';
+import type { Spill } from '../../base/spill.ts';
+import type { LeafId, PackId } from '../../model/id.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { PackRef } from '../pack/pack-format.ts';
+import { encodeIndex, entryBytes, type IndexRun, idPrefixBytes, indexName } from './index-codec.ts';
+import { type BlobLocation, IndexObject, type IndexReading } from './index-object.ts';
+import { mergeObjects } from './merge-objects.ts';
+
+export type { BlobLocation } from './index-object.ts';
+
+export interface FingerprintIndexOptions {
+  /** K_mac of the repository. */
+  readonly macKey: Uint8Array;
+  /** Where objects are copied to once they are searched; without it pages are read from the store. */
+  readonly spill?: Spill;
+  /** Memory of filters, 1.25 bytes a leaf; objects past it are searched without. */
+  readonly filterBytesMax?: number;
+  /** Memory of pages. */
+  readonly pageCacheBytesMax?: number;
+  /** Entries of one object; above it a run is cut into several by leading byte. */
+  readonly objectEntriesMax?: number;
+}
+
+/** A stored pack and the ids of its leaves in the order of its footer. */
+export interface IndexedPack {
+  readonly ref: PackRef;
+  readonly leafIds: readonly LeafId[];
+}
+
+/** Runs of one tier that are merged into one of the next. */
+const tierRuns = 8;
+const defaultFilterBytesMax = 256 * 1024 * 1024;
+const defaultPageCacheBytesMax = 16 * 1024 * 1024;
+/** 24 MiB of entries: the unit of memory of merging, three times over. */
+const defaultObjectEntriesMax = 2 ** 20;
+
+export class FingerprintIndex implements AsyncDisposable {
+  readonly #store: ObjectStore;
+  readonly #reading: IndexReading;
+  readonly #filterBytesMax: number;
+  readonly #objectEntriesMax: number;
+  readonly #objects = new Map<string, IndexObject>();
+
+  private constructor(store: ObjectStore, options: FingerprintIndexOptions) {
+    this.#store = store;
+    this.#filterBytesMax = options.filterBytesMax ?? defaultFilterBytesMax;
+    this.#objectEntriesMax = options.objectEntriesMax ?? defaultObjectEntriesMax;
+    this.#reading = {
+      store,
+      macKey: options.macKey,
+      spill: options.spill,
+      pages: new LRUCache({
+        maxSize: options.pageCacheBytesMax ?? defaultPageCacheBytesMax,
+        sizeCalculation: (page) => page.length,
+      }),
+    };
+  }
+
+  /** Opens every index object. Errors: `object-damaged`, `format-unknown`, those of the store. */
+  static async open(
+    store: ObjectStore,
+    options: FingerprintIndexOptions,
+    signal?: AbortSignal,
+  ): Promise<FingerprintIndex> {
+    const index = new FingerprintIndex(store, options);
+    await index.refresh(signal);
+    return index;
+  }
+
+  get objectCount(): number {
+    return this.#objects.size;
+  }
+
+  get entryCount(): number {
+    return [...this.#objects.values()].reduce((sum, { head }) => sum + head.entryCount, 0);
+  }
+
+  /** Bytes of filters in memory. */
+  get filterBytes(): number {
+    return [...this.#objects.values()].reduce((sum, object) => sum + object.filterBytes, 0);
+  }
+
+  /** Opens what others wrote since, closes what they merged or dropped. */
+  async refresh(signal?: AbortSignal): Promise<void> {
+    const there = new Set<string>();
+    for await (const { name } of this.#store.list('index/', signal)) {
+      const id = name.slice('index/'.length);
+      there.add(id);
+      if (!this.#objects.has(id)) await this.#open(id, signal);
+    }
+    for (const id of [...this.#objects.keys()]) if (!there.has(id)) await this.#close(id);
+  }
+
+  /**
+   * For each id a location for which `usable` holds (any, unless given), or undefined. Best called with
+   * hundreds of ids at once: they are sorted, and each page is read once. An object that another process
+   * merged away meanwhile counts as empty, and the list is read again.
+   */
+  async lookup(
+    ids: readonly LeafId[],
+    usable: (pack: PackRef) => boolean = () => true,
+    signal?: AbortSignal,
+  ): Promise<(BlobLocation | undefined)[]> {
+    const found = new Array<BlobLocation | undefined>(ids.length);
+    const buffers = ids.map((id) => view(id));
+    const sorted = [...buffers.keys()].sort((a, b) =>
+      Buffer.compare(buffers[a] as Buffer, buffers[b] as Buffer),
+    );
+    let stale = false;
+    for (const object of [...this.#objects.values()]) {
+      const asked = sorted.filter((i) => !found[i] && object.mayHold(buffers[i] as Buffer));
+      if (asked.length === 0) continue;
+      try {
+        const locations = await object.find(
+          asked.map((i) => buffers[i] as Buffer),
+          signal,
+        );
+        for (const [k, i] of asked.entries()) {
+          found[i] = locations[k]?.find(({ pack }) => usable(pack));
+        }
+      } catch (error) {
+        if (!isCodrError(error, 'object-missing')) throw error;
+        stale = true;
+      }
+    }
+    if (stale) await this.refresh(signal);
+    return found;
+  }
+
+  /** Writes one index object (several above the limit) for stored packs and opens it. */
+  async addPacks(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<void> {
+    let part: IndexedPack[] = [];
+    let entries = 0;
+    for (const pack of packs) {
+      if (pack.leafIds.length === 0) continue;
+      if (part.length > 0 && entries + pack.leafIds.length > this.#objectEntriesMax) {
+        await this.#write(part, signal);
+        part = [];
+        entries = 0;
+      }
+      part.push(pack);
+      entries += pack.leafIds.length;
+    }
+    if (part.length > 0) await this.#write(part, signal);
+  }
+
+  /**
+   * Merges 8 runs of a tier into one of the next, as often as there are so many: the number of runs grows
+   * with the logarithm of the leaves. Safe beside other processes: they write the same objects.
+   */
+  async compact(signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      const due = this.#dueForMerge();
+      if (!due) return;
+      await this.#replace(due.objects, { tier: due.tier + 1 }, new Set(), signal);
+    }
+  }
+
+  /** Removes every entry that leads to `packs`: they were deleted. */
+  async drop(packs: ReadonlySet<PackId>, signal?: AbortSignal): Promise<void> {
+    for (const object of [...this.#objects.values()]) {
+      if (!object.head.packs.some(({ id }) => packs.has(id))) continue;
+      await this.#replace([object], object.head, packs, signal);
+    }
+  }
+
+  /** Removes every index object: the first step of making the index again from the packs. */
+  async clear(signal?: AbortSignal): Promise<void> {
+    const names: string[] = [];
+    for await (const { name } of this.#store.list('index/', signal)) names.push(name);
+    for (const name of names) await this.#store.remove(name, signal);
+    for (const id of [...this.#objects.keys()]) await this.#close(id);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const id of [...this.#objects.keys()]) await this.#close(id);
+    this.#reading.pages.clear();
+  }
+
+  async #write(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<void> {
+    const count = packs.reduce((sum, { leafIds }) => sum + leafIds.length, 0);
+    const entries = Buffer.alloc(count * entryBytes);
+    let at = 0;
+    for (const [number, { leafIds }] of packs.entries()) {
+      for (const [leaf, id] of leafIds.entries()) {
+        entries.set(id.subarray(0, idPrefixBytes), at);
+        entries.writeUInt32LE(number, at + idPrefixBytes);
+        entries.writeUInt32LE(leaf, at + idPrefixBytes + 4);
+        at += entryBytes;
+      }
+    }
+    const run = hash('sha256', entries, 'buffer').subarray(0, 16);
+    const place: IndexRun = { tier: 0, firstByte: 0, lastByte: 255, run };
+    const refs = packs.map(({ ref }) => ref);
+    await this.#create(place, refs, entries, signal);
+  }
+
+  async #create(
+    place: IndexRun,
+    packs: readonly PackRef[],
+    entries: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const { id, body } = encodeIndex(this.#reading.macKey, place, packs, entries);
+    await this.#store.create(indexName(id), body, signal);
+    if (!this.#objects.has(id)) await this.#open(id, signal);
+    return id;
+  }
+
+  /** Writes what replaces `objects`, then removes them; a crash between leaves entries twice. */
+  async #replace(
+    objects: readonly IndexObject[],
+    place: { readonly tier: number } | IndexRun,
+    without: ReadonlySet<PackId>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const written = new Set<string>();
+    for await (const part of mergeObjects(objects, {
+      place,
+      without,
+      entriesMax: this.#objectEntriesMax,
+      signal,
+    })) {
+      written.add(await this.#create(part.place, part.packs, part.entries, signal));
+    }
+    for (const { id } of objects) {
+      if (written.has(id)) continue;
+      await this.#store.remove(indexName(id), signal);
+      await this.#close(id);
+    }
+  }
+
+  #dueForMerge(): { tier: number; objects: IndexObject[] } | undefined {
+    const tiers = new Map<number, Map<string, IndexObject[]>>();
+    for (const object of this.#objects.values()) {
+      const { tier, run } = object.head;
+      const runs = tiers.get(tier) ?? new Map<string, IndexObject[]>();
+      tiers.set(tier, runs);
+      const name = toHex(run);
+      runs.set(name, [...(runs.get(name) ?? []), object]);
+    }
+    for (const [tier, runs] of tiers) {
+      if (runs.size < tierRuns) continue;
+      const objects = [...runs.entries()]
+        .sort()
+        .slice(0, tierRuns)
+        .flatMap(([, some]) => some);
+      const entries = objects.reduce((sum, { head }) => sum + head.entryCount, 0);
+      // Past 256 ranges of the leading byte a run cannot be cut finer: it stays as it is.
+      if (entries <= this.#objectEntriesMax * 128) return { tier, objects };
+    }
+    return undefined;
+  }
+
+  async #open(id: string, signal: AbortSignal | undefined): Promise<void> {
+    try {
+      const object = await IndexObject.open(id, this.#reading, signal);
+      if (this.filterBytes + object.filterBytes > this.#filterBytesMax) object.dropFilter();
+      this.#objects.set(id, object);
+    } catch (error) {
+      if (!isCodrError(error, 'object-missing')) throw error;
+    }
+  }
+
+  async #close(id: string): Promise<void> {
+    const object = this.#objects.get(id);
+    this.#objects.delete(id);
+    await object?.close();
+  }
+}

@@ -1,0 +1,117 @@
+// Merges index objects into fewer, one range of leading bytes after the other, so that the memory of a
+// merge is that of one object, whatever the size of what is merged.
+import { hash } from 'node:crypto';
+import { fromHex } from '../../base/bytes.ts';
+import type { PackId } from '../../model/id.ts';
+import type { PackRef } from '../pack/pack-format.ts';
+import { entryBytes, type IndexRun, idPrefixBytes, pageEntries } from './index-codec.ts';
+import type { IndexObject } from './index-object.ts';
+
+export interface MergeOptions {
+  /** The tier of the new run, or the whole place of the one object that is written again. */
+  readonly place: { readonly tier: number } | IndexRun;
+  /** Packs whose entries are left out. */
+  readonly without: ReadonlySet<PackId>;
+  readonly entriesMax: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface MergedPart {
+  readonly place: IndexRun;
+  readonly packs: readonly PackRef[];
+  /** Not sorted. */
+  readonly entries: Uint8Array;
+}
+
+const pagesAtOnce = 128;
+
+/** The parts of one run that holds all entries of `objects` but those of `without`. */
+export async function* mergeObjects(
+  given: readonly IndexObject[],
+  options: MergeOptions,
+): AsyncGenerator<MergedPart> {
+  const objects = [...given].sort((a, b) => (a.id < b.id ? -1 : 1));
+  for (const place of placesOf(objects, options)) {
+    const packs = new PackNumbers(options.without);
+    const size = objects.reduce((sum, object) => sum + entriesIn(object, place).count, 0);
+    const entries = Buffer.alloc(size * entryBytes);
+    let at = 0;
+    for (const object of objects) {
+      const numbers = object.head.packs.map((pack) => packs.numberOf(pack));
+      for await (const [page, start, end] of pagesIn(object, place, options.signal)) {
+        for (let from = start; from < end; from += entryBytes) {
+          const number = numbers[page.readUInt32LE(from + idPrefixBytes)];
+          if (number === undefined) continue;
+          page.copy(entries, at, from, from + entryBytes);
+          entries.writeUInt32LE(number, at + idPrefixBytes);
+          at += entryBytes;
+        }
+      }
+    }
+    if (at > 0) yield { place, packs: packs.refs, entries: entries.subarray(0, at) };
+  }
+}
+
+/** Packs of the merged object by id; a pack that is left out has no number. */
+class PackNumbers {
+  readonly refs: PackRef[] = [];
+  readonly #numbers = new Map<PackId, number>();
+  readonly #without: ReadonlySet<PackId>;
+
+  constructor(without: ReadonlySet<PackId>) {
+    this.#without = without;
+  }
+
+  numberOf(pack: PackRef): number | undefined {
+    if (this.#without.has(pack.id)) return undefined;
+    const known = this.#numbers.get(pack.id);
+    if (known !== undefined) return known;
+    this.#numbers.set(pack.id, this.refs.length);
+    return this.refs.push(pack) - 1;
+  }
+}
+
+function placesOf(objects: readonly IndexObject[], options: MergeOptions): IndexRun[] {
+  const { place } = options;
+  if ('run' in place) return [place];
+  const total = objects.reduce((sum, { head }) => sum + head.entryCount, 0);
+  const ids = Buffer.concat(objects.map(({ id }) => fromHex(id)));
+  const run = hash('sha256', ids, 'buffer').subarray(0, 16);
+  // A tenth is left free, since ids are spread evenly only on average.
+  const fits = total <= options.entriesMax;
+  const parts = fits ? 1 : Math.min(256, Math.ceil((total * 1.1) / options.entriesMax));
+  return Array.from({ length: parts }, (_, i) => ({
+    tier: place.tier,
+    run,
+    firstByte: Math.floor((i * 256) / parts),
+    lastByte: Math.floor(((i + 1) * 256) / parts) - 1,
+  }));
+}
+
+/** Numbers of the entries of `object` whose leading byte lies in `place`. */
+function entriesIn(object: IndexObject, place: IndexRun): { from: number; count: number } {
+  const from = object.head.fanOut[place.firstByte] as number;
+  return { from, count: (object.head.fanOut[place.lastByte + 1] as number) - from };
+}
+
+/** Each page with entries in `place`, and the offsets between which they stand. */
+async function* pagesIn(
+  object: IndexObject,
+  place: IndexRun,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<[Buffer, number, number]> {
+  const { from, count } = entriesIn(object, place);
+  const to = from + count;
+  const lastPage = count === 0 ? -1 : Math.floor((to - 1) / pageEntries);
+  for (let first = Math.floor(from / pageEntries); first <= lastPage; first += pagesAtOnce) {
+    const length = Math.min(pagesAtOnce, lastPage - first + 1);
+    const wanted = Array.from({ length }, (_, i) => first + i);
+    const pages = await object.readPages(wanted, signal);
+    for (const number of wanted) {
+      const page = pages.get(number) as Buffer;
+      const start = Math.max(0, from - number * pageEntries) * entryBytes;
+      const end = Math.min(page.length, (to - number * pageEntries) * entryBytes);
+      yield [page, start, end];
+    }
+  }
+}

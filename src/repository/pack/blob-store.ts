@@ -1,0 +1,336 @@
+// Stores leaves, nodes and chunks once, and the blocks of runs. Sessions put side by side; equal blobs of
+// all sessions of a process are stored once, and blobs of committed packs not at all. Packs first, then
+// the index, then (by the caller) the commit: a crash leaves garbage, never a dangling reference.
+//
+// Memory: packs × 64 MiB for (one open pack of each kind + `uploadsMax`), `framesInFlightMax` frames of
+// 256 KiB hashing and as many sealing, one frame a session and kind, about 130 bytes a leaf of packs that
+// are not yet in the index (`pendingLeavesMax`), and the caches of the reader and the index.
+import { Mutex, Semaphore } from '../../base/async.ts';
+import { toHex, view } from '../../base/bytes.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
+import type { Random } from '../../base/random.ts';
+import type { LeafId, PackId } from '../../model/id.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { FingerprintIndex } from '../index/fingerprint-index.ts';
+import type { BlobKind, LeafSource } from '../leaf/leaf-store.ts';
+import { BlobSession } from './blob-session.ts';
+import { OpenPack } from './open-pack.ts';
+import { type PackKind, type PackRef, packBytesTarget } from './pack-format.ts';
+import type { PackReader } from './pack-reader.ts';
+import { type PackContext, PackWriter } from './pack-writer.ts';
+import type { PendingFrame, PlacedIn } from './pending-frame.ts';
+
+export interface BlobStoreParts {
+  readonly store: ObjectStore;
+  readonly context: PackContext;
+  readonly index: FingerprintIndex;
+  readonly reader: PackReader;
+  readonly random: Random;
+}
+
+export interface BlobStoreOptions {
+  /** Stored bytes at which a pack is closed. */
+  readonly packBytesTarget?: number;
+  /** Frames in each of two stages: hashing and sealing. */
+  readonly framesInFlightMax?: number;
+  /** Closed packs on their way to the store. */
+  readonly uploadsMax?: number;
+  /** Leaves of stored packs that wait for an index object. */
+  readonly pendingLeavesMax?: number;
+}
+
+type PackState = 'uploaded' | 'committed' | 'condemned';
+
+export class BlobStore implements LeafSource {
+  readonly parts: BlobStoreParts;
+  readonly hashing: Semaphore;
+  readonly sealing: Semaphore;
+  readonly #uploads: Semaphore;
+  readonly #options: Required<Omit<BlobStoreOptions, 'framesInFlightMax' | 'uploadsMax'>>;
+  /** Packs that this process uploaded or was told about: their leaves may be relied on, or not. */
+  readonly #states = new Map<PackId, PackState>();
+  /** Named blobs that no index object holds yet, by id. */
+  readonly #pending = new Map<string, PendingFrame>();
+  readonly #open = new Map<PackKind, OpenPack>();
+  readonly #placing = new Map<PackKind, Mutex>();
+  readonly #indexing = new Mutex();
+  #unindexed: {
+    readonly pack: OpenPack;
+    readonly ref: PackRef;
+    readonly frames: PendingFrame[];
+  }[] = [];
+  readonly #framesOf = new Map<OpenPack, PendingFrame[]>();
+
+  constructor(parts: BlobStoreParts, options: BlobStoreOptions = {}) {
+    this.parts = parts;
+    this.hashing = new Semaphore(options.framesInFlightMax ?? 8);
+    this.sealing = new Semaphore(options.framesInFlightMax ?? 8);
+    this.#uploads = new Semaphore(options.uploadsMax ?? 2);
+    this.#options = {
+      packBytesTarget: options.packBytesTarget ?? packBytesTarget,
+      pendingLeavesMax: options.pendingLeavesMax ?? 256 * 1024,
+    };
+  }
+
+  /** A unit of work whose packs are told by its `flush`. Any number may be open. */
+  session(): BlobSession {
+    return new BlobSession(this);
+  }
+
+  /** The packs of a durable lineage entry: from now on their leaves are known. */
+  committed(packs: Iterable<PackId>): void {
+    for (const id of packs) {
+      if (this.#states.get(id) !== 'condemned') this.#states.set(id, 'committed');
+    }
+  }
+
+  /** Condemned packs: no leaf of theirs is known any more, also not to sessions that are open. */
+  forget(packs: Iterable<PackId>): void {
+    for (const id of packs) this.#states.set(id, 'condemned');
+    const gone = this.#unindexed.filter(({ ref }) => this.#states.get(ref.id) === 'condemned');
+    for (const { frames } of gone) this.#unpend(frames);
+    this.#unindexed = this.#unindexed.filter((one) => !gone.includes(one));
+  }
+
+  /** Errors: `object-missing` when no pack that is not condemned holds an id, `object-damaged`. */
+  async get(kind: BlobKind, ids: readonly LeafId[]): Promise<Uint8Array[]> {
+    const out = new Array<Uint8Array>(ids.length);
+    const stored: number[] = [];
+    const frames = new Map<PendingFrame, Uint8Array>();
+    for (const [i, id] of ids.entries()) {
+      const frame = this.pendingFrame(id);
+      if (!frame) {
+        stored.push(i);
+        continue;
+      }
+      const { offset, length } = frame.placeOf(id);
+      const raw = frames.get(frame) ?? (await this.#readPending(frame));
+      frames.set(frame, raw);
+      out[i] = raw.slice(offset, offset + length);
+    }
+    const gone = new Set<PackId>();
+    let left = stored;
+    for (let round = 0; left.length > 0; round++) {
+      if (round > 0) await this.parts.index.refresh();
+      const missing = await this.#getStored(ids, left, { out, gone });
+      if (round > 0 && missing.length === left.length && gone.size === 0) {
+        throw notStored(kind, ids[missing[0] as number] as LeafId);
+      }
+      if (round >= 3 && missing.length > 0)
+        throw notStored(kind, ids[missing[0] as number] as LeafId);
+      left = missing;
+    }
+    return out;
+  }
+
+  /** Blocks of runs out of change packs, in the order asked. */
+  async readBlocks(
+    refs: readonly { readonly pack: PackId; readonly frame: number }[],
+  ): Promise<Uint8Array[]> {
+    const frames = new Map<PackId, number[]>();
+    for (const { pack, frame } of refs) frames.set(pack, [...(frames.get(pack) ?? []), frame]);
+    const raws = new Map<PackId, Map<number, Uint8Array>>();
+    for (const [id, ordinals] of frames) {
+      const wanted = [...new Set(ordinals)];
+      raws.set(id, await this.parts.reader.frames({ id, kind: 'c' }, wanted));
+    }
+    return refs.map(({ pack, frame }) => raws.get(pack)?.get(frame) as Uint8Array);
+  }
+
+  /** @internal The frame that waits to be stored with this blob. */
+  pendingFrame(id: LeafId): PendingFrame | undefined {
+    return this.#pending.get(keyOf(id));
+  }
+
+  /** @internal */
+  pend(id: LeafId, frame: PendingFrame): void {
+    this.#pending.set(keyOf(id), frame);
+  }
+
+  /** @internal Takes the named blobs of a frame that will not be stored back. */
+  unpend(frame: PendingFrame): void {
+    this.#unpend([frame]);
+  }
+
+  /** @internal True when a commit may rely on the pack. */
+  isUsable(pack: PackRef): boolean {
+    const state = this.#states.get(pack.id);
+    return state === 'committed' || state === 'uploaded';
+  }
+
+  /** @internal */
+  isCommitted(pack: PackRef): boolean {
+    return this.#states.get(pack.id) === 'committed';
+  }
+
+  /** @internal Gives a frame its place in a pack; waits while too much is being sealed or uploaded. */
+  cut(frame: PendingFrame): Promise<PlacedIn> {
+    frame.cut ??= this.placeFrame(frame.packKind, frame);
+    return frame.cut;
+  }
+
+  /** @internal */
+  async placeFrame(
+    kind: PackKind,
+    frame: PendingFrame | Uint8Array<ArrayBuffer>,
+  ): Promise<PlacedIn> {
+    await this.sealing.take();
+    return await this.#mutexOf(kind).run(async () => {
+      let pack = this.#open.get(kind);
+      if (pack?.takesFrames && pack.bytes >= this.#options.packBytesTarget) await this.#close(pack);
+      if (!pack?.takesFrames) {
+        const { context, random } = this.parts;
+        pack = new OpenPack(new PackWriter(kind, context, random));
+        this.#open.set(kind, pack);
+        this.#watch(pack);
+      }
+      const isRaw = frame instanceof Uint8Array;
+      const added = isRaw ? pack.addFrame(frame, []) : pack.addFrame(frame.take(), frame.blobs);
+      if (!isRaw) this.#framesOf.get(pack)?.push(frame);
+      const done = (): void => this.sealing.give();
+      added.sealed.then(done, done);
+      return { pack, ...added };
+    });
+  }
+
+  /** @internal Closes the pack if it is still open and waits until it is stored. */
+  async storePack(pack: OpenPack): Promise<PackRef> {
+    await this.#mutexOf(pack.kind).run(async () => {
+      if (pack.takesFrames) await this.#close(pack);
+    });
+    return await pack.stored;
+  }
+
+  /** @internal Writes an index object for every stored pack that has none. */
+  async writeIndex(): Promise<void> {
+    await this.#indexing.run(async () => {
+      const packs = this.#unindexed;
+      if (packs.length === 0) return;
+      const { index } = this.parts;
+      await index.addPacks(packs.map(({ pack, ref }) => ({ ref, leafIds: pack.leafIds })));
+      this.#unindexed = this.#unindexed.filter((one) => !packs.includes(one));
+      for (const { frames } of packs) this.#unpend(frames);
+      await index.compact();
+    });
+  }
+
+  /** Waits for a free upload, then closes in the background. Called with the mutex of the kind held. */
+  async #close(pack: OpenPack): Promise<void> {
+    await this.#uploads.take();
+    if (this.#open.get(pack.kind) === pack) this.#open.delete(pack.kind);
+    void pack.close(this.parts.store).finally(() => this.#uploads.give());
+  }
+
+  /** Keeps the books when the pack is stored, or takes its blobs back when it is not. */
+  #watch(pack: OpenPack): void {
+    const frames: PendingFrame[] = [];
+    this.#framesOf.set(pack, frames);
+    pack.stored.then(
+      (ref) => {
+        this.#framesOf.delete(pack);
+        this.#states.set(ref.id, 'uploaded');
+        if (ref.leaves === 0) return;
+        this.#unindexed.push({ pack, ref, frames });
+        const waiting = this.#unindexed.reduce((sum, one) => sum + one.ref.leaves, 0);
+        // A failure here is met again by the next flush, which writes what is still waiting.
+        if (waiting > this.#options.pendingLeavesMax) this.writeIndex().catch(() => {});
+      },
+      () => {
+        this.#framesOf.delete(pack);
+        if (this.#open.get(pack.kind) === pack) this.#open.delete(pack.kind);
+        this.#unpend(frames);
+      },
+    );
+  }
+
+  #unpend(frames: readonly PendingFrame[]): void {
+    for (const frame of frames) {
+      for (const { id } of frame.blobs) {
+        const key = keyOf(id);
+        if (this.#pending.get(key) === frame) this.#pending.delete(key);
+      }
+    }
+  }
+
+  #mutexOf(kind: PackKind): Mutex {
+    const mutex = this.#placing.get(kind) ?? new Mutex();
+    this.#placing.set(kind, mutex);
+    return mutex;
+  }
+
+  async #readPending(frame: PendingFrame): Promise<Uint8Array> {
+    if (!frame.cut) return frame.raw.slice();
+    const { pack, frame: ordinal, sealed } = await frame.cut;
+    await sealed;
+    const here = await pack.readFrame(ordinal);
+    if (here) return here;
+    const ref = await pack.stored;
+    const frames = await this.parts.reader.frames(ref, [ordinal]);
+    return frames.get(ordinal) as Uint8Array;
+  }
+
+  /** Reads those of `wanted` that a pack holds into `out`; returns the rest. */
+  async #getStored(
+    ids: readonly LeafId[],
+    wanted: readonly number[],
+    to: { readonly out: Uint8Array[]; readonly gone: Set<PackId> },
+  ): Promise<number[]> {
+    const usable = ({ id }: PackRef): boolean =>
+      this.#states.get(id) !== 'condemned' && !to.gone.has(id);
+    const asked = wanted.map((i) => ids[i] as LeafId);
+    const locations = await this.parts.index.lookup(asked, usable);
+    const missing: number[] = [];
+    const packs = new Map<PackId, { ref: PackRef; leaves: { i: number; leaf: number }[] }>();
+    for (const [k, i] of wanted.entries()) {
+      const at = locations[k];
+      if (!at) {
+        missing.push(i);
+        continue;
+      }
+      const group = packs.get(at.pack.id) ?? { ref: at.pack, leaves: [] };
+      packs.set(at.pack.id, group);
+      group.leaves.push({ i, leaf: at.leaf });
+    }
+    for (const { ref, leaves } of packs.values()) {
+      try {
+        await this.#getFromPack(ids, ref, leaves, to.out);
+      } catch (error) {
+        if (!isCodrError(error, 'object-missing')) throw error;
+        to.gone.add(ref.id);
+        missing.push(...leaves.map(({ i }) => i));
+      }
+    }
+    return missing;
+  }
+
+  async #getFromPack(
+    ids: readonly LeafId[],
+    ref: PackRef,
+    leaves: readonly { readonly i: number; readonly leaf: number }[],
+    out: Uint8Array[],
+  ): Promise<void> {
+    const { reader } = this.parts;
+    const footer = await reader.footer(ref);
+    const entries = leaves.map(({ i, leaf }) => ({ i, entry: footer.leaf(leaf) }));
+    const ordinals = [...new Set(entries.map(({ entry }) => entry.frame))];
+    const frames = await reader.frames(ref, ordinals);
+    for (const { i, entry } of entries) {
+      if (Buffer.compare(entry.id, ids[i] as LeafId) !== 0) {
+        throw new CodrError('object-damaged', `the index leads to another leaf in ${ref.id}`, {
+          object: ref.id,
+        });
+      }
+      const raw = frames.get(entry.frame) as Uint8Array;
+      out[i] = raw.slice(entry.offset, entry.offset + entry.length);
+    }
+  }
+}
+
+function keyOf(id: LeafId): string {
+  return view(id).toString('latin1');
+}
+
+function notStored(kind: BlobKind, id: LeafId): CodrError {
+  const name = toHex(id);
+  return new CodrError('object-missing', `no pack holds the ${kind} ${name}`, { object: name });
+}

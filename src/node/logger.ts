@@ -1,6 +1,6 @@
 // The log: pino, JSON lines on stderr, or readable lines when stderr is a terminal. Whatever passes is
 // redacted first: the fields by their names, the whole line for passwords in URIs.
-import { pino } from 'pino';
+import { type Logger as PinoLogger, pino } from 'pino';
 import type { Logger } from '../base/log.ts';
 import type { Config } from './config.ts';
 import { redactFields, redactText } from './logger-redact.ts';
@@ -13,7 +13,7 @@ export interface LogDestination {
 }
 
 export function openLogger(level: Config['logLevel'], to: LogDestination): Logger {
-  return pino(
+  const logger = pino(
     {
       level,
       base: null,
@@ -21,7 +21,6 @@ export function openLogger(level: Config['logLevel'], to: LogDestination): Logge
       formatters: {
         level: (label) => ({ level: label }),
         log: redactFields,
-        bindings: redactFields,
       },
     },
     {
@@ -31,6 +30,18 @@ export function openLogger(level: Config['logLevel'], to: LogDestination): Logge
       },
     },
   );
+  return redacting(logger);
+}
+
+/** Pino's formatters see the fields of a line, not those that a child carries. */
+function redacting(logger: PinoLogger): Logger {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    child: (bindings) => redacting(logger.child(redactFields(bindings))),
+  };
 }
 
 /** `13:05:00.042 WARN  sentence  field=value`. */

@@ -9,10 +9,8 @@ import type { NodeEntry } from './node-codec.ts';
 import type { Span } from './run-cutter.ts';
 import type { TreeContext, TreeLevel } from './tree-level.ts';
 
-/** Blobs of one `put` hold about this many bytes: one frame. */
+/** Blobs of one `put` hold at most this many bytes, or are one blob: one frame. */
 export const putBytes = 256 * 1024;
-/** Room beyond {@link putBytes}, so that the blob that fills a batch nearly always fits into it. */
-const putBytesSlack = 40 * 1024;
 const putsInFlightDefault = 4;
 
 /** What an entry says of its child, before the child has a name. */
@@ -64,7 +62,6 @@ export class BlobWriter<I extends Keyed> {
       bytes += level.bytesOf(items[i]!);
     }
     this.#entries.push({ key: Buffer.from(items[from]?.key ?? []), records, bytes });
-    if (this.#used >= putBytes) this.#put();
   }
 
   /** Waits until there is room again, and delivers what got its name. */
@@ -88,7 +85,7 @@ export class BlobWriter<I extends Keyed> {
 
   #openSlab(needed: number): void {
     this.#put();
-    this.#slab = Buffer.allocUnsafeSlow(Math.max(needed, putBytes + putBytesSlack));
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(needed, putBytes));
     this.#used = 0;
   }
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { BrokenPromiseError } from '../../base/assert.ts';
 import { toHex } from '../../base/bytes.ts';
 import type { DataRecord } from '../../model/record.ts';
+import type { CutHashing } from '../leaf/cut-hashing.ts';
 import { recordCutLength } from '../leaf/leaf-codec.ts';
 import { joinParts } from './join.ts';
 import { buildRange } from './range-builder.ts';
@@ -66,9 +67,13 @@ async function blobsUnder(
 }
 
 /** The rule as its definition reads, in quadratic time. */
-function naiveCuts(records: readonly DataRecord[], halfBytes: number): number[] {
+function naiveCuts(
+  records: readonly DataRecord[],
+  halfBytes: number,
+  hashing: CutHashing,
+): number[] {
   const hashes = new Float64Array(records.length);
-  fixedHashing.hash({ level: 0, salt: 0 }, records, 0, records.length, hashes);
+  hashing.hash({ level: 0, salt: 0 }, records, 0, records.length, hashes);
   if (records.length > 0) hashes[0] = -1;
   const starts: number[] = [];
   let offset = 0;
@@ -85,15 +90,49 @@ function naiveCuts(records: readonly DataRecord[], halfBytes: number): number[] 
   });
 }
 
+/** Hashes of two bits: neighbours are equal all the time. */
+const coarseHashing: CutHashing = {
+  hash(place, items, from, to, out) {
+    fixedHashing.hash(place, items, from, to, out);
+    for (let i = 0; i < to - from; i++) out[i] = out[i]! % 4;
+  },
+};
+
 test('cuts are where the definition of the rule puts them', () => {
   for (const seed of [1, 2, 3]) {
     const records = seededRecords(seed, 600, 90);
-    const pieces = cutRun(leafLevel, records, 'nothing', { hashing: fixedHashing, cut: smallCut });
-    assert.deepEqual(
-      pieces.map((piece) => piece.from),
-      naiveCuts(records, smallCut.leafBytes / 2),
-    );
-    assert.ok(pieces.length > 20);
+    assertCutsAsDefined(records, fixedHashing);
+    assertCutsAsDefined(records, coarseHashing);
+  }
+});
+
+test('an item exactly half a leaf away counts, one a byte further does not', () => {
+  // Cut lengths of 32 put starts half of 512 apart at every eighth record; those of 33 never.
+  for (const valueBytes of [12, 13]) {
+    const value = Buffer.alloc(valueBytes);
+    const records = seededRecords(4, 1200).map(({ key }) => ({ key, value }));
+    assertCutsAsDefined(records, fixedHashing);
+    assertCutsAsDefined(records, coarseHashing);
+  }
+});
+
+function assertCutsAsDefined(records: readonly DataRecord[], hashing: CutHashing): void {
+  const cut = { ...smallCut, leafBytesMax: Number.MAX_SAFE_INTEGER };
+  const pieces = cutRun(leafLevel, records, 'nothing', { hashing, cut });
+  assert.deepEqual(
+    pieces.map((piece) => piece.from),
+    naiveCuts(records, smallCut.leafBytes / 2, hashing),
+  );
+  assert.ok(pieces.length > 10);
+}
+
+test('ranges with many equal hashes give the root of the whole', async () => {
+  const value = Buffer.alloc(12);
+  const records = seededRecords(5, 900).map(({ key }) => ({ key, value }));
+  const root = await treeOf(records, memoryContext(smallCut, coarseHashing));
+  for (let bound = 100; bound < 140; bound++) {
+    const context = memoryContext(smallCut, coarseHashing);
+    assert.deepEqual(await treeOf(records, context, [bound, 500 + bound]), root);
   }
 });
 
@@ -152,6 +191,27 @@ test('equal hashes at the first salts only are cut by the next salt, alike for a
   assert.ok(context.sink.blobs.size > 30);
 });
 
+test('a leaf too large between two cuts is cut by the next salt, alike for any division', async () => {
+  const records = seededRecords(7, 900);
+  const middle: CutHashing = {
+    hash(place, items, from, to, out) {
+      fixedHashing.hash(place, items, from, to, out);
+      if (place.level > 0 || place.salt > 0) return;
+      // Keys that begin with 0x50 to 0xaf, a third of them, are all alike.
+      for (let i = from; i < to; i++) {
+        if (Math.abs(items[i]!.key[0]! - 0x80) < 0x30) out[i - from] = 2 ** 47;
+      }
+    },
+  };
+  const context = memoryContext(smallCut, middle);
+  const root = await treeOf(records, context);
+  const bySize = [...context.sink.blobs.values()].filter((blob) => blob.length > 2048);
+  assert.equal(bySize.length, 0);
+  for (const bound of [300, 450, 600]) {
+    assert.deepEqual(await treeOf(records, memoryContext(smallCut, middle), [bound]), root);
+  }
+});
+
 test('an empty dataset has the root of an empty leaf, in any number of parts', async () => {
   const context = memoryContext();
   const root = await treeOf([], context);
@@ -184,9 +244,15 @@ test('equal or descending keys are refused, inside a range and between ranges', 
   await assert.rejects(treeOf([a, a], memoryContext()), BrokenPromiseError);
   await assert.rejects(treeOf([b, a], memoryContext()), BrokenPromiseError);
   await assert.rejects(treeOf([a, b, b], memoryContext(), [2]), BrokenPromiseError);
-  const many = seededRecords(9, 900);
-  const twice = [...many.slice(0, 450), many[449]!, ...many.slice(450)];
-  await assert.rejects(treeOf(twice, memoryContext()), BrokenPromiseError);
+});
+
+test('a pair of records in the wrong order is refused wherever it stands, between leaves too', async () => {
+  const records = seededRecords(9, 200);
+  for (let i = 1; i < records.length; i++) {
+    const swapped = [...records];
+    [swapped[i - 1], swapped[i]] = [records[i]!, records[i - 1]!];
+    await assert.rejects(treeOf(swapped, memoryContext()), BrokenPromiseError, `at ${i}`);
+  }
 });
 
 test('inserting one record changes few leaves and the nodes above them', async () => {

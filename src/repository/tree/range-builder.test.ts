@@ -79,7 +79,7 @@ test('no more puts are in flight than allowed, each of about 256 KiB', async () 
       for (const { bytes } of sink.held) sizes.push(bytes);
     });
     assert.equal(most, 2);
-    assert.ok(Math.max(...sizes) <= 320 * 1024);
+    assert.ok(Math.max(...sizes) <= 256 * 1024);
     assert.ok(sizes.filter((size) => size >= 200 * 1024).length >= 5);
   }
 });

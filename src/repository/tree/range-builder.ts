@@ -1,5 +1,7 @@
 // Cuts the records of one key range into leaves and nodes, as far as the range alone decides it. What
 // depends on the neighbours stays undecided at the edges of each level, and `join.ts` decides it.
+import { assert } from '../../base/assert.ts';
+import { compareBytes } from '../../base/bytes.ts';
 import type { RecordStream } from '../../model/record.ts';
 import type { Keyed } from '../leaf/cut-hashing.ts';
 import { CutWindow } from '../leaf/cutter.ts';
@@ -112,6 +114,9 @@ class LevelBuilder<I extends Keyed> {
   /** `pending[to]` starts a leaf: what lies before it is a whole leaf, or the head of the range. */
   #cutAt(to: number, toStart: number): void {
     const span = { from: this.#from, to };
+    // The codec checks the order inside a leaf. Head, leaves and tail are written apart: this is between.
+    const ascends = compareBytes(this.#pending[to - 1]!.key, this.#pending[to]!.key) < 0;
+    assert(ascends, 'keys of a dataset are not empty and ascend strictly');
     const cutBytes = toStart - this.#lastCutStart;
     this.#from = to;
     this.#lastCutStart = toStart;

@@ -4,7 +4,8 @@ import { toHex } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
 import { type Change, changeKinds } from '../../../model/change.ts';
 import type { SourceTime } from '../../../model/time.ts';
-import { bsonTypes, documentOf, findElement } from '../bson/raw-bson.ts';
+import { withIdFirst } from '../bson/id-first.ts';
+import { documentOf, findElement } from '../bson/raw-bson.ts';
 import { orderPrefixBytes } from '../oplog/effects.ts';
 import { applyDiff, type Fit } from './diff-applier.ts';
 import { applyModifiers, isModifierUpdate } from './modifier-applier.ts';
@@ -41,14 +42,10 @@ export function applyChange(
 
 /** The document after one update as it stands in the log: `{$v: 2, diff: …}` or `{$v: 1, $set: …}`. */
 export function applyUpdate(document: Uint8Array, update: Uint8Array, fit: Fit): Buffer {
-  if (isModifierUpdate(update)) return applyModifiers(document, update, fit);
+  if (isModifierUpdate(update)) return withIdFirst(applyModifiers(document, update, fit));
   const diff = documentOf(findElement(update, 'diff'));
-  if (!diff)
-    throw new CodrError(
-      'object-damaged',
-      `a difference that is no document (type ${bsonTypes.document})`,
-    );
-  return applyDiff(document, diff, fit);
+  if (!diff) throw new CodrError('object-damaged', 'a difference that is no document');
+  return withIdFirst(applyDiff(document, diff, fit));
 }
 
 /** A document never begins so: its length comes first. */

@@ -6,6 +6,7 @@ import type { CatalogChange } from '../../../model/catalog.ts';
 import { type Change, changeKinds, type Order } from '../../../model/change.ts';
 import type { DatasetId } from '../../../model/id.ts';
 import { BsonWriter } from '../bson/bson-writer.ts';
+import { withIdFirst } from '../bson/id-first.ts';
 import { findElement, flagOf } from '../bson/raw-bson.ts';
 import { keyOfDocument } from '../key/key-codec.ts';
 import { followsDatabase, followsRecords } from './namespace-rules.ts';
@@ -71,7 +72,7 @@ function recordChange(operation: RecordOperation, order: Order, isCapped: boolea
   }
   const key = keyOfDocument(operation.id);
   const isPatch = operation.kind === 'patch';
-  const bytes = isPatch ? operation.difference : operation.document;
+  const bytes = isPatch ? operation.difference : withIdFirst(operation.document);
   const value = isCapped ? cappedValue(0n, bytes) : bytes;
   return { ...common, key, kind: isPatch ? changeKinds.patch : changeKinds.put, value };
 }

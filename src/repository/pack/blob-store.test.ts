@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CodrError, isCodrError } from '../../base/error.ts';
+import type { LeafId } from '../../model/id.ts';
+import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
+import { leafIdOf } from '../leaf/leaf-id.ts';
+import type { BlobStore } from './blob-store.ts';
+import { fixedKeys, jsonBlobs, namesIn, openBlobStore } from './pack-fixture.ts';
+
+test('blobs come back in the order asked, before the flush, after it, and in another process', async () => {
+  const store = new MemoryObjectStore();
+  const blobs = await openBlobStore(store);
+  const session = blobs.session();
+  const leaves = jsonBlobs(1, 40, 16_000);
+  const nodes = jsonBlobs(2, 3, 9_000);
+  const large = jsonBlobs(3, 1, 300_000);
+  const ids = await session.put('leaf', leaves);
+  const nodeIds = await session.put('node', nodes);
+  const largeIds = await session.put('chunk', large);
+  const check = async (from: BlobStore): Promise<void> => {
+    const backwards = await from.get('leaf', [...ids].reverse());
+    assert.deepEqual(backwards.reverse().map(text), leaves.map(text));
+    assert.deepEqual((await from.get('node', nodeIds)).map(text), nodes.map(text));
+    assert.deepEqual((await from.get('chunk', largeIds)).map(text), large.map(text));
+  };
+  await check(blobs);
+  const { newPacks, reusedPacks } = await session.flush();
+  assert.deepEqual(newPacks.map(({ kind, leaves: count }) => [kind, count]).sort(), [
+    ['d', 41],
+    ['t', 3],
+  ]);
+  assert.deepEqual(reusedPacks, []);
+  await check(blobs);
+  await check(await openBlobStore(store));
+});
+
+test('ids are the keyed hashes of the blobs', async () => {
+  const session = (await openBlobStore()).session();
+  const blob = Buffer.from('one leaf');
+  const [id] = await session.put('leaf', [blob]);
+  assert.deepEqual(Buffer.from(id as LeafId), leafIdOf(fixedKeys.id, 'leaf', blob));
+});
+
+test('a blob that two sessions put at once is stored once, and both list its pack', async () => {
+  const store = new MemoryObjectStore();
+  const blobs = await openBlobStore(store);
+  const [a, b] = [blobs.session(), blobs.session()];
+  const same = jsonBlobs(1, 4, 1000);
+  await Promise.all([a.put('leaf', same), b.put('leaf', [...same, ...same])]);
+  const [usedB, usedA] = [await b.flush(), await a.flush()];
+  assert.equal((await namesIn(store, 'packs/')).length, 1);
+  assert.equal(usedA.newPacks.length, 1);
+  assert.deepEqual(usedA, usedB);
+  assert.equal(usedA.newPacks[0]?.leaves, 4);
+});
+
+test('a flush waits for the pack of another session on which it relies', async () => {
+  const store = new FailingStore();
+  const blobs = await openBlobStore(store);
+  const [a, b] = [blobs.session(), blobs.session()];
+  await a.put('leaf', jsonBlobs(1, 2, 1000));
+  await b.put('leaf', jsonBlobs(1, 2, 1000));
+  const used = await b.flush();
+  assert.equal(used.newPacks.length, 1);
+  assert.ok(await store.stat((await namesIn(store, 'packs/'))[0] as string));
+});
+
+test('leaves of packs that were never committed are not known to another process', async () => {
+  const store = new MemoryObjectStore();
+  const leaves = jsonBlobs(1, 4, 1000);
+  const first = (await openBlobStore(store)).session();
+  await first.put('leaf', leaves);
+  const lost = await first.flush();
+  const second = await openBlobStore(store, { seed: 2 });
+  const session = second.session();
+  await session.put('leaf', leaves);
+  const used = await session.flush();
+  assert.notEqual(used.newPacks[0]?.id, lost.newPacks[0]?.id);
+  assert.equal(used.reusedPacks.length, 0);
+});
+
+test('leaves of committed packs are known, and the packs are listed as reused', async () => {
+  const store = new MemoryObjectStore();
+  const leaves = jsonBlobs(1, 4, 1000);
+  const first = (await openBlobStore(store)).session();
+  await first.put('leaf', leaves);
+  const { newPacks } = await first.flush();
+  const second = await openBlobStore(store, { seed: 2 });
+  second.committed(newPacks.map(({ id }) => id));
+  const session = second.session();
+  await session.put('leaf', leaves);
+  assert.deepEqual(await session.flush(), { newPacks: [], reusedPacks: newPacks });
+  assert.equal(session.counts.knownBlobs, 4);
+});
+
+test('leaves of condemned packs are stored anew', async () => {
+  const store = new MemoryObjectStore();
+  const blobs = await openBlobStore(store);
+  const leaves = jsonBlobs(1, 4, 1000);
+  const put = async (): Promise<string[]> => {
+    const session = blobs.session();
+    await session.put('leaf', leaves);
+    const used = await session.flush();
+    return [...used.newPacks, ...used.reusedPacks].map(({ id }) => id);
+  };
+  const first = await put();
+  blobs.committed(first as never);
+  assert.deepEqual(await put(), first);
+  blobs.forget(first as never);
+  const second = await put();
+  assert.notDeepEqual(second, first);
+  blobs.committed(second as never);
+  assert.deepEqual(await put(), second);
+});
+
+test('packs are closed at their target size, and the index follows', async () => {
+  const store = new MemoryObjectStore();
+  const options = { packBytesTarget: 50_000, framesInFlightMax: 2, pendingLeavesMax: 8 };
+  const blobs = await openBlobStore(store, options);
+  const session = blobs.session();
+  const ids: LeafId[] = [];
+  const leaves = jsonBlobs(5, 80, 16_000);
+  for (let i = 0; i < 80; i += 16)
+    ids.push(...(await session.put('leaf', leaves.slice(i, i + 16))));
+  const { newPacks } = await session.flush();
+  assert.ok(newPacks.length >= 3, `${newPacks.length} packs`);
+  assert.ok(newPacks.every(({ bytes }) => bytes < 200_000));
+  assert.deepEqual((await blobs.get('leaf', ids)).map(text), leaves.map(text));
+  assert.equal(blobs.parts.index.entryCount, 80);
+});
+
+test('a failed upload fails the flush of every session that relies on it, and a new one heals', async () => {
+  const store = new FailingStore();
+  const blobs = await openBlobStore(store);
+  const [a, b] = [blobs.session(), blobs.session()];
+  const leaves = jsonBlobs(1, 4, 1000);
+  await a.put('leaf', leaves);
+  await b.put('leaf', leaves);
+  store.failing = true;
+  await assert.rejects(a.flush(), (error) => isCodrError(error, 'store-unreachable'));
+  await assert.rejects(b.flush(), (error) => isCodrError(error, 'store-unreachable'));
+  store.failing = false;
+  const again = blobs.session();
+  await again.put('leaf', leaves);
+  assert.equal((await again.flush()).newPacks[0]?.leaves, 4);
+});
+
+test('blocks of runs get the name of their change pack at the flush and can be read', async () => {
+  const blobs = await openBlobStore();
+  const session = blobs.session();
+  const raw = jsonBlobs(1, 3, 5000);
+  const refs = raw.map((block) => session.blocks.addBlock(Buffer.from(block)));
+  await session.blocks.flush();
+  const placed = (await Promise.all(refs)) as { pack: never; frame: number }[];
+  const { newPacks } = await session.flush();
+  assert.deepEqual(
+    newPacks.map(({ kind }) => kind),
+    ['c'],
+  );
+  assert.deepEqual(
+    (await blobs.readBlocks([...placed].reverse())).map(text).reverse(),
+    raw.map(text),
+  );
+});
+
+test('an unknown id is object-missing', async () => {
+  const blobs = await openBlobStore();
+  const id = leafIdOf(fixedKeys.id, 'leaf', Buffer.from('never put'));
+  await assert.rejects(blobs.get('leaf', [id]), (error) => isCodrError(error, 'object-missing'));
+});
+
+test('a leaf is read from its other pack when one was deleted', async () => {
+  const store = new MemoryObjectStore();
+  const leaves = jsonBlobs(1, 4, 1000);
+  const first = (await openBlobStore(store)).session();
+  const ids = await first.put('leaf', leaves);
+  await first.flush();
+  const [gone] = await namesIn(store, 'packs/');
+  const second = (await openBlobStore(store, { seed: 2 })).session();
+  await second.put('leaf', leaves);
+  await second.flush();
+  await store.remove(gone as string);
+  const third = await openBlobStore(store);
+  assert.deepEqual((await third.get('leaf', ids)).map(text), leaves.map(text));
+});
+
+/** Refuses to store packs while `failing`. */
+class FailingStore extends MemoryObjectStore {
+  failing = false;
+
+  override async create(name: string, body: readonly Uint8Array[]): Promise<'created' | 'exists'> {
+    if (this.failing) throw new CodrError('store-unreachable', 'the store is full');
+    return await super.create(name, body);
+  }
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('utf8');
+}

@@ -3,6 +3,7 @@
 // duplicate, never a leaf, and `addPacks` from pack footers makes it again.
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { Mutex } from '../../base/async.ts';
 import { toHex, view } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
 import type { Spill } from '../../base/spill.ts';
@@ -36,6 +37,8 @@ export interface IndexedPack {
 
 /** Runs of one tier that are merged into one of the next. */
 const tierRuns = 8;
+/** Searches of a lookup that meets objects which others merge away. */
+const lookupRounds = 3;
 const defaultFilterBytesMax = 256 * 1024 * 1024;
 const defaultPageCacheBytesMax = 16 * 1024 * 1024;
 /** 24 MiB of entries: the unit of memory of merging, three times over. */
@@ -47,6 +50,8 @@ export class FingerprintIndex implements AsyncDisposable {
   readonly #filterBytesMax: number;
   readonly #objectEntriesMax: number;
   readonly #objects = new Map<string, IndexObject>();
+  /** Held by whoever changes the set of objects. */
+  readonly #changing = new Mutex();
 
   private constructor(store: ObjectStore, options: FingerprintIndexOptions) {
     this.#store = store;
@@ -89,19 +94,21 @@ export class FingerprintIndex implements AsyncDisposable {
 
   /** Opens what others wrote since, closes what they merged or dropped. */
   async refresh(signal?: AbortSignal): Promise<void> {
-    const there = new Set<string>();
-    for await (const { name } of this.#store.list('index/', signal)) {
-      const id = name.slice('index/'.length);
-      there.add(id);
-      if (!this.#objects.has(id)) await this.#open(id, signal);
-    }
-    for (const id of [...this.#objects.keys()]) if (!there.has(id)) await this.#close(id);
+    await this.#changing.run(async () => {
+      const there = new Set<string>();
+      for await (const { name } of this.#store.list('index/', signal)) {
+        const id = name.slice('index/'.length);
+        there.add(id);
+        if (!this.#objects.has(id)) await this.#open(id, signal);
+      }
+      for (const id of [...this.#objects.keys()]) if (!there.has(id)) await this.#close(id);
+    });
   }
 
   /**
    * For each id a location for which `usable` holds (any, unless given), or undefined. Best called with
-   * hundreds of ids at once: they are sorted, and each page is read once. An object that another process
-   * merged away meanwhile counts as empty, and the list is read again.
+   * hundreds of ids at once: they are sorted, and each page is read once. When an object was merged away
+   * meanwhile the list is read again; one that keeps going missing counts as empty.
    */
   async lookup(
     ids: readonly LeafId[],
@@ -113,24 +120,27 @@ export class FingerprintIndex implements AsyncDisposable {
     const sorted = [...buffers.keys()].sort((a, b) =>
       Buffer.compare(buffers[a] as Buffer, buffers[b] as Buffer),
     );
-    let stale = false;
-    for (const object of [...this.#objects.values()]) {
-      const asked = sorted.filter((i) => !found[i] && object.mayHold(buffers[i] as Buffer));
-      if (asked.length === 0) continue;
-      try {
-        const locations = await object.find(
-          asked.map((i) => buffers[i] as Buffer),
-          signal,
-        );
-        for (const [k, i] of asked.entries()) {
-          found[i] = locations[k]?.find(({ pack }) => usable(pack));
+    for (let round = 0; round < lookupRounds; round++) {
+      let stale = false;
+      for (const object of [...this.#objects.values()]) {
+        const asked = sorted.filter((i) => !found[i] && object.mayHold(buffers[i] as Buffer));
+        if (asked.length === 0) continue;
+        try {
+          const locations = await object.find(
+            asked.map((i) => buffers[i] as Buffer),
+            signal,
+          );
+          for (const [k, i] of asked.entries()) {
+            found[i] = locations[k]?.find(({ pack }) => usable(pack));
+          }
+        } catch (error) {
+          if (!isCodrError(error, 'object-missing')) throw error;
+          stale = true;
         }
-      } catch (error) {
-        if (!isCodrError(error, 'object-missing')) throw error;
-        stale = true;
       }
+      if (!stale) break;
+      await this.refresh(signal);
     }
-    if (stale) await this.refresh(signal);
     return found;
   }
 
@@ -141,14 +151,14 @@ export class FingerprintIndex implements AsyncDisposable {
     for (const pack of packs) {
       if (pack.leafIds.length === 0) continue;
       if (part.length > 0 && entries + pack.leafIds.length > this.#objectEntriesMax) {
-        await this.#write(part, signal);
+        await this.#writeOne(part, signal);
         part = [];
         entries = 0;
       }
       part.push(pack);
       entries += pack.leafIds.length;
     }
-    if (part.length > 0) await this.#write(part, signal);
+    if (part.length > 0) await this.#writeOne(part, signal);
   }
 
   /**
@@ -156,27 +166,31 @@ export class FingerprintIndex implements AsyncDisposable {
    * with the logarithm of the leaves. Safe beside other processes: they write the same objects.
    */
   async compact(signal?: AbortSignal): Promise<void> {
-    for (;;) {
-      const due = this.#dueForMerge();
-      if (!due) return;
-      await this.#replace(due.objects, { tier: due.tier + 1 }, new Set(), signal);
-    }
+    await this.#changing.run(async () => {
+      for (let due = this.#dueForMerge(); due; due = this.#dueForMerge()) {
+        await this.#replace(due.objects, { tier: due.tier + 1 }, new Set(), signal);
+      }
+    });
   }
 
   /** Removes every entry that leads to `packs`: they were deleted. */
   async drop(packs: ReadonlySet<PackId>, signal?: AbortSignal): Promise<void> {
-    for (const object of [...this.#objects.values()]) {
-      if (!object.head.packs.some(({ id }) => packs.has(id))) continue;
-      await this.#replace([object], object.head, packs, signal);
-    }
+    await this.#changing.run(async () => {
+      for (const object of [...this.#objects.values()]) {
+        if (!object.head.packs.some(({ id }) => packs.has(id))) continue;
+        await this.#replace([object], object.head, packs, signal);
+      }
+    });
   }
 
   /** Removes every index object: the first step of making the index again from the packs. */
   async clear(signal?: AbortSignal): Promise<void> {
-    const names: string[] = [];
-    for await (const { name } of this.#store.list('index/', signal)) names.push(name);
-    for (const name of names) await this.#store.remove(name, signal);
-    for (const id of [...this.#objects.keys()]) await this.#close(id);
+    await this.#changing.run(async () => {
+      const names: string[] = [];
+      for await (const { name } of this.#store.list('index/', signal)) names.push(name);
+      for (const name of names) await this.#store.remove(name, signal);
+      for (const id of [...this.#objects.keys()]) await this.#close(id);
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -184,7 +198,7 @@ export class FingerprintIndex implements AsyncDisposable {
     this.#reading.pages.clear();
   }
 
-  async #write(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<void> {
+  async #writeOne(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<void> {
     const count = packs.reduce((sum, { leafIds }) => sum + leafIds.length, 0);
     const entries = Buffer.alloc(count * entryBytes);
     let at = 0;
@@ -199,7 +213,7 @@ export class FingerprintIndex implements AsyncDisposable {
     const run = hash('sha256', entries, 'buffer').subarray(0, 16);
     const place: IndexRun = { tier: 0, firstByte: 0, lastByte: 255, run };
     const refs = packs.map(({ ref }) => ref);
-    await this.#create(place, refs, entries, signal);
+    await this.#changing.run(() => this.#create(place, refs, entries, signal));
   }
 
   async #create(

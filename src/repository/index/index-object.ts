@@ -2,6 +2,7 @@
 // to, the object is copied there once at the first need, so that a store in the network is not asked for
 // single pages.
 import type { LRUCache } from 'lru-cache';
+import { CodrError } from '../../base/error.ts';
 import type { Spill, SpillFile } from '../../base/spill.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { PackRef } from '../pack/pack-format.ts';
@@ -46,6 +47,8 @@ export class IndexObject {
   readonly #reading: IndexReading;
   #filter: Uint8Array | undefined;
   #copy: Promise<SpillFile> | undefined;
+  readonly #copyReads = new Set<Promise<unknown>>();
+  #closed = false;
 
   private constructor(id: string, head: IndexHead, reading: IndexReading) {
     this.id = id;
@@ -116,10 +119,11 @@ export class IndexObject {
     return pages;
   }
 
+  /** Waits for reads that are under way; a search that goes on gets `object-missing`. */
   async close(): Promise<void> {
-    const copy = this.#copy;
-    this.#copy = undefined;
-    await (await copy?.catch(() => undefined))?.[Symbol.asyncDispose]();
+    this.#closed = true;
+    await Promise.allSettled(this.#copyReads);
+    await (await this.#copy?.catch(() => undefined))?.[Symbol.asyncDispose]();
   }
 
   async #readRun(
@@ -144,12 +148,18 @@ export class IndexObject {
 
   async #read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
     const { store, spill } = this.#reading;
+    if (this.#closed) {
+      const object = indexName(this.id);
+      throw new CodrError('object-missing', `${object} was merged into another`, { object });
+    }
     if (!spill) return await store.get(indexName(this.id), { offset, length }, signal);
     this.#copy ??= this.#copyTo(spill).catch((error: unknown) => {
       this.#copy = undefined;
       throw error;
     });
-    return await (await this.#copy).read(offset - this.head.headBytes, length);
+    const reading = this.#copy.then((copy) => copy.read(offset - this.head.headBytes, length));
+    this.#copyReads.add(reading);
+    return await reading.finally(() => this.#copyReads.delete(reading));
   }
 
   /** Copies the pages. Not cancelled by one caller, since others may wait for it. */

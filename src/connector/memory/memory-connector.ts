@@ -1,0 +1,90 @@
+// The connector to memory databases: the smallest complete one. It serves the tests of the engine and as a
+// model for connectors to real databases. URI: `memory:NAME`.
+import { view } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
+import type { DataRecord, RecordStream } from '../../model/record.ts';
+import type { SourceTime } from '../../model/time.ts';
+import type {
+  Connector,
+  ConnectorContext,
+  FoldInput,
+  RestoreTarget,
+  SourceConfig,
+  SourceSession,
+} from '../connector.ts';
+import type { MemoryDatabase, MemoryDatabases } from './memory-database.ts';
+import { foldMemoryCatalog, foldMemoryRange } from './memory-fold.ts';
+import { MemorySession } from './memory-session.ts';
+import { MemoryTarget } from './memory-target.ts';
+
+export class MemoryConnector implements Connector {
+  readonly kind = 'memory';
+  readonly capabilities = { orderedLog: true, snapshotReads: true };
+  readonly #databases: MemoryDatabases;
+
+  constructor(databases: MemoryDatabases) {
+    this.#databases = databases;
+  }
+
+  async connect(config: SourceConfig, context: ConnectorContext): Promise<SourceSession> {
+    return new MemorySession(this.#find(config, 'source-unreachable'), context);
+  }
+
+  async openTarget(config: SourceConfig): Promise<RestoreTarget> {
+    return new MemoryTarget(this.#find(config, 'target-unfit'));
+  }
+
+  foldRange(input: FoldInput): RecordStream {
+    return foldMemoryRange(input);
+  }
+
+  foldCatalog(changes: Iterable<CatalogChange>): CatalogEntry[] {
+    return foldMemoryCatalog(changes);
+  }
+
+  nativeValue(_entry: CatalogEntry, record: DataRecord): Uint8Array {
+    return record.value;
+  }
+
+  /** `seconds:increment`, as cluster times are written. */
+  parseTime(text: string): SourceTime | undefined {
+    const parts = /^(\d{1,10}):(\d{1,10})$/.exec(text);
+    if (!parts) return undefined;
+    return (BigInt(parts[1] as string) << 32n) | BigInt(parts[2] as string);
+  }
+
+  formatTime(time: SourceTime): string {
+    return `${time >> 32n}:${time & 0xffff_ffffn}`;
+  }
+
+  wallMs(time: SourceTime): number {
+    return Number(time >> 32n) * 1000;
+  }
+
+  timeOfWall(ms: number): SourceTime {
+    return (BigInt(Math.floor(ms / 1000)) << 32n) | 0xffff_ffffn;
+  }
+
+  /** The key is the text's UTF-8. */
+  parseKey(text: string): Uint8Array {
+    if (text === '') throw new CodrError('usage', 'a key is not empty');
+    return Buffer.from(text);
+  }
+
+  renderValue(value: Uint8Array): string {
+    return JSON.stringify(view(value).toString());
+  }
+
+  redact(uri: string): string {
+    return uri;
+  }
+
+  #find(config: SourceConfig, code: 'source-unreachable' | 'target-unfit'): MemoryDatabase {
+    const name = /^memory:(.+)$/.exec(config.uri)?.[1];
+    const database = name === undefined ? undefined : this.#databases.get(name);
+    if (!database) throw new CodrError(code, `no memory database answers at ${config.uri}`);
+    database.maybeFail('connect');
+    return database;
+  }
+}

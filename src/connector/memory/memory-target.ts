@@ -1,0 +1,144 @@
+// Restoring into a memory database: every dataset is loaded under a name beside its own, and all names are
+// swapped at the end. A marker in the database lets the same operation resume.
+import { CodrError } from '../../base/error.ts';
+import { type KeyRange, rangeHolds } from '../../model/key-range.ts';
+import { scopeHolds } from '../../model/namespace.ts';
+import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
+import type {
+  DefineResult,
+  FinishResult,
+  LoadedRange,
+  RestoreTarget,
+  SourceIdentity,
+  TargetItem,
+  TargetOptions,
+  TargetPlan,
+} from '../connector.ts';
+import type { MemoryDatabase } from './memory-database.ts';
+import { definitionOf } from './memory-fold.ts';
+import { memoryIdentity } from './memory-session.ts';
+
+const besideSuffix = '~restoring';
+
+export class MemoryTarget implements RestoreTarget {
+  readonly identity: SourceIdentity;
+  readonly #database: MemoryDatabase;
+  #options: TargetOptions | undefined;
+  #dropped: readonly string[] = [];
+
+  constructor(database: MemoryDatabase) {
+    this.#database = database;
+    this.identity = memoryIdentity(database);
+  }
+
+  async plan(items: readonly TargetItem[], options: TargetOptions): Promise<TargetPlan> {
+    const { marker } = this.#database;
+    if (marker && marker.operation !== options.operation) {
+      throw new CodrError(
+        'target-unfit',
+        `restore ${marker.operation} has not finished in this target`,
+        {
+          remedy: 'run that restore again to its end',
+        },
+      );
+    }
+    const there = this.#database
+      .definitionsAt(this.#database.now)
+      .map(({ namespace }) => namespace);
+    const names = there.filter((name) => !name.endsWith(besideSuffix));
+    const wanted = new Set(items.map(({ namespace }) => namespace));
+    const inTheWay = names.filter((name) => wanted.has(name));
+    const inScope = names.filter((name) => scopeHolds(options.scope, name) || wanted.has(name));
+    this.#options = options;
+    this.#dropped = options.drop ? inScope : [];
+    return {
+      conflicts: options.drop ? [] : inTheWay,
+      dropped: this.#dropped,
+      skipped: [],
+      warnings: [],
+      finished: [...(marker?.finished ?? [])],
+    };
+  }
+
+  async begin(): Promise<void> {
+    const operation = this.#planned().operation;
+    this.#database.marker ??= { operation, finished: new Set() };
+  }
+
+  async create(item: TargetItem): Promise<void> {
+    const name = beside(item);
+    if (this.#database.definition(name)) this.#database.drop(name);
+    this.#database.marker?.finished.delete(item.namespace);
+    this.#database.create(name, { role: item.entry.role });
+  }
+
+  async load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
+    let count = 0;
+    let bytes = 0;
+    for await (const batch of records) {
+      signal.throwIfAborted();
+      this.#database.maybeFail('load');
+      this.#database.putAll(beside(item), batch);
+      count += batch.length;
+      bytes += batch.reduce((sum, { value }) => sum + value.length, 0);
+    }
+    return { records: count, bytes, changedByTarget: [] };
+  }
+
+  serial(): boolean {
+    return false;
+  }
+
+  async index(item: TargetItem): Promise<void> {
+    for (const name of definitionOf(item.entry.body).indexes) {
+      this.#database.createIndex(beside(item), name);
+    }
+  }
+
+  async done(item: TargetItem): Promise<void> {
+    this.#database.marker?.finished.add(item.namespace);
+  }
+
+  async *readBack(item: TargetItem, range: KeyRange): AsyncGenerator<RecordBatch, void, void> {
+    const there = this.#database.definition(beside(item));
+    if (!there) throw new CodrError('target-unfit', `${item.namespace} has not been loaded`);
+    const records = this.#database.stateAt(there.dataset, this.#database.now);
+    const batch = records.filter(({ key }) => rangeHolds(range, key));
+    if (batch.length > 0) yield batch;
+  }
+
+  async define(item: TargetItem, records: readonly DataRecord[]): Promise<DefineResult> {
+    const name = item.namespace;
+    if (!this.#database.definition(name)) this.#database.create(name, { role: 'definitions' });
+    this.#database.putAll(name, records);
+    return {
+      defined: records.map(({ key }) => `${name}/${Buffer.from(key).toString()}`),
+      skipped: [],
+    };
+  }
+
+  async finish(items: readonly TargetItem[]): Promise<FinishResult> {
+    const dropTarget = this.#planned().drop;
+    for (const item of items) {
+      const loaded = this.#database.definition(beside(item));
+      if (loaded) this.#database.rename(loaded.namespace, item.namespace, { dropTarget });
+    }
+    const kept = new Set(items.map(({ namespace }) => namespace));
+    for (const name of this.#dropped) {
+      if (!kept.has(name) && this.#database.definition(name)) this.#database.drop(name);
+    }
+    this.#database.marker = undefined;
+    return { dropped: this.#dropped, warnings: [] };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #planned(): TargetOptions {
+    if (!this.#options) throw new CodrError('usage', 'a restore is planned before it begins');
+    return this.#options;
+  }
+}
+
+function beside({ namespace }: TargetItem): string {
+  return namespace + besideSuffix;
+}

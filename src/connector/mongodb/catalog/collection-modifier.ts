@@ -26,11 +26,24 @@ export function modifyCollection(state: CollectionState, o: Uint8Array): void {
   for (const element of elementsOf(o)) {
     const name = nameOf(element);
     if (notOptions.has(name)) continue;
+    if (name.startsWith('valid')) setValidationDefaults(state);
     if (name === 'index') modifyIndex(state, element);
     else if (name === 'timeseries') modifyTimeSeries(state, element);
     else modifyOption(state, name, element);
   }
 }
+
+/** Touching any part of the validation writes the defaults of the other parts down. */
+function setValidationDefaults({ options }: CollectionState): void {
+  for (const absent of elementsOf(validationDefaults)) {
+    if (!options.has(nameOf(absent))) options.set(nameOf(absent), absent);
+  }
+}
+
+const validationDefaults = new BsonWriter()
+  .text('validationLevel', 'strict')
+  .text('validationAction', 'error')
+  .finish();
 
 function modifyOption(state: CollectionState, name: string, element: BsonElement): void {
   const option = renamedOptions[name] ?? name;

@@ -284,6 +284,8 @@ test('a part stays small when its edges are long', async () => {
   assert.equal(part.leaves.head.length, 9000);
   const bytes = await encodeTreePart(part, context.sink);
   assert.ok(bytes.length < 1000, `${bytes.length} bytes`);
+  const sizes = [...context.sink.blobs.values()].map((blob) => blob.length);
+  assert.ok(sizes.length > 5 && Math.max(...sizes) <= 64 * 1024);
   const read = await decodeTreePart(bytes, context.sink);
   assert.deepEqual(await joinParts([read], context), await joinParts([part], context));
 });

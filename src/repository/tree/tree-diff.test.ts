@@ -4,8 +4,12 @@ import fc from 'fast-check';
 import { BrokenPromiseError } from '../../base/assert.ts';
 import { toHex } from '../../base/bytes.ts';
 import type { DataRecord } from '../../model/record.ts';
+import type { LeafSource } from '../leaf/leaf-store.ts';
+import type { NodeEntry } from './node-codec.ts';
 import { type Difference, diffTrees } from './tree-diff.ts';
 import { collect, memoryContext, seededRecords, sorted, treeOf } from './tree-fixture.ts';
+import { leafEntries, readLeafRecords } from './tree-reader.ts';
+import type { TreeRoot } from './tree-root.ts';
 
 /** Both sides as maps, every key looked up. */
 function naiveDiff(left: readonly DataRecord[], right: readonly DataRecord[]): string[] {
@@ -113,6 +117,40 @@ test('chunks are fetched for values that differ, and for no others', async () =>
   assert.deepEqual(difference?.right, right[20].value);
   const chunkCount = Math.ceil(records[20]!.value.length / 128) + Math.ceil(1000 / 128);
   assert.equal(asked.filter((kind) => kind === 'chunk').length, chunkCount);
+});
+
+test('a value that spells the chunk ids of another is not equal to it', async () => {
+  const context = memoryContext();
+  const records = seededRecords(6, 20);
+  const [large, spelt] = [[...records], [...records]];
+  large[10] = { key: records[10]!.key, value: Buffer.alloc(301, 5) };
+  const left = await treeOf(large, context);
+  const leaf = (await readLeafRecords(context.sink, await leavesOf(context.sink, left))).find(
+    (record) => record.externalBytes !== undefined,
+  );
+  spelt[10] = { key: records[10]!.key, value: leaf!.value };
+  const right = await treeOf(spelt, context);
+  const found = await collect(diffTrees(context.sink, left, right));
+  assert.deepEqual(plain(found), naiveDiff(large, spelt));
+  assert.equal(found.length, 1);
+});
+
+async function leavesOf(source: LeafSource, root: TreeRoot): Promise<NodeEntry[]> {
+  return collect(leafEntries(source, root, {}));
+}
+
+test('neighbouring differences are fetched together', async () => {
+  const context = memoryContext();
+  const records = seededRecords(7, 4000);
+  const right = records.map((record, i) =>
+    i % 40 === 0 ? { key: record.key, value: Buffer.from('new') } : record,
+  );
+  const roots = [await treeOf(records, context), await treeOf(right, context)] as const;
+  const { sink } = context;
+  [sink.fetchCount, sink.getCount] = [0, 0];
+  await collect(diffTrees(sink, ...roots));
+  assert.ok(sink.fetchCount > 100);
+  assert.ok(sink.getCount * 4 < sink.fetchCount, `${sink.getCount} for ${sink.fetchCount}`);
 });
 
 test('roots of other cut parameters are refused', async () => {

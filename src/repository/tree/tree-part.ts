@@ -5,7 +5,8 @@ import { CodrError } from '../../base/error.ts';
 import { leafId, leafIdBytes } from '../../model/id.ts';
 import type { Keyed } from '../leaf/cut-hashing.ts';
 import { decodeLeaf, encodedBytesMax, type LeafRecord } from '../leaf/leaf-codec.ts';
-import type { LeafSink, LeafSource } from '../leaf/leaf-store.ts';
+import type { BlobKind, LeafSink, LeafSource } from '../leaf/leaf-store.ts';
+import { putBytes } from './blob-writer.ts';
 import { decodeNode, type NodeEntry } from './node-codec.ts';
 import { leafLevel, nodeLevel, type TreeLevel } from './tree-level.ts';
 
@@ -96,7 +97,20 @@ async function writeLevel<I extends Keyed>(
     const inline = blobs.reduce((sum, blob) => sum + blob.length, 0) <= edgeInlineBytesMax;
     writer.varint(blobs.length * 2 + (inline ? 0 : 1));
     if (inline) for (const blob of blobs) writer.prefixed(blob);
-    else for (const id of await sink.put(level.kind, blobs)) writer.bytes(id);
+    else await putEdge(writer, level.kind, blobs, sink);
+  }
+}
+
+/** Stores the blobs of a long edge, some at a time, and writes their ids. */
+async function putEdge(
+  writer: ByteWriter,
+  kind: BlobKind,
+  blobs: readonly Uint8Array[],
+  sink: LeafSink,
+): Promise<void> {
+  const count = putBytes / edgeBytesPerBlob;
+  for (let i = 0; i < blobs.length; i += count) {
+    for (const id of await sink.put(kind, blobs.slice(i, i + count))) writer.bytes(id);
   }
 }
 

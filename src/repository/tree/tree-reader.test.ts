@@ -93,6 +93,20 @@ test('a missing leaf and a damaged node are named', async () => {
   });
 });
 
+test('a value whose chunks are too short is refused', async () => {
+  const context = memoryContext();
+  const root = await treeOf(seededRecords(12, 20, 900), context);
+  const short: LeafSource = {
+    get: async (kind, ids) => {
+      const blobs = await context.sink.get(kind, ids);
+      return kind === 'chunk' ? blobs.map((blob) => blob.subarray(1)) : blobs;
+    },
+  };
+  await assert.rejects(collect(readTree(short, root, {})), (error) => {
+    return isCodrError(error, 'object-damaged');
+  });
+});
+
 test('a split covers all keys in ranges of nearly equal bytes, and reads no leaf', async () => {
   const context = memoryContext();
   const records = seededRecords(8, 8000);

@@ -20,8 +20,26 @@ const batchSizeMax = 50_000;
 /** What a scan sees. */
 export type ReadTime =
   | { readonly at: SourceTime }
-  /** What a majority holds, at or after `after`. */
-  | { readonly after: SourceTime };
+  /** What a majority holds, at or after `after`; undefined for a server without a replica set. */
+  | { readonly after: SourceTime | undefined };
+
+/** The collection to read. */
+export interface ScanSource {
+  /** For messages. */
+  readonly namespace: string;
+  readonly database: string;
+  /** Its UUID or its name. */
+  readonly find: Binary | string;
+}
+
+/** A dataset of a source, by its UUID. */
+export function scanSource(entry: CatalogEntry): ScanSource {
+  return {
+    namespace: entry.namespace,
+    database: databaseOf(entry.namespace),
+    find: new Binary(Buffer.from(fromHex(entry.dataset)), 4),
+  };
+}
 
 /**
  * Opens a scan in key order over `range`, a little more at its start when the bound is not exact. A
@@ -30,35 +48,35 @@ export type ReadTime =
  */
 export async function openOrderedScan(
   client: MongoClient,
-  entry: CatalogEntry,
+  source: ScanSource,
   range: KeyRange,
   time: ReadTime,
   signal: AbortSignal,
 ): Promise<RawCursor> {
   const from = range.from && keyFloor(range.from);
   // `min` MaxKey is refused: nothing lies between it and the end.
-  if (from?.value instanceof MaxKey) return openMaxKeyScan(client, entry, time, signal);
+  if (from?.value instanceof MaxKey) return openMaxKeyScan(client, source, time, signal);
   const to = range.to && keyFloor(range.to);
   const command = {
-    ...findOf(entry, time),
+    ...findOf(source, time),
     hint: { _id: 1 },
     ...(from && { min: { _id: from.value } }),
     // An inexact upper bound lies too low, and the server refuses an empty range: the reader stops by
     // itself then.
     ...(to?.exact && !(to.value instanceof MinKey) && { max: { _id: to.value } }),
   };
-  return RawCursor.open(client, databaseOf(entry.namespace), command, signal);
+  return RawCursor.open(client, source.database, command, signal);
 }
 
 /** The one document that a scan with a lower bound alone may leave out (seen on 6.0.5). */
 export async function openMaxKeyScan(
   client: MongoClient,
-  entry: CatalogEntry,
+  source: ScanSource,
   time: ReadTime,
   signal: AbortSignal,
 ): Promise<RawCursor> {
-  const command = { ...findOf(entry, time), filter: { _id: new MaxKey() } };
-  return RawCursor.open(client, databaseOf(entry.namespace), command, signal);
+  const command = { ...findOf(source, time), filter: { _id: new MaxKey() } };
+  return RawCursor.open(client, source.database, command, signal);
 }
 
 /** True when {@link openMaxKeyScan} belongs to the range. */
@@ -68,20 +86,20 @@ export function endsOpen(range: KeyRange): boolean {
 
 export async function openNaturalScan(
   client: MongoClient,
-  entry: CatalogEntry,
+  source: ScanSource,
   time: ReadTime,
   signal: AbortSignal,
 ): Promise<RawCursor> {
-  const command = { ...findOf(entry, time), hint: { $natural: 1 } };
-  return RawCursor.open(client, databaseOf(entry.namespace), command, signal);
+  const command = { ...findOf(source, time), hint: { $natural: 1 } };
+  return RawCursor.open(client, source.database, command, signal);
 }
 
-function findOf(entry: CatalogEntry, time: ReadTime): Document {
+function findOf(source: ScanSource, time: ReadTime): Document {
   const readConcern =
     'at' in time
       ? { level: 'snapshot', atClusterTime: timestampOf(time.at) }
-      : { level: 'majority', afterClusterTime: timestampOf(time.after) };
-  return { find: new Binary(Buffer.from(fromHex(entry.dataset)), 4), readConcern };
+      : { level: 'majority', ...(time.after && { afterClusterTime: timestampOf(time.after) }) };
+  return { find: source.find, readConcern };
 }
 
 /** The documents of a cursor, batch by batch; the next reply is fetched while one is consumed. */
@@ -105,7 +123,7 @@ export async function* batchesOf(cursor: RawCursor): AsyncGenerator<RawBatch, vo
 /** Records of an ordered scan that lie in `range`. Errors: `source-unfit` when keys do not ascend. */
 export async function* orderedRecords(
   cursor: RawCursor,
-  entry: CatalogEntry,
+  source: ScanSource,
   range: KeyRange,
 ): RecordStream {
   let last: Uint8Array | undefined;
@@ -118,7 +136,7 @@ export async function* orderedRecords(
         if (records.length > 0) yield records;
         return;
       }
-      if (last && compareBytes(last, key) >= 0) throw notAscending(entry);
+      if (last && compareBytes(last, key) >= 0) throw notAscending(source);
       last = key;
       records.push({ key, value });
     }
@@ -126,9 +144,9 @@ export async function* orderedRecords(
   }
 }
 
-function notAscending(entry: CatalogEntry): CodrError {
-  return new CodrError('source-unfit', `${entry.namespace}: the _id index does not ascend`, {
-    object: entry.namespace,
+function notAscending(source: ScanSource): CodrError {
+  return new CodrError('source-unfit', `${source.namespace}: the _id index does not ascend`, {
+    object: source.namespace,
     remedy: 'run `validate` on the collection',
   });
 }

@@ -76,6 +76,12 @@ export class MongodbConnection implements AsyncDisposable {
     return positionOf(hello.lastWrite.majorityOpTime);
   }
 
+  /** Newest time of the primary, majority or not; undefined for a server without a replica set. */
+  async latest(signal?: AbortSignal): Promise<SourceTime | undefined> {
+    const hello = await this.admin({ hello: 1 }, signal);
+    return hello.lastWrite?.opTime && positionOf(hello.lastWrite.opTime).time;
+  }
+
   /** Forces the log past now: writes a no-op that a majority holds; its time. */
   async note(text: string, signal?: AbortSignal): Promise<SourceTime> {
     const reply = await this.admin(

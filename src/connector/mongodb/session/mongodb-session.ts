@@ -135,7 +135,7 @@ export class MongodbSession implements SourceSession {
     signal: AbortSignal,
   ): Promise<RecordStream | undefined> {
     const kind = scanKindOf(entry);
-    if (kind === 'capped') return undefined;
+    if (kind === 'capped' || kind === 'views') return undefined;
     try {
       return await readAt(this.#source, entry, kind, range, at, signal);
     } catch (error) {

@@ -7,6 +7,7 @@ import type { ScanKind } from './segment.ts';
 
 /** `sorted`: the `_id` index follows a collation, so the collection is read whole and sorted here. */
 export function scanKindOf(entry: CatalogEntry): ScanKind {
+  if (entry.kind === 'views') return 'views';
   const options = documentOf(findElement(entry.body, 'options'));
   if (!options) return 'ordered';
   if (isCapped(options)) return 'capped';

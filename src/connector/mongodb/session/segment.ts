@@ -20,10 +20,12 @@ import {
   openOrderedScan,
   orderedRecords,
   type ReadTime,
+  scanSource,
 } from './collection-scan.ts';
 import type { MongodbConnection } from './connection.ts';
 import type { RawCursor } from './raw-cursor.ts';
 import { codeOf, isPassing, serverCodes, translated } from './translate-error.ts';
+import { readViews } from './view-records.ts';
 
 const openAttempts = 4;
 /** A capped collection that wraps faster than it is read. */
@@ -37,7 +39,7 @@ export interface SegmentSource {
 }
 
 /** How a collection can be read. */
-export type ScanKind = 'ordered' | 'sorted' | 'capped';
+export type ScanKind = 'ordered' | 'sorted' | 'capped' | 'views';
 
 /** Undefined when the collection is gone. Errors: `snapshot-too-old` from here or from the batches. */
 export async function readSegment(
@@ -50,6 +52,7 @@ export async function readSegment(
   const { connection } = source;
   const majority = await connection.majority(signal);
   const after = maxTime(majority.time, source.notBefore);
+  if (kind === 'views') return readViews(connection, entry, range, after, signal);
   if (kind === 'capped') return readCapped(source, entry, after, range, signal);
   const records = await readAt(source, entry, kind, range, after, signal);
   return records && { after, exactFrom: () => after, batches: records };
@@ -66,23 +69,24 @@ export async function readAt(
 ): Promise<RecordStream | undefined> {
   const { connection, context } = source;
   const time: ReadTime = { at };
+  const scan = scanSource(entry);
   const cursor = await openOnMember(connection, entry, signal, (client) =>
     kind === 'ordered'
-      ? openOrderedScan(client, entry, range, time, signal)
-      : openNaturalScan(client, entry, time, signal),
+      ? openOrderedScan(client, scan, range, time, signal)
+      : openNaturalScan(client, scan, time, signal),
   );
   if (!cursor) return undefined;
   if (kind === 'sorted') {
     const sorted = sortRecordsOf(documentsOf(cursor, range), context);
     return closing(sorted, cursor, entry, signal);
   }
-  const records = closing(orderedRecords(cursor, entry, range), cursor, entry, signal);
+  const records = closing(orderedRecords(cursor, scan, range), cursor, entry, signal);
   if (!endsOpen(range)) return records;
   return withMaxKey(records, async () => {
     const last = await openOnMember(connection, entry, signal, (client) =>
-      openMaxKeyScan(client, entry, time, signal),
+      openMaxKeyScan(client, scan, time, signal),
     );
-    return last && closing(orderedRecords(last, entry, range), last, entry, signal);
+    return last && closing(orderedRecords(last, scan, range), last, entry, signal);
   });
 }
 
@@ -126,7 +130,7 @@ async function readCapped(
   const { connection, context } = source;
   const open = (): Promise<RawCursor | undefined> =>
     openOnMember(connection, entry, signal, (client) =>
-      openNaturalScan(client, entry, { after }, signal),
+      openNaturalScan(client, scanSource(entry), { after }, signal),
     );
   const first = await open();
   if (!first) return undefined;

@@ -1,0 +1,68 @@
+// Makes a collection with the options it had at the point, all but expiry, which begins at the finish.
+
+import type { CatalogEntry } from '../../../model/catalog.ts';
+import { documentOf, findElement, numberOf } from '../bson/raw-bson.ts';
+import { databaseOf } from '../oplog/namespace-rules.ts';
+import type { MongodbConnection } from '../session/connection.ts';
+import { nativeDocument } from './native-document.ts';
+import { collectionOf, userName } from './target-name.ts';
+
+/** What the server sets by itself, or refuses in `create`. */
+const notGiven = new Set([
+  ...['uuid', 'temp', 'expireAfterSeconds', 'autoIndexId', 'recordIdsReplicated', 'flags'],
+]);
+
+/** A time series' buckets get these again from its own options. */
+const derivedForTimeSeries = new Set(['validator', 'clusteredIndex', 'validationLevel']);
+
+/** Makes `namespace` anew: what stands there under the name goes. */
+export async function createCollection(
+  connection: MongodbConnection,
+  entry: CatalogEntry,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const database = databaseOf(namespace);
+  const isTimeSeries = entry.kind === 'timeseries';
+  const name = collectionOf(isTimeSeries ? userName(namespace) : namespace);
+  await dropCollection(connection, `${database}.${name}`, signal);
+  const options = documentOf(findElement(entry.body, 'options'));
+  const idIndex = documentOf(findElement(entry.body, 'idIndex'));
+  const given = new Map<string, unknown>();
+  for (const [option, value] of options ? nativeDocument(options) : []) {
+    if (notGiven.has(option) || (isTimeSeries && derivedForTimeSeries.has(option))) continue;
+    given.set(option, value);
+  }
+  await connection.command(
+    database,
+    {
+      create: name,
+      ...Object.fromEntries(given),
+      ...(idIndex && { idIndex: nativeDocument(idIndex) }),
+      writeConcern: { w: 'majority' },
+    },
+    signal,
+  );
+}
+
+/** Drops a collection, view or time series; one that is not there is fine. */
+export async function dropCollection(
+  connection: MongodbConnection,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const database = databaseOf(namespace);
+  const exists = await connection.client
+    .db(database)
+    .listCollections({ name: collectionOf(namespace) }, { nameOnly: true, signal })
+    .hasNext();
+  if (!exists) return;
+  const drop = { drop: collectionOf(namespace), writeConcern: { w: 'majority' } };
+  await connection.command(database, drop, signal);
+}
+
+/** `expireAfterSeconds` of a clustered collection or time series; undefined when nothing expires. */
+export function collectionExpiry(entry: CatalogEntry): number | undefined {
+  const options = documentOf(findElement(entry.body, 'options'));
+  return options && numberOf(findElement(options, 'expireAfterSeconds'));
+}

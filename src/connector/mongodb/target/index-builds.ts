@@ -1,0 +1,52 @@
+// The indexes of a restored collection: all that do not expire at once after the load, expiring ones at
+// the finish. Specifications go to the server as they came from it.
+
+import type { CatalogEntry } from '../../../model/catalog.ts';
+import { arrayOf, elementsOf, findElement, numberOf, valueBytes } from '../bson/raw-bson.ts';
+import { databaseOf } from '../oplog/namespace-rules.ts';
+import type { MongodbConnection } from '../session/connection.ts';
+import { type NativeDocument, nativeDocument } from './native-document.ts';
+import { collectionOf } from './target-name.ts';
+
+export interface IndexSpec {
+  readonly name: string;
+  /** The field whose date expires, and after how many seconds; absent for indexes that do not expire. */
+  readonly expiry: { readonly field: string; readonly seconds: number } | undefined;
+  readonly document: NativeDocument;
+}
+
+/** All indexes of an entry but the one on `_id`. */
+export function indexSpecs(entry: CatalogEntry): IndexSpec[] {
+  const indexes = arrayOf(findElement(entry.body, 'indexes'));
+  if (!indexes) return [];
+  return [...elementsOf(indexes)].map((element) => {
+    const bytes = valueBytes(element);
+    const document = nativeDocument(bytes);
+    const seconds = numberOf(findElement(bytes, 'expireAfterSeconds'));
+    const field = [...((document.get('key') as NativeDocument | undefined)?.keys() ?? [])][0] ?? '';
+    const expiry = seconds === undefined ? undefined : { field, seconds };
+    return { name: String(document.get('name')), expiry, document };
+  });
+}
+
+/** Builds them in one scan of the collection; none is fine. */
+export async function buildIndexes(
+  connection: MongodbConnection,
+  namespace: string,
+  specs: readonly IndexSpec[],
+  signal: AbortSignal,
+): Promise<void> {
+  if (specs.length === 0) return;
+  const inSet = connection.client.options.replicaSet !== undefined;
+  await connection.command(
+    databaseOf(namespace),
+    {
+      createIndexes: collectionOf(namespace),
+      indexes: specs.map(({ document }) => document),
+      // A voting member that is down must not hold the build back for ever.
+      ...(inSet && { commitQuorum: 'majority' }),
+      writeConcern: { w: 'majority' },
+    },
+    signal,
+  );
+}

@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  type CollectionInfo,
+  type Db,
+  Double,
+  type MongoClient,
+  type ObjectId,
+  Timestamp,
+} from 'mongodb';
+import { connectorContext } from '../../../../test/harness/context.ts';
+import { startReplicaSet } from '../../../../test/harness/mongod.ts';
+import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
+import { parseRename, renamed, scopeHolds } from '../../../model/namespace.ts';
+import type { DataRecord, RecordStream } from '../../../model/record.ts';
+import type { ReplicaSet } from '../../../node/demo/mongod-server.ts';
+import type { FinishResult, TargetItem, TargetOptions, TargetPlan } from '../../connector.ts';
+import { mongodbConnector } from '../mongodb-connector.ts';
+import { MongodbSession } from '../session/mongodb-session.ts';
+import { MongodbTarget } from './mongodb-target.ts';
+
+let set: ReplicaSet;
+let root: MongoClient;
+let session: MongodbSession;
+const signal = new AbortController().signal;
+
+/** Restores with no more rights than the roles that the manual names. */
+const restorer = { user: 'restorer', password: 'p' };
+
+before(async () => {
+  set = await startReplicaSet({ auth: true, parameters: { ttlMonitorSleepSecs: 1 } });
+  root = set.clients[0] as MongoClient;
+  const admin = root.db('admin');
+  await admin.command({ createUser: 'restorer', pwd: 'p', roles: ['restore', 'backup'] });
+  await admin.command({ createUser: 'reader', pwd: 'p', roles: ['backup', 'clusterMonitor'] });
+  const uri = set.uriAs({ user: 'reader', password: 'p' });
+  session = await MongodbSession.open(uri, connectorContext(), signal);
+});
+after(async () => {
+  await session?.[Symbol.asyncDispose]();
+  await set?.stop();
+});
+
+interface Outcome {
+  readonly plan: TargetPlan;
+  readonly finish: FinishResult;
+  readonly changed: number;
+}
+
+const defaults = { operation: 'op', drop: false, ttl: 'keep', usersAndRoles: false } as const;
+
+function optionsOf(from: string, to: string, more: Partial<TargetOptions> = {}): TargetOptions {
+  const renames = from === to ? [] : [parseRename(`${from}.*=${to}.*`)];
+  return { ...defaults, renames, scope: { include: [`${from}.*`], exclude: [] }, ...more };
+}
+
+async function itemsOf(options: TargetOptions): Promise<TargetItem[]> {
+  const { datasets } = await session.survey(signal);
+  return datasets
+    .filter(({ entry }) => scopeHolds(options.scope, entry.namespace))
+    .map(({ entry }) => ({ entry, namespace: renamed(options.renames, entry.namespace) }));
+}
+
+async function* sourceRecords(item: TargetItem): RecordStream {
+  const segment = await session.readSegment(item.entry, wholeRange, signal);
+  if (segment) yield* segment.batches;
+}
+
+async function all(records: RecordStream): Promise<DataRecord[]> {
+  const out: DataRecord[] = [];
+  for await (const batch of records) out.push(...batch);
+  return out;
+}
+
+/** A whole restore, with a proof of every record. */
+async function restore(options: TargetOptions, login = restorer): Promise<Outcome> {
+  const items = await itemsOf(options);
+  await using target = await MongodbTarget.open(set.uriAs(login), connectorContext(), signal);
+  const plan = await target.plan(items, options, signal);
+  assert.deepEqual(plan.conflicts, []);
+  await target.begin(signal);
+  let changed = 0;
+  for (const item of items.filter(({ entry }) => entry.role === 'data')) {
+    if (plan.finished.includes(item.namespace)) continue;
+    await target.create(item, signal);
+    const loaded = await target.load(item, sourceRecords(item), signal);
+    changed += loaded.changedByTarget.length;
+    await target.index(item, signal);
+    if (loaded.changedByTarget.length === 0) await prove(target, item);
+    await target.done(item, signal);
+  }
+  for (const item of items.filter(({ entry }) => entry.role === 'definitions')) {
+    await target.define(item, await all(sourceRecords(item)), signal);
+  }
+  return { plan, finish: await target.finish(items, signal), changed };
+}
+
+async function prove(target: MongodbTarget, item: TargetItem): Promise<void> {
+  const hex = ({ key, value }: DataRecord): string =>
+    `${Buffer.from(key).toString('hex')} ${Buffer.from(value).toString('hex')}`;
+  const wanted = (await all(sourceRecords(item))).map((record) =>
+    hex({ ...record, value: mongodbConnector.nativeValue(item.entry, record) }),
+  );
+  const held = (await all(target.readBack(item, wholeRange as KeyRange, signal))).map(hex);
+  assert.ok(wanted.join() === held.join(), `${item.namespace} reads back as it was`);
+}
+
+/** The server's own hash of each collection, capped ones in natural order. */
+async function hashes(db: Db): Promise<Record<string, string>> {
+  return (await db.command({ dbHash: 1 })).collections;
+}
+
+/** Options and indexes, without ids. */
+async function shape(db: Db): Promise<unknown[]> {
+  const listed = (await db.listCollections().toArray()) as CollectionInfo[];
+  const rows = await Promise.all(
+    listed.map(async ({ name, type, options }) => {
+      const indexes = type === 'view' ? [] : await db.collection(name).indexes();
+      return { name, type, options, indexes };
+    }),
+  );
+  return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+test('collections of every kind come back with bytes, options, indexes and views', async () => {
+  const db = root.db('app');
+  await db.createCollection('plain', {
+    validator: { a: { $type: 'number' } },
+    changeStreamPreAndPostImages: { enabled: true },
+  });
+  const plain = Array.from({ length: 1000 }, (_, i) => ({ a: new Double(i), s: `x${i}` }));
+  await db.collection('plain').insertMany(plain);
+  await db.command({ insert: 'plain', documents: [{ a: 'bad' }], bypassDocumentValidation: true });
+  await db.collection('plain').createIndexes([
+    { key: { a: 1, s: -1 }, name: 'a_s', unique: true },
+    { key: { s: 'text' }, name: 'words' },
+    { key: { s: 'hashed' }, name: 'hash', hidden: true },
+    {
+      key: { '1': 1, '0': -1 } as never,
+      name: 'numbers',
+      partialFilterExpression: { a: { $gt: 1 } },
+    },
+  ]);
+  await db.createCollection('clustered', { clusteredIndex: { key: { _id: 1 }, unique: true } });
+  await db.collection('clustered').insertMany([{ v: 1 }, { v: 2 }]);
+  await db.createCollection('collated', { collation: { locale: 'en', strength: 2 } });
+  const ids = ['b', 'A', 'c', 'B1'].map((_id) => ({ _id: _id as unknown as ObjectId }));
+  await db.collection('collated').insertMany(ids);
+  await db.createCollection('ring', { capped: true, size: 100_000, max: 50 });
+  for (let i = 60; i > 0; i--) {
+    await db.collection('ring').insertOne({ _id: i as unknown as ObjectId });
+  }
+  await db.createCollection('weather', { timeseries: { timeField: 't', metaField: 'm' } });
+  const t = new Date('2026-01-01T00:00:00Z');
+  await db.collection('weather').insertMany([
+    { t, m: 1, v: 1 },
+    { t, m: 2, v: 2 },
+  ]);
+  await db.createCollection('small', {
+    viewOn: 'plain',
+    pipeline: [{ $match: { a: { $lt: 5 } } }],
+  });
+  await db.createCollection('smaller', { viewOn: 'small', pipeline: [{ $limit: 1 }] });
+  await db.createCollection('empty');
+
+  const { changed } = await restore(optionsOf('app', 'copy'));
+
+  assert.equal(changed, 0);
+  const views = ({ 'system.views': _, ...rest }: Record<string, string>): unknown => rest;
+  assert.deepEqual(views(await hashes(root.db('copy'))), views(await hashes(db)));
+  assert.deepEqual(await shape(root.db('copy')), await shape(db));
+  assert.equal(await root.db('copy').collection('smaller').countDocuments(), 1);
+  const names = (await root.db('admin').admin().listDatabases()).databases.map(({ name }) => name);
+  assert.ok(!names.includes('codr_restore'), 'the marker is gone');
+});
+
+test('names in the way are conflicts, and with drop the point replaces them and removes others', async () => {
+  const db = root.db('shop');
+  await db.collection('orders').insertMany([{ v: 1 }, { v: 2 }]);
+  const other = root.db('shop2');
+  await other.collection('orders').insertOne({ v: 99 });
+  await other.collection('extra').insertOne({ v: 99 });
+  const options = optionsOf('shop', 'shop2');
+  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
+  const { conflicts } = await target.plan(await itemsOf(options), options, signal);
+  assert.deepEqual(conflicts, ['shop2.orders']);
+
+  const { plan, finish } = await restore({ ...options, drop: true });
+
+  assert.deepEqual([...plan.dropped].sort(), ['shop2.extra', 'shop2.orders']);
+  assert.deepEqual([...finish.dropped].sort(), ['shop2.extra', 'shop2.orders']);
+  assert.deepEqual(await hashes(other), await hashes(db));
+});
+
+test('until the finish a restore with drop leaves what it will replace as it is', async () => {
+  await root.db('live').collection('a').insertOne({ v: 'new' });
+  const options = optionsOf('live', 'live', { drop: true });
+  const items = await itemsOf(options);
+  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
+  await target.plan(items, options, signal);
+  await target.begin(signal);
+  const item = items[0] as TargetItem;
+  await target.create(item, signal);
+  await target.load(item, sourceRecords(item), signal);
+  assert.equal(await root.db('live').collection('a').countDocuments({ v: 'new' }), 1);
+  await target.finish(items, signal);
+  assert.equal(await root.db('live').collection('a').countDocuments(), 1);
+});
+
+test('the same operation resumes: what is done stays, what was begun is made anew', async () => {
+  const db = root.db('resume');
+  await db.collection('first').insertOne({ v: 1 });
+  await db.collection('second').insertMany([{ v: 1 }, { v: 2 }]);
+  const options = optionsOf('resume', 'resume2', { operation: 'resumed' });
+  const items = await itemsOf(options);
+  const [first, second] = items as [TargetItem, TargetItem];
+  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
+  await target.plan(items, options, signal);
+  await target.begin(signal);
+  await target.create(first, signal);
+  await target.load(first, sourceRecords(first), signal);
+  await target.done(first, signal);
+  await target.create(second, signal);
+  await root.db('resume2').collection('second').insertOne({ v: 'half' });
+
+  const { plan } = await restore(options);
+
+  assert.deepEqual(plan.finished, ['resume2.first']);
+  assert.deepEqual(await hashes(root.db('resume2')), await hashes(db));
+});
+
+test('expired records stay until the proof is done, and are counted then', async () => {
+  const db = root.db('ttl');
+  await root.db('admin').command({ setParameter: 1, ttlMonitorEnabled: false });
+  await db.collection('a').insertMany([{ at: new Date(0) }, { at: new Date(8e12) }]);
+  await db.collection('a').createIndex({ at: 1 }, { expireAfterSeconds: 10 });
+  const kept = await restore(optionsOf('ttl', 'ttl2'));
+  assert.deepEqual(kept.finish.warnings, ['ttl2.a: 1 records expire at once by index at_1']);
+  assert.deepEqual(await shape(root.db('ttl2')), await shape(db));
+  const held = await restore(optionsOf('ttl', 'ttl3', { ttl: 'hold' }));
+  assert.match(held.plan.warnings.join(), /ttl3\.a: expiry \(at_1\) is held/);
+  assert.equal((await root.db('ttl3').collection('a').indexes()).length, 1);
+  await root.db('admin').command({ setParameter: 1, ttlMonitorEnabled: true });
+});
+
+test('an empty timestamp is mended where the rights allow, and named where not', async () => {
+  const empty = new Timestamp({ t: 0, i: 0 });
+  const db = root.db('stamps');
+  await db.collection('a').insertMany([{ v: 1, ts: new Timestamp({ t: 1, i: 1 }), 'a.b': 1 }]);
+  await db.collection('a').updateOne({}, { $set: { ts: empty } });
+  const admin = root.db('admin');
+  const roles = ['restore', 'backup', 'readWriteAnyDatabase'];
+  await admin.command({ createUser: 'mender', pwd: 'p', roles });
+  const mended = await restore(optionsOf('stamps', 'stamps2'), { user: 'mender', password: 'p' });
+  assert.equal(mended.changed, 0);
+  assert.deepEqual(await hashes(root.db('stamps2')), await hashes(db));
+  const version = (await admin.command({ buildInfo: 1 })).version;
+  const left = await restore(optionsOf('stamps', 'stamps3'));
+  assert.equal(left.changed, version === '6.0.27' ? 0 : 1);
+});
+
+test('users and roles come back on request, and the restoring user survives', async () => {
+  const admin = root.db('admin');
+  await admin.command({ createRole: 'clerk', privileges: [], roles: ['backup'] });
+  await admin.command({ createUser: 'zed', pwd: 'zed', roles: ['clerk'] });
+  const options: TargetOptions = {
+    ...defaults,
+    renames: [],
+    usersAndRoles: true,
+    scope: { include: ['admin.system.*'], exclude: [] },
+  };
+  const items = await itemsOf(options);
+  const records = new Map<string, DataRecord[]>();
+  for (const item of items) records.set(item.entry.kind, await all(sourceRecords(item)));
+  await admin.command({ dropUser: 'zed' });
+  await admin.command({ dropRole: 'clerk' });
+  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
+  await target.plan(items, options, signal);
+  await target.begin(signal);
+  for (const item of items) {
+    const result = await target.define(item, records.get(item.entry.kind) ?? [], signal);
+    if (item.entry.kind !== 'users') continue;
+    assert.deepEqual(
+      result.skipped.map(({ namespace }) => namespace),
+      ['admin.restorer'],
+    );
+  }
+  await target.finish(items, signal);
+  const { users } = await admin.command({ usersInfo: 'zed' });
+  assert.deepEqual(users[0].roles, [{ role: 'clerk', db: 'admin' }]);
+});
+
+test('missing rights are named before anything is written', async () => {
+  await root.db('admin').command({ createUser: 'half', pwd: 'p', roles: ['restore'] });
+  const options = optionsOf('shop', 'shop9');
+  const items = await itemsOf(options);
+  const uri = set.uriAs({ user: 'half', password: 'p' });
+  await using target = await MongodbTarget.open(uri, connectorContext(), signal);
+  await assert.rejects(target.plan(items, options, signal), {
+    code: 'target-rights',
+    message: 'admin.half may not: find on shop9, listIndexes on shop9',
+  });
+});
+
+test('a document that an earlier try brought in is fine, another under its _id is refused', async () => {
+  await root
+    .db('twice')
+    .collection('a')
+    .insertMany([{ v: 1 }, { v: 2 }]);
+  const options = optionsOf('twice', 'twice2');
+  const items = await itemsOf(options);
+  const item = items[0] as TargetItem;
+  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
+  await target.plan(items, options, signal);
+  await target.begin(signal);
+  await target.create(item, signal);
+  await target.load(item, sourceRecords(item), signal);
+  assert.equal((await target.load(item, sourceRecords(item), signal)).records, 2);
+  await root
+    .db('twice2')
+    .collection('a')
+    .updateOne({ v: 2 }, { $set: { v: 3 } });
+  await assert.rejects(target.load(item, sourceRecords(item), signal), { code: 'target-unfit' });
+  await target.finish([], signal);
+});

@@ -1,0 +1,258 @@
+// A server that a moment is given back to. Data is loaded under its name, or with `drop` beside what is
+// there and exchanged by a rename after the proof. A marker in the target lets the same command resume.
+
+import { assert } from '../../../base/assert.ts';
+import { CodrError } from '../../../base/error.ts';
+import { sortRecords } from '../../../base/external-sort.ts';
+import type { KeyRange } from '../../../model/key-range.ts';
+import { renamed, scopeHolds } from '../../../model/namespace.ts';
+import type { DataRecord, RecordStream } from '../../../model/record.ts';
+import type {
+  ConnectorContext,
+  DefineResult,
+  FinishResult,
+  LoadedRange,
+  RestoreTarget,
+  SourceIdentity,
+  TargetItem,
+  TargetOptions,
+  TargetPlan,
+} from '../../connector.ts';
+import { findElement, stringOf } from '../bson/raw-bson.ts';
+import { orderPrefixBytes } from '../oplog/effects.ts';
+import { databaseOf } from '../oplog/namespace-rules.ts';
+import { MongodbConnection } from '../session/connection.ts';
+import { BulkLoad } from './bulk-load.ts';
+import { createCollection, dropCollection } from './create-collection.ts';
+import { beginExpiry } from './expiry.ts';
+import { buildIndexes, indexSpecs } from './index-builds.ts';
+import { readBack } from './read-back.ts';
+import { readTargetIdentity } from './target-identity.ts';
+import { TargetMarker } from './target-marker.ts';
+import { collectionOf, userName } from './target-name.ts';
+import { type PlannedTarget, planTarget } from './target-plan.ts';
+import { checkTargetRights, type LoggedIn } from './target-rights.ts';
+import { mergeUsersOrRoles } from './user-definitions.ts';
+import { createView, inDependencyOrder, type ViewDefinition, viewsOf } from './view-definitions.ts';
+
+interface Operation extends PlannedTarget {
+  readonly options: TargetOptions;
+  readonly marker: TargetMarker;
+  readonly loggedIn: LoggedIn;
+}
+
+export class MongodbTarget implements RestoreTarget {
+  readonly identity: SourceIdentity;
+  readonly #connection: MongodbConnection;
+  readonly #context: ConnectorContext;
+  #operation: Operation | undefined;
+  #views: ViewDefinition[] = [];
+
+  private constructor(
+    connection: MongodbConnection,
+    context: ConnectorContext,
+    identity: SourceIdentity,
+  ) {
+    this.#connection = connection;
+    this.#context = context;
+    this.identity = identity;
+  }
+
+  /** Errors: `source-unreachable`, `target-rights`, `target-unfit`, `config-invalid`. */
+  static async open(
+    uri: string,
+    context: ConnectorContext,
+    signal: AbortSignal,
+  ): Promise<MongodbTarget> {
+    const connection = await MongodbConnection.open(uri, context.clock, 'target', signal);
+    try {
+      const identity = await readTargetIdentity(connection, signal);
+      return new MongodbTarget(connection, context, identity);
+    } catch (error) {
+      await connection[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async plan(
+    items: readonly TargetItem[],
+    options: TargetOptions,
+    signal: AbortSignal,
+  ): Promise<TargetPlan> {
+    const databases = new Set(items.map(({ namespace }) => databaseOf(namespace)));
+    const loggedIn = await checkTargetRights(this.#connection, databases, signal);
+    const marker = await TargetMarker.read(this.#connection, options.operation, signal);
+    const planned = await planTarget(this.#connection, items, options, marker, signal);
+    this.#operation = { ...planned, options, marker, loggedIn };
+    return planned.plan;
+  }
+
+  async begin(signal: AbortSignal): Promise<void> {
+    await this.#planned.marker.begin(signal);
+  }
+
+  async create(item: TargetItem, signal: AbortSignal): Promise<void> {
+    const { marker } = this.#planned;
+    await marker.note('begun', item.namespace, signal);
+    await createCollection(this.#connection, item.entry, this.#workingName(item), signal);
+  }
+
+  async load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
+    const { memoryBytesMax, clock } = this.#context;
+    const capped = item.entry.kind === 'capped';
+    const load = new BulkLoad(
+      {
+        connection: this.#connection,
+        namespace: this.#workingName(item),
+        ordered: capped,
+        memoryBytesMax,
+        sleep: (ms, stop) => clock.sleep(ms, stop),
+      },
+      signal,
+    );
+    return load.run(capped ? this.#inInsertionOrder(records) : records);
+  }
+
+  serial(item: TargetItem): boolean {
+    return item.entry.kind === 'capped';
+  }
+
+  async index(item: TargetItem, signal: AbortSignal): Promise<void> {
+    const lasting = indexSpecs(item.entry).filter(({ expiry }) => !expiry);
+    await buildIndexes(this.#connection, this.#workingName(item), lasting, signal);
+  }
+
+  readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream {
+    return readBack(this.#connection, item.entry, this.#workingName(item), range, {
+      context: this.#context,
+      signal,
+    });
+  }
+
+  async done(item: TargetItem, signal: AbortSignal): Promise<void> {
+    await this.#planned.marker.note('done', item.namespace, signal);
+  }
+
+  async define(
+    item: TargetItem,
+    records: readonly DataRecord[],
+    signal: AbortSignal,
+  ): Promise<DefineResult> {
+    const { options, loggedIn } = this.#planned;
+    const { kind } = item.entry;
+    if (kind === 'views') {
+      const wanted = records.filter(({ value }) => scopeHolds(options.scope, viewName(value)));
+      const rename = (namespace: string): string => renamed(options.renames, namespace);
+      const views = viewsOf(wanted, rename);
+      // Made at the finish, when the names are free.
+      this.#views.push(...views);
+      return { defined: views.map(({ namespace }) => namespace), skipped: [] };
+    }
+    if (!options.usersAndRoles || (kind !== 'users' && kind !== 'roles')) {
+      return { defined: [], skipped: [] };
+    }
+    return mergeUsersOrRoles(this.#connection, kind, records, loggedIn, signal);
+  }
+
+  async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult> {
+    const { options, marker, plan } = this.#planned;
+    const skipped = new Set(plan.skipped.map(({ namespace }) => namespace));
+    const data = items.filter(
+      ({ entry, namespace }) => entry.role === 'data' && !skipped.has(namespace),
+    );
+    const warnings: string[] = [];
+    const dropped = options.drop ? await this.#dropOthers(data, signal) : [];
+    for (const item of data) await this.#swap(item, signal);
+    for (const view of inDependencyOrder(this.#views)) {
+      try {
+        await createView(this.#connection, view, signal);
+      } catch (error) {
+        if (!(error instanceof CodrError) || error.code !== 'target-unfit') throw error;
+        warnings.push(error.message);
+      }
+    }
+    for (const item of data) {
+      if (options.ttl !== 'keep') continue;
+      warnings.push(
+        ...(await beginExpiry(this.#connection, item, this.#context.clock.now(), signal)),
+      );
+    }
+    await marker.remove(signal);
+    return { dropped, warnings };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection[Symbol.asyncDispose]();
+  }
+
+  get #planned(): Operation {
+    assert(this.#operation, 'plan() comes before all other calls of a target');
+    return this.#operation;
+  }
+
+  #workingName(item: TargetItem): string {
+    return this.#planned.workingNames.get(item.namespace) ?? item.namespace;
+  }
+
+  /** Removes what the scope means and the point lacks; what is replaced goes with its rename. */
+  async #dropOthers(data: readonly TargetItem[], signal: AbortSignal): Promise<string[]> {
+    const { dropped } = this.#planned;
+    const stays = new Set(data.map(({ namespace }) => userName(namespace)));
+    for (const namespace of dropped) {
+      if (stays.has(namespace)) continue;
+      await dropCollection(this.#connection, namespace, signal);
+    }
+    return [...dropped];
+  }
+
+  async #swap(item: TargetItem, signal: AbortSignal): Promise<void> {
+    const { marker } = this.#planned;
+    const from = this.#workingName(item);
+    if (from === item.namespace) return;
+    const listed = await this.#connection.client
+      .db(databaseOf(from))
+      .listCollections({ name: collectionOf(from) }, { nameOnly: true, signal })
+      .hasNext();
+    // An earlier run of the same operation has exchanged it already.
+    if (!listed && marker.has('swapping', item.namespace)) return;
+    await marker.note('swapping', item.namespace, signal);
+    await this.#dropIfNoCollection(item.namespace, signal);
+    await this.#connection.admin(
+      {
+        renameCollection: from,
+        to: item.namespace,
+        dropTarget: true,
+        writeConcern: { w: 'majority' },
+      },
+      signal,
+    );
+  }
+
+  /** A rename replaces a collection, but neither a view nor a time series. */
+  async #dropIfNoCollection(namespace: string, signal: AbortSignal): Promise<void> {
+    const listed = await this.#connection.client
+      .db(databaseOf(namespace))
+      .listCollections({ name: collectionOf(namespace) }, { nameOnly: true, signal })
+      .toArray();
+    if (listed.some(({ type }) => type !== 'collection')) {
+      await dropCollection(this.#connection, namespace, signal);
+    }
+  }
+
+  /** The records of a capped collection by the place before each value, which does not go on. */
+  async *#inInsertionOrder(records: RecordStream): RecordStream {
+    const { spill, memoryBytesMax } = this.#context;
+    const byPlace = async function* (): RecordStream {
+      for await (const batch of records) {
+        yield batch.map(({ value }) => ({ key: value.subarray(0, orderPrefixBytes), value }));
+      }
+    };
+    for await (const batch of sortRecords(byPlace(), { spill, memoryBytesMax })) {
+      yield batch.map(({ key, value }) => ({ key, value: value.subarray(orderPrefixBytes) }));
+    }
+  }
+}
+
+function viewName(record: Uint8Array): string {
+  return stringOf(findElement(record, '_id')) ?? '';
+}

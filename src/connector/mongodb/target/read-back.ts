@@ -1,0 +1,74 @@
+// What the target now holds, for the proof: what a majority has, read by the `_id` index in key order, or
+// sorted here where a collation orders that index otherwise.
+import { compareBytes } from '../../../base/bytes.ts';
+import { sortRecords } from '../../../base/external-sort.ts';
+import type { CatalogEntry } from '../../../model/catalog.ts';
+import { type KeyRange, rangeHolds } from '../../../model/key-range.ts';
+import type { RecordStream } from '../../../model/record.ts';
+import type { ConnectorContext } from '../../connector.ts';
+import { keyOfDocument } from '../key/key-codec.ts';
+import { databaseOf } from '../oplog/namespace-rules.ts';
+import {
+  batchesOf,
+  endsOpen,
+  openMaxKeyScan,
+  openNaturalScan,
+  openOrderedScan,
+  orderedRecords,
+  type ScanSource,
+} from '../session/collection-scan.ts';
+import type { MongodbConnection } from '../session/connection.ts';
+import type { RawCursor } from '../session/raw-cursor.ts';
+import { scanKindOf } from '../session/scan-kind.ts';
+import { translated } from '../session/translate-error.ts';
+import { collectionOf } from './target-name.ts';
+
+export interface ReadBackOptions {
+  readonly context: ConnectorContext;
+  readonly signal: AbortSignal;
+}
+
+export async function* readBack(
+  connection: MongodbConnection,
+  entry: CatalogEntry,
+  namespace: string,
+  range: KeyRange,
+  { context, signal }: ReadBackOptions,
+): RecordStream {
+  const { client } = connection;
+  const source: ScanSource = {
+    namespace,
+    database: databaseOf(namespace),
+    find: collectionOf(namespace),
+  };
+  const time = { after: await connection.latest(signal) };
+  try {
+    if (scanKindOf(entry) === 'sorted') {
+      await using cursor = await openNaturalScan(client, source, time, signal);
+      const { spill, memoryBytesMax } = context;
+      yield* sortRecords(documentsOf(cursor, range), { spill, memoryBytesMax });
+      return;
+    }
+    await using cursor = await openOrderedScan(client, source, range, time, signal);
+    let last: Uint8Array | undefined;
+    for await (const batch of orderedRecords(cursor, source, range)) {
+      last = batch.at(-1)?.key;
+      yield batch;
+    }
+    if (!endsOpen(range)) return;
+    await using rest = await openMaxKeyScan(client, source, time, signal);
+    for await (const batch of orderedRecords(rest, source, range)) {
+      yield batch.filter(({ key }) => !last || compareBytes(key, last) > 0);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw translated(error, namespace, 'target');
+  }
+}
+
+async function* documentsOf(cursor: RawCursor, range: KeyRange): RecordStream {
+  for await (const { documents } of batchesOf(cursor)) {
+    const records = documents.map((value) => ({ key: keyOfDocument(value), value }));
+    yield records.filter(({ key }) => rangeHolds(range, key));
+  }
+}

@@ -1,0 +1,125 @@
+// What stands in the way of a restore, what `drop` takes away, what cannot be given back.
+import type { TargetItem, TargetOptions, TargetPlan } from '../../connector.ts';
+import { databaseOf } from '../oplog/namespace-rules.ts';
+import type { MongodbConnection } from '../session/connection.ts';
+import { markerDatabase } from '../session/list-collections.ts';
+import { collectionExpiry } from './create-collection.ts';
+import { indexSpecs } from './index-builds.ts';
+import type { TargetMarker } from './target-marker.ts';
+import { besideName, collectionOf, dropMeans, userName } from './target-name.ts';
+
+/** Databases that `drop` never touches. */
+const kept = new Set(['admin', 'config', 'local', markerDatabase]);
+
+export interface PlannedTarget {
+  readonly plan: TargetPlan;
+  /** User names in the target that `drop` replaces or removes. */
+  readonly dropped: readonly string[];
+  /** What each item is called while it is loaded, by its name. */
+  readonly workingNames: ReadonlyMap<string, string>;
+}
+
+export async function planTarget(
+  connection: MongodbConnection,
+  items: readonly TargetItem[],
+  options: TargetOptions,
+  marker: TargetMarker,
+  signal: AbortSignal,
+): Promise<PlannedTarget> {
+  const data = items.filter(({ entry }) => entry.role === 'data');
+  const existing = await userNamesOf(connection, signal);
+  const inTheWay = data
+    .map(({ namespace }) => namespace)
+    .filter((namespace) => existing.has(userName(namespace)) && !marker.has('begun', namespace));
+  const dropped = options.drop
+    ? [...existing].filter(
+        (namespace) =>
+          !kept.has(databaseOf(namespace)) && dropMeans(options.scope, options.renames, namespace),
+      )
+    : [];
+  const conflicts = inTheWay.filter((namespace) => !dropped.includes(userName(namespace)));
+  const workingNames = new Map<string, string>();
+  for (const { namespace, entry } of data) {
+    // The server does not rename time series.
+    const beside = options.drop && entry.kind !== 'timeseries';
+    workingNames.set(namespace, beside ? besideName(options.operation, namespace) : namespace);
+  }
+  const plan: TargetPlan = {
+    conflicts: [...new Set([...conflicts, ...twice(data)])],
+    dropped,
+    skipped: skippedOf(items, options),
+    warnings: warningsOf(data, options, dropped),
+    finished: data
+      .map(({ namespace }) => namespace)
+      .filter((namespace) => marker.has('done', namespace)),
+  };
+  return { plan, dropped, workingNames };
+}
+
+/** Collections, views and time series as users know them; what restores left beside is none. */
+async function userNamesOf(
+  connection: MongodbConnection,
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const { databases } = await connection.admin({ listDatabases: 1, nameOnly: true }, signal);
+  const names = new Set<string>();
+  for (const { name } of databases as { name: string }[]) {
+    if (name === 'local' || name === 'config' || name === markerDatabase) continue;
+    const listed = connection.client.db(name).listCollections({}, { nameOnly: true, signal });
+    for await (const collection of listed) {
+      const internal = /^(system\.|codr_restore_)/.test(collection.name);
+      if (!internal) names.add(`${name}.${collection.name}`);
+    }
+  }
+  return names;
+}
+
+/** Names that two items would share after renaming. */
+function twice(data: readonly TargetItem[]): string[] {
+  const seen = new Set<string>();
+  return data
+    .map(({ namespace }) => namespace)
+    .filter((namespace) => seen.has(namespace) || !seen.add(namespace));
+}
+
+function skippedOf(
+  items: readonly TargetItem[],
+  options: TargetOptions,
+): { namespace: string; reason: string }[] {
+  const skipped: { namespace: string; reason: string }[] = [];
+  for (const { namespace, entry } of items) {
+    const isUsers = entry.kind === 'users' || entry.kind === 'roles';
+    if (isUsers && !options.usersAndRoles) {
+      skipped.push({ namespace, reason: 'users and roles are restored on request only' });
+    } else if (entry.role === 'data' && collectionOf(namespace).startsWith('system.')) {
+      if (entry.kind === 'timeseries' || collectionOf(namespace) === 'system.js') continue;
+      skipped.push({ namespace, reason: 'the server keeps this name for itself' });
+    }
+  }
+  return skipped;
+}
+
+function warningsOf(
+  data: readonly TargetItem[],
+  options: TargetOptions,
+  dropped: readonly string[],
+): string[] {
+  const warnings: string[] = [];
+  for (const { namespace, entry } of data) {
+    const name = userName(namespace);
+    if (entry.kind === 'timeseries' && dropped.includes(name)) {
+      warnings.push(`${name}: a time series cannot be renamed, so it is dropped before the load`);
+    }
+    const names = indexSpecs(entry)
+      .filter(({ expiry }) => expiry)
+      .map((spec) => spec.name);
+    if (collectionExpiry(entry) !== undefined) names.push('expireAfterSeconds of the collection');
+    if (names.length === 0) continue;
+    warnings.push(
+      options.ttl === 'keep'
+        ? `${name}: expiry (${names.join(', ')}) begins again when all is proven`
+        : `${name}: expiry (${names.join(', ')}) is held: make it when you want it`,
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,83 @@
+// Views: records of `system.views`, made again by `create`, those first that others stand on. Views of time
+// series are passed over: they come with their buckets.
+import { CodrError } from '../../../base/error.ts';
+import type { DataRecord } from '../../../model/record.ts';
+import { documentOf, findElement, stringOf } from '../bson/raw-bson.ts';
+import { databaseOf } from '../oplog/namespace-rules.ts';
+import type { MongodbConnection } from '../session/connection.ts';
+import { dropCollection } from './create-collection.ts';
+import { nativeDocument } from './native-document.ts';
+import { collectionOf } from './target-name.ts';
+
+export interface ViewDefinition {
+  /** Its name in the target. */
+  readonly namespace: string;
+  /** What it reads, in the target. */
+  readonly viewOn: string;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** `rename` maps names of the source to names of the target. */
+export function viewsOf(
+  records: readonly DataRecord[],
+  rename: (namespace: string) => string,
+): ViewDefinition[] {
+  const views: ViewDefinition[] = [];
+  for (const { value } of records) {
+    const name = stringOf(findElement(value, '_id'));
+    const on = stringOf(findElement(value, 'viewOn'));
+    if (!name || !on || on.startsWith('system.buckets.')) continue;
+    const { pipeline, collation } = Object.fromEntries(nativeDocument(value));
+    views.push({
+      namespace: rename(name),
+      viewOn: rename(`${databaseOf(name)}.${on}`),
+      options: {
+        pipeline: pipeline ?? [],
+        ...(documentOf(findElement(value, 'collation')) && { collation }),
+      },
+    });
+  }
+  return views;
+}
+
+/** In an order in which each stands on what is there; a circle, which no server holds, comes last. */
+export function inDependencyOrder(views: readonly ViewDefinition[]): ViewDefinition[] {
+  const ordered: ViewDefinition[] = [];
+  const waiting = new Map(views.map((view) => [view.namespace, view]));
+  while (waiting.size > 0) {
+    const ready = [...waiting.values()].filter(({ viewOn }) => !waiting.has(viewOn));
+    if (ready.length === 0) return [...ordered, ...waiting.values()];
+    for (const view of ready) {
+      ordered.push(view);
+      waiting.delete(view.namespace);
+    }
+  }
+  return ordered;
+}
+
+/** Makes the view anew. Errors: `target-unfit` when a rename put it and its collection into two databases. */
+export async function createView(
+  connection: MongodbConnection,
+  view: ViewDefinition,
+  signal: AbortSignal,
+): Promise<void> {
+  const database = databaseOf(view.namespace);
+  if (databaseOf(view.viewOn) !== database) {
+    throw new CodrError(
+      'target-unfit',
+      `${view.namespace} would read ${view.viewOn}: a view and its collection need one database`,
+      { object: view.namespace, remedy: 'rename both into the same database' },
+    );
+  }
+  await dropCollection(connection, view.namespace, signal);
+  await connection.command(
+    database,
+    {
+      create: collectionOf(view.namespace),
+      viewOn: collectionOf(view.viewOn),
+      ...view.options,
+      writeConcern: { w: 'majority' },
+    },
+    signal,
+  );
+}

@@ -93,11 +93,6 @@ export class PackReader {
     return found;
   }
 
-  /** Drops what is kept of a pack. */
-  forget(pack: PackAddress): void {
-    this.#footers.delete(pack.id);
-  }
-
   async #readRun(
     pack: PackAddress,
     footer: PackFooter,

@@ -61,11 +61,6 @@ export class TaskBoard {
     return new Map(entries.map((entry) => [this.#taskId(entry), markOf(entry)]));
   }
 
-  /** True while the job of `view` goes on. */
-  async isCurrent(view: BoardView): Promise<boolean> {
-    return (await this.#coordinator.get(this.#jobKey))?.createRevision === view.job;
-  }
-
   /**
    * The claim when the task is this worker's now; undefined when another has it, or had it since `view`. A
    * task that was done before `view` and is planned again may be claimed again.

@@ -98,7 +98,7 @@ test('a job whose plan is empty is done at once and leaves no keys', async () =>
 test('tasks start largest first, no more at a time than allowed', async () => {
   const work = new Work();
   let [running, most] = [0, 0];
-  const job = work.job(['a', 'b', 'c', 'd', 'e'], 'w', async () => {
+  const job = work.job(['c', 'e', 'a', 'd', 'b'], 'w', async () => {
     most = Math.max(most, ++running);
     await turns(3);
     running--;
@@ -106,7 +106,7 @@ test('tasks start largest first, no more at a time than allowed', async () => {
   const shuffled = { ...job, plan: async () => (await job.plan(AbortSignal.abort())).toReversed() };
   const coordinator = coordinatorOf();
   await runJob(shuffled, optionsFor(coordinator, 'w'));
-  assert.deepEqual(work.log, ['w a', 'w b', 'w c', 'w d', 'w e']);
+  assert.deepEqual(work.log, ['w c', 'w e', 'w a', 'w d', 'w b']);
   assert.equal(most, 2);
   assert.deepEqual(await coordinator.list(''), []);
 });
@@ -198,6 +198,87 @@ test('a worker that finds all tasks taken waits for the other one', async () => 
   await Promise.all([first, second]);
   assert.deepEqual(work.log, ['w1 a']);
   assert.equal(clock.sleeping, 0);
+});
+
+test('work that a worker itself made possible does not wait for the others', async () => {
+  const coordinator = coordinatorOf();
+  const work = new Work();
+  let finish = (): void => {};
+  const gate = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const other = runJob(
+    work.job(['x'], 'w1', () => gate),
+    optionsFor(coordinator, 'w1'),
+  );
+  await turn();
+  const all = work.job(['x', 'a', 'b'], 'w2');
+  const job: Job = {
+    id: 'job',
+    plan: async (signal) =>
+      (await all.plan(signal)).filter(({ id }) => id !== 'b' || work.done.has('a')),
+  };
+  const own = runJob(job, optionsFor(coordinator, 'w2', { clock: new ManualClock() }));
+  await turns(10);
+  assert.deepEqual(work.log, ['w1 x', 'w2 a', 'w2 b']);
+  finish();
+  await Promise.all([other, own]);
+});
+
+test('a task that was given up is taken while other tasks still run elsewhere', async () => {
+  const coordinator = coordinatorOf();
+  const { seen, leases } = withLeases(coordinator);
+  const work = new Work();
+  let finish = (): void => {};
+  const gate = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const one = { concurrency: 1, clock: new ManualClock() };
+  const names = ['a', 'b'];
+  const busy = runJob(
+    work.job(names, 'w1', () => gate),
+    optionsFor(seen, 'w1', one),
+  );
+  await turn();
+  const dying = assert.rejects(
+    runJob(
+      work.job(names, 'w2', (_, context) => untilAborted(context)),
+      optionsFor(seen, 'w2', one),
+    ),
+  );
+  await turns(3);
+  const waiting = runJob(work.job(names, 'w3'), optionsFor(seen, 'w3', one));
+  await turns(5);
+  assert.deepEqual(work.log, ['w1 a', 'w2 b']);
+  coordinator.expire(leases[1] as Lease);
+  await turns(10);
+  assert.deepEqual(work.log, ['w1 a', 'w2 b', 'w3 b']);
+  finish();
+  await Promise.all([busy, dying, waiting]);
+});
+
+test('a lost lease is named whatever the stopped task throws', async () => {
+  const coordinator = coordinatorOf();
+  const { seen, leases } = withLeases(coordinator);
+  const job = new Work().job(['a'], 'w', async (_, context) => {
+    await untilAborted(context).catch(() => {
+      throw new Error('connection closed');
+    });
+  });
+  const run = runJob(job, optionsFor(seen, 'w'));
+  await turn();
+  coordinator.expire(leases[0] as Lease);
+  await assert.rejects(run, (error) => isCodrError(error, 'lease-lost'));
+});
+
+test('a task whose mark was taken away cannot be reported as done', async () => {
+  const coordinator = coordinatorOf();
+  const job = new Work().job(['a'], 'w', async () => {
+    await coordinator.transact([], [{ delete: 'tasks/job/a' }]);
+  });
+  await assert.rejects(runJob(job, optionsFor(coordinator, 'w')), (error) =>
+    isCodrError(error, 'lease-lost'),
+  );
 });
 
 test('the tasks of a worker whose lease ends are stopped and taken over', async () => {

@@ -7,7 +7,7 @@ import { forEachLimit } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Coordinator } from '../coordination/coordinator.ts';
-import { type BoardView, TaskBoard } from './task-board.ts';
+import { TaskBoard } from './task-board.ts';
 
 /** A unit of work. Idempotent; its result is in the repository when `run` resolves. */
 export interface Task {
@@ -108,7 +108,7 @@ class Round {
       },
       signal,
     );
-    if (claimed === 0) await this.#waitForOthers(left, view, signal);
+    if (claimed === 0) await this.#waitForOthers(left, signal);
     return false;
   }
 
@@ -143,13 +143,13 @@ class Round {
   }
 
   /** Waits until a new plan may find work: a task was given up, or none of them is running any more. */
-  async #waitForOthers(left: readonly Task[], view: BoardView, signal: AbortSignal): Promise<void> {
+  async #waitForOthers(left: readonly Task[], signal: AbortSignal): Promise<void> {
     const done = new AbortController();
     const stop = AbortSignal.any([signal, done.signal]);
     const hints = this.#board.watch(stop)[Symbol.asyncIterator]();
     try {
       let hint = hints.next();
-      while (await this.#othersAreBusy(left, view)) {
+      while (await this.#othersAreBusy(left)) {
         // Hints can be late or lost; a lease's time is the longest that a death stays unseen anyway.
         const tick = new AbortController();
         const pause = this.#options.clock.sleep(
@@ -170,8 +170,7 @@ class Round {
     }
   }
 
-  async #othersAreBusy(left: readonly Task[], view: BoardView): Promise<boolean> {
-    if (!(await this.#board.isCurrent(view))) return false;
+  async #othersAreBusy(left: readonly Task[]): Promise<boolean> {
     const marks = await this.#board.marks();
     const none = left.some((task) => !marks.has(task.id));
     return !none && left.some((task) => marks.get(task.id)?.running);

@@ -59,17 +59,43 @@ test('a create whose reply was lost is known as created', async () => {
   assert.equal(store.writes, 1);
 });
 
-test('a create that failed while another one took the name is told exists', async () => {
+for (const other of ['nonce 2', 'of another length']) {
+  test(`a create that failed while "${other}" took the name is told exists`, async () => {
+    const memory = new MemoryObjectStore();
+    const store = faulty(memory);
+    store.faults = { errorPerMille: 1000 };
+    const clock = new ManualClock();
+    const outcome = retrying(store, clock).create('name', [bytes('nonce 1')]);
+    await new Promise((turn) => setImmediate(turn));
+    await memory.create('name', [bytes(other)]);
+    store.faults = {};
+    await clock.advance(1000);
+    assert.equal(await outcome, 'exists');
+  });
+}
+
+test('a list that breaks goes on after the last object that was given', async () => {
   const memory = new MemoryObjectStore();
-  const store = faulty(memory);
-  store.faults = { errorPerMille: 1000 };
-  const clock = new ManualClock();
-  const outcome = retrying(store, clock).create('name', [bytes('nonce 1')]);
-  await new Promise((turn) => setImmediate(turn));
-  await memory.create('name', [bytes('nonce 2')]);
-  store.faults = {};
-  await clock.advance(1000);
-  assert.equal(await outcome, 'exists');
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  for (const name of names) await memory.create(name, []);
+  let breaks = 0;
+  const breaking: ObjectStore = Object.assign(new MeteredObjectStore(memory), {
+    list: async function* () {
+      // Each try breaks one object later than the try before, until the list is whole.
+      const whole = ++breaks;
+      let count = 0;
+      for await (const object of memory.list('')) {
+        if (count++ === whole) throw new CodrError('store-unreachable', 'the connection broke');
+        yield object;
+      }
+    },
+  });
+  const listed = await Array.fromAsync(retrying(breaking).list(''));
+  assert.deepEqual(
+    listed.map((object) => object.name),
+    names,
+  );
+  assert.equal(breaks, names.length);
 });
 
 test('a create that comes through after it seemed lost and missing is known as created', async () => {

@@ -42,6 +42,13 @@ test('a holder that is cut off is told a margin before its keys vanish', async (
   await silenced;
 });
 
+test('a transaction that changes nothing keeps the revision', async () => {
+  const coordinator = new MemoryCoordinator(new ManualClock());
+  const put = await coordinator.transact([], [{ put: 'k', value: 'v' }]);
+  assert.deepEqual(await coordinator.transact([], [{ delete: 'other' }]), put);
+  assert.deepEqual(await coordinator.transact([{ key: 'other', modifyRevision: 0 }], []), put);
+});
+
 test('a lease that nothing cuts off outlives any time', async () => {
   const clock = new ManualClock();
   const coordinator = new MemoryCoordinator(clock);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { BrokenPromiseError } from '../../base/assert.ts';
 import { isCodrError } from '../../base/error.ts';
@@ -144,14 +144,15 @@ test('a write that the system takes in small pieces still stores every byte', as
   assert.equal(Buffer.from(await store.get('object')).toString(), 'abcdefghijklm');
 });
 
-test('an object is created only after its file, its folder and new parents are synced', async (t) => {
-  const root = await folder(t);
+test('what is created, removed or prepared is synced: file, folder and new parents', async (t) => {
+  const root = join(await folder(t), 'new', 'root');
+  const base = dirname(dirname(root));
   const steps: string[] = [];
   const recording: FileSystem = {
     ...fs,
     open: async (path, flags, mode) => {
       const file = await fs.open(path, flags, mode);
-      const what = flags === 'r' ? `folder ${String(path).slice(root.length)}` : 'file';
+      const what = flags === 'r' ? `folder ${relative(base, String(path))}` : 'file';
       const sync = async (): Promise<void> => void steps.push(`sync ${what}`);
       return Object.assign(file, { sync });
     },
@@ -161,16 +162,20 @@ test('an object is created only after its file, its folder and new parents are s
     },
   };
   const store = new LocalObjectStore(root, new SeededRandom(1), recording);
+  await store.prepare();
+  assert.deepEqual(steps.splice(0).slice(0, 2), ['sync folder new', 'sync folder ']);
   await store.create('p/d/one', body);
   assert.deepEqual(steps.splice(0), [
-    'sync folder ',
-    'sync folder /p',
+    'sync folder new/root',
+    'sync folder new/root/p',
     'sync file',
     'link',
-    'sync folder /p/d',
+    'sync folder new/root/p/d',
   ]);
   await store.create('p/d/two', body);
-  assert.deepEqual(steps.splice(0), ['sync file', 'link', 'sync folder /p/d']);
+  assert.deepEqual(steps.splice(0), ['sync file', 'link', 'sync folder new/root/p/d']);
+  await store.remove('p/d/two');
+  assert.deepEqual(steps.splice(0), ['sync folder new/root/p/d']);
 });
 
 test('a link whose reply was lost counts as created', async (t) => {

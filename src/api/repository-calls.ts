@@ -24,11 +24,8 @@ export interface RepositoryDescription {
 export interface KeySlot {
   readonly id: string;
   readonly kind: 'passphrase' | 'key-file';
-  /** For people: `scrypt, N = 2^17, r = 8, p = 1`. */
+  /** For people: `scrypt and AES-256-GCM`. */
   readonly protection: string;
-  readonly label?: string;
-  /** RFC 3339. */
-  readonly created: string;
 }
 
 export interface KeyList {
@@ -39,7 +36,6 @@ export interface KeyList {
 export interface AddKeyRequest {
   readonly passphrase?: string;
   readonly keyFileBase64?: string;
-  readonly label?: string;
 }
 
 export interface RemoveKeyRequest {

@@ -39,6 +39,17 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts);
 }
 
+/** All parts back to back, in memory of their own that can be handed to another thread. */
+export function transferableBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** The shortest common prefix length of two byte strings. */
 export function commonPrefixLength(a: Uint8Array, b: Uint8Array): number {
   const end = Math.min(a.length, b.length);

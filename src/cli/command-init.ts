@@ -10,7 +10,7 @@ export const initCommand = defineCommand({
   about:
     'Refuses a place that holds a repository already, and a store that does not keep its promises.',
   examples: ['codr init --repo /backup/codr --password-file /etc/codr/passphrase'],
-  json: '{repository:{url,id,encrypted}, key?:{id,kind,protection,label,created}}',
+  json: '{repository:{url,id,encrypted}, key?:{id,kind,protection}}',
   input: z.object({
     encryption: option(z.boolean().default(true), {
       text: 'a repository without keys: whoever reads the store reads the data',

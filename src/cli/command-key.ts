@@ -7,12 +7,12 @@ import { option, readSecret } from '../node/config-option.ts';
 import { defineCommand } from './command.ts';
 import { printTable } from './output.ts';
 
-const slotJson = '{id,kind,protection,label?,created}';
+const slotJson = '{id,kind,protection}';
 
 export const keyAddCommand = defineCommand({
   path: 'key add',
   summary: 'add a passphrase or key file that opens the repository',
-  examples: ['codr key add --new-password-file /etc/codr/second --label vault'],
+  examples: ['codr key add --new-password-file /etc/codr/second'],
   json: slotJson,
   input: z.object({
     newPasswordFile: option(z.string().min(1).optional(), {
@@ -23,9 +23,8 @@ export const keyAddCommand = defineCommand({
       text: 'new key file, at least 32 bytes',
       value: 'FILE',
     }),
-    label: option(z.string().max(100).optional(), { text: 'a word for lists', value: 'TEXT' }),
   }),
-  async run({ newPasswordFile, newKeyFile, label }, { api, call }) {
+  async run({ newPasswordFile, newKeyFile }, { api, call }) {
     if ((newPasswordFile === undefined) === (newKeyFile === undefined)) {
       throw new CodrError('usage', 'one new secret is needed', {
         remedy: 'give either --new-password-file or --new-key-file',
@@ -36,7 +35,6 @@ export const keyAddCommand = defineCommand({
         passphrase: readSecret(newPasswordFile, '--new-password-file'),
       }),
       ...(newKeyFile !== undefined && { keyFileBase64: readKeyFile(newKeyFile) }),
-      ...(label !== undefined && { label }),
     };
     return (await api()).addKey(request, call);
   },
@@ -72,20 +70,13 @@ export const keyListCommand = defineCommand({
     if (keys.length === 0) output.line(output.paint('yellow', 'this repository is not encrypted'));
     printTable(
       output,
-      [
-        { title: 'SLOT' },
-        { title: 'KIND' },
-        { title: 'PROTECTION' },
-        { title: 'CREATED' },
-        { title: 'LABEL' },
-      ],
-      keys.map((slot) => [slot.id, slot.kind, slot.protection, slot.created, slot.label ?? '']),
+      [{ title: 'SLOT' }, { title: 'KIND' }, { title: 'PROTECTION' }],
+      keys.map((slot) => [slot.id, slot.kind, slot.protection]),
     );
   },
 });
 
-const slotText = ({ id, kind, label }: KeySlot): string =>
-  `slot ${id}: ${kind}${label === undefined ? '' : ` "${label}"`}`;
+const slotText = ({ id, kind }: KeySlot): string => `slot ${id}: ${kind}`;
 
 function readKeyFile(path: string): string {
   try {

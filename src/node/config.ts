@@ -113,3 +113,15 @@ function readConfigFile(path: string): Record<string, unknown> {
   }
   return content as Record<string, unknown>;
 }
+
+/** The bytes of a key file. Errors: `config-invalid`. */
+export function readKeyFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new CodrError('config-invalid', `the key file ${path} cannot be read`, {
+      object: path,
+      cause,
+    });
+  }
+}

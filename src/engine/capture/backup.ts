@@ -1,7 +1,8 @@
 // Protects one source: claims it, opens or continues its history, copies what has no base copy, and
 // listens. Dies anywhere without harm: the next run goes on from what is stored.
-import { CodrError, isCodrError } from '../../base/error.ts';
+
 import { toHex } from '../../base/bytes.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import type { SourceSession } from '../../connector/connector.ts';
 import type { StreamId } from '../../model/id.ts';
 import type { Interval } from '../../model/point.ts';
@@ -15,7 +16,7 @@ import {
   inScope,
   restorableIntervals,
 } from '../history/source-history.ts';
-import { ProgressMeter, type ProgressListener } from '../progress.ts';
+import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { BaseCopyJob } from './base-copy.ts';
 import { openEpoch, runningEpoch } from './epoch.ts';
@@ -37,6 +38,7 @@ export interface BackupOutcome {
   readonly changes: number;
   readonly bytesRead: number;
   readonly bytesStored: number;
+  readonly bytesDeduplicated: number;
   readonly seconds: number;
 }
 
@@ -252,6 +254,7 @@ class Backup {
       changes: this.#changes,
       bytesRead: this.#meter.bytesAll + this.#logBytes,
       bytesStored: this.#meter.bytesStored,
+      bytesDeduplicated: this.#meter.bytesDeduplicated,
       seconds: this.#meter.seconds,
     };
   }

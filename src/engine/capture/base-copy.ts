@@ -22,8 +22,8 @@ import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
 import { endWant } from '../history/ledger.ts';
 import { baseKey, settledTime } from '../history/source-history.ts';
-import type { SourceContext } from '../source-context.ts';
 import type { ProgressMeter } from '../progress.ts';
+import type { SourceContext } from '../source-context.ts';
 
 export interface BaseCopyOptions {
   readonly session: SourceSession;
@@ -256,7 +256,7 @@ export class BaseCopyJob implements Job {
       if (error instanceof CondemnedPacksError) await repository.forget(error.packs);
       throw error;
     }
-    this.#options.meter.stored(repository.committed(used));
+    this.#options.meter.stored(repository.committed(used), store.knownBytes);
   }
 
   #noteBase(

@@ -3,7 +3,7 @@
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import type { DatasetId } from '../../model/id.ts';
 import type { Scope } from '../../model/namespace.ts';
-import type { SourceTime } from '../../model/time.ts';
+import { maxTime, type SourceTime } from '../../model/time.ts';
 import { inScope } from '../history/source-history.ts';
 
 export interface CatalogDifference {
@@ -43,7 +43,7 @@ export class CatalogTracker {
     this.#changes.push(...changes);
     this.#changes.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
     this.#entries = byDataset(this.#fold(this.#changes));
-    const last = changes.reduce((max, c) => (c.time > max ? c.time : max), 0n);
+    const last = changes.map(({ time }) => time).reduce(maxTime);
     const firstOf = new Map<DatasetId | undefined, SourceTime>();
     for (const { dataset, time } of changes) {
       if (!firstOf.has(dataset)) firstOf.set(dataset, time);

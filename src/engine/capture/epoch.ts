@@ -2,11 +2,12 @@
 // and which datasets want a base copy. Also closes the stretch before it, with a hole.
 import { toBase64 } from '../../base/bytes.ts';
 import type { SourceSession, Survey } from '../../connector/connector.ts';
-import { timeFromHex, timeToHex } from '../../model/time.ts';
+import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import type {
   CatalogRecord,
   EpochRecord,
+  HoleRecord,
   StreamRecord,
   WantRecord,
 } from '../../repository/lineage/records.ts';
@@ -27,7 +28,8 @@ export async function openEpoch(
   let opened = 0;
   await context.lineage.commit((draft): undefined => {
     options.claim.check(draft);
-    closeEpoch(draft, survey, options.reason);
+    closeEpoch(draft, options.reason);
+    endOpenHoles(draft, survey.exactFrom);
     opened = (epochsOf(draft).at(-1)?.number ?? -1) + 1;
     noteSurvey(draft, context, survey, opened);
   });
@@ -40,23 +42,25 @@ export function runningEpoch(context: SourceContext): number | undefined {
   return last?.closedAt === undefined ? last?.number : undefined;
 }
 
-/** Ends the running epoch without beginning another: `source rebase`, a log that has rolled over. */
-function closeEpoch(draft: Draft, survey: Survey, reason: string): void {
+/** Ends the running epoch where history is whole. Its unfinished base copies are given up. */
+export function closeEpoch(draft: Draft, reason: string): void {
   const running = epochsOf(draft).at(-1);
   if (!running || running.closedAt !== undefined) return;
   const { number, ...epoch } = running;
   const closedAt = settledTime(draft) ?? timeFromHex(epoch.catalogFrom);
   draft.set(epochKey(number), { ...epoch, closedAt: timeToHex(closedAt) } satisfies EpochRecord);
-  for (const [stream] of survey.before) {
-    addHole(draft, {
-      stream,
-      from: timeToHex(closedAt),
-      to: timeToHex(survey.exactFrom),
-      reason,
-    });
+  for (const stream of draft.keys('stream')) {
+    addHole(draft, { stream, from: timeToHex(closedAt), reason });
   }
   for (const rest of [...draft.keys('want')]) draft.set(`want/${rest}`, null);
   for (const rest of [...draft.keys('segment')]) draft.set(`segment/${rest}`, null);
+}
+
+/** A new base copy of everything ends every hole. */
+function endOpenHoles(draft: Draft, exactFrom: SourceTime): void {
+  for (const [rest, hole] of draft.list<HoleRecord>('hole')) {
+    if (hole.to === undefined) draft.set(`hole/${rest}`, { ...hole, to: timeToHex(exactFrom) });
+  }
 }
 
 function noteSurvey(draft: Draft, context: SourceContext, survey: Survey, epoch: number): void {

@@ -86,7 +86,6 @@ export class Follower {
   #gathered = empty();
   #lastTickMs: number;
   #committed: StreamRecord;
-  #closing: SourceTime | undefined;
   #waiting: { time: SourceTime; done: () => void }[] = [];
 
   constructor(context: SourceContext, options: FollowerOptions) {

@@ -20,9 +20,9 @@ export async function mergeDueRuns(
   for (;;) {
     signal.throwIfAborted();
     const runs = openRuns(context.lineage.state);
-    const plan = planMerge(runs.map(({ record }) => record));
-    if (!plan) return merged;
-    const chosen = runs.slice(plan.from, plan.from + plan.count);
+    const due = new Set(planMerge(runs.map(({ record }) => record)));
+    if (due.size === 0) return merged;
+    const chosen = runs.filter(({ record }) => due.has(record));
     if (!(await mergeChosen(context, claim, chosen))) return merged;
     merged += chosen.length;
   }

@@ -17,9 +17,14 @@ import { blocksOf, type OpenRun, openRuns, runTouches } from '../capture/run-rec
 import type { SourceContext } from '../source-context.ts';
 import type { PointDataset } from './point.ts';
 
+interface ReadableRun {
+  readonly run: OpenRun;
+  readonly blocks: () => Promise<BlockSource>;
+}
+
 /** The runs of one state, opened once and shared by all folds of a restore. */
 export class OpenedRuns {
-  readonly #runs: readonly { readonly run: OpenRun; readonly blocks: () => Promise<BlockSource> }[];
+  readonly #runs: readonly ReadableRun[];
 
   constructor(context: Pick<SourceContext, 'lineage' | 'repository'>) {
     const { lineage, repository } = context;
@@ -61,7 +66,7 @@ export class OpenedRuns {
     return this.#touched(after, at).map(({ run }) => run);
   }
 
-  #touched(after: SourceTime, at: SourceTime): typeof this.#runs {
+  #touched(after: SourceTime, at: SourceTime): readonly ReadableRun[] {
     return this.#runs.filter(({ run }) => runTouches(run.record, after, at));
   }
 }

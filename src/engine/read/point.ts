@@ -1,12 +1,12 @@
 // Finds a moment that a user names, and what there is at it: the catalog, and for each dataset the base
 // copy and runs that give its records.
 import { CodrError } from '../../base/error.ts';
+import type { Connector } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { everything, type Scope, scopeHolds } from '../../model/namespace.ts';
 import { type SourceTime, timeFromHex } from '../../model/time.ts';
 import type { PointRecord } from '../../repository/lineage/records.ts';
 import type { StateView } from '../../repository/lineage/state.ts';
-import type { Connector } from '../../connector/connector.ts';
 import {
   type Base,
   baseAt,
@@ -57,7 +57,7 @@ export function parseWhen(context: PointContext, when: string): SourceTime {
   const wall = rfc3339.test(when) ? Date.parse(when) : Number.NaN;
   if (!Number.isNaN(wall)) return connector.timeOfWall(wall);
   throw new CodrError('usage', `"${when}" is no time`, {
-    remedy: 'give latest, RFC 3339, the source\'s own form, or a point id',
+    remedy: "give latest, RFC 3339, the source's own form, or a point id",
   });
 }
 
@@ -109,7 +109,7 @@ function whyOutside(state: StateView, at: SourceTime): string {
 function refuseUnmatched(scope: Scope, chosen: readonly CatalogEntry[]): void {
   for (const pattern of scope.include) {
     const one: Scope = { include: [pattern], exclude: [] };
-    if (chosen.some(({ role, namespace }) => role === 'data' && scopeHolds(one, namespace))) continue;
+    if (chosen.some(({ namespace }) => scopeHolds(one, namespace))) continue;
     throw new CodrError('namespace-unknown', `nothing is called ${pattern} at that time`, {
       object: pattern,
     });

@@ -16,7 +16,7 @@ import { mergeObjects } from './merge-objects.ts';
 
 export type { BlobLocation } from './index-object.ts';
 
-export interface FingerprintIndexOptions {
+interface FingerprintIndexOptions {
   /** K_mac of the repository. */
   readonly macKey: Uint8Array;
   /** Where objects are copied to once they are searched; without it pages are read from the store. */

@@ -13,13 +13,13 @@ import { addToFilter, filterBytes } from './bloom-filter.ts';
 /** 16 bytes of leaf id, u32 pack number, u32 leaf number in the pack's footer. */
 export const entryBytes = 24;
 export const idPrefixBytes = 16;
-export const pageBytes = 4096;
+const pageBytes = 4096;
 const tagBytes = 16;
 export const pageEntries = Math.floor((pageBytes - tagBytes) / entryBytes);
 /** Entries of one object: sorting packs an entry's number into 21 bits. */
-export const indexEntriesMax = 2 ** 21;
+const indexEntriesMax = 2 ** 21;
 
-export const indexHeaderBytes = 64;
+const indexHeaderBytes = 64;
 const packEntryBytes = 44;
 const fanOutBytes = 257 * 4;
 const headTagBytes = 32;
@@ -41,7 +41,7 @@ export interface IndexRun {
   readonly run: Uint8Array;
 }
 
-export interface IndexHeader extends IndexRun {
+interface IndexHeader extends IndexRun {
   readonly packCount: number;
   readonly entryCount: number;
   readonly filterBytes: number;
@@ -59,7 +59,7 @@ export interface IndexHead extends IndexHeader {
   readonly filter: Uint8Array;
 }
 
-export interface EncodedIndex {
+interface EncodedIndex {
   /** SHA-256 of the object. */
   readonly id: string;
   readonly body: readonly Uint8Array[];

@@ -7,7 +7,7 @@ import type { PackRef } from '../pack/pack-format.ts';
 import { entryBytes, type IndexRun, idPrefixBytes, pageEntries } from './index-codec.ts';
 import type { IndexObject } from './index-object.ts';
 
-export interface MergeOptions {
+interface MergeOptions {
   /** The tier of the new run, or the whole place of the one object that is written again. */
   readonly place: { readonly tier: number } | IndexRun;
   /** Packs whose entries are left out. */
@@ -16,7 +16,7 @@ export interface MergeOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-export interface MergedPart {
+interface MergedPart {
   readonly place: IndexRun;
   readonly packs: readonly PackRef[];
   /** Not sorted. */

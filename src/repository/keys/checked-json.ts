@@ -4,13 +4,7 @@
 import { hash } from 'node:crypto';
 import { CodrError } from '../../base/error.ts';
 
-export type Json =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly Json[]
-  | { readonly [name: string]: Json };
+type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 export type JsonObject = { readonly [name: string]: Json };
 
 /** Equal values give equal text, whatever the order in which their members were set. */

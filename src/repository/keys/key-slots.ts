@@ -25,7 +25,7 @@ import {
 import { deriveKey, deriveRepositoryKeys, type RepositoryKeys } from './repository-keys.ts';
 
 /** `open` holds the root in the clear: only `codr init --no-encryption` makes it. */
-export type SlotKind = 'passphrase' | 'key-file' | 'open';
+type SlotKind = 'passphrase' | 'key-file' | 'open';
 
 export interface KeySlot {
   /** 16 hex digits. */

@@ -17,10 +17,10 @@ import type { Credential } from './key-wrap.ts';
 import type { RepositoryKeys } from './repository-keys.ts';
 
 /** Cut parameters by name, all safe integers; `leaf/` and `tree/` say what they mean. */
-export type CutParameterSet = Readonly<Record<string, number>>;
+type CutParameterSet = Readonly<Record<string, number>>;
 
 /** Names of features that a program must know before it reads, writes or deletes here. */
-export interface FeatureFlags {
+interface FeatureFlags {
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly delete: readonly string[];
@@ -36,7 +36,7 @@ export interface RepositoryConfig {
   readonly mac: string;
 }
 
-export type FeatureUse = keyof FeatureFlags;
+type FeatureUse = keyof FeatureFlags;
 
 /** What this version knows; a repository that names another flag needs a newer one. */
 const knownFeatures: FeatureFlags = { read: [], write: [], delete: [] };
@@ -114,7 +114,7 @@ export function requireFeatures(config: RepositoryConfig, use: FeatureUse): void
 }
 
 /** Throws `object-damaged` when the config is not the one that the holder of the keys wrote. */
-export function checkConfig(config: RepositoryConfig, keys: RepositoryKeys): void {
+function checkConfig(config: RepositoryConfig, keys: RepositoryKeys): void {
   const { mac, ...clear } = config;
   const wanted = fromHex(macOf(clear, keys));
   if (Buffer.compare(wanted, fromHex(mac)) !== 0) {

@@ -1,6 +1,8 @@
 // The packs that a lineage relies on, numbered in the order of first use, and what of them it still
 // needs. Any value in the state with a `packs` field (the text of a PackSet) holds those packs.
 import type { PackId } from '../../model/id.ts';
+import type { UsedPacks } from '../pack/blob-session.ts';
+import type { PackKind } from '../pack/pack-format.ts';
 import type { Draft } from './draft.ts';
 import { PackSet } from './pack-set.ts';
 import type { StateView } from './state.ts';
@@ -8,8 +10,7 @@ import type { StateView } from './state.ts';
 /** Value of `pack/<ordinal>`. */
 export interface PackRecord {
   readonly id: PackId;
-  /** `d`, `t` or `c`: the folder it lies in. */
-  readonly kind: 'd' | 't' | 'c';
+  readonly kind: PackKind;
   /** Bytes in the store. */
   readonly bytes: number;
 }
@@ -17,12 +18,6 @@ export interface PackRecord {
 /** Value of `condemned/<collection>`: packs that this lineage did not hold at that barrier. */
 export interface CondemnedRecord {
   readonly packs: readonly PackId[];
-}
-
-/** What one piece of work stored anew and what it found already stored. */
-export interface UsedPacks {
-  readonly newPacks: readonly PackRecord[];
-  readonly reusedPacks: readonly PackRecord[];
 }
 
 /** Thrown while building an entry that relies on condemned packs: their content must be stored anew. */

@@ -10,16 +10,18 @@ export interface ProcessIdentity {
   readonly host: string;
   /** Changes with every boot of the host. */
   readonly bootId: string;
+  /** The process id namespace. */
+  readonly pidSpace: string;
   readonly pid: number;
   /** Start of the process in the host's own ticks: tells a reused pid. */
-  readonly started: string;
+  readonly startTicks: string;
 }
 
 /** What this process knows about others. */
 export interface ProcessProbe {
   readonly self: ProcessIdentity;
   /** `unknown` for another host. */
-  isAlive(other: ProcessIdentity): 'alive' | 'dead' | 'unknown';
+  isAlive(other: ProcessIdentity): Promise<'alive' | 'dead' | 'unknown'>;
 }
 
 interface WriterRecord extends ProcessIdentity {
@@ -81,10 +83,11 @@ export async function claimWriter(lineage: Lineage, options: ClaimOptions): Prom
   };
 }
 
-/** The present holder as text, for `status`; undefined when nobody writes. */
-export function writerName(state: { get<T>(key: string): T | undefined }): string | undefined {
-  const holder = state.get<WriterRecord>(key);
-  return holder && nameOf(holder);
+/** The present holder; undefined when nobody writes. */
+export function currentWriter(state: {
+  get<T>(key: string): T | undefined;
+}): ProcessIdentity | undefined {
+  return state.get<WriterRecord>(key);
 }
 
 async function isGone(
@@ -92,7 +95,7 @@ async function isGone(
   holder: WriterRecord,
   { probe, clock, signal }: ClaimOptions,
 ): Promise<boolean> {
-  const known = probe.isAlive(holder);
+  const known = await probe.isAlive(holder);
   if (known !== 'unknown') return known === 'dead';
   await clock.sleep(holder.tickMs * silentTicks, signal);
   return !(await lineage.refresh());
@@ -105,6 +108,7 @@ function busy(lineage: Lineage, holder: WriterRecord): CodrError {
   });
 }
 
-function nameOf(holder: ProcessIdentity): string {
+/** For messages. */
+export function nameOf(holder: ProcessIdentity): string {
   return `process ${holder.pid} on ${holder.host}`;
 }

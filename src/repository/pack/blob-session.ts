@@ -1,4 +1,5 @@
 // One unit of work on a BlobStore: what it put, and the packs that a commit of it must list.
+import { transferableBytes } from '../../base/bytes.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
 import type { BlobKind, LeafSink } from '../leaf/leaf-store.ts';
 import type { BlockRef, BlockSink } from '../runs/run-ref.ts';
@@ -16,7 +17,7 @@ export interface UsedPacks {
 }
 
 /** Running totals of a session. */
-export interface BlobCounts {
+interface BlobCounts {
   blobs: number;
   rawBytes: number;
   /** Of them, already stored or on their way. */
@@ -98,7 +99,7 @@ export class BlobSession implements LeafSink, AsyncDisposable {
   async #put(kind: BlobKind, blobs: readonly Uint8Array[]): Promise<LeafId[]> {
     const { sealer } = this.#store.parts.context;
     const lengths = blobs.map(({ length }) => length);
-    const { raw, ids } = await sealer.hash({ kind, raw: joined(blobs), lengths });
+    const { raw, ids } = await sealer.hash({ kind, raw: transferableBytes(blobs), lengths });
     const known = await this.#learn(ids);
     const full: PendingFrame[] = [];
     let at = 0;
@@ -178,15 +179,4 @@ export class BlobSession implements LeafSink, AsyncDisposable {
     this.#blocks = [];
     for (const { pack } of placed) this.#packs.add(pack);
   }
-}
-
-/** All blobs back to back, in memory that can be handed over. */
-function joined(blobs: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const raw = new Uint8Array(blobs.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const blob of blobs) {
-    raw.set(blob, at);
-    at += blob.length;
-  }
-  return raw;
 }

@@ -113,6 +113,21 @@ test('leaves of condemned packs are stored anew', async () => {
   assert.deepEqual(await put(), second);
 });
 
+test('a pack that is condemned while the index is being read is not relied on', async () => {
+  const store = new HookedStore();
+  const leaves = jsonBlobs(1, 4, 1000);
+  const first = (await openBlobStore(store)).session();
+  await first.put('leaf', leaves);
+  const packs = (await first.flush()).newPacks.map(({ id }) => id);
+  const second = await openBlobStore(store, { seed: 2 });
+  second.committed(packs);
+  store.onGet = () => second.forget(packs);
+  const session = second.session();
+  await session.put('leaf', leaves);
+  const used = await session.flush();
+  assert.deepEqual([used.reusedPacks.length, used.newPacks[0]?.leaves], [0, 4]);
+});
+
 test('packs are closed at their target size, and the index follows', async () => {
   const store = new MemoryObjectStore();
   const options = { packBytesTarget: 50_000, framesInFlightMax: 2, pendingLeavesMax: 8 };
@@ -183,6 +198,17 @@ test('a leaf is read from its other pack when one was deleted', async () => {
   const third = await openBlobStore(store);
   assert.deepEqual((await third.get('leaf', ids)).map(text), leaves.map(text));
 });
+
+/** Calls `onGet` at the end of each read. */
+class HookedStore extends MemoryObjectStore {
+  onGet = (): void => {};
+
+  override async get(...args: Parameters<MemoryObjectStore['get']>): Promise<Uint8Array> {
+    const bytes = await super.get(...args);
+    this.onGet();
+    return bytes;
+  }
+}
 
 /** Refuses to store packs while `failing`. */
 class FailingStore extends MemoryObjectStore {

@@ -20,7 +20,7 @@ import type { PackReader } from './pack-reader.ts';
 import { type PackContext, PackWriter } from './pack-writer.ts';
 import type { PendingFrame, PlacedIn } from './pending-frame.ts';
 
-export interface BlobStoreParts {
+interface BlobStoreParts {
   readonly store: ObjectStore;
   readonly context: PackContext;
   readonly index: FingerprintIndex;

@@ -68,7 +68,7 @@ export function encodeHeader(seal: PackSeal): Uint8Array {
   return out;
 }
 
-export interface PackTrailer extends PackSeal {
+interface PackTrailer extends PackSeal {
   /** Stored bytes of the footer, which ends where the trailer begins. */
   readonly footerBytes: number;
   /** Raw bytes of the footer. */

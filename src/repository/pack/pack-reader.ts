@@ -14,14 +14,14 @@ import {
 } from './pack-format.ts';
 import type { PackContext } from './pack-writer.ts';
 
-export interface PackReaderOptions {
+interface PackReaderOptions {
   /** Opened footers kept, raw bytes; about 45 bytes a leaf. */
   readonly footerCacheBytesMax: number;
   /** Opened frames kept, raw bytes. */
   readonly frameCacheBytesMax: number;
 }
 
-export const defaultPackReaderOptions: PackReaderOptions = {
+const defaultPackReaderOptions: PackReaderOptions = {
   footerCacheBytesMax: 64 * 1024 * 1024,
   frameCacheBytesMax: 64 * 1024 * 1024,
 };

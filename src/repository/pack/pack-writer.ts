@@ -35,7 +35,7 @@ export interface PackedBlob {
   readonly length: number;
 }
 
-export interface FinishedPack {
+interface FinishedPack {
   readonly ref: PackRef;
   /** The object, in parts. */
   readonly body: readonly Uint8Array[];

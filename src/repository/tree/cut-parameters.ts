@@ -26,3 +26,11 @@ export const defaultCut: CutParameters = {
 
 /** A leaf is cut again at most this often, with salts 1 to this; after that, by size. */
 export const cutSaltMax = 4;
+
+/** As the `config` object of a repository names them. */
+export const cutParameterSet = {
+  leafBytes: defaultCut.leafBytes,
+  leafBytesMax: defaultCut.leafBytesMax,
+  valueInlineBytesMax: defaultCut.valueInlineBytesMax,
+  chunkBytes: defaultCut.chunkBytes,
+} as const;

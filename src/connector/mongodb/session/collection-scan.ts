@@ -30,6 +30,8 @@ export interface ScanSource {
   readonly database: string;
   /** Its UUID or its name. */
   readonly find: Binary | string;
+  /** Buckets of a time series: kept in `_id` order themselves, and on 5.0 without an index on it. */
+  readonly buckets: boolean;
 }
 
 /** A dataset of a source, by its UUID. */
@@ -38,6 +40,7 @@ export function scanSource(entry: CatalogEntry): ScanSource {
     namespace: entry.namespace,
     database: databaseOf(entry.namespace),
     find: new Binary(Buffer.from(fromHex(entry.dataset)), 4),
+    buckets: entry.kind === 'timeseries',
   };
 }
 
@@ -57,6 +60,16 @@ export async function openOrderedScan(
   // `min` MaxKey is refused: nothing lies between it and the end.
   if (from?.value instanceof MaxKey) return openMaxKeyScan(client, source, time, signal);
   const to = range.to && keyFloor(range.to);
+  if (source.buckets) {
+    // All `_id`s are ObjectIds, so a comparison within the type bounds the scan.
+    const filter = {
+      ...(from && { $gte: from.value }),
+      ...(to?.exact && { $lt: to.value }),
+    };
+    const bounded = Object.keys(filter).length > 0 && { filter: { _id: filter } };
+    const command = { ...findOf(source, time), hint: { $natural: 1 }, ...bounded };
+    return RawCursor.open(client, source.database, command, signal);
+  }
   const command = {
     ...findOf(source, time),
     hint: { _id: 1 },

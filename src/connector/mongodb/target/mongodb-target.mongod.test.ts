@@ -22,6 +22,8 @@ import { MongodbTarget } from './mongodb-target.ts';
 let set: ReplicaSet;
 let root: MongoClient;
 let session: MongodbSession;
+/** Clustered collections and images of changes came with 6.0. */
+let is6 = true;
 const signal = new AbortController().signal;
 
 /** Restores with no more rights than the roles that the manual names. */
@@ -31,6 +33,7 @@ before(async () => {
   set = await startReplicaSet({ auth: true, parameters: { ttlMonitorSleepSecs: 1 } });
   root = set.clients[0] as MongoClient;
   const admin = root.db('admin');
+  is6 = (await admin.command({ buildInfo: 1 })).versionArray[0] >= 6;
   await admin.command({ createUser: 'restorer', pwd: 'p', roles: ['restore', 'backup'] });
   await admin.command({ createUser: 'reader', pwd: 'p', roles: ['backup', 'clusterMonitor'] });
   const uri = set.uriAs({ user: 'reader', password: 'p' });
@@ -126,7 +129,7 @@ test('collections of every kind come back with bytes, options, indexes and views
   const db = root.db('app');
   await db.createCollection('plain', {
     validator: { a: { $type: 'number' } },
-    changeStreamPreAndPostImages: { enabled: true },
+    ...(is6 && { changeStreamPreAndPostImages: { enabled: true } }),
   });
   const plain = Array.from({ length: 1000 }, (_, i) => ({ a: new Double(i), s: `x${i}` }));
   await db.collection('plain').insertMany(plain);
@@ -141,7 +144,8 @@ test('collections of every kind come back with bytes, options, indexes and views
       partialFilterExpression: { a: { $gt: 1 } },
     },
   ]);
-  await db.createCollection('clustered', { clusteredIndex: { key: { _id: 1 }, unique: true } });
+  const clustered = { clusteredIndex: { key: { _id: 1 }, unique: true } };
+  await db.createCollection('clustered', is6 ? clustered : {});
   await db.collection('clustered').insertMany([{ v: 1 }, { v: 2 }]);
   await db.createCollection('collated', { collation: { locale: 'en', strength: 2 } });
   const ids = ['b', 'A', 'c', 'B1'].map((_id) => ({ _id: _id as unknown as ObjectId }));

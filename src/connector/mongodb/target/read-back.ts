@@ -40,6 +40,7 @@ export async function* readBack(
     namespace,
     database: databaseOf(namespace),
     find: collectionOf(namespace),
+    buckets: entry.kind === 'timeseries',
   };
   const time = { after: await connection.latest(signal) };
   try {

@@ -1,11 +1,12 @@
 // What a server changes in a document that it is given: top-level `Timestamp(0, 0)` becomes the clock
-// (unless it knows `bypassEmptyTsReplacement`), and `_id` moves to the front. The first is mended by an
-// `applyOps` update with a difference, which keeps every other byte (tried on 6.0.5; needs the action
-// `update`, which role `restore` lacks).
+// (unless it knows `bypassEmptyTsReplacement`), and `_id` moves to the front. The first is mended by `$set`,
+// or for names that `$set` cannot say by an `applyOps` with a difference; both keep every other byte (tried
+// on 6.0.5). Needs the action `update`, which role `restore` lacks.
 import { Int32, Timestamp } from 'mongodb';
 import { view } from '../../../base/bytes.ts';
 import { isCodrError } from '../../../base/error.ts';
-import { bsonTypes, elementsOf, findElement, uint64Of } from '../bson/raw-bson.ts';
+import { bsonTypes, elementsOf, uint64Of } from '../bson/raw-bson.ts';
+import { databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { nativeDocument } from './native-document.ts';
 
@@ -38,13 +39,19 @@ export async function mendTimestamps(
   const zero = new Timestamp(0n);
   const names = emptyTimestamps(document).filter((name) => name !== '_id');
   if (names.length === 0) return false;
-  const id = findElement(document, '_id');
-  if (!id) return false;
-  const update = new Map(names.map((name) => [name, zero]));
-  const o = { $v: new Int32(2), diff: { u: update } };
-  const o2 = new Map([['_id', nativeDocument(document).get('_id')]]);
+  const values = new Map(names.map((name) => [name, zero]));
+  const key = new Map([['_id', nativeDocument(document).get('_id')]]);
+  const plain = names.every((name) => name !== '' && !name.includes('.') && !name.startsWith('$'));
   try {
-    await connection.admin({ applyOps: [{ op: 'u', ns: namespace, o2, o }] }, signal);
+    if (plain) {
+      const database = databaseOf(namespace);
+      const update = namespace.slice(database.length + 1);
+      const updates = [{ q: key, u: { $set: values } }];
+      await connection.command(database, { update, updates }, signal);
+    } else {
+      const o = { $v: new Int32(2), diff: { u: values } };
+      await connection.admin({ applyOps: [{ op: 'u', ns: namespace, o2: key, o }] }, signal);
+    }
     return true;
   } catch (error) {
     if (isCodrError(error, 'target-rights')) return false;

@@ -1,0 +1,185 @@
+// Restores one dataset: folds its ranges side by side, loads them, builds its indexes, reads it back and
+// compares the roots. The expected root is cut from the very stream that is loaded.
+import { forEachLimit, type Semaphore } from '../../base/async.ts';
+import { toHex } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import type { RestoreTarget, TargetItem } from '../../connector/connector.ts';
+import { type KeyRange, wholeRange } from '../../model/key-range.ts';
+import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
+import type { SourceTime } from '../../model/time.ts';
+import { joinParts } from '../../repository/tree/join.ts';
+import { buildRange } from '../../repository/tree/range-builder.ts';
+import type { TreePart } from '../../repository/tree/tree-part.ts';
+import { splitTree } from '../../repository/tree/tree-reader.ts';
+import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
+import type { ProgressMeter } from '../progress.ts';
+import { foldDataset, type OpenedRuns, treeRootOf } from '../read/fold.ts';
+import type { PointDataset } from '../read/point.ts';
+import type { SourceContext } from '../source-context.ts';
+import { tee } from './tee.ts';
+
+export interface RestoredItem {
+  readonly from: string;
+  readonly to: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** Hex; empty when the dataset was finished by an earlier run of the same restore. */
+  readonly root: string;
+  readonly proven: boolean;
+  /** Keys of records that the target rewrote by itself. */
+  readonly changedByTarget: readonly Uint8Array[];
+}
+
+export interface SharedRestore {
+  readonly context: SourceContext;
+  readonly target: RestoreTarget;
+  readonly runs: OpenedRuns;
+  readonly at: SourceTime;
+  readonly verify: boolean;
+  readonly meter: ProgressMeter;
+  /** Ranges of all datasets that are worked on at once. */
+  readonly slots: Semaphore;
+}
+
+/** A range smaller than this is not worth a worker of its own. */
+const rangeBytesMin = 8 * 1024 * 1024;
+const rangesPerSlot = 4;
+
+export class ItemRestore {
+  readonly #shared: SharedRestore;
+  readonly #item: TargetItem & { readonly dataset: PointDataset };
+  readonly #changed: Uint8Array[] = [];
+
+  constructor(shared: SharedRestore, item: TargetItem & { readonly dataset: PointDataset }) {
+    this.#shared = shared;
+    this.#item = item;
+  }
+
+  async run(signal: AbortSignal): Promise<RestoredItem> {
+    const { target, verify } = this.#shared;
+    await target.create(this.#item, signal);
+    const ranges = await this.#ranges();
+    const expected = await this.#eachRange(ranges, signal, (range) => this.#load(range, signal));
+    await target.index(this.#item, signal);
+    if (verify) await this.#prove(ranges, expected, signal);
+    await target.done(this.#item, signal);
+    return {
+      from: this.#item.entry.namespace,
+      to: this.#item.namespace,
+      records: expected.records,
+      bytes: expected.bytes,
+      root: toHex(expected.id),
+      proven: verify,
+      changedByTarget: this.#changed,
+    };
+  }
+
+  /** One range when the records must keep their insertion order. */
+  async #ranges(): Promise<KeyRange[]> {
+    const { target, context } = this.#shared;
+    const { tree } = this.#item.dataset.base;
+    if (!tree || target.serial(this.#item) || tree.bytes < rangeBytesMin) return [wholeRange];
+    const wanted = Math.ceil(tree.bytes / rangeBytesMin);
+    const most = context.world.limits.workers * rangesPerSlot;
+    const source = context.repository.source;
+    return await splitTree(source, treeRootOf(tree), Math.min(wanted, most));
+  }
+
+  async #eachRange(
+    ranges: readonly KeyRange[],
+    signal: AbortSignal,
+    work: (range: KeyRange) => Promise<TreePart>,
+  ): Promise<TreeRoot> {
+    const { slots, context } = this.#shared;
+    const parts: TreePart[] = [];
+    await forEachLimit(
+      ranges.entries(),
+      context.world.limits.workers,
+      async ([i, range]) => {
+        await slots.take();
+        try {
+          parts[i] = await work(range);
+        } finally {
+          slots.give();
+        }
+      },
+      signal,
+    );
+    return await joinParts(parts, context.repository.proofTree(signal));
+  }
+
+  /** Loads the range and cuts what was loaded. */
+  async #load(range: KeyRange, signal: AbortSignal): Promise<TreePart> {
+    const { context, target, runs, at } = this.#shared;
+    const folded = foldDataset(context, runs, this.#item.dataset, { range, at });
+    const [toLoad, toProve] = tee(folded);
+    const loading = target.load(this.#item, this.#metered(toLoad), signal);
+    const proving = this.#build(this.#native(toProve), signal);
+    const [loaded, part] = await Promise.all([loading, proving]);
+    this.#changed.push(...loaded.changedByTarget);
+    return part;
+  }
+
+  async #build(records: RecordStream, signal: AbortSignal): Promise<TreePart> {
+    return await buildRange(records, this.#shared.context.repository.proofTree(signal));
+  }
+
+  /** As a reader of the live database sees the records. */
+  async *#native(records: RecordStream): RecordStream {
+    const { connector } = this.#shared.context;
+    const { entry } = this.#item;
+    for await (const batch of records) {
+      yield batch.map(
+        (record): DataRecord => ({
+          key: record.key,
+          value: connector.nativeValue(entry, record),
+        }),
+      );
+    }
+  }
+
+  async *#metered(records: RecordStream): RecordStream {
+    for await (const batch of records) {
+      yield batch;
+      this.#shared.meter.add(batch.length, bytesOf(batch));
+    }
+  }
+
+  /** Records that the target rewrote by itself are reported, and left out on both sides. */
+  async #prove(ranges: readonly KeyRange[], loaded: TreeRoot, signal: AbortSignal): Promise<void> {
+    const { target, context, runs, at } = this.#shared;
+    const { dataset } = this.#item;
+    const left = new Set(this.#changed.map(toHex));
+    const expected =
+      left.size === 0
+        ? loaded
+        : await this.#eachRange(ranges, signal, (range) => {
+            const folded = this.#native(foldDataset(context, runs, dataset, { range, at }));
+            return this.#build(without(folded, left), signal);
+          });
+    const actual = await this.#eachRange(ranges, signal, (range) =>
+      this.#build(without(target.readBack(this.#item, range, signal), left), signal),
+    );
+    if (compareRoots(expected, actual) === 'equal') return;
+    throw new CodrError(
+      'proof-failed',
+      `${this.#item.namespace}: ${expected.records} records were loaded and ${actual.records} read back, and they differ`,
+      {
+        object: this.#item.namespace,
+        facts: { expected: toHex(expected.id), actual: toHex(actual.id) },
+      },
+    );
+  }
+}
+
+async function* without(records: RecordStream, keys: ReadonlySet<string>): RecordStream {
+  for await (const batch of records) {
+    yield keys.size === 0 ? batch : batch.filter(({ key }) => !keys.has(toHex(key)));
+  }
+}
+
+function bytesOf(batch: RecordBatch): number {
+  let bytes = 0;
+  for (const { key, value } of batch) bytes += key.length + value.length;
+  return bytes;
+}

@@ -1,0 +1,218 @@
+// Gives a moment back: plans, folds, loads, indexes, proves by reading back, then swaps and lets expiry
+// begin. Nothing is replayed on the target; every record is loaded once, in its final form.
+import { createHash } from 'node:crypto';
+import { Semaphore } from '../../base/async.ts';
+import { toHex } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import type { Job, Task } from '../../cluster/task-runner.ts';
+import type {
+  FinishResult,
+  RestoreTarget,
+  SourceConfig,
+  TargetItem,
+  TargetOptions,
+  TargetPlan,
+} from '../../connector/connector.ts';
+import { type Rename, renamed, type Scope } from '../../model/namespace.ts';
+import type { RecordBatch } from '../../model/record.ts';
+import { type SourceTime, timeToHex } from '../../model/time.ts';
+import { type ProgressListener, ProgressMeter } from '../progress.ts';
+import { foldDataset, OpenedRuns } from '../read/fold.ts';
+import type { PointDataset, ResolvedPoint } from '../read/point.ts';
+import { connectorContext, type SourceContext } from '../source-context.ts';
+import { ItemRestore, type RestoredItem } from './item-restore.ts';
+import { countTornTransactions } from './torn-transactions.ts';
+
+export interface RestoreOptions {
+  readonly to: SourceConfig;
+  readonly point: ResolvedPoint;
+  readonly scope: Scope;
+  readonly renames: readonly Rename[];
+  readonly drop: boolean;
+  readonly ttl: 'keep' | 'hold';
+  readonly usersAndRoles: boolean;
+  /** Read everything back and compare roots. */
+  readonly verify: boolean;
+  readonly listener?: ProgressListener;
+}
+
+export interface RestoreOutcome {
+  readonly items: readonly RestoredItem[];
+  readonly plan: TargetPlan;
+  readonly finish: FinishResult;
+  readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
+  readonly tornTransactions: number;
+  readonly seconds: number;
+}
+
+export interface PlannedRestore {
+  readonly items: readonly (TargetItem & { readonly dataset: PointDataset })[];
+  readonly plan: TargetPlan;
+}
+
+/** What a restore would do; changes nothing. */
+export async function planRestore(
+  context: SourceContext,
+  options: RestoreOptions,
+  signal: AbortSignal,
+): Promise<PlannedRestore> {
+  await using target = await openTarget(context, options, signal);
+  const items = itemsOf(options);
+  return { items, plan: await target.plan(items, targetOptions(context, options), signal) };
+}
+
+/** Errors: `target-not-empty`, `target-rights`, `target-unfit`, `proof-failed`; all name the dataset. */
+export async function restore(
+  context: SourceContext,
+  options: RestoreOptions,
+  signal: AbortSignal,
+): Promise<RestoreOutcome> {
+  const meter = new ProgressMeter(context.world.clock, options.listener);
+  meter.phase('plan');
+  await using target = await openTarget(context, options, signal);
+  const items = itemsOf(options);
+  const plan = await target.plan(items, targetOptions(context, options), signal);
+  refuseConflicts(plan);
+  await target.begin(signal);
+  const loaded = await loadAll(context, { target, options, items, plan, meter }, signal);
+  const defined = await defineAll(context, { target, options, items }, signal);
+  meter.phase('finishing');
+  const finish = await target.finish(items, signal);
+  return {
+    items: loaded,
+    plan,
+    finish,
+    skipped: [...plan.skipped, ...defined],
+    tornTransactions: await countTornTransactions(context, options.point),
+    seconds: meter.seconds,
+  };
+}
+
+async function openTarget(
+  { connector, world }: SourceContext,
+  { to }: RestoreOptions,
+  signal: AbortSignal,
+): Promise<RestoreTarget> {
+  return await connector.openTarget(to, connectorContext(world), signal);
+}
+
+type Item = TargetItem & { readonly dataset: PointDataset };
+
+function itemsOf({ point, renames }: RestoreOptions): Item[] {
+  return point.datasets.map((dataset) => ({
+    dataset,
+    entry: dataset.entry,
+    namespace: renamed(renames, dataset.entry.namespace),
+  }));
+}
+
+function refuseConflicts(plan: TargetPlan): void {
+  if (plan.conflicts.length === 0) return;
+  const [first] = plan.conflicts;
+  const others = plan.conflicts.length - 1;
+  const more = others > 0 ? ` and ${others} more` : '';
+  throw new CodrError('target-not-empty', `the target holds ${first}${more} already`, {
+    object: first as string,
+    facts: { conflicts: plan.conflicts },
+  });
+}
+
+/** The same command gives the same name, so that its marker lets it resume. */
+function targetOptions(context: SourceContext, options: RestoreOptions): TargetOptions {
+  const { renames, drop, ttl, usersAndRoles, scope, point } = options;
+  const words = [
+    context.lineage.name,
+    timeToHex(point.at),
+    JSON.stringify([scope, renames, drop, ttl]),
+  ];
+  const operation = createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 32);
+  return { operation, renames, drop, ttl, usersAndRoles, scope };
+}
+
+interface Work {
+  readonly target: RestoreTarget;
+  readonly options: RestoreOptions;
+  readonly items: readonly Item[];
+  readonly plan: TargetPlan;
+  readonly meter: ProgressMeter;
+}
+
+/** Datasets of role `data`, as a job: what is wanted minus what the target's marker says is done. */
+async function loadAll(
+  context: SourceContext,
+  work: Work,
+  signal: AbortSignal,
+): Promise<RestoredItem[]> {
+  const { target, options, plan, meter } = work;
+  const skipped = new Set(plan.skipped.map(({ namespace }) => namespace));
+  const wanted = work.items.filter(
+    ({ entry, namespace }) => entry.role === 'data' && !skipped.has(namespace),
+  );
+  const sizes = wanted.map(({ dataset }) => dataset.base.tree);
+  meter.phase(options.verify ? 'loading and proving' : 'loading', {
+    recordsTotal: sizes.reduce((sum, tree) => sum + (tree?.records ?? 0), 0),
+    bytesTotal: sizes.reduce((sum, tree) => sum + (tree?.bytes ?? 0), 0),
+  });
+  const shared = {
+    context,
+    target,
+    runs: new OpenedRuns(context),
+    at: options.point.at,
+    verify: options.verify,
+    meter,
+    slots: new Semaphore(context.world.limits.workers),
+  };
+  const done = new Map<string, RestoredItem>();
+  for (const { namespace, entry, dataset } of wanted) {
+    if (!plan.finished.includes(namespace)) continue;
+    const { records = 0, bytes = 0 } = dataset.base.tree ?? {};
+    done.set(namespace, {
+      from: entry.namespace,
+      to: namespace,
+      records,
+      bytes,
+      root: '',
+      proven: true,
+      changedByTarget: [],
+    });
+  }
+  const job: Job = {
+    id: `restore/${toHex(context.world.random.bytes(8))}`,
+    plan: async () =>
+      wanted
+        .filter(({ namespace }) => !done.has(namespace))
+        .map(
+          (item): Task => ({
+            id: `load-${item.entry.dataset}`,
+            weight: item.dataset.base.tree?.bytes ?? 0,
+            run: async (task) => {
+              done.set(item.namespace, await new ItemRestore(shared, item).run(task.signal));
+            },
+          }),
+        ),
+  };
+  await context.world.runJob(job, signal);
+  return wanted.map(({ namespace }) => done.get(namespace) as RestoredItem);
+}
+
+/** Views, users and roles: few records, handed over whole, after the data they stand on. */
+async function defineAll(
+  context: SourceContext,
+  { target, options, items }: Pick<Work, 'target' | 'options' | 'items'>,
+  signal: AbortSignal,
+): Promise<{ namespace: string; reason: string }[]> {
+  const runs = new OpenedRuns(context);
+  const skipped: { namespace: string; reason: string }[] = [];
+  for (const item of items) {
+    if (item.entry.role !== 'definitions') continue;
+    const records: RecordBatch[number][] = [];
+    const where = { range: {}, at: options.point.at as SourceTime };
+    for await (const batch of foldDataset(context, runs, item.dataset, where)) {
+      records.push(...batch);
+    }
+    if (records.length === 0) continue;
+    const result = await target.define(item, records, signal);
+    skipped.push(...result.skipped);
+  }
+  return skipped;
+}

@@ -1,0 +1,101 @@
+// Capturing, and looking at what was captured.
+import type * as api from '../../api/codr-api.ts';
+import { backup as runBackup } from '../../engine/capture/backup.ts';
+import { type PointContext, parseWhen, resolvePoint } from '../../engine/read/point.ts';
+import { recordHistory } from '../../engine/read/record-history.ts';
+import type { SourceContext } from '../../engine/source-context.ts';
+import { describeHoles, describePoint, describePoints, momentOf, spanOf } from '../describe.ts';
+import type { NodeContext } from '../node-context.ts';
+
+export async function backup(
+  node: NodeContext,
+  request: api.BackupRequest,
+  call: api.Call,
+): Promise<api.BackupResult> {
+  const { registered, context } = await node.source(request.source, 'heavy');
+  await node.learnCommitted(context.repository);
+  const outcome = await runBackup(
+    context,
+    {
+      follow: request.follow,
+      rpoMs: request.rpoSeconds * 1000,
+      identity: registered.identity,
+      ...(call.progress && { listener: call.progress }),
+    },
+    call.signal,
+  );
+  const { connector } = context;
+  const { point, interval, ...counts } = outcome;
+  const { id, time, wall, datasets } = describePoint(connector, point.id, point);
+  return {
+    source: request.source,
+    point: { id, time, wall },
+    interval: spanOf(connector, interval),
+    datasets,
+    records: counts.records,
+    changes: counts.changes,
+    bytesRead: counts.bytesRead,
+    bytesStored: counts.bytesStored,
+    bytesDeduplicated: counts.bytesDeduplicated,
+    holes: describeHoles(context),
+    seconds: counts.seconds,
+  };
+}
+
+export async function points(
+  node: NodeContext,
+  { source }: api.SourceRequest,
+): Promise<api.Points> {
+  const { context } = await node.source(source);
+  return describePoints(context, node.world.clock.now());
+}
+
+export async function listDatasets(
+  node: NodeContext,
+  request: api.ListRequest,
+): Promise<api.DatasetList> {
+  const { context } = await node.source(request.source);
+  const at = parseWhen(pointContext(context), request.at);
+  const { datasets } = resolvePoint(pointContext(context), at);
+  return {
+    source: request.source,
+    at: momentOf(context.connector, at),
+    datasets: datasets
+      .map(({ entry, base }) => ({
+        namespace: entry.namespace,
+        id: entry.dataset,
+        kind: entry.kind,
+        records: base.tree?.records ?? 0,
+        bytes: base.tree?.bytes ?? 0,
+      }))
+      .sort((a, b) => (a.namespace < b.namespace ? -1 : 1)),
+  };
+}
+
+export async function getRecord(
+  node: NodeContext,
+  request: api.GetRequest,
+): Promise<api.RecordResult> {
+  const { context } = await node.source(request.source);
+  const { connector } = context;
+  const at = parseWhen(pointContext(context), request.at);
+  const key = connector.parseKey(request.key);
+  const found = await recordHistory(context, { namespace: request.namespace, key, at });
+  const versions = found.versions.map(({ time, change, value }) => ({
+    ...momentOf(connector, time),
+    change,
+    ...(value && { value: connector.renderValue(value) }),
+  }));
+  return {
+    source: request.source,
+    namespace: request.namespace,
+    key: request.key,
+    at: momentOf(connector, at),
+    ...(found.value && { value: connector.renderValue(found.value) }),
+    ...(request.history && { history: versions }),
+  };
+}
+
+export function pointContext({ lineage, connector, scope }: SourceContext): PointContext {
+  return { state: lineage.state, connector, scope };
+}

@@ -1,0 +1,97 @@
+// Giving back.
+import type * as api from '../../api/codr-api.ts';
+import { toHex } from '../../base/bytes.ts';
+import { parseWhen, resolvePoint } from '../../engine/read/point.ts';
+import {
+  type RestoreOptions,
+  planRestore as runPlan,
+  restore as runRestore,
+} from '../../engine/restore/restore.ts';
+import type { SourceContext } from '../../engine/source-context.ts';
+import { globMatches, parseRename } from '../../model/namespace.ts';
+import { momentOf } from '../describe.ts';
+import type { NodeContext } from '../node-context.ts';
+import { withPin } from '../pin.ts';
+import { connectorFor } from '../source-registry.ts';
+import { pointContext } from './history-calls.ts';
+
+export async function planRestore(
+  node: NodeContext,
+  request: api.RestoreRequest,
+  call: api.Call,
+): Promise<api.RestorePlan> {
+  const { context } = await node.source(request.source, 'heavy');
+  const options = optionsOf(node, context, request, call);
+  const { items, plan } = await runPlan(context, options, call.signal);
+  return {
+    source: request.source,
+    at: momentOf(context.connector, options.point.at),
+    datasets: items
+      .filter(({ entry }) => entry.role === 'data')
+      .map(({ entry, namespace, dataset }) => ({
+        from: entry.namespace,
+        to: namespace,
+        records: dataset.base.tree?.records ?? 0,
+        bytes: dataset.base.tree?.bytes ?? 0,
+      })),
+    conflicts: plan.conflicts,
+    dropped: plan.dropped,
+    skipped: plan.skipped,
+    warnings: plan.warnings,
+  };
+}
+
+export async function restore(
+  node: NodeContext,
+  request: api.RestoreRequest,
+  call: api.Call,
+): Promise<api.RestoreResult> {
+  const { context } = await node.source(request.source, 'heavy');
+  return await withPin(context, async () => {
+    const options = optionsOf(node, context, request, call);
+    const outcome = await runRestore(context, options, call.signal);
+    const { connector } = context;
+    return {
+      source: request.source,
+      at: momentOf(connector, options.point.at),
+      datasets: outcome.items.map(({ from, to, records, bytes, root, proven }) => ({
+        from,
+        to,
+        records,
+        bytes,
+        root,
+        proven,
+      })),
+      dropped: outcome.finish.dropped,
+      skipped: outcome.skipped,
+      changedByTarget: outcome.items.flatMap(({ to, changedByTarget }) =>
+        changedByTarget.map((key) => ({ namespace: to, key: toHex(key) })),
+      ),
+      tornTransactions: outcome.tornTransactions,
+      warnings: [...outcome.plan.warnings, ...outcome.finish.warnings],
+      seconds: outcome.seconds,
+    };
+  });
+}
+
+function optionsOf(
+  node: NodeContext,
+  context: SourceContext,
+  request: api.RestoreRequest,
+  call: api.Call,
+): RestoreOptions {
+  const { include, exclude, drop, ttl, verify, to } = request;
+  const scope = { include, exclude };
+  const at = parseWhen(pointContext(context), request.at);
+  return {
+    to: { kind: connectorFor(node.connectors, to).kind, uri: to },
+    point: resolvePoint(pointContext(context), at, scope),
+    scope,
+    renames: request.renames.map(parseRename),
+    drop,
+    ttl,
+    usersAndRoles: include.some((pattern) => globMatches(pattern, 'admin.system.users')),
+    verify,
+    ...(call.progress && { listener: call.progress }),
+  };
+}

@@ -1,0 +1,189 @@
+// Registering sources and looking at them.
+import type * as api from '../../api/codr-api.ts';
+import { CodrError } from '../../base/error.ts';
+import type {
+  Connector,
+  Finding,
+  SourceConfig,
+  SourceIdentity,
+} from '../../connector/connector.ts';
+import { closeEpoch } from '../../engine/capture/epoch.ts';
+import { connectorContext } from '../../engine/source-context.ts';
+import { sourceId } from '../../model/id.ts';
+import type { Draft } from '../../repository/lineage/draft.ts';
+import type { CondemnedRecord } from '../../repository/lineage/pack-table.ts';
+import { claimWriter } from '../../repository/lineage/writer.ts';
+import { describeSource } from '../describe.ts';
+import { type NodeContext, newId, type OpenSource } from '../node-context.ts';
+import {
+  connectorFor,
+  type RegisteredSource,
+  registeredSources,
+  resolveConfig,
+  type SourceRecord,
+} from '../source-registry.ts';
+
+/** A claim for one short commit needs no long silence of others. */
+const shortTickMs = 1000;
+
+export async function addSource(
+  node: NodeContext,
+  request: api.AddSourceRequest,
+  { signal }: api.Call,
+): Promise<api.SourceCheck> {
+  const { repository, lineage } = await node.open();
+  const { source: name, uri, include, exclude, passwordFile, passwordEnv } = request;
+  refuseTaken(registeredSources(lineage.state), name);
+  const connector = connectorFor(node.connectors, uri);
+  const stored = {
+    kind: connector.kind,
+    uri,
+    ...(passwordFile !== undefined && { passwordFile }),
+    ...(passwordEnv !== undefined && { passwordEnv }),
+  };
+  const config = await resolveConfig(stored, node.env);
+  const { identity, findings } = await learn(node, connector, config, signal);
+  const { id: cluster, version, streams } = identity;
+  const id = sourceId(newId(node.world.random));
+  const addedMs = node.world.clock.now();
+  const record: SourceRecord = {
+    name,
+    ...stored,
+    identity: cluster,
+    version,
+    streams,
+    include,
+    exclude,
+    addedMs,
+  };
+  await lineage.commit((draft): undefined => {
+    refuseTaken(registeredSources(draft), name);
+    draft.set(`source/${id}`, record);
+  });
+  // Collections that began before the source was registered bind it too.
+  const own = await repository.openLineage(id);
+  await own.commit((draft) => adoptCondemned(draft, lineage.state.list('condemned')));
+  return { source: describeSource({ ...record, id }, connector), findings };
+}
+
+export async function checkSource(
+  node: NodeContext,
+  { source }: api.SourceRequest,
+  { signal }: api.Call,
+): Promise<api.SourceCheck> {
+  const { registered, context } = await node.source(source);
+  const { identity, findings } = await learn(node, context.connector, context.config, signal);
+  const description = describeSource(registered, context.connector);
+  if (identity.id === registered.identity) return { source: description, findings };
+  const other: api.SourceFinding = {
+    level: 'error',
+    message: `another cluster answers: ${identity.id}, not ${registered.identity}`,
+    remedy: 'correct the address, or accept it with `codr source rebase`',
+  };
+  return { source: description, findings: [other, ...findings] };
+}
+
+export async function listSources(node: NodeContext): Promise<api.SourceList> {
+  const { lineage } = await node.open();
+  const sources = registeredSources(lineage.state).map((source) =>
+    describeSource(source, connectorFor(node.connectors, source.uri)),
+  );
+  return { sources };
+}
+
+export async function showSource(
+  node: NodeContext,
+  { source }: api.SourceRequest,
+): Promise<api.SourceDescription> {
+  const { registered, context } = await node.source(source);
+  return describeSource(registered, context.connector);
+}
+
+export async function rebaseSource(
+  node: NodeContext,
+  { source }: api.SourceRequest,
+  { signal }: api.Call,
+): Promise<api.SourceRebased> {
+  const opened = await node.source(source);
+  const { connector, config, lineage } = opened.context;
+  const { identity } = await learn(node, connector, config, signal);
+  const { id, ...record } = opened.registered;
+  const { version, streams } = identity;
+  const changed: SourceRecord = { ...record, identity: identity.id, version, streams };
+  await claimed(node, opened, signal, async () => {
+    await lineage.commit((draft): undefined => {
+      closeEpoch(draft, `${identity.id} was accepted in place of ${record.identity}`);
+      for (const stream of [...draft.keys('stream')]) draft.set(`stream/${stream}`, null);
+    });
+    await register(node, id, changed);
+  });
+  const description = describeSource({ ...changed, id }, connector);
+  return { source: description, identityBefore: record.identity };
+}
+
+export async function removeSource(
+  node: NodeContext,
+  { source }: api.SourceRequest,
+  { signal }: api.Call,
+): Promise<api.SourceRemoved> {
+  const opened = await node.source(source);
+  const { id } = opened.registered;
+  await claimed(node, opened, signal, () => register(node, id, null));
+  return { source, id };
+}
+
+/** Nobody else writes meanwhile. Errors: `busy`, naming who does. */
+async function claimed(
+  node: NodeContext,
+  { context }: OpenSource,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<void> {
+  const claim = await claimWriter(context.lineage, {
+    probe: context.world.probe,
+    clock: node.world.clock,
+    tickMs: shortTickMs,
+    claim: newId(node.world.random),
+    signal,
+  });
+  try {
+    await work();
+  } finally {
+    await claim.release();
+  }
+}
+
+async function register(
+  node: NodeContext,
+  id: RegisteredSource['id'],
+  record: SourceRecord | null,
+): Promise<void> {
+  const { lineage } = await node.open();
+  await lineage.commit((draft): undefined => {
+    draft.set(`source/${id}`, record);
+  });
+}
+
+async function learn(
+  node: NodeContext,
+  connector: Connector,
+  config: SourceConfig,
+  signal: AbortSignal,
+): Promise<{ identity: SourceIdentity; findings: Finding[] }> {
+  const context = connectorContext(await node.engineWorld());
+  await using session = await connector.connect(config, context, signal);
+  return { identity: session.identity, findings: await session.check(signal) };
+}
+
+function refuseTaken(sources: readonly RegisteredSource[], name: string): void {
+  if (!sources.some((source) => source.name === name)) return;
+  throw new CodrError('source-exists', `a source is called ${name} already`, { object: name });
+}
+
+function adoptCondemned(
+  draft: Draft,
+  condemned: readonly [string, CondemnedRecord][],
+): false | undefined {
+  if (condemned.length === 0) return false;
+  for (const [collection, record] of condemned) draft.set(`condemned/${collection}`, record);
+}

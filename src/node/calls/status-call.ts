@@ -1,0 +1,108 @@
+// The state of everything at one look: the repository, each source with lag and headroom, who writes.
+import type * as api from '../../api/codr-api.ts';
+import { restorableIntervals } from '../../engine/history/source-history.ts';
+import { connectorContext } from '../../engine/source-context.ts';
+import { streamId } from '../../model/id.ts';
+import { positionFromText } from '../../model/time.ts';
+import type { StreamRecord } from '../../repository/lineage/records.ts';
+import { currentWriter, nameOf } from '../../repository/lineage/writer.ts';
+import { describeHoles, describeRepository, lagOf, spanOf } from '../describe.ts';
+import type { NodeContext, OpenSource } from '../node-context.ts';
+import { programVersion } from '../program-version.ts';
+
+/** A source that does not answer within this time is shown without its headroom. */
+const askSourceMs = 3000;
+
+export async function status(node: NodeContext, { signal }: api.Call): Promise<api.Status> {
+  const { repository } = await node.open();
+  let [packs, bytesStored] = [0, 0];
+  for await (const { size } of repository.store.list('packs/', signal)) {
+    packs++;
+    bytesStored += size;
+  }
+  const sources = await node.sources();
+  return {
+    repository: { ...describeRepository(repository), packs, bytesStored },
+    peers: [{ name: 'embedded', state: 'up', version: programVersion() }],
+    sources: await Promise.all(sources.map((source) => sourceStatus(node, source, signal))),
+    operations: [],
+  };
+}
+
+async function sourceStatus(
+  node: NodeContext,
+  source: OpenSource,
+  signal: AbortSignal,
+): Promise<api.SourceStatus> {
+  const { context } = source;
+  const { connector, lineage } = context;
+  const { state } = lineage;
+  const interval = restorableIntervals(state).at(-1);
+  const lagSeconds = lagOf(state, connector, node.world.clock.now());
+  const headroomSeconds = await headroom(source, signal);
+  const writer = await liveWriter(source);
+  const holes = describeHoles(context);
+  return {
+    name: context.name,
+    state: stateOf({
+      isRestorable: interval !== undefined,
+      isCopying: state.keys('want').length > 0,
+      isWritten: writer !== undefined,
+      hasOpenHole: holes.some((hole) => hole.to === undefined),
+    }),
+    ...(lagSeconds !== undefined && { lagSeconds }),
+    ...(headroomSeconds !== undefined && { headroomSeconds }),
+    ...(interval && { interval: spanOf(connector, interval) }),
+    holes,
+    ...(writer !== undefined && { writer }),
+    ...heldBack(source),
+  };
+}
+
+function stateOf(facts: {
+  readonly isRestorable: boolean;
+  readonly isCopying: boolean;
+  readonly isWritten: boolean;
+  readonly hasOpenHole: boolean;
+}): api.SourceStatus['state'] {
+  if (facts.isCopying && facts.isWritten) return 'copying';
+  if (facts.hasOpenHole) return 'hole';
+  if (!facts.isRestorable) return 'new';
+  return facts.isWritten ? 'following' : 'idle';
+}
+
+/** A dead process that held the source is no writer. */
+async function liveWriter({ context }: OpenSource): Promise<string | undefined> {
+  const holder = currentWriter(context.lineage.state);
+  if (!holder || (await context.world.probe.isAlive(holder)) === 'dead') return undefined;
+  return nameOf(holder);
+}
+
+/** Seconds of log between its oldest entry and ours: what is left when the log rolls on as it does. */
+async function headroom({ context }: OpenSource, signal: AbortSignal): Promise<number | undefined> {
+  const { connector, config, lineage, world } = context;
+  const [first] = lineage.state.list<StreamRecord>('stream');
+  if (!first) return undefined;
+  const [stream, { resume }] = first;
+  const both = AbortSignal.any([signal, AbortSignal.timeout(askSourceMs)]);
+  try {
+    await using session = await connector.connect(config, connectorContext(world), both);
+    const { oldest } = await session.logBounds(streamId(stream), both);
+    const at = positionFromText(resume).time;
+    return Math.round((connector.wallMs(at) - connector.wallMs(oldest)) / 1000);
+  } catch (error) {
+    signal.throwIfAborted();
+    world.log.info({ error: String(error), source: context.name }, 'the source was not asked');
+    return undefined;
+  }
+}
+
+function heldBack({ context }: OpenSource): { heldBackBy?: string } {
+  for (const [stream, record] of context.lineage.state.list<StreamRecord>('stream')) {
+    const through = positionFromText(record.through).time;
+    if (BigInt(`0x${record.settled}`) < through) {
+      return { heldBackBy: `an undecided prepared transaction in ${stream}` };
+    }
+  }
+  return {};
+}

@@ -1,0 +1,241 @@
+// What all calls of an embedded node share: the opened repository, its sources, and the world. A light
+// opening reads and commits little and works in this thread; a heavy one moves data and has workers.
+import { assert } from '../base/assert.ts';
+import { toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { CodrError, isCodrError } from '../base/error.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Spill } from '../base/spill.ts';
+import { type Job, runJob } from '../cluster/task-runner.ts';
+import { connectors } from '../connector/all.ts';
+import type { Connector } from '../connector/connector.ts';
+import { openCoordinator } from '../coordination/all.ts';
+import type { Coordinator } from '../coordination/coordinator.ts';
+import type { EngineWorld, SourceContext } from '../engine/source-context.ts';
+import { InlineSealer, type Sealer } from '../repository/frame/sealer.ts';
+import type { Credential } from '../repository/keys/key-wrap.ts';
+import {
+  createRepository,
+  type OpenedRepository,
+  openRepository,
+} from '../repository/keys/repository-config.ts';
+import type { Lineage } from '../repository/lineage/lineage.ts';
+import { CondemnedPacksError } from '../repository/lineage/pack-table.ts';
+import type { ProcessProbe } from '../repository/lineage/writer.ts';
+import { Repository, repositoryLineage } from '../repository/repository.ts';
+import { cutParameterSet } from '../repository/tree/cut-parameters.ts';
+import { openStore, prepareStore } from '../storage/all.ts';
+import { LimitedObjectStore } from '../storage/limited-object-store.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { RetryingObjectStore } from '../storage/retrying-object-store.ts';
+import { type Config, readKeyFile, repositoryUrl } from './config.ts';
+import { currentProcess, describeProcess, isAlive } from './process-identity.ts';
+import { SealingPool } from './sealing-pool.ts';
+import {
+  connectorFor,
+  type RegisteredSource,
+  registeredSources,
+  resolveConfig,
+  scopeOf,
+  sourceNamed,
+} from './source-registry.ts';
+
+/** The machine as an embedded node sees it. */
+export interface NodeWorld {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly spill: Spill;
+  readonly log: Logger;
+}
+
+export type Weight = 'light' | 'heavy';
+
+export interface OpenNode {
+  readonly repository: Repository;
+  /** The repository's own lineage. */
+  readonly lineage: Lineage;
+}
+
+export interface OpenSource {
+  readonly registered: RegisteredSource;
+  readonly context: SourceContext;
+}
+
+const leaseTtlMs = 10_000;
+const taskAttempts = 8;
+/** zstd level of frames: 1 costs two thirds of the CPU of 3 for a few percent more bytes. */
+const compressionLevel = 1;
+const segmentBytes = 64 * 1024 * 1024;
+
+export class NodeContext implements AsyncDisposable {
+  readonly config: Config;
+  readonly world: NodeWorld;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly connectors: readonly Connector[];
+  readonly #closing: AsyncDisposable[] = [];
+  #open: { readonly weight: Weight; readonly node: Promise<OpenNode> } | undefined;
+  #store: ObjectStore | undefined;
+  #coordinator: Promise<Coordinator> | undefined;
+
+  constructor(config: Config, world: NodeWorld, env: NodeContext['env']) {
+    this.config = config;
+    this.world = world;
+    this.env = env;
+    this.connectors = connectors;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const one of this.#closing.reverse()) await one[Symbol.asyncDispose]();
+  }
+
+  /** Errors: `repository-exists`, `store-unfit`, `key-missing`. */
+  async create(encryption: boolean, signal: AbortSignal): Promise<OpenedRepository> {
+    const credential = this.credential();
+    if (encryption && !credential) throw new CodrError('key-missing', 'no passphrase was given');
+    const store = this.#wrapped(await prepareStore(repositoryUrl(this.config), this.world, signal));
+    const options = { random: this.world.random, cut: cutParameterSet };
+    return await createRepository(store, encryption ? credential : undefined, options);
+  }
+
+  async store(): Promise<ObjectStore> {
+    this.#store ??= this.#wrapped(await openStore(repositoryUrl(this.config), this.world));
+    return this.#store;
+  }
+
+  /** Passphrase or key file as configured. Errors: `config-invalid`. */
+  credential(): Credential | undefined {
+    const { password, keyFile } = this.config;
+    if (keyFile !== undefined) return { kind: 'key-file', content: readKeyFile(keyFile) };
+    return password === undefined ? undefined : { kind: 'passphrase', passphrase: password };
+  }
+
+  /** Opens once; asking for more weight than before opens anew. */
+  async open(weight: Weight = 'light'): Promise<OpenNode> {
+    if (this.#open && (this.#open.weight === weight || weight === 'light')) {
+      return await this.#open.node;
+    }
+    const node = this.#openNode(weight);
+    this.#open = { weight, node };
+    return await node;
+  }
+
+  /** Errors: `source-unknown`. */
+  async source(name: string, weight: Weight = 'light'): Promise<OpenSource> {
+    const node = await this.open(weight);
+    return await this.openSource(sourceNamed(node.lineage.state, name), weight);
+  }
+
+  async sources(weight: Weight = 'light'): Promise<OpenSource[]> {
+    const { lineage } = await this.open(weight);
+    const opened: OpenSource[] = [];
+    for (const source of registeredSources(lineage.state)) {
+      opened.push(await this.openSource(source, weight));
+    }
+    return opened;
+  }
+
+  async openSource(registered: RegisteredSource, weight: Weight): Promise<OpenSource> {
+    const { repository } = await this.open(weight);
+    const context: SourceContext = {
+      name: registered.name,
+      world: await this.engineWorld(),
+      repository,
+      lineage: await repository.openLineage(registered.id),
+      connector: connectorFor(this.connectors, registered.uri),
+      config: await resolveConfig(registered, this.env),
+      scope: scopeOf(registered),
+    };
+    return { registered, context };
+  }
+
+  /** Content that any source's commits hold is known: learnt before anything is stored. */
+  async learnCommitted(repository: Repository): Promise<void> {
+    for (const { context } of await this.sources('heavy')) repository.learn(context.lineage);
+  }
+
+  async engineWorld(): Promise<EngineWorld> {
+    const { clock, random, log, spill } = this.world;
+    const self = await currentProcess();
+    const probe: ProcessProbe = { self, isAlive };
+    const memoryBytesMax = this.config.memoryMib * 1024 * 1024;
+    return {
+      clock,
+      random,
+      log,
+      spill,
+      probe,
+      limits: {
+        workers: this.config.workers,
+        segmentBytes,
+        tickBytesMax: Math.floor(memoryBytesMax / 16),
+        memoryBytesMax,
+      },
+      runJob: async (job, signal) => await this.#runJob(job, describeProcess(self), signal),
+    };
+  }
+
+  async #runJob(job: Job, worker: string, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.world;
+    this.#coordinator ??= openCoordinator('memory', { clock });
+    await runJob(job, {
+      coordinator: await this.#coordinator,
+      worker,
+      clock,
+      leaseTtlMs,
+      concurrency: this.config.workers,
+      attempts: taskAttempts,
+      transient: isTransient,
+      signal,
+      log,
+    });
+  }
+
+  async #openNode(weight: Weight): Promise<OpenNode> {
+    const { clock, random, spill } = this.world;
+    const store = await this.store();
+    const opened = await openRepository(store, this.credential());
+    const sealer = this.#sealer(weight, opened.unlocked.keys.id);
+    const repository = await Repository.open(
+      {
+        store,
+        clock,
+        random,
+        spill,
+        sealer,
+        writer: describeProcess(await currentProcess()),
+        memoryBytesMax: this.config.memoryMib * 1024 * 1024,
+      },
+      opened,
+    );
+    this.#closing.push(sealer, { [Symbol.asyncDispose]: () => repository.close() });
+    return { repository, lineage: await repository.openLineage(repositoryLineage) };
+  }
+
+  #sealer(weight: Weight, idKey: Uint8Array): Sealer {
+    const options = { idKey, level: compressionLevel };
+    if (weight === 'light') return new InlineSealer(options);
+    return new SealingPool({ ...options, workers: this.config.workers });
+  }
+
+  #wrapped(store: ObjectStore): ObjectStore {
+    const { clock, random } = this.world;
+    const { storeConcurrency } = this.config;
+    const limits = { concurrency: storeConcurrency, bytesPerSecond: 0, clock };
+    return new RetryingObjectStore(new LimitedObjectStore(store, limits), { clock, random });
+  }
+}
+
+function isTransient(error: unknown): boolean {
+  assert(error !== undefined, 'a task fails with an error');
+  return (
+    error instanceof CondemnedPacksError ||
+    isCodrError(error, 'snapshot-too-old') ||
+    isCodrError(error, 'source-unreachable')
+  );
+}
+
+/** A random id of 16 bytes, hex. */
+export function newId(random: Random): string {
+  return toHex(random.bytes(16));
+}

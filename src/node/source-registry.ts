@@ -1,0 +1,99 @@
+// Sources as the repository knows them, and how their secrets are resolved at the moment of use.
+import { readFile } from 'node:fs/promises';
+import { CodrError } from '../base/error.ts';
+import type { Connector, SourceConfig } from '../connector/connector.ts';
+import { type SourceId, sourceId } from '../model/id.ts';
+import type { Scope } from '../model/namespace.ts';
+import type { StateView } from '../repository/lineage/state.ts';
+
+/** `source/<id>` in the repository's lineage, which is encrypted as a whole. */
+export interface SourceRecord {
+  readonly name: string;
+  readonly kind: string;
+  readonly uri: string;
+  /** The password lies outside: this file or environment variable is read at each use. */
+  readonly passwordFile?: string;
+  readonly passwordEnv?: string;
+  /** What the cluster calls itself; another one at the same address is refused. */
+  readonly identity: string;
+  readonly version: string;
+  readonly streams: readonly string[];
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly addedMs: number;
+}
+
+export interface RegisteredSource extends SourceRecord {
+  readonly id: SourceId;
+}
+
+export function registeredSources(state: StateView): RegisteredSource[] {
+  return state
+    .list<SourceRecord>('source')
+    .map(([id, record]) => ({ ...record, id: sourceId(id) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Errors: `source-unknown`. */
+export function sourceNamed(state: StateView, name: string): RegisteredSource {
+  const found = registeredSources(state).find((source) => source.name === name);
+  if (found) return found;
+  throw new CodrError('source-unknown', `no source is called ${name}`, { object: name });
+}
+
+export function scopeOf(source: SourceRecord): Scope {
+  return { include: source.include, exclude: source.exclude };
+}
+
+/** The connector whose kind is the scheme of `uri`. Errors: `usage`. */
+export function connectorFor(connectors: readonly Connector[], uri: string): Connector {
+  const scheme = uri.slice(0, Math.max(0, uri.indexOf(':'))).replace(/\+.*$/, '');
+  const found = connectors.find(({ kind }) => kind === scheme);
+  if (found) return found;
+  const known = connectors.map(({ kind }) => `${kind}://`).join(', ');
+  throw new CodrError('usage', `"${scheme}:" is no kind of source`, { remedy: `known: ${known}` });
+}
+
+/** The URI with its password in place. Errors: `config-invalid` when the reference cannot be read. */
+export async function resolveConfig(
+  source: Pick<SourceRecord, 'kind' | 'uri' | 'passwordFile' | 'passwordEnv'>,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<SourceConfig> {
+  const password = await readPassword(source, env);
+  const uri = password === undefined ? source.uri : withPassword(source.uri, password);
+  return { kind: source.kind, uri };
+}
+
+async function readPassword(
+  { passwordFile, passwordEnv }: Pick<SourceRecord, 'passwordFile' | 'passwordEnv'>,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | undefined> {
+  if (passwordEnv !== undefined) {
+    const value = env[passwordEnv];
+    if (value !== undefined) return value;
+    throw new CodrError('config-invalid', `the environment has no ${passwordEnv}`, {
+      object: passwordEnv,
+    });
+  }
+  if (passwordFile === undefined) return undefined;
+  try {
+    return (await readFile(passwordFile, 'utf8')).replace(/\r?\n$/, '');
+  } catch (cause) {
+    throw new CodrError('config-invalid', `${passwordFile} cannot be read`, {
+      object: passwordFile,
+      cause,
+    });
+  }
+}
+
+/** `scheme://user@host` and `scheme://user:old@host` get the password; a URI without a user is refused. */
+function withPassword(uri: string, password: string): string {
+  const match = /^([a-z+]+:\/\/)([^:@/?]+)(?::[^@]*)?@/i.exec(uri);
+  if (!match) {
+    throw new CodrError('config-invalid', 'a password is given, but the URI names no user', {
+      remedy: 'write the user into the URI: mongodb://user@host/',
+    });
+  }
+  const login = `${match[1]}${match[2]}:${encodeURIComponent(password)}@`;
+  return login + uri.slice(match[0].length);
+}

@@ -1,0 +1,127 @@
+// What stands in the state of a source's lineage, key by key. Times are 16 hex digits, positions
+// `<time>.<term>`, bytes base64. docs/format/lineage.md describes every field.
+import type { DatasetId } from '../../model/id.ts';
+
+/** `stream/<stream>`: how far a log has been stored. */
+export interface StreamRecord {
+  /** First entry of the oldest transaction still open. */
+  readonly resume: string;
+  /** Last entry consumed. */
+  readonly through: string;
+  /** Every effect at or before this time is stored. */
+  readonly settled: string;
+}
+
+/**
+ * `epoch/<n>`: a stretch of unbroken history, opened by a survey. `exactFrom` is the newest of the first
+ * restorable times of its base copies; while `initial` datasets still want theirs, nothing is restorable.
+ */
+export interface EpochRecord {
+  /** The catalog is exact from here. */
+  readonly catalogFrom: string;
+  readonly exactFrom: string;
+  /** Last restorable time; absent while history goes on. */
+  readonly closedAt?: string;
+}
+
+/** `want/<dataset>`: in scope, without a base copy. */
+export interface WantRecord {
+  readonly epoch: number;
+  /** Not restorable from here until the base copy's `exactFrom`. */
+  readonly from: string;
+  /** True when it was there at the survey; false when it entered the scope later. */
+  readonly initial: boolean;
+  /** Estimates of the survey. */
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** `segment/<dataset>/<hex of from>`: one finished range of a base copy that is being built. */
+export interface SegmentRecord {
+  /** Base64; absent where the key space ends. */
+  readonly from?: string;
+  readonly to?: string;
+  readonly after: string;
+  readonly exactFrom: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** Base64 of the undecided edges and definite nodes: docs/format/tree.md. */
+  readonly part: string;
+  readonly packs: string;
+}
+
+export interface TreeRecord {
+  /** Hex leaf id. */
+  readonly root: string;
+  readonly height: number;
+  readonly records: number;
+  readonly bytes: number;
+  /** Name of the cut parameters: roots of others are not comparable. */
+  readonly parameters: string;
+}
+
+/** `base/<dataset>/<exactFrom>`: a base copy. Without `tree` the dataset was created empty at that time. */
+export interface BaseRecord {
+  readonly epoch: number;
+  readonly exactFrom: string;
+  readonly tree?: TreeRecord;
+  /** From each key on (base64), changes later than `after` apply. */
+  readonly steps: readonly { readonly from: string; readonly after: string }[];
+  readonly packs: string;
+}
+
+/** `run/<id>`: a sorted run of changes, inline in an entry or in change packs. */
+export interface RunRecord {
+  /** Base64 of the descriptor: docs/format/run.md. */
+  readonly ref: string;
+  /** For policies without decoding `ref`. */
+  readonly tier: number;
+  /** Effective times in it. */
+  readonly minTime: string;
+  readonly maxTime: string;
+  /** Atomic groups of changes over several datasets: which datasets, and how many groups. */
+  readonly groups: readonly { readonly datasets: readonly DatasetId[]; readonly count: number }[];
+  /** The entry whose attachments hold it; absent when it is in packs. */
+  readonly seq?: number;
+  /** Place in the attachments. */
+  readonly offset?: number;
+  readonly length?: number;
+  readonly packs: string;
+}
+
+/** `catalog/<epoch>/<time>.<position>.<index>.<stream>`. */
+export interface CatalogRecord {
+  readonly dataset?: DatasetId;
+  readonly kind: string;
+  readonly body: string;
+}
+
+/** `hole/<n>`: see model/point.ts. */
+export interface HoleRecord {
+  readonly stream: string;
+  readonly dataset?: DatasetId;
+  readonly from: string;
+  readonly to?: string;
+  readonly reason: string;
+}
+
+/** `unknown/<time>.<position>`: an entry that this version does not know, raw. */
+export interface UnknownRecord {
+  readonly dataset?: DatasetId;
+  readonly name: string;
+  readonly body: string;
+}
+
+/** `point/<id>`: a moment that a backup named. */
+export interface PointRecord {
+  readonly time: string;
+  readonly wallMs: number;
+  readonly datasets: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** `stored/current`: the packs of the newest stored state. */
+export interface StoredStateRecord {
+  readonly packs: string;
+}

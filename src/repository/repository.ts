@@ -1,0 +1,203 @@
+// An open repository: its keys, its blobs, its lineages. Everything below it is named in the rooms beside
+// this file; everything above uses only this.
+import { fromHex, transferableBytes } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { Spill } from '../base/spill.ts';
+import type { PackId } from '../model/id.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { Sealer } from './frame/sealer.ts';
+import { FingerprintIndex } from './index/fingerprint-index.ts';
+import type { UnlockedKeys } from './keys/key-slots.ts';
+import type { RepositoryConfig } from './keys/repository-config.ts';
+import { type CutHashing, openCutHashing } from './leaf/cut-hashing.ts';
+import type { LeafSink, LeafSource } from './leaf/leaf-store.ts';
+import { Lineage, type LineageContext } from './lineage/lineage.ts';
+import { type PackRecord, usePacks } from './lineage/pack-table.ts';
+import { loadStateTree, storeStateTree } from './lineage/state-tree.ts';
+import type { BlobSession, UsedPacks } from './pack/blob-session.ts';
+import { BlobStore } from './pack/blob-store.ts';
+import { PackReader } from './pack/pack-reader.ts';
+import type { PackContext } from './pack/pack-writer.ts';
+import type { BlockSink, BlockSource } from './runs/run-ref.ts';
+import { defaultCut } from './tree/cut-parameters.ts';
+import type { TreeContext } from './tree/tree-level.ts';
+
+export interface RepositoryWorld {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly spill: Spill;
+  /** Hashes, compresses and encrypts: worker threads, or this thread. */
+  readonly sealer: Sealer;
+  /** Names this process in entries. */
+  readonly writer: string;
+  readonly memoryBytesMax: number;
+  /** Stored bytes at which a pack is closed; for tests. */
+  readonly packBytesTarget?: number;
+}
+
+/** The lineage of the repository itself: sources, policies, collections. */
+export const repositoryLineage = 'repository';
+
+export class Repository {
+  readonly config: RepositoryConfig;
+  readonly unlocked: UnlockedKeys;
+  readonly store: ObjectStore;
+  readonly blobs: BlobStore;
+  readonly index: FingerprintIndex;
+  readonly packs: PackReader;
+  readonly #world: RepositoryWorld;
+  readonly #hashing: CutHashing;
+
+  private constructor(
+    world: RepositoryWorld,
+    opened: { readonly config: RepositoryConfig; readonly unlocked: UnlockedKeys },
+    parts: { readonly index: FingerprintIndex; readonly hashing: CutHashing },
+  ) {
+    this.#world = world;
+    this.store = world.store;
+    this.config = opened.config;
+    this.unlocked = opened.unlocked;
+    this.index = parts.index;
+    this.#hashing = parts.hashing;
+    const cacheBytes = Math.floor(world.memoryBytesMax / 8);
+    const context: PackContext = {
+      keys: opened.unlocked.keys,
+      repositoryId: fromHex(opened.config.repositoryId),
+      sealer: world.sealer,
+    };
+    this.packs = new PackReader(world.store, context, {
+      footerCacheBytesMax: cacheBytes,
+      frameCacheBytesMax: cacheBytes,
+    });
+    const { store, random, packBytesTarget } = world;
+    this.blobs = new BlobStore(
+      { store, context, index: this.index, reader: this.packs, random },
+      { ...(packBytesTarget && { packBytesTarget }) },
+    );
+  }
+
+  static async open(
+    world: RepositoryWorld,
+    opened: { readonly config: RepositoryConfig; readonly unlocked: UnlockedKeys },
+  ): Promise<Repository> {
+    const { keys } = opened.unlocked;
+    const index = await FingerprintIndex.open(world.store, {
+      macKey: keys.mac,
+      spill: world.spill,
+      filterBytesMax: Math.floor(world.memoryBytesMax / 4),
+    });
+    return new Repository(world, opened, { index, hashing: await openCutHashing(keys) });
+  }
+
+  /** Leaves, nodes and chunks. */
+  get source(): LeafSource {
+    return this.blobs;
+  }
+
+  /** Blocks of runs that lie in change packs. */
+  get blocks(): BlockSource {
+    return {
+      read: async (refs) =>
+        await this.blobs.readBlocks(refs as Parameters<BlobStore['readBlocks']>[0]),
+    };
+  }
+
+  /** A piece of work that stores something and is then committed. */
+  session(): RepositorySession {
+    return new RepositorySession(this.blobs.session(), this.#hashing);
+  }
+
+  /** Names blobs and stores nothing: for proofs. */
+  proofTree(signal: AbortSignal): TreeContext {
+    const { sealer } = this.#world;
+    const sink: LeafSink = {
+      put: async (kind, blobs) => {
+        const lengths = blobs.map(({ length }) => length);
+        return (await sealer.hash({ kind, raw: transferableBytes(blobs), lengths })).ids;
+      },
+    };
+    return { sink, hashing: this.#hashing, cut: defaultCut, signal };
+  }
+
+  /** After the entry that lists them is durable: their content is known from now on. Returns new bytes. */
+  committed(used: UsedPacks): number {
+    this.blobs.committed(used.newPacks.map(({ id }) => id));
+    return used.newPacks.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  forget(packs: readonly PackId[]): void {
+    this.blobs.forget(packs);
+  }
+
+  /** `lineage` is a source id or {@link repositoryLineage}. */
+  async openLineage(lineage: string): Promise<Lineage> {
+    const context: LineageContext = {
+      store: this.store,
+      clock: this.#world.clock,
+      random: this.#world.random,
+      repositoryId: this.config.repositoryId,
+      keys: this.unlocked.keys,
+      lineage,
+      states: {
+        save: async (texts, draft) => {
+          const session = this.session();
+          const stored = await storeStateTree(texts, session.tree());
+          const used = await session.flush();
+          draft.set('stored/current', { packs: String(usePacks(draft, used)) });
+          return stored;
+        },
+        load: (stored) => loadStateTree(stored, this.source, defaultCut.id),
+      },
+    };
+    return await Lineage.open(context, this.#world.writer);
+  }
+
+  /** Content of packs that a lineage holds is known: called for each lineage before anything is stored. */
+  learn(lineage: Lineage): void {
+    const held = lineage.state.list<PackRecord>('pack').map(([, { id }]) => id);
+    this.blobs.committed(held);
+  }
+
+  async close(): Promise<void> {
+    await this.index[Symbol.asyncDispose]();
+  }
+}
+
+export class RepositorySession {
+  readonly #blobs: BlobSession;
+  readonly #hashing: CutHashing;
+
+  constructor(blobs: BlobSession, hashing: CutHashing) {
+    this.#blobs = blobs;
+    this.#hashing = hashing;
+  }
+
+  get sink(): LeafSink {
+    return this.#blobs;
+  }
+
+  get blocks(): BlockSink {
+    return this.#blobs.blocks;
+  }
+
+  /** Raw bytes put so far that the repository held already. */
+  get knownBytes(): number {
+    return this.#blobs.counts.knownRawBytes;
+  }
+
+  tree(signal?: AbortSignal): TreeContext {
+    return {
+      sink: this.#blobs,
+      hashing: this.#hashing,
+      cut: defaultCut,
+      ...(signal && { signal }),
+    };
+  }
+
+  /** Everything stored so far is durable in packs; the answer belongs into the entry. */
+  async flush(): Promise<UsedPacks> {
+    return await this.#blobs.flush();
+  }
+}

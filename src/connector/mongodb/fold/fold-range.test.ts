@@ -23,7 +23,12 @@ const key = (id: number): Uint8Array => keyOfDocument(document(id, 0));
 const record = (id: number, x: unknown): DataRecord => ({ key: key(id), value: document(id, x) });
 const setX = (x: unknown): Uint8Array => BSON.serialize({ $v: 2, diff: { u: { x } } });
 
-function change(id: number, time: number, kind: ChangeKind, value = new Uint8Array(0)): Change {
+function change(
+  id: number,
+  time: number,
+  kind: ChangeKind,
+  value: Uint8Array = new Uint8Array(0),
+): Change {
   const position = { time: BigInt(time), term: 1n };
   const order = { time: BigInt(time), stream: streamId('rs'), position, index: 0 };
   return { ...order, dataset: datasetId('d'), key: key(id), kind, value };
@@ -53,12 +58,15 @@ const values = (records: DataRecord[]): unknown[] =>
 test('records without changes pass as they are, in the very batches', async () => {
   const batch = [record(1, 'a'), record(2, 'b')];
   const seen: (readonly DataRecord[])[] = [];
-  const folded = foldRange({
-    ...{ range: {}, baseAfter: [], exactFrom: 0n, at: 9n, clears: [], changes: once<Change>([]) },
-    base: once([batch], 1) as never,
-  });
+  async function* base(): AsyncGenerator<readonly DataRecord[]> {
+    yield batch;
+  }
+  const changes = once([change(5, 5, changeKinds.put, document(5, 'e'))]);
+  const rest = { range: {}, baseAfter: [], exactFrom: 0n, at: 9n, clears: [] };
+  const folded = foldRange({ ...rest, base: base(), changes });
   for await (const given of folded) seen.push(given);
-  assert.equal((seen[0] as readonly unknown[])[0], batch);
+  assert.equal(seen[0], batch);
+  assert.deepEqual(values([...(seen[1] ?? [])]), ['e']);
 });
 
 test('changes at or before the time that the base was read at are in it already', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import type { LeafId } from '../../model/id.ts';
+import type { LeafId, PackId } from '../../model/id.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import { leafIdOf } from '../leaf/leaf-id.ts';
 import type { BlobStore } from './blob-store.ts';
@@ -115,17 +115,25 @@ test('leaves of condemned packs are stored anew', async () => {
 
 test('a pack that is condemned while the index is being read is not relied on', async () => {
   const store = new HookedStore();
-  const leaves = jsonBlobs(1, 4, 1000);
-  const first = (await openBlobStore(store)).session();
-  await first.put('leaf', leaves);
-  const packs = (await first.flush()).newPacks.map(({ id }) => id);
+  const first = await openBlobStore(store);
+  const leaves = [jsonBlobs(1, 4, 1000), jsonBlobs(2, 4, 1000)];
+  const packs: PackId[] = [];
+  for (const some of leaves) {
+    const session = first.session();
+    await session.put('leaf', some);
+    packs.push(...(await session.flush()).newPacks.map(({ id }) => id));
+  }
   const second = await openBlobStore(store, { seed: 2 });
   second.committed(packs);
-  store.onGet = () => second.forget(packs);
+  let reads = 0;
+  // The first of two index objects has answered already when the second is read.
+  store.onGet = () => {
+    if (++reads === 2) second.forget(packs);
+  };
   const session = second.session();
-  await session.put('leaf', leaves);
+  await session.put('leaf', leaves.flat());
   const used = await session.flush();
-  assert.deepEqual([used.reusedPacks.length, used.newPacks[0]?.leaves], [0, 4]);
+  assert.deepEqual([used.reusedPacks.length, used.newPacks[0]?.leaves], [0, 8]);
 });
 
 test('packs are closed at their target size, and the index follows', async () => {

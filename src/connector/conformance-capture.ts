@@ -135,8 +135,12 @@ export async function busyCapture(run: Run): Promise<{ captured: Capture; random
   await world.create('t.b');
   await writeSome(world, 't.a', random, 40);
   await writeSome(world, 't.b', random, 20);
+  await world.write('t.a', [{ kind: 'put', record: 700, seed: 2 }]);
   const early = await world.begin();
   await early.write('t.a', [{ kind: 'put', record: 500, seed: 5 }]);
+  // Followed again from where the transaction began, though the base copy holds it already.
+  await world.write('t.a', [{ kind: 'change', record: 700, seed: 2 }]);
+  await writeSome(world, 't.a', random, 15);
   const captured = await capture(run, async () => {
     await writeSome(world, 't.a', random, 30);
     await early.write('t.b', [{ kind: 'put', record: 501, seed: 6 }]);

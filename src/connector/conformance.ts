@@ -96,6 +96,9 @@ async function resumesAnywhere(run: Run): Promise<void> {
   await open.write('t.a', [{ kind: 'put', record: 900, seed: 1 }]);
   await writeSome(world, 't.a', random, 20);
   await open.write('t.a', [{ kind: 'put', record: 901, seed: 1 }]);
+  const short = await world.begin();
+  await short.write('t.a', [{ kind: 'put', record: 902, seed: 1 }]);
+  await short.commit();
   const middle = await session.watermark(signal);
   const firstHalf = new Map<StreamId, ChangeBatch[]>();
   for (const [stream, position] of before) {

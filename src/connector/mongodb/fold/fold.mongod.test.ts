@@ -71,6 +71,24 @@ test('a fold of the oplog has the very bytes of the server at each of several ti
   }
 });
 
+test('the buckets of a time series fold to the bytes that the server holds', async () => {
+  const random = new SeededRandom(3);
+  await db.createCollection('series', { timeseries: { timeField: 't', metaField: 'm' } });
+  for (let i = 0; i < 400; i++) {
+    const measurement = {
+      t: new Date(1e12 + i * 5000),
+      m: random.below(4),
+      v: random.below(100) / 8,
+    };
+    await db.collection('series').insertOne(measurement);
+  }
+  const at = await timeNow(db);
+  const records = await readAll(db, 'system.buckets.series');
+  const changes = await changesOf('app.system.buckets.series');
+  assert.ok(changes.filter(({ kind }) => kind === changeKinds.patch).length > 300);
+  assertSame(await fold([], firstTime, changes, at), records, 'buckets');
+});
+
 /** Compares all, and shows the first record that differs only. */
 function assertSame(
   actual: Map<string, string>,
@@ -121,9 +139,9 @@ async function timeNow(of: Db): Promise<SourceTime> {
   return ((await of.command({ ping: 1 })).operationTime as Timestamp).toBigInt();
 }
 
-async function readAll(of: Db): Promise<Map<string, string>> {
+async function readAll(of: Db, name = 'docs'): Promise<Map<string, string>> {
   const records = new Map<string, string>();
-  for await (const raw of of.collection('docs').find({}, { raw: true }).sort({ _id: 1 })) {
+  for await (const raw of of.collection(name).find({}, { raw: true }).sort({ _id: 1 })) {
     const document = raw as unknown as Uint8Array;
     records.set(toHex(keyOfDocument(document)), toHex(document));
   }

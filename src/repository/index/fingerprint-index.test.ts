@@ -132,15 +132,18 @@ test('dropped packs leave the index', async () => {
   await check(await FingerprintIndex.open(store, { macKey }), [packs[0]] as IndexedPack[]);
 });
 
-test('a cleared index can be made again', async () => {
+test('a damaged index is made again from packs', async () => {
   const store = new MemoryObjectStore();
-  const index = await FingerprintIndex.open(store, { macKey });
-  const pack = syntheticPack(1, 200);
-  await index.addPacks([pack]);
-  await index.clear();
-  assert.deepEqual(await namesIn(store, 'index/'), []);
-  await index.addPacks([pack]);
-  await check(index, [pack]);
+  const packs = [syntheticPack(1, 200), syntheticPack(2, 200)];
+  await (await FingerprintIndex.open(store, { macKey })).addPacks(packs);
+  const [name] = (await namesIn(store, 'index/')) as [string];
+  const damaged = await withDamage(store, name, { flip: 70 });
+  await assert.rejects(FingerprintIndex.open(damaged, { macKey }));
+  async function* given(): AsyncGenerator<IndexedPack> {
+    yield* packs;
+  }
+  await check(await FingerprintIndex.rebuild(damaged, { macKey }, given()), packs);
+  await check(await FingerprintIndex.open(damaged, { macKey }), packs);
 });
 
 test('a flipped bit in any byte of an index object is damage', async () => {

@@ -1,6 +1,6 @@
 // Which leaves the repository holds, and where: all index objects together. In memory are only the heads
 // (packs, fan-out, filters up to a limit) and some pages. The index is a cache: what it lacks costs a
-// duplicate, never a leaf, and `addPacks` from pack footers makes it again.
+// duplicate, never a leaf, and `rebuild` from pack footers makes it again.
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Mutex } from '../../base/async.ts';
@@ -37,6 +37,8 @@ export interface IndexedPack {
 
 /** Runs of one tier that are merged into one of the next. */
 const tierRuns = 8;
+/** Entries that a rebuild gathers before it writes: about 40 MB. */
+const rebuildEntries = 256 * 1024;
 /** Searches of a lookup that meets objects which others merge away. */
 const lookupRounds = 3;
 const defaultFilterBytesMax = 256 * 1024 * 1024;
@@ -76,6 +78,34 @@ export class FingerprintIndex implements AsyncDisposable {
   ): Promise<FingerprintIndex> {
     const index = new FingerprintIndex(store, options);
     await index.refresh(signal);
+    return index;
+  }
+
+  /**
+   * Makes the index again from `packs` (what their footers say), also when its objects are damaged. A crash
+   * on the way leaves an index that lacks packs: blobs in them cannot be read until it is made again.
+   */
+  static async rebuild(
+    store: ObjectStore,
+    options: FingerprintIndexOptions,
+    packs: AsyncIterable<IndexedPack>,
+    signal?: AbortSignal,
+  ): Promise<FingerprintIndex> {
+    const index = new FingerprintIndex(store, options);
+    await index.#clear(signal);
+    let gathered: IndexedPack[] = [];
+    let entries = 0;
+    for await (const pack of packs) {
+      gathered.push(pack);
+      entries += pack.leafIds.length;
+      if (entries < rebuildEntries) continue;
+      await index.addPacks(gathered, signal);
+      await index.compact(signal);
+      gathered = [];
+      entries = 0;
+    }
+    await index.addPacks(gathered, signal);
+    await index.compact(signal);
     return index;
   }
 
@@ -183,19 +213,15 @@ export class FingerprintIndex implements AsyncDisposable {
     });
   }
 
-  /** Removes every index object: the first step of making the index again from the packs. */
-  async clear(signal?: AbortSignal): Promise<void> {
-    await this.#changing.run(async () => {
-      const names: string[] = [];
-      for await (const { name } of this.#store.list('index/', signal)) names.push(name);
-      for (const name of names) await this.#store.remove(name, signal);
-      for (const id of [...this.#objects.keys()]) await this.#close(id);
-    });
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     for (const id of [...this.#objects.keys()]) await this.#close(id);
     this.#reading.pages.clear();
+  }
+
+  async #clear(signal: AbortSignal | undefined): Promise<void> {
+    const names: string[] = [];
+    for await (const { name } of this.#store.list('index/', signal)) names.push(name);
+    for (const name of names) await this.#store.remove(name, signal);
   }
 
   async #writeOne(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<void> {

@@ -21,7 +21,9 @@ writeFileSync(
       typeRoots: [`${rootFolder}node_modules/@types`],
     },
     include: [`${rootFolder}src`],
-    exclude: [`${rootFolder}src/**/*.test.ts`, `${rootFolder}src/**/conformance.ts`],
+    exclude: ['*.test.ts', '*fixture.ts', 'conformance*.ts', 'fake-*.ts'].map(
+      (name) => `${rootFolder}src/**/${name}`,
+    ),
   }),
 );
 try {

@@ -75,8 +75,9 @@ const worldly = [
 ];
 const lineLimit = 400;
 
+/** What only tests use, and contracts as tests: it is no part of the program. */
 const isTest = (path: string): boolean =>
-  path.endsWith('.test.ts') || path.endsWith('/conformance.ts');
+  /\.test\.ts$|[.-]fixture\.ts$|\/conformance[\w-]*\.ts$|\/fake-[\w-]*\.ts$/.test(path);
 /** Paths below src, tests and contracts-as-tests left out. */
 const sources = filesBelow('src', '.ts')
   .filter((path) => !isTest(path))
@@ -141,7 +142,7 @@ test('nothing outside the connectors decides by the kind of a database', () => {
 
 test('clocks, chance, timers and the process are used only at the edge', () => {
   const world =
-    /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bset(Timeout|Interval|Immediate)\(|\bperformance\.now\b|\brandom(Bytes|UUID|Int|Fill)\w*\b|(?<![\w.'"`])process\.(?!env\.NODE)|\bconsole\./;
+    /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bset(Timeout|Interval|Immediate)\(|\bperformance\.now\b|\brandom(Bytes|UUID|Int|Fill|FillSync)\b|(?<![\w.'"`])process\.(?!env\.NODE)|\bconsole\./;
   const wrong = sources.flatMap((path) => {
     if (worldly.some((edge) => path.startsWith(edge))) return [];
     const match = world.exec(withoutComments(textOf.get(path) ?? ''));

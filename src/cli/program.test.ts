@@ -298,7 +298,9 @@ test('wrong values are refused before the API is opened', async () => {
   }
 });
 
-test('the first interrupt aborts the work and ends with 130, the second ends the process', async () => {
+test('the first interrupt aborts the work and ends with 130, the second ends the process', {
+  timeout: 5000,
+}, async () => {
   let interrupt = (): void => {};
   const api: FakeApi = {
     backup: (_request, { signal }) =>
@@ -319,7 +321,7 @@ test('the first interrupt aborts the work and ends with 130, the second ends the
   assert.equal(run.closed, true);
 });
 
-test('following that is told to stop, and commits, ends with 0', async () => {
+test('following that is told to stop, and commits, ends with 0', { timeout: 5000 }, async () => {
   let interrupt = (): void => {};
   const api: FakeApi = {
     backup: (_request, { signal }) =>

@@ -186,7 +186,7 @@ function interrupt(
   }
   progress.end();
   if (!json) world.stderr.write('stopping at the next safe place; once more to stop at once\n');
-  void 0;
+  stop.abort(interrupted(undefined));
 }
 
 /** Once asked to stop, whatever ends the work counts as the interrupt; the error itself is its cause. */

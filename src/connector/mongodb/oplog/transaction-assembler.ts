@@ -79,7 +79,9 @@ export class TransactionAssembler implements AsyncDisposable {
   /**
    * Consumes raw entries, in the order of the log, and yields at least one batch. Values are views of
    * `entries`, which must not be reused. A transaction larger than a batch is spread over several; until
-   * its last one `through` and `settled` stay before it. Errors: `object-damaged`.
+   * its last one `through` and `settled` stay before it. After a restart `resume` and `settled` count only
+   * once the entry at the option `through` has been consumed again: what is open is not known before.
+   * Errors: `object-damaged`.
    */
   async *consume(entries: Iterable<Uint8Array>): AsyncGenerator<ChangeBatch, void, undefined> {
     for (const raw of entries) {

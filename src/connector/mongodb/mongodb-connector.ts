@@ -53,6 +53,8 @@ function parseKey(text: string): Uint8Array {
 
 function idOf(text: string): unknown {
   if (/^[0-9a-f]{24}$/i.test(text)) return new BSON.ObjectId(text);
+  // JSON numbers are doubles: a whole number is read by itself, so that large ones stay exact.
+  if (/^-?\d{1,19}$/.test(text)) return BSON.Long.fromString(text);
   const looksLikeJson = /^(["{[]|-?\d|true$|false$|null$)/.test(text);
   // Relaxed numbers and canonical types both; a whole JSON value, or the command line's plain text.
   return looksLikeJson ? BSON.EJSON.parse(text, { relaxed: false }) : text;

@@ -43,10 +43,6 @@ export class BsonWriter {
     return this.value(bsonTypes.document, name, document);
   }
 
-  array(name: string, array: Uint8Array): this {
-    return this.value(bsonTypes.array, name, array);
-  }
-
   text(name: string, text: string): this {
     const value = Buffer.from(text, 'utf8');
     this.#header(bsonTypes.string, name);

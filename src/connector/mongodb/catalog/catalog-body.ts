@@ -110,7 +110,7 @@ export function withField(document: Buffer, name: string, value: BsonElement | u
   return out.finish();
 }
 
-export function withoutField(document: Buffer, name: string): Buffer {
+function withoutField(document: Buffer, name: string): Buffer {
   return findElement(document, name) ? withField(document, name, undefined) : document;
 }
 

@@ -41,7 +41,7 @@ export function applyChange(
 }
 
 /** The document after one update as it stands in the log: `{$v: 2, diff: …}` or `{$v: 1, $set: …}`. */
-export function applyUpdate(document: Uint8Array, update: Uint8Array, fit: Fit): Buffer {
+function applyUpdate(document: Uint8Array, update: Uint8Array, fit: Fit): Buffer {
   if (isModifierUpdate(update)) return withIdFirst(applyModifiers(document, update, fit));
   const diff = documentOf(findElement(update, 'diff'));
   if (!diff) throw new CodrError('object-damaged', 'a difference that is no document');

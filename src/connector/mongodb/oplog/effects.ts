@@ -78,7 +78,7 @@ function recordChange(operation: RecordOperation, order: Order, isCapped: boolea
 }
 
 /** A command as one document `{ns, ui?, o, o2?}`: the body of a catalog change. */
-export function catalogBody({ fields }: CatalogOperation): Uint8Array {
+function catalogBody({ fields }: CatalogOperation): Uint8Array {
   const { namespace, ui, o, o2 } = fields;
   const out = new BsonWriter((o?.length ?? 0) + (o2?.length ?? 0) + 128).text('ns', namespace);
   if (ui) out.element(ui);

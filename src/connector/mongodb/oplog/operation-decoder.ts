@@ -113,7 +113,7 @@ export function decodeOperation(fields: OperationFields): Operation {
 }
 
 /** Reads the fields of the operation that is the document `bytes`. */
-export function operationFields(bytes: Buffer): OperationFields {
+function operationFields(bytes: Buffer): OperationFields {
   let op = '';
   let namespace = '';
   let ui: BsonElement | undefined;

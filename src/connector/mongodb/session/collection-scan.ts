@@ -119,17 +119,23 @@ function findOf(source: ScanSource, time: ReadTime): Document {
 export async function* batchesOf(cursor: RawCursor): AsyncGenerator<RawBatch, void, undefined> {
   let batch = cursor.first;
   let batchSize = 0;
-  for (;;) {
-    if (batch.documents.length > 0 && batchSize === 0) {
-      const documentBytes = batch.bytes / batch.documents.length;
-      batchSize = Math.max(1, Math.min(batchSizeMax, Math.floor(replyBytes / documentBytes)));
+  let next: Promise<RawBatch> | undefined;
+  try {
+    for (;;) {
+      if (batch.documents.length > 0 && batchSize === 0) {
+        const documentBytes = batch.bytes / batch.documents.length;
+        batchSize = Math.max(1, Math.min(batchSizeMax, Math.floor(replyBytes / documentBytes)));
+      }
+      next = cursor.alive ? cursor.next(batchSize ? { batchSize } : {}) : undefined;
+      // A failure belongs to the moment when the batch is asked for, not to the consumer's own time.
+      next?.catch(() => {});
+      if (batch.documents.length > 0) yield batch;
+      if (!next) return;
+      batch = await next;
     }
-    const next = cursor.alive ? cursor.next(batchSize ? { batchSize } : {}) : undefined;
-    // A failure belongs to the moment when the batch is asked for, not to the consumer's own time.
-    next?.catch(() => {});
-    if (batch.documents.length > 0) yield batch;
-    if (!next) return;
-    batch = await next;
+  } finally {
+    // The cursor and its session must not be closed under a reply that is still coming.
+    await next?.catch(() => {});
   }
 }
 

@@ -41,7 +41,11 @@ export class MongodbConnection implements AsyncDisposable {
   ): Promise<MongodbConnection> {
     let client: MongoClient;
     try {
-      client = new MongoClient(uri, clientOptions(uri, selectionMsMax));
+      // Whatever the URI prefers, writes and the catalog need the primary.
+      client = new MongoClient(uri, {
+        ...clientOptions(uri, selectionMsMax),
+        readPreference: 'primary',
+      });
     } catch (error) {
       throw translated(error, 'the URI', side);
     }

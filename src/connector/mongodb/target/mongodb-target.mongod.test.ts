@@ -196,6 +196,29 @@ test('names in the way are conflicts, and with drop the point replaces them and 
   assert.deepEqual(await hashes(other), await hashes(db));
 });
 
+test('without drop nothing that is there is replaced, not even by a view', async () => {
+  const db = root.db('views');
+  await db.collection('a').insertOne({ v: 1 });
+  await db.createCollection('seen', { viewOn: 'a', pipeline: [] });
+  await root.db('views2').collection('seen').insertOne({ v: 'mine' });
+  const { finish } = await restore(optionsOf('views', 'views2'));
+  assert.deepEqual(finish.warnings, ['views2.seen: the view is not restored, the name is taken']);
+  assert.equal(await root.db('views2').collection('seen').countDocuments({ v: 'mine' }), 1);
+});
+
+test('a name that was taken after the plan is refused', async () => {
+  const options = optionsOf('views', 'views3');
+  const items = await itemsOf(options);
+  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
+  await target.plan(items, options, signal);
+  await target.begin(signal);
+  await root.db('views3').collection('a').insertOne({ v: 'mine' });
+  const item = items.find(({ entry }) => entry.role === 'data') as TargetItem;
+  await assert.rejects(target.create(item, signal), { code: 'target-not-empty' });
+  assert.equal(await root.db('views3').collection('a').countDocuments(), 1);
+  await target.finish([], signal);
+});
+
 test('until the finish a restore with drop leaves what it will replace as it is', async () => {
   await root.db('live').collection('a').insertOne({ v: 'new' });
   const options = optionsOf('live', 'live', { drop: true });

@@ -2,7 +2,7 @@
 // there and exchanged by a rename after the proof. A marker in the target lets the same command resume.
 
 import { assert } from '../../../base/assert.ts';
-import { CodrError } from '../../../base/error.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
 import { sortRecords } from '../../../base/external-sort.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import { renamed, scopeHolds } from '../../../model/namespace.ts';
@@ -92,9 +92,12 @@ export class MongodbTarget implements RestoreTarget {
   }
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
-    const { marker } = this.#planned;
+    const { marker, options } = this.#planned;
+    const name = this.#workingName(item);
+    if (!options.drop && !marker.has('begun', item.namespace))
+      await this.#refuseTaken(name, signal);
     await marker.note('begun', item.namespace, signal);
-    await createCollection(this.#connection, item.entry, this.#workingName(item), signal);
+    await createCollection(this.#connection, item.entry, name, signal);
   }
 
   async load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
@@ -164,12 +167,7 @@ export class MongodbTarget implements RestoreTarget {
     const dropped = options.drop ? await this.#dropOthers(data, signal) : [];
     for (const item of data) await this.#swap(item, signal);
     for (const view of inDependencyOrder(this.#views)) {
-      try {
-        await createView(this.#connection, view, signal);
-      } catch (error) {
-        if (!(error instanceof CodrError) || error.code !== 'target-unfit') throw error;
-        warnings.push(error.message);
-      }
+      warnings.push(...(await this.#makeView(view, signal)));
     }
     for (const item of data) {
       if (options.ttl !== 'keep') continue;
@@ -188,6 +186,40 @@ export class MongodbTarget implements RestoreTarget {
   get #planned(): Operation {
     assert(this.#operation, 'plan() comes before all other calls of a target');
     return this.#operation;
+  }
+
+  /** What appeared since the plan is not ours to drop. */
+  async #refuseTaken(namespace: string, signal: AbortSignal): Promise<void> {
+    const name = userName(namespace);
+    if (!(await this.#exists(name, signal))) return;
+    throw new CodrError('target-not-empty', `${name} has appeared since the plan`, {
+      object: name,
+    });
+  }
+
+  async #exists(namespace: string, signal: AbortSignal): Promise<boolean> {
+    return await this.#connection.client
+      .db(databaseOf(namespace))
+      .listCollections({ name: collectionOf(namespace) }, { nameOnly: true, signal })
+      .hasNext();
+  }
+
+  /** Warnings about a view that cannot be made; one that is there already stays unless `drop` is on. */
+  async #makeView(view: ViewDefinition, signal: AbortSignal): Promise<string[]> {
+    const { options, marker } = this.#planned;
+    const { namespace } = view;
+    const ours = options.drop || marker.has('begun', namespace);
+    if (!ours && (await this.#exists(namespace, signal))) {
+      return [`${namespace}: the view is not restored, the name is taken`];
+    }
+    await marker.note('begun', namespace, signal);
+    try {
+      await createView(this.#connection, view, signal);
+      return [];
+    } catch (error) {
+      if (!isCodrError(error, 'target-unfit')) throw error;
+      return [error.message];
+    }
   }
 
   #workingName(item: TargetItem): string {
@@ -209,10 +241,7 @@ export class MongodbTarget implements RestoreTarget {
     const { marker } = this.#planned;
     const from = this.#workingName(item);
     if (from === item.namespace) return;
-    const listed = await this.#connection.client
-      .db(databaseOf(from))
-      .listCollections({ name: collectionOf(from) }, { nameOnly: true, signal })
-      .hasNext();
+    const listed = await this.#exists(from, signal);
     // An earlier run of the same operation has exchanged it already.
     if (!listed && marker.has('swapping', item.namespace)) return;
     await marker.note('swapping', item.namespace, signal);

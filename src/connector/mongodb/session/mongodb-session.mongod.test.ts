@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Binary, BSON, Double, Int32, Long, type MongoClient, ObjectId, Timestamp } from 'mongodb';
 import { connectorContext } from '../../../../test/harness/context.ts';
-import { startReplicaSet } from '../../../../test/harness/mongod.ts';
+import { givenMongodbUri, startReplicaSet } from '../../../../test/harness/mongod.ts';
 import { compareBytes, toHex } from '../../../base/bytes.ts';
 import { isCodrError } from '../../../base/error.ts';
 import type { CatalogEntry } from '../../../model/catalog.ts';
@@ -249,6 +249,17 @@ test('a set of one without faults has only fine findings', async () => {
   const findings = await session.check(signal);
   assert.deepEqual(
     findings.filter(({ level }) => level !== 'fine'),
+    [],
+  );
+});
+
+test('a server of the user is reachable with rights and log', async (t) => {
+  const uri = givenMongodbUri();
+  if (!uri) return t.skip('CODR_MONGODB_URI is not set');
+  await using given = await MongodbSession.open(uri, connectorContext(), signal);
+  const findings = await given.check(signal);
+  assert.deepEqual(
+    findings.filter(({ level }) => level === 'error'),
     [],
   );
 });

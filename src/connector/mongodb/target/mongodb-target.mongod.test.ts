@@ -317,6 +317,20 @@ test('users and roles come back on request, and the restoring user survives', as
   assert.deepEqual(users[0].roles, [{ role: 'clerk', db: 'admin' }]);
 });
 
+test('the roles of the manual pass the check of a source, fewer name what is missing', async () => {
+  const levels = async (from: MongodbSession): Promise<string[]> =>
+    (await from.check(signal))
+      .filter(({ level }) => level === 'error')
+      .map(({ message }) => message);
+  assert.deepEqual(await levels(session), []);
+  await root.db('admin').command({ createUser: 'few', pwd: 'p', roles: ['clusterMonitor'] });
+  const uri = set.uriAs({ user: 'few', password: 'p' });
+  await using few = await MongodbSession.open(uri, connectorContext(), signal);
+  const missing = (await levels(few)).join('; ');
+  assert.match(missing, /the source refuses the action find on database config/);
+  assert.match(missing, /the action appendOplogNote on database admin/);
+});
+
 test('missing rights are named before anything is written', async () => {
   await root.db('admin').command({ createUser: 'half', pwd: 'p', roles: ['restore'] });
   const options = optionsOf('shop', 'shop9');

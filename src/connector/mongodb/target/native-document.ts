@@ -16,11 +16,6 @@ export function nativeDocument(bytes: Uint8Array): NativeDocument {
   return document;
 }
 
-/** The documents of an array. */
-export function nativeDocuments(array: Uint8Array): NativeDocument[] {
-  return [...elementsOf(array)].map((element) => nativeDocument(valueBytes(element)));
-}
-
 function nativeValue(element: BsonElement): unknown {
   if (element.type === bsonTypes.document) return nativeDocument(valueBytes(element));
   if (element.type === bsonTypes.array) {

@@ -169,6 +169,8 @@ export interface FollowOptions {
   readonly resume: Position;
   /** Give nothing that was consumed before: entries ≤ this, unless their transaction was still open. */
   readonly through: Position;
+  /** What there was at `through`, dropped since or not; absent: the source is asked what there is now. */
+  readonly entries?: readonly CatalogEntry[];
 }
 
 export interface SourceSession extends AsyncDisposable {

@@ -2,7 +2,7 @@
 import type * as api from '../api/codr-api.ts';
 import { backup, getRecord, listDatasets, points } from './calls/history-calls.ts';
 import { addKey, init, listKeys, removeKey } from './calls/repository-calls.ts';
-import { planRestore, restore } from './calls/restore-calls.ts';
+import { planRestore, restore, verify } from './calls/restore-calls.ts';
 import {
   addSource,
   checkSource,
@@ -53,7 +53,7 @@ export class EmbeddedNode implements api.CodrApi {
   restore = (request: api.RestoreRequest, call: api.Call): Promise<api.RestoreResult> =>
     restore(this.#node, request, call);
   verify = (request: api.VerifyRequest, call: api.Call): Promise<api.VerifyResult> =>
-    Promise.reject(new Error('x')) as never;
+    verify(this.#node, request, call);
   listDatasets = (request: api.ListRequest): Promise<api.DatasetList> =>
     listDatasets(this.#node, request);
   getRecord = (request: api.GetRequest): Promise<api.RecordResult> =>

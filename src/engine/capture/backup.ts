@@ -18,6 +18,7 @@ import {
 } from '../history/source-history.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
+import { auditOnce } from './audit.ts';
 import { BaseCopyJob } from './base-copy.ts';
 import { openEpoch, runningEpoch } from './epoch.ts';
 import { Follower, type TickReport } from './follower.ts';
@@ -28,6 +29,8 @@ export interface BackupOptions {
   readonly rpoMs: number;
   /** What the source called itself when it was added; another is refused. */
   readonly identity: string;
+  /** Time between two audits of the live source while following. */
+  readonly auditEveryMs: number;
   readonly listener?: ProgressListener;
 }
 
@@ -87,6 +90,7 @@ class Backup {
   readonly #meter: ProgressMeter;
   #changes = 0;
   #logBytes = 0;
+  #auditedMs = Number.NEGATIVE_INFINITY;
   #point: (PointRecord & { id: string }) | undefined;
 
   constructor(
@@ -150,13 +154,20 @@ class Backup {
         stop.abort(error);
       }
     };
-    const copying = this.#copyAndKeep(follower, pulse, both).then(() => stop.abort(finished));
+    const copying = this.#copyAndKeep(epoch, follower, pulse, both).then(() =>
+      stop.abort(finished),
+    );
     await Promise.all([guarded(follower.run(this.#session, both)), guarded(copying)]);
     if (failure) throw failure.error;
     if (signal.aborted && this.#point) await this.#commitPoint();
   }
 
-  async #copyAndKeep(follower: Follower, pulse: Pulse, signal: AbortSignal): Promise<void> {
+  async #copyAndKeep(
+    epoch: number,
+    follower: Follower,
+    pulse: Pulse,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.#copy(follower, signal);
     await this.#catchUp(follower, signal);
     await mergeDueRuns(this.#context, this.#claim, signal);
@@ -166,6 +177,7 @@ class Backup {
     for (;;) {
       await pulse.next();
       await mergeDueRuns(this.#context, this.#claim, signal);
+      await this.#auditWhenDue(epoch, follower, signal);
       if (this.#context.lineage.state.keys('want').length === 0) continue;
       await this.#copy(follower, signal);
       this.#meter.phase('following');
@@ -192,6 +204,25 @@ class Backup {
 
   async #catchUp(follower: Follower, signal: AbortSignal): Promise<void> {
     await follower.reached(await this.#session.watermark(signal), signal);
+  }
+
+  /** A source that cannot be read right now is audited the next time. */
+  async #auditWhenDue(epoch: number, follower: Follower, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#context.world;
+    if (clock.monotonic() - this.#auditedMs < this.#options.auditEveryMs) return;
+    this.#auditedMs = clock.monotonic();
+    const entries = [...follower.catalog.entries.values()].filter(
+      (entry) => entry.role === 'data' && inScope(this.#context.scope, entry),
+    );
+    const options = { session: this.#session, claim: this.#claim, epoch, entries };
+    try {
+      await auditOnce(this.#context, options, signal);
+    } catch (error) {
+      const isPassing =
+        isCodrError(error, 'snapshot-too-old') || isCodrError(error, 'source-unreachable');
+      if (!isPassing) throw error;
+      log.info({ error: error.message }, 'audit: the source could not be read');
+    }
   }
 
   #onTick(tick: TickReport): void {

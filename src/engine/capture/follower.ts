@@ -109,6 +109,7 @@ export class Follower {
     const from = {
       resume: positionFromText(this.#committed.resume),
       through: positionFromText(this.#committed.through),
+      entries: [...this.#catalog.entries.values()],
     };
     try {
       for await (const batch of session.follow(this.#options.stream, from, signal)) {

@@ -30,7 +30,7 @@ export function endWant(
       dataset,
       from: timeToHex(timeFromHex(want.from) - 1n),
       to: timeToHex(exactFrom),
-      reason: 'it entered the scope without its history',
+      reason: want.reason ?? 'it entered the scope without its history',
     });
     return;
   }

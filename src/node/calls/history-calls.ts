@@ -7,6 +7,9 @@ import type { SourceContext } from '../../engine/source-context.ts';
 import { describeHoles, describePoint, describePoints, momentOf, spanOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
 
+/** One range of about 256 KiB a minute: four hours for 60 MiB of random samples. */
+const auditEveryMs = 60_000;
+
 export async function backup(
   node: NodeContext,
   request: api.BackupRequest,
@@ -20,6 +23,7 @@ export async function backup(
       follow: request.follow,
       rpoMs: request.rpoSeconds * 1000,
       identity: registered.identity,
+      auditEveryMs,
       ...(call.progress && { listener: call.progress }),
     },
     call.signal,

@@ -8,6 +8,7 @@ import {
   restore as runRestore,
 } from '../../engine/restore/restore.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
+import { verify as runVerify } from '../../engine/verify/verify.ts';
 import { globMatches, parseRename } from '../../model/namespace.ts';
 import { momentOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
@@ -70,6 +71,37 @@ export async function restore(
       tornTransactions: outcome.tornTransactions,
       warnings: [...outcome.plan.warnings, ...outcome.finish.warnings],
       seconds: outcome.seconds,
+    };
+  });
+}
+
+export async function verify(
+  node: NodeContext,
+  request: api.VerifyRequest,
+  call: api.Call,
+): Promise<api.VerifyResult> {
+  const { context } = await node.source(request.source, 'heavy');
+  const { connector } = context;
+  const { include, exclude, readData, against } = request;
+  return await withPin(context, async () => {
+    const at = parseWhen(pointContext(context), request.at);
+    const outcome = await runVerify(
+      context,
+      {
+        point: resolvePoint(pointContext(context), at, { include, exclude }),
+        readData,
+        ...(against !== undefined && {
+          against: { kind: connectorFor(node.connectors, against).kind, uri: against },
+        }),
+        ...(call.progress && { listener: call.progress }),
+      },
+      call.signal,
+    );
+    return {
+      source: request.source,
+      at: momentOf(connector, at),
+      ...(against !== undefined && { against: connector.redact(against) }),
+      ...outcome,
     };
   });
 }

@@ -29,8 +29,10 @@ export interface WantRecord {
   readonly epoch: number;
   /** Not restorable from here until the base copy's `exactFrom`. */
   readonly from: string;
-  /** True when it was there at the survey; false when it entered the scope later. */
+  /** True when it was there at the survey; false when it entered the scope later, or is doubtful. */
   readonly initial: boolean;
+  /** Why there is a hole, unless `initial`. */
+  readonly reason?: string;
   /** Estimates of the survey. */
   readonly records: number;
   readonly bytes: number;

@@ -225,7 +225,7 @@ async function catalogOfLog(afterTime: SourceTime): Promise<CatalogChange[]> {
       spill: new MemorySpill(),
       heldBytesMax: 1 << 20,
       through,
-      capped: [],
+      capped: new Set(),
     },
   });
   const rows = await client.db('local').collection('oplog.rs').find({}, { raw: true }).toArray();

@@ -155,7 +155,7 @@ async function changesOf(namespace: string): Promise<Change[]> {
     spill: new MemorySpill(),
     heldBytesMax: 1 << 20,
     through: zero,
-    capped: [],
+    capped: new Set(),
   });
   const [info] = await db.listCollections({ name: namespace.slice(4) }).toArray();
   const uuid = (info as { info?: { uuid?: { toString(): string } } }).info?.uuid;

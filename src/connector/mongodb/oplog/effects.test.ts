@@ -12,7 +12,7 @@ const ui = new Binary(Buffer.from(uuid, 'hex'), 4);
 
 async function effectsOf(...entries: Document[]): Promise<ChangeBatch> {
   await using assembler = new TransactionAssembler({
-    ...{ stream: streamId('rs'), spill: new MemorySpill(), heldBytesMax: 1000, capped: [] },
+    ...{ stream: streamId('rs'), spill: new MemorySpill(), heldBytesMax: 1000, capped: new Set() },
     through: { time: 0n, term: 0n },
   });
   const raw = entries.map((entry, i) =>

@@ -59,7 +59,7 @@ async function assemble(
     spill: new MemorySpill(),
     heldBytesMax: 1 << 20,
     through: { time: firstTime, term: 0n },
-    capped: [],
+    capped: new Set(),
   });
   const all = { changes: [] as Change[], unknown: [] as UnknownEntry[] };
   for await (const { changes, unknown } of assembler.consume(entries)) {

@@ -35,7 +35,7 @@ export interface AssemblerOptions {
   /** Entries at or before it were consumed by an earlier run: their own effects are not given again. */
   readonly through: Position;
   /** Datasets known to be capped, whatever their names; `create` in the log adds to them. */
-  readonly capped: Iterable<DatasetId>;
+  readonly capped: Set<DatasetId>;
 }
 
 /** Turns one stream's entries into change batches. Dispose it to give the spill back. */
@@ -72,7 +72,7 @@ export class TransactionAssembler implements AsyncDisposable {
     this.#stream = options.stream;
     this.#skipThrough = options.through;
     this.#through = options.through;
-    this.#capped = new Set(options.capped);
+    this.#capped = options.capped;
     this.#held = new HeldEntries(options.spill, options.heldBytesMax);
   }
 

@@ -158,7 +158,13 @@ async function assemble(
   heldBytesMax = 1 << 20,
 ): Promise<{ changes: Change[]; unknown: unknown[]; last: ChangeBatch }> {
   await using assembler = new TransactionAssembler({
-    ...{ stream: streamId('rs'), spill: new MemorySpill(), heldBytesMax, through, capped: [] },
+    ...{
+      stream: streamId('rs'),
+      spill: new MemorySpill(),
+      heldBytesMax,
+      through,
+      capped: new Set(),
+    },
   });
   const changes: Change[] = [];
   const unknown: unknown[] = [];

@@ -35,13 +35,15 @@ export async function* followOplog(
 ): AsyncGenerator<ChangeBatch, void, undefined> {
   const { connection, context } = source;
   let { resume, through } = options;
+  const entries = options.entries ?? [];
+  const capped = new Set(entries.filter(({ kind }) => kind === 'capped').map((e) => e.dataset));
   let failing: number | undefined;
   for (let turn = 0; ; turn++) {
     signal.throwIfAborted();
     try {
       const readers = await connection.readers(signal);
       const client = readers[turn % readers.length] as MongoClient;
-      for await (const batch of followMember(source, client, { resume, through }, signal)) {
+      for await (const batch of followMember(source, client, { resume, through, capped }, signal)) {
         if (batch.bytes > 0) failing = undefined;
         ({ resume, through } = batch);
         yield batch;
@@ -66,16 +68,22 @@ export async function* followOplog(
   }
 }
 
+interface FollowedFrom {
+  readonly resume: Position;
+  readonly through: Position;
+  /** Grows with what the server lists and what the log tells. */
+  readonly capped: Set<DatasetId>;
+}
+
 /** One member's log until its cursor dies. */
 async function* followMember(
   source: FollowSource,
   client: MongoClient,
-  options: FollowOptions,
+  { resume, through, capped }: FollowedFrom,
   signal: AbortSignal,
 ): AsyncGenerator<ChangeBatch, void, undefined> {
   const { context, stream } = source;
-  const { resume, through } = options;
-  const capped = await source.capped(signal);
+  for (const dataset of await source.capped(signal)) capped.add(dataset);
   await using assembler = new TransactionAssembler({
     stream,
     spill: context.spill,

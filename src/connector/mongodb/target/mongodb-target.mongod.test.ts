@@ -327,7 +327,7 @@ test('the roles of the manual pass the check of a source, fewer name what is mis
   const uri = set.uriAs({ user: 'few', password: 'p' });
   await using few = await MongodbSession.open(uri, connectorContext(), signal);
   const missing = (await levels(few)).join('; ');
-  assert.match(missing, /the source refuses the action find on database config/);
+  assert.match(missing, /the source refuses the action find on database admin/);
   assert.match(missing, /the action appendOplogNote on database admin/);
 });
 

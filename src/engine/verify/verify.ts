@@ -1,0 +1,221 @@
+// Is a moment whole in the repository, and does a live cluster equal it? Without reading data, the
+// objects that the point needs are looked up; with it, every record is folded.
+import { toHex } from '../../base/bytes.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
+import type { SourceConfig, SourceSession } from '../../connector/connector.ts';
+import type { CatalogEntry } from '../../model/catalog.ts';
+import { wholeRange } from '../../model/key-range.ts';
+import type { RecordStream } from '../../model/record.ts';
+import type { SourceTime } from '../../model/time.ts';
+import { PackSet } from '../../repository/lineage/pack-set.ts';
+import { packRecords } from '../../repository/lineage/pack-table.ts';
+import { packName } from '../../repository/pack/pack-format.ts';
+import { joinParts } from '../../repository/tree/join.ts';
+import { buildRange } from '../../repository/tree/range-builder.ts';
+import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
+import { openRuns, runTouches } from '../capture/run-records.ts';
+import { type ProgressListener, ProgressMeter } from '../progress.ts';
+import { foldDataset, OpenedRuns } from '../read/fold.ts';
+import type { PointDataset, ResolvedPoint } from '../read/point.ts';
+import { connectorContext, type SourceContext } from '../source-context.ts';
+import { firstDifference } from './compare-streams.ts';
+
+export interface VerifyOptions {
+  readonly point: ResolvedPoint;
+  readonly readData: boolean;
+  readonly against?: SourceConfig;
+  readonly listener?: ProgressListener;
+}
+
+export interface VerifiedDataset {
+  readonly namespace: string;
+  readonly verdict: 'whole' | 'damaged' | 'equal' | 'different' | 'absent' | 'unreadable';
+  readonly records: number;
+  readonly bytes: number;
+  /** Hex. */
+  readonly root?: string;
+  readonly detail?: string;
+}
+
+export interface VerifyOutcome {
+  readonly datasets: readonly VerifiedDataset[];
+  readonly bytesRead: number;
+  readonly seconds: number;
+}
+
+export async function verify(
+  context: SourceContext,
+  options: VerifyOptions,
+  signal: AbortSignal,
+): Promise<VerifyOutcome> {
+  const meter = new ProgressMeter(context.world.clock, options.listener);
+  const datasets = options.point.datasets.filter(
+    ({ entry }) => options.against === undefined || entry.role === 'data',
+  );
+  meter.phase(options.against ? 'comparing' : 'verifying', {
+    recordsTotal: datasets.reduce((sum, { base }) => sum + (base.tree?.records ?? 0), 0),
+    bytesTotal: datasets.reduce((sum, { base }) => sum + (base.tree?.bytes ?? 0), 0),
+  });
+  await using live = options.against && (await openLive(context, options, options.against, signal));
+  const one = new Verification(context, options, meter, live, signal);
+  const verified: VerifiedDataset[] = [];
+  for (const dataset of datasets) verified.push(await one.run(dataset));
+  return { datasets: verified, bytesRead: meter.bytesAll, seconds: meter.seconds };
+}
+
+/** A live cluster to compare with, and the moment at which it is read. */
+interface Live extends AsyncDisposable {
+  readonly session: SourceSession;
+  readonly at: SourceTime;
+  readonly entries: ReadonlyMap<string, CatalogEntry>;
+}
+
+/** The source itself is read at the point's own time, another cluster as it is now. */
+async function openLive(
+  { connector, world, lineage, name }: SourceContext,
+  { point }: VerifyOptions,
+  config: SourceConfig,
+  signal: AbortSignal,
+): Promise<Live> {
+  const session = await connector.connect(config, connectorContext(world), signal);
+  try {
+    const survey = await session.survey(signal);
+    const own = lineage.state
+      .keys('stream')
+      .some((stream) => session.identity.streams.some((one) => one === stream));
+    const isSource = own && point.datasets.some(({ entry }) => knows(survey.datasets, entry));
+    world.log.info({ source: name, isSource }, 'comparing with a live cluster');
+    return {
+      session,
+      at: isSource ? point.at : survey.exactFrom,
+      entries: new Map(survey.datasets.map(({ entry }) => [entry.namespace, entry])),
+      [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await session[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function knows(
+  datasets: readonly { readonly entry: CatalogEntry }[],
+  { dataset }: CatalogEntry,
+): boolean {
+  return datasets.some(({ entry }) => entry.dataset === dataset);
+}
+
+class Verification {
+  readonly #context: SourceContext;
+  readonly #options: VerifyOptions;
+  readonly #meter: ProgressMeter;
+  readonly #live: Live | undefined;
+  readonly #signal: AbortSignal;
+  readonly #runs: OpenedRuns;
+
+  constructor(
+    context: SourceContext,
+    options: VerifyOptions,
+    meter: ProgressMeter,
+    live: Live | undefined,
+    signal: AbortSignal,
+  ) {
+    this.#context = context;
+    this.#options = options;
+    this.#meter = meter;
+    this.#live = live;
+    this.#signal = signal;
+    this.#runs = new OpenedRuns(context);
+  }
+
+  async run(dataset: PointDataset): Promise<VerifiedDataset> {
+    const { entry, base } = dataset;
+    const { records = 0, bytes = 0 } = base.tree ?? {};
+    const as = (
+      verdict: VerifiedDataset['verdict'],
+      more: Partial<VerifiedDataset> = {},
+    ): VerifiedDataset => ({ namespace: entry.namespace, verdict, records, bytes, ...more });
+    const missing = await this.#missingObject(dataset);
+    if (missing) return as('damaged', { detail: `${missing} is missing` });
+    if (!this.#live && !this.#options.readData) return as('whole');
+    try {
+      const root = await this.#rootOf(this.#folded(dataset));
+      const counts = { records: root.records, bytes: root.bytes, root: toHex(root.id) };
+      return this.#live ? as(...(await this.#compare(dataset, root, counts))) : as('whole', counts);
+    } catch (error) {
+      if (isCodrError(error, 'object-missing') || isCodrError(error, 'object-damaged')) {
+        return as('damaged', { detail: error.message });
+      }
+      throw error;
+    }
+  }
+
+  async #compare(
+    dataset: PointDataset,
+    wanted: TreeRoot,
+    counts: Partial<VerifiedDataset>,
+  ): Promise<[VerifiedDataset['verdict'], Partial<VerifiedDataset>]> {
+    const { namespace } = dataset.entry;
+    const entry = this.#live?.entries.get(namespace);
+    if (!entry) return ['absent', counts];
+    const read = async (): Promise<RecordStream | undefined> =>
+      await this.#live?.session.readAt(entry, wholeRange, this.#live.at, this.#signal);
+    const first = await read();
+    if (!first) {
+      const detail = 'this server cannot show the collection as of one moment';
+      return ['unreadable', { ...counts, detail }];
+    }
+    if (compareRoots(wanted, await this.#rootOf(first)) === 'equal') return ['equal', counts];
+    const again = await read();
+    const difference = again && (await firstDifference(this.#folded(dataset), again));
+    if (!difference) {
+      throw new CodrError('failed', `${namespace} changed while it was compared`);
+    }
+    const detail = `the record with key ${toHex(difference.key)} is ${difference.kind}`;
+    return ['different', { ...counts, detail }];
+  }
+
+  async #rootOf(records: RecordStream): Promise<TreeRoot> {
+    const tree = this.#context.repository.proofTree(this.#signal);
+    return await joinParts([await buildRange(this.#metered(records), tree)], tree);
+  }
+
+  async *#folded(dataset: PointDataset): RecordStream {
+    const where = { range: wholeRange, at: this.#options.point.at };
+    const { connector } = this.#context;
+    for await (const batch of foldDataset(this.#context, this.#runs, dataset, where)) {
+      yield batch.map((record) => ({
+        key: record.key,
+        value: connector.nativeValue(dataset.entry, record),
+      }));
+    }
+  }
+
+  async *#metered(records: RecordStream): RecordStream {
+    for await (const batch of records) {
+      this.#signal.throwIfAborted();
+      let bytes = 0;
+      for (const { key, value } of batch) bytes += key.length + value.length;
+      this.#meter.add(batch.length, bytes);
+      yield batch;
+    }
+  }
+
+  /** Of the packs that the base copy and its runs need, the name of one that is not there. */
+  async #missingObject({ base }: PointDataset): Promise<string | undefined> {
+    const { lineage, repository } = this.#context;
+    const runs = openRuns(lineage.state).filter(({ record }) =>
+      runTouches(record, -1n, this.#options.point.at),
+    );
+    const sets = [base.packs, ...runs.map(({ record }) => record.packs)].map(PackSet.parse);
+    const needed = sets.reduce((all, set) => all.union(set), PackSet.empty);
+    for (const pack of packRecords(lineage.state, needed)) {
+      const name = packName(pack);
+      const there = this.#sizes.get(name) ?? (await repository.store.stat(name))?.size;
+      if (there === undefined || (pack.bytes > 0 && there !== pack.bytes)) return name;
+      this.#sizes.set(name, there);
+    }
+    return undefined;
+  }
+
+  readonly #sizes = new Map<string, number>();
+}

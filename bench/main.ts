@@ -1,0 +1,24 @@
+// Lists and runs the benchmarks: `npm run bench` lists, `npm run bench backup -- --size 1024 --runs 3` asks
+// one question. Each runs codr as a process of its own beside a floor that is measured in the same run.
+import { parseArgs } from 'node:util';
+import { backupQuestion } from './backup.ts';
+import { type Question, say } from './question.ts';
+
+const questions: readonly Question[] = [backupQuestion];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    size: { type: 'string', default: '1024' },
+    runs: { type: 'string', default: '3' },
+  },
+});
+const asked = questions.filter(({ name }) => positionals.includes(name));
+if (asked.length === 0) {
+  for (const { name, about } of questions) say(`${name.padEnd(14)}${about}`);
+  say('\nnpm run bench NAME… -- --size MEBIBYTES --runs COUNT');
+}
+for (const question of asked) {
+  say(`\n${question.name}: ${question.about}`);
+  await question.run({ mebibytes: Number(values.size), runs: Number(values.runs) });
+}

@@ -1,0 +1,77 @@
+// Runs a program and says what it cost: seconds, CPU seconds, peak memory, and the CPU seconds of the
+// database servers that it used. Linux only (/proc).
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export interface Cost {
+  readonly seconds: number;
+  /** User and system time of the program, all threads. */
+  readonly cpuSeconds: number;
+  readonly serverCpuSeconds: number;
+  readonly peakBytes: number;
+  readonly stdout: string;
+}
+
+const pollMs = 25;
+/** USER_HZ of Linux on every common platform. */
+const ticksPerSecond = 100;
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** A TypeScript program of this repository, by the same Node. Extra V8 flags: CODR_BENCH_NODE_FLAGS. */
+export async function runProgram(
+  path: string,
+  args: readonly string[],
+  servers: readonly number[] = [],
+): Promise<Cost> {
+  const flags = (process.env.CODR_BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean);
+  return await runCommand(process.execPath, [...flags, `${root}${path}`, ...args], servers);
+}
+
+/** Rejects when the command ends with another code than 0; its error output goes to ours. */
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  servers: readonly number[] = [],
+): Promise<Cost> {
+  const before = servers.map(cpuOf);
+  const start = performance.now();
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const pid = child.pid as number;
+  let [stdout, cpuSeconds, peakBytes] = ['', 0, 0];
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  const poll = setInterval(() => {
+    cpuSeconds = Math.max(cpuSeconds, cpuOf(pid));
+    peakBytes = Math.max(peakBytes, peakOf(pid));
+  }, pollMs);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject).once('close', resolve);
+  }).finally(() => clearInterval(poll));
+  const seconds = (performance.now() - start) / 1000;
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}: ${stdout}`);
+  const serverCpuSeconds = servers.reduce((sum, one, i) => sum + cpuOf(one) - (before[i] ?? 0), 0);
+  return { seconds, cpuSeconds, serverCpuSeconds, peakBytes, stdout };
+}
+
+/** User and system seconds of a process so far; 0 when it is gone. proc_pid_stat(5), fields 14 and 15. */
+function cpuOf(pid: number): number {
+  const fields = read(`/proc/${pid}/stat`)
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond || 0;
+}
+
+/** Largest resident set so far. */
+function peakOf(pid: number): number {
+  return Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -68,7 +68,7 @@ test('following goes on without loss or copy over a step-down, and over the deat
   let step = 1;
   for await (const batch of session.follow(
     stream,
-    { resume: position, through: position },
+    { resume: position, through: position, entries: [] },
     signal,
   )) {
     seen.push(...values(batch));

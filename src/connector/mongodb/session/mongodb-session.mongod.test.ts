@@ -192,7 +192,7 @@ test('following gives every change after its start, and a watermark passes witho
   await db.collection('followed').deleteOne({ v: 2 });
   const end = await session.watermark(signal);
   const kinds: number[] = [];
-  const options = { resume: position, through: position };
+  const options = { resume: position, through: position, entries: [] };
   for await (const batch of session.follow(stream, options, signal)) {
     kinds.push(...batch.changes.map(({ kind }) => kind));
     if (batch.settled >= end) break;
@@ -209,7 +209,7 @@ test('a log that does not hold the entry to resume at is a gap', async () => {
   ]) {
     const follow = session.follow(
       session.identity.streams[0] as never,
-      { resume, through: resume },
+      { resume, through: resume, entries: [] },
       signal,
     );
     await assert.rejects(

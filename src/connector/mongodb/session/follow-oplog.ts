@@ -3,9 +3,11 @@
 // (re)start must find the very entry it resumes at, else history was lost or rolled back: `gap`.
 import type { MongoClient } from 'mongodb';
 import { CodrError } from '../../../base/error.ts';
+import type { CatalogChange } from '../../../model/catalog.ts';
 import type { DatasetId, StreamId } from '../../../model/id.ts';
 import { comparePositions, type Position } from '../../../model/time.ts';
 import type { ChangeBatch, ConnectorContext, FollowOptions } from '../../connector.ts';
+import { documentOf, findElement, flagOf } from '../bson/raw-bson.ts';
 import { positionOfEntry } from '../oplog/entry-decoder.ts';
 import { TransactionAssembler } from '../oplog/transaction-assembler.ts';
 import type { MongodbConnection } from './connection.ts';
@@ -46,6 +48,7 @@ export async function* followOplog(
       for await (const batch of followMember(source, client, { resume, through, capped }, signal)) {
         if (batch.bytes > 0) failing = undefined;
         ({ resume, through } = batch);
+        for (const change of batch.catalog) noteCapped(change, capped);
         yield batch;
       }
       // The cursor died: this member's log ends before `resume`, or it was killed.
@@ -117,6 +120,12 @@ async function* followMember(
     if (!cursor.alive) return;
     ({ documents } = await cursor.next({ maxTimeMs: awaitMs }));
   }
+}
+
+/** The next member's reader must know what the log told this one. */
+function noteCapped({ dataset, kind, body }: CatalogChange, capped: Set<DatasetId>): void {
+  const o = kind === 'create' ? documentOf(findElement(body, 'o')) : undefined;
+  if (dataset && o && flagOf(findElement(o, 'capped'))) capped.add(dataset);
 }
 
 function openOplog(client: MongoClient, from: Position, signal: AbortSignal): Promise<RawCursor> {

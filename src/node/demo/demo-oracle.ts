@@ -3,6 +3,11 @@
 import { createHash } from 'node:crypto';
 import { type Document, type MongoClient, Timestamp } from 'mongodb';
 
+export interface Collection {
+  readonly database: string;
+  readonly collection: string;
+}
+
 export interface Fingerprint {
   readonly records: number;
   readonly bytes: number;
@@ -19,9 +24,8 @@ const lastIncrement = 0xffff_ffff;
  */
 export async function fingerprint(
   client: MongoClient,
-  at: { readonly database: string; readonly collection: string; readonly second?: number },
+  { database, collection, second }: Collection & { readonly second?: number },
 ): Promise<Fingerprint> {
-  const { database, collection, second } = at;
   const readConcern = second !== undefined && {
     level: 'snapshot',
     atClusterTime: new Timestamp({ t: second, i: lastIncrement }),
@@ -47,8 +51,7 @@ export async function fingerprint(
 /** The specifications of all indexes, in an order of their own. */
 export async function indexesOf(
   client: MongoClient,
-  database: string,
-  collection: string,
+  { database, collection }: Collection,
 ): Promise<string[]> {
   const indexes = await client.db(database).collection(collection).indexes();
   return indexes.map((index) => JSON.stringify(index)).sort();

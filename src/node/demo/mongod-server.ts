@@ -147,6 +147,13 @@ export class ReplicaSet implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** Closes the clients and lets members and data outlive this process. */
+  async release(): Promise<void> {
+    for (const member of this.#members) member.release();
+    await Promise.all(this.#clients.map((client) => client.close().catch(() => {})));
+    this.#clients = [];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
@@ -254,6 +261,7 @@ class Member {
   readonly port: number;
   readonly folder: string;
   process: ChildProcess | undefined;
+  #watcher: ChildProcess | undefined;
 
   constructor(port: number, folder: string) {
     this.port = port;
@@ -263,6 +271,8 @@ class Member {
   launch(program: MongodProgram, flags: readonly string[], setFolder: string): void {
     const child = spawn(program.path, flags, {
       stdio: 'ignore',
+      // Its own group: Ctrl-C at the terminal is for us to hear, not for it.
+      detached: true,
       env: { ...process.env, ...program.environment },
     });
     child.on('error', () => {});
@@ -279,6 +289,12 @@ class Member {
     watcher.unref();
     (watcher.stdin as unknown as { unref?: () => void } | null)?.unref?.();
     child.once('exit', () => watcher.kill('SIGKILL'));
+    this.#watcher = watcher;
+  }
+
+  release(): void {
+    this.#watcher?.kill('SIGKILL');
+    this.process?.unref();
   }
 
   async kill(): Promise<void> {

@@ -50,8 +50,10 @@ export interface Connector {
    * anywhere never changes the bytes that come out.
    */
   foldRange(input: FoldInput): RecordStream;
-  /** What there was at `at`: a pure fold of catalog changes, given in ascending order, all ≤ `at`. */
+  /** What there was at a time: a pure fold of all catalog changes up to it, in ascending order. */
   foldCatalog(changes: Iterable<CatalogChange>): CatalogEntry[];
+  /** The same fold, held open for changes that are still to come. */
+  openCatalog(): CatalogFold;
   /** The fold's records as a reader of the live database would see them: order prefixes and the like gone. */
   nativeValue(entry: CatalogEntry, record: DataRecord): Uint8Array;
   /** `latest` is handled by the engine; this reads the database's own form: `1763816700:42`. */
@@ -67,6 +69,12 @@ export interface Connector {
   renderValue(value: Uint8Array): string;
   /** Text of the URI without its password, for lists and messages. */
   redact(uri: string): string;
+}
+
+/** A fold of catalog changes in ascending order, up to now. */
+export interface CatalogFold {
+  apply(change: CatalogChange): void;
+  entries(): CatalogEntry[];
 }
 
 /** What a kind can promise; chooses conformance tests and the engine's path. */

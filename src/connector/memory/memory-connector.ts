@@ -43,6 +43,14 @@ export class MemoryConnector implements Connector {
     return foldMemoryCatalog(changes);
   }
 
+  openCatalog(): CatalogFold {
+    const changes: CatalogChange[] = [];
+    return {
+      apply: (change) => void changes.push(change),
+      entries: () => foldMemoryCatalog(changes),
+    };
+  }
+
   nativeValue(_entry: CatalogEntry, record: DataRecord): Uint8Array {
     return record.value;
   }

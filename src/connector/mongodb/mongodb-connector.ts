@@ -4,7 +4,7 @@ import { BSON } from 'mongodb';
 import { CodrError } from '../../base/error.ts';
 import type { SourceTime } from '../../model/time.ts';
 import type { Connector } from '../connector.ts';
-import { foldCatalog } from './catalog/catalog-folder.ts';
+import { foldCatalog, openCatalog } from './catalog/catalog-folder.ts';
 import { foldRange } from './fold/fold-range.ts';
 import { keyOfDocument } from './key/key-codec.ts';
 import { orderPrefixBytes } from './oplog/effects.ts';
@@ -18,6 +18,7 @@ export const mongodbConnector: Connector = {
   openTarget: (config, context, signal) => MongodbTarget.open(config.uri, context, signal),
   foldRange,
   foldCatalog,
+  openCatalog,
   nativeValue: (entry, record) =>
     entry.kind === 'capped' ? record.value.subarray(orderPrefixBytes) : record.value,
   parseTime,

@@ -68,6 +68,7 @@ export class BaseCopyJob implements Job {
   }
 
   async plan(signal: AbortSignal): Promise<readonly Task[]> {
+    await this.#dropGone(signal);
     const { state } = this.#context.lineage;
     const tasks: Task[] = [];
     let small: { unit: Unit; bytes: number }[] = [];
@@ -78,10 +79,7 @@ export class BaseCopyJob implements Job {
     for (const [rest, want] of state.list<WantRecord>('want')) {
       const dataset = datasetId(rest);
       const entry = this.#options.entryOf(dataset);
-      if (!entry) {
-        await this.#drop(dataset);
-        continue;
-      }
+      if (!entry) continue; // gone since: the next plan drops it
       const gaps = uncovered(this.#segments(dataset));
       const isWhole = gaps.length === 1 && !gaps[0]?.from && !gaps[0]?.to;
       if (isWhole && want.bytes < this.#bytesOf(dataset)) {
@@ -286,11 +284,21 @@ export class BaseCopyJob implements Job {
     endWant(draft, dataset, exactFrom, this.#options.stream);
   }
 
-  /** Wanted, but not in the catalog any more: nothing to copy. */
-  async #drop(dataset: DatasetId): Promise<void> {
+  /** Wanted, but not in the catalog any more: the log says when it went, once it is committed so far. */
+  async #dropGone(signal: AbortSignal): Promise<void> {
+    const gone = (): DatasetId[] =>
+      this.#context.lineage.state
+        .keys('want')
+        .map(datasetId)
+        .filter((dataset) => !this.#options.entryOf(dataset));
+    if (gone().length === 0) return;
+    await this.#options.caughtUp(signal);
+    const left = gone();
+    if (left.length === 0) return;
     await this.#context.lineage.commit((draft): undefined => {
       this.#options.claim.check(draft);
-      endWant(draft, dataset, settledTime(draft) ?? 0n, this.#options.stream);
+      const at = settledTime(draft) ?? 0n;
+      for (const dataset of left) endWant(draft, dataset, at, this.#options.stream);
     });
   }
 }

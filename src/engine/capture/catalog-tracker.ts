@@ -1,6 +1,8 @@
 // Follows what there is to protect: folds the catalog of the running epoch and says which datasets came,
 // went, or moved into or out of the scope. Knows nothing of what the changes mean.
+import type { CatalogFold } from '../../connector/connector.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
+import { compareOrder } from '../../model/change.ts';
 import type { DatasetId } from '../../model/id.ts';
 import type { Scope } from '../../model/namespace.ts';
 import { maxTime, type SourceTime } from '../../model/time.ts';
@@ -15,20 +17,20 @@ export interface CatalogDifference {
   readonly left: readonly { readonly dataset: DatasetId; readonly time: SourceTime }[];
 }
 
-type Fold = (changes: Iterable<CatalogChange>) => CatalogEntry[];
-
 export class CatalogTracker {
-  readonly #fold: Fold;
+  readonly #open: () => CatalogFold;
   readonly #scope: Scope;
-  readonly #changes: CatalogChange[];
+  readonly #changes: CatalogChange[] = [];
+  #fold: CatalogFold;
   #entries: ReadonlyMap<DatasetId, CatalogEntry>;
 
   /** `changes`: the epoch's catalog so far, ascending. */
-  constructor(fold: Fold, scope: Scope, changes: readonly CatalogChange[]) {
-    this.#fold = fold;
+  constructor(open: () => CatalogFold, scope: Scope, changes: readonly CatalogChange[]) {
+    this.#open = open;
     this.#scope = scope;
-    this.#changes = [...changes];
-    this.#entries = byDataset(fold(this.#changes));
+    this.#fold = open();
+    this.#take(changes);
+    this.#entries = byDataset(this.#fold.entries());
   }
 
   /** What there is after the newest change. */
@@ -40,9 +42,8 @@ export class CatalogTracker {
   apply(changes: readonly CatalogChange[]): CatalogDifference {
     if (changes.length === 0) return { born: [], entered: [], left: [] };
     const before = this.#entries;
-    this.#changes.push(...changes);
-    this.#changes.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
-    this.#entries = byDataset(this.#fold(this.#changes));
+    this.#take(changes);
+    this.#entries = byDataset(this.#fold.entries());
     const last = changes.map(({ time }) => time).reduce(maxTime);
     const firstOf = new Map<DatasetId | undefined, SourceTime>();
     for (const { dataset, time } of changes) {
@@ -59,6 +60,21 @@ export class CatalogTracker {
         .filter((entry) => this.#isIn(entry) && !this.#isIn(this.#entries.get(entry.dataset)))
         .map(({ dataset }) => ({ dataset, time: last })),
     };
+  }
+
+  /** Later changes are folded on; one that lies before what was folded (a prepared DDL) folds all anew. */
+  #take(changes: readonly CatalogChange[]): void {
+    for (const change of changes) {
+      const last = this.#changes.at(-1);
+      this.#changes.push(change);
+      if (!last || compareOrder(last, change) <= 0) {
+        this.#fold.apply(change);
+        continue;
+      }
+      this.#changes.sort(compareOrder);
+      this.#fold = this.#open();
+      for (const one of this.#changes) this.#fold.apply(one);
+    }
   }
 
   #moved(before: CatalogEntry | undefined, now: CatalogEntry): boolean {

@@ -5,8 +5,8 @@ import { assert } from '../../base/assert.ts';
 import { untilAborted } from '../../base/async.ts';
 import { toBase64 } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import type { ChangeBatch, SourceSession, UnknownEntry } from '../../connector/connector.ts';
-import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
+import type { CatalogFold, ChangeBatch, SourceSession, UnknownEntry } from '../../connector/connector.ts';
+import type { CatalogChange } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
 import type { StreamId } from '../../model/id.ts';
 import {
@@ -95,9 +95,8 @@ export class Follower {
     assert(stored, 'a stream is followed from a stored position');
     this.#committed = stored;
     this.#lastTickMs = context.world.clock.monotonic();
-    const fold = (changes: Iterable<CatalogChange>): CatalogEntry[] =>
-      context.connector.foldCatalog(changes);
-    this.#catalog = new CatalogTracker(fold, context.scope, options.catalog);
+    const open = (): CatalogFold => context.connector.openCatalog();
+    this.#catalog = new CatalogTracker(open, context.scope, options.catalog);
   }
 
   get catalog(): CatalogTracker {

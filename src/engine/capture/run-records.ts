@@ -75,14 +75,19 @@ export function runTouches(run: RunRecord, after: SourceTime, until: SourceTime)
  * since entries of a log have distinct times. Given in any order.
  */
 export function groupsOf(changes: Iterable<Change>): RunRecord['groups'] {
-  const datasetsAt = new Map<SourceTime, Set<DatasetId>>();
+  const firstAt = new Map<SourceTime, DatasetId>();
+  const wideAt = new Map<SourceTime, Set<DatasetId>>();
   for (const { time, dataset } of changes) {
-    const there = datasetsAt.get(time);
-    if (there) there.add(dataset);
-    else datasetsAt.set(time, new Set([dataset]));
+    const first = firstAt.get(time);
+    if (first === undefined) firstAt.set(time, dataset);
+    if (first === undefined || first === dataset) continue;
+    wideAt.set(time, (wideAt.get(time) ?? new Set([first])).add(dataset));
   }
-  const wide = [...datasetsAt.values()].filter((datasets) => datasets.size > 1);
-  return mergeGroups(wide.map((datasets) => ({ datasets: [...datasets].sort(), count: 1 })));
+  const groups = [...wideAt.values()].map((datasets) => ({
+    datasets: [...datasets].sort(),
+    count: 1,
+  }));
+  return mergeGroups(groups);
 }
 
 /** Adds up equal groups; beyond 64 different ones the rarest are joined, so that a record stays small. */

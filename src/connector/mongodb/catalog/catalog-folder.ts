@@ -2,6 +2,7 @@
 // move between collections. A dropped UUID never comes back. Page: docs/format/mongodb-catalog.md.
 import type { CatalogChange, CatalogEntry } from '../../../model/catalog.ts';
 import { type DatasetId, datasetId } from '../../../model/id.ts';
+import type { CatalogFold } from '../../connector.ts';
 import { documentOf, findElement, flagOf, stringOf, uuidOf } from '../bson/raw-bson.ts';
 import { databaseOf, definitionKind, restorable } from '../oplog/namespace-rules.ts';
 import {
@@ -23,12 +24,17 @@ import {
  * and what a node keeps for itself are left out. Errors: `object-damaged`.
  */
 export function foldCatalog(changes: Iterable<CatalogChange>): CatalogEntry[] {
-  const fold = new CatalogFold();
+  const fold = openCatalog();
   for (const change of changes) fold.apply(change);
   return fold.entries();
 }
 
-class CatalogFold {
+/** The same fold, held open for changes that are still to come. */
+export function openCatalog(): CatalogFold {
+  return new MongodbCatalogFold();
+}
+
+class MongodbCatalogFold implements CatalogFold {
   readonly #collections = new Map<DatasetId, CollectionState>();
   readonly #dropped = new Set<DatasetId>();
 

@@ -6,6 +6,7 @@ import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import type { DataRecord, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import type {
+  CatalogFold,
   Connector,
   ConnectorContext,
   FoldInput,

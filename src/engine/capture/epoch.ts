@@ -2,6 +2,7 @@
 // and which datasets want a base copy. Also closes the stretch before it, with a hole.
 import { toBase64 } from '../../base/bytes.ts';
 import type { SourceSession, Survey } from '../../connector/connector.ts';
+import { datasetId } from '../../model/id.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import type {
@@ -12,7 +13,7 @@ import type {
   WantRecord,
 } from '../../repository/lineage/records.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
-import { addHole } from '../history/ledger.ts';
+import { addHole, endWant } from '../history/ledger.ts';
 import { catalogKey, epochKey, epochsOf, inScope, settledTime } from '../history/source-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import { streamRecord } from './follower.ts';
@@ -42,17 +43,23 @@ export function runningEpoch(context: SourceContext): number | undefined {
   return last?.closedAt === undefined ? last?.number : undefined;
 }
 
-/** Ends the running epoch where history is whole. Its unfinished base copies are given up. */
+/**
+ * Ends the running epoch where history is whole. Its unfinished base copies are given up: without one of
+ * the first survey nothing of the epoch is whole, without a later one its dataset keeps a hole.
+ */
 export function closeEpoch(draft: Draft, reason: string): void {
   const running = epochsOf(draft).at(-1);
   if (!running || running.closedAt !== undefined) return;
   const { number, ...epoch } = running;
   const closedAt = settledTime(draft) ?? timeFromHex(epoch.catalogFrom);
   draft.set(epochKey(number), { ...epoch, closedAt: timeToHex(closedAt) } satisfies EpochRecord);
-  for (const stream of draft.keys('stream')) {
+  const streams = [...draft.keys('stream')];
+  for (const stream of streams) {
     addHole(draft, { stream, from: timeToHex(closedAt), reason });
   }
-  for (const rest of [...draft.keys('want')]) draft.set(`want/${rest}`, null);
+  for (const rest of [...draft.keys('want')]) {
+    endWant(draft, datasetId(rest), closedAt + 1n, streams[0] ?? '');
+  }
   for (const rest of [...draft.keys('segment')]) draft.set(`segment/${rest}`, null);
 }
 

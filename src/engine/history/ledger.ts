@@ -24,7 +24,9 @@ export function endWant(
   const want = draft.get<WantRecord>(`want/${dataset}`);
   if (!want) return;
   draft.set(`want/${dataset}`, null);
+  for (const rest of [...draft.keys('segment', `${dataset}/`)]) draft.set(`segment/${rest}`, null);
   if (!want.initial) {
+    if (timeFromHex(want.from) >= exactFrom) return; // read as it was before it entered
     addHole(draft, {
       stream,
       dataset,

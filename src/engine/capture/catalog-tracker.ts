@@ -13,7 +13,7 @@ export interface CatalogDifference {
   readonly born: readonly { readonly entry: CatalogEntry; readonly time: SourceTime }[];
   /** There before, renamed into the scope at `time`. */
   readonly entered: readonly { readonly entry: CatalogEntry; readonly time: SourceTime }[];
-  /** Dropped, or renamed out of the scope, at or before `time`. */
+  /** Dropped, or renamed out of the scope, at `time`. */
   readonly left: readonly { readonly dataset: DatasetId; readonly time: SourceTime }[];
 }
 
@@ -38,9 +38,15 @@ export class CatalogTracker {
     return this.#entries;
   }
 
-  /** Takes later changes in. */
-  apply(changes: readonly CatalogChange[]): CatalogDifference {
-    if (changes.length === 0) return { born: [], entered: [], left: [] };
+  /**
+   * Takes later changes in. In each step of the answer a dataset changes once at most, so one that came and
+   * went between two calls is seen, and all times are exact.
+   */
+  apply(changes: readonly CatalogChange[]): CatalogDifference[] {
+    return stepsOf(changes).map((step) => this.#apply(step));
+  }
+
+  #apply(changes: readonly CatalogChange[]): CatalogDifference {
     const before = this.#entries;
     this.#take(changes);
     this.#entries = byDataset(this.#fold.entries());
@@ -49,7 +55,7 @@ export class CatalogTracker {
     for (const { dataset, time } of changes) {
       if (!firstOf.has(dataset)) firstOf.set(dataset, time);
     }
-    const timeOf = (entry: CatalogEntry): SourceTime => firstOf.get(entry.dataset) ?? last;
+    const timeOf = ({ dataset }: CatalogEntry): SourceTime => firstOf.get(dataset) ?? last;
     const added = [...this.#entries.values()].filter((entry) => !before.has(entry.dataset));
     return {
       born: added.map((entry) => ({ entry, time: timeOf(entry) })),
@@ -58,7 +64,7 @@ export class CatalogTracker {
         .map((entry) => ({ entry, time: timeOf(entry) })),
       left: [...before.values()]
         .filter((entry) => this.#isIn(entry) && !this.#isIn(this.#entries.get(entry.dataset)))
-        .map(({ dataset }) => ({ dataset, time: last })),
+        .map((entry) => ({ dataset: entry.dataset, time: timeOf(entry) })),
     };
   }
 
@@ -84,6 +90,24 @@ export class CatalogTracker {
   #isIn(entry: CatalogEntry | undefined): boolean {
     return entry !== undefined && inScope(this.#scope, entry);
   }
+}
+
+/** Cuts before each change of something that has changed at an earlier time of the same step. */
+function stepsOf(changes: readonly CatalogChange[]): CatalogChange[][] {
+  const steps: CatalogChange[][] = [];
+  let touched = new Map<DatasetId | undefined, SourceTime>();
+  const ascending = [...changes].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  for (const change of ascending) {
+    const before = touched.get(change.dataset) ?? touched.get(undefined);
+    const again = before !== undefined && before < change.time;
+    if (again || steps.length === 0) {
+      steps.push([]);
+      touched = new Map();
+    }
+    touched.set(change.dataset, change.time);
+    steps.at(-1)?.push(change);
+  }
+  return steps;
 }
 
 function byDataset(entries: readonly CatalogEntry[]): ReadonlyMap<DatasetId, CatalogEntry> {

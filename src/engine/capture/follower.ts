@@ -164,7 +164,7 @@ export class Follower {
     const { last } = gathered;
     assert(last, 'a tick has a position');
     const changes = sortChanges(gathered.changes);
-    const difference = this.#catalog.apply(gathered.catalog);
+    const differences = this.#catalog.apply(gathered.catalog);
     const session = this.#context.repository.session();
     const run = await writeRun(once(changes), session.blocks, { tier: 0 });
     const used = await session.flush();
@@ -176,7 +176,8 @@ export class Follower {
       this.#checkStream(draft);
       draft.set(`stream/${this.#options.stream}`, stream);
       this.#noteCatalog(draft, gathered.catalog);
-      wants = this.#noteScope(draft, difference);
+      wants = 0;
+      for (const step of differences) wants += this.#noteScope(draft, step);
       this.#noteDoubts(draft, gathered.unknown);
       const packs = String(usePacks(draft, used));
       if (run) {

@@ -90,9 +90,8 @@ export function resolvePoint(
     const hole = holes.find(
       ({ dataset, from, to }) =>
         from < at &&
-        (dataset === undefined
-          ? to === undefined // one that has ended lies between two epochs
-          : dataset === entry.dataset && (to === undefined || to > timeFromHex(base.exactFrom))),
+        (dataset === undefined || dataset === entry.dataset) &&
+        (to === undefined || to > timeFromHex(base.exactFrom)),
     );
     if (hole) throw refuse(`${entry.namespace} has a hole: ${hole.reason}`);
   }

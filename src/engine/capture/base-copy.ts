@@ -82,7 +82,8 @@ export class BaseCopyJob implements Job {
       if (!entry) continue; // gone since: the next plan drops it
       const gaps = uncovered(this.#segments(dataset));
       const isWhole = gaps.length === 1 && !gaps[0]?.from && !gaps[0]?.to;
-      if (isWhole && want.bytes < this.#bytesOf(dataset)) {
+      const fitsOne = want.bytes < this.#bytesOf(dataset) && !this.#segmentBytes.has(dataset);
+      if (isWhole && fitsOne) {
         small.push({ unit: { dataset, entry, range: wholeRange }, bytes: want.bytes });
         const bytes = small.reduce((sum, { bytes }) => sum + bytes, 0);
         if (small.length >= datasetsPerTask || bytes > this.#bytesOf(dataset)) closeSmall();
@@ -112,7 +113,7 @@ export class BaseCopyJob implements Job {
     return {
       id: `small-${units[0]?.dataset}-${units.length}`,
       weight: parts.reduce((sum, { bytes }) => sum + bytes, 0),
-      run: ({ signal }) => this.#copyWhole(units, signal),
+      run: ({ signal }) => this.#splitWhenTooOld(() => this.#copyWhole(units, signal)),
     };
   }
 
@@ -131,12 +132,22 @@ export class BaseCopyJob implements Job {
     return ranges.map((range) => ({
       id: `segment-${dataset}-${segmentPlace(range)}`,
       weight: want.bytes / Math.max(1, planned.length),
-      run: (task) => this.#copySegment({ dataset, entry, range }, task.signal),
+      run: ({ signal }) =>
+        this.#splitWhenTooOld(() => this.#copySegment({ dataset, entry, range }, signal)),
     }));
   }
 
   #joinTask(dataset: DatasetId): Task {
     return { id: `join-${dataset}`, weight: 0, run: ({ signal }) => this.#join(dataset, signal) };
+  }
+
+  /** A task whose snapshot grew too old has done nothing; the next plan cuts its dataset smaller. */
+  async #splitWhenTooOld(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isCodrError(error, 'snapshot-too-old')) throw error;
+    }
   }
 
   /** Whole small datasets: read, joined and committed at once. */

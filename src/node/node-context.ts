@@ -47,6 +47,8 @@ export interface NodeWorld {
   readonly random: Random;
   readonly spill: Spill;
   readonly log: Logger;
+  /** Raw bytes of one segment of a base copy; 64 MiB unless given. */
+  readonly segmentBytes?: number;
 }
 
 export type Weight = 'light' | 'heavy';
@@ -66,7 +68,7 @@ const leaseTtlMs = 10_000;
 const taskAttempts = 8;
 /** zstd level of frames: 1 costs two thirds of the CPU of 3 for a few percent more bytes. */
 const compressionLevel = 1;
-const segmentBytes = 64 * 1024 * 1024;
+const segmentBytesDefault = 64 * 1024 * 1024;
 
 export class NodeContext implements AsyncDisposable {
   readonly config: Config;
@@ -155,7 +157,7 @@ export class NodeContext implements AsyncDisposable {
   }
 
   async engineWorld(): Promise<EngineWorld> {
-    const { clock, random, log, spill } = this.world;
+    const { clock, random, log, spill, segmentBytes = segmentBytesDefault } = this.world;
     const self = await currentProcess();
     const probe: ProcessProbe = { self, isAlive };
     const memoryBytesMax = this.config.memoryMib * 1024 * 1024;

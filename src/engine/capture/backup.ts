@@ -168,8 +168,10 @@ class Backup {
     pulse: Pulse,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#copy(follower, signal);
-    await this.#catchUp(follower, signal);
+    do {
+      await this.#copy(follower, signal);
+      await this.#catchUp(follower, signal);
+    } while (this.#context.lineage.state.keys('want').length > 0); // more may have entered meanwhile
     await mergeDueRuns(this.#context, this.#claim, signal);
     await this.#commitPoint();
     if (!this.#options.follow) return;

@@ -10,6 +10,8 @@ import type { CatalogChange } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
 import type { StreamId } from '../../model/id.ts';
 import {
+  firstTime,
+  maxTime,
   type Position,
   positionFromText,
   positionToText,
@@ -22,6 +24,7 @@ import { usePacks } from '../../repository/lineage/pack-table.ts';
 import type {
   BaseRecord,
   CatalogRecord,
+  EpochRecord,
   StreamRecord,
   UnknownRecord,
   WantRecord,
@@ -30,7 +33,7 @@ import type { StateView } from '../../repository/lineage/state.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import { sortChanges, writeRun } from '../../repository/runs/run-writer.ts';
 import { addHole, endWant } from '../history/ledger.ts';
-import { baseKey, catalogKey, hasBase } from '../history/source-history.ts';
+import { baseKey, catalogKey, epochKey, hasBase } from '../history/source-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import { type CatalogDifference, CatalogTracker } from './catalog-tracker.ts';
 import { groupsOf, runKey, runRecord } from './run-records.ts';
@@ -119,6 +122,7 @@ export class Follower {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
+    assert(signal.aborted, 'a stream is followed until it is told to stop');
     if (this.#gathered.last) await this.#tick();
   }
 
@@ -169,7 +173,9 @@ export class Follower {
     const run = await writeRun(once(changes), session.blocks, { tier: 0 });
     const used = await session.flush();
     const groups = groupsOf(changes);
-    const stream = streamRecord(last);
+    // A follower that has to find its place again first says less than was sure before.
+    const settled = maxTime(last.settled, timeFromHex(this.#committed.settled));
+    const stream = streamRecord({ ...last, settled });
     let wants = 0;
     await this.#context.lineage.commit((draft): undefined => {
       this.#options.claim.check(draft);
@@ -232,10 +238,14 @@ export class Follower {
 
   /** Unknown entries are kept raw and close the interval just before them. */
   #noteDoubts(draft: Draft, unknown: readonly UnknownEntry[]): void {
+    const record = draft.get<EpochRecord>(epochKey(this.#options.epoch));
+    const surveyed = record ? timeFromHex(record.catalogFrom) : firstTime;
     for (const { time, position, dataset, name, body } of unknown) {
       this.#context.world.log.error({ name, time: timeToHex(time) }, 'unknown log entry');
       const raw: UnknownRecord = { ...(dataset && { dataset }), name, body: toBase64(body) };
       draft.set(`unknown/${positionToText(position)}`, raw);
+      // Read again for a transaction that was open at the survey: every base copy is newer.
+      if (time <= surveyed) continue;
       addHole(draft, {
         stream: this.#options.stream,
         ...(dataset && { dataset }),

@@ -63,6 +63,14 @@ export class ManualClock implements Clock {
     await new Promise<void>((turn) => setImmediate(turn));
   }
 
+  /** Runs what can run, then moves to the next sleeper and wakes it. False when nobody sleeps. */
+  async step(): Promise<boolean> {
+    await new Promise<void>((turn) => setImmediate(turn));
+    const woken = this.#wakeNext(Number.POSITIVE_INFINITY);
+    await new Promise<void>((turn) => setImmediate(turn));
+    return woken;
+  }
+
   #wakeNext(endMs: number): boolean {
     const due = this.#sleepers.filter((sleeper) => sleeper.atMs <= endMs);
     const next = due.sort((a, b) => a.atMs - b.atMs)[0];

@@ -1,0 +1,167 @@
+// One process of a simulated world: its own view of the store, its own claim to be alive, one backup. It dies
+// like a real one: from then on nothing that it does reaches the store.
+import { assert } from '../../src/base/assert.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { type Random, SeededRandom } from '../../src/base/random.ts';
+import { MemorySpill } from '../../src/base/spill.ts';
+import { runJob } from '../../src/cluster/task-runner.ts';
+import type { Connector } from '../../src/connector/connector.ts';
+import { MemoryCoordinator } from '../../src/coordination/memory/memory-coordinator.ts';
+import { type BackupOutcome, backup } from '../../src/engine/capture/backup.ts';
+import type { EngineLimits, EngineWorld, SourceContext } from '../../src/engine/source-context.ts';
+import type { Scope } from '../../src/model/namespace.ts';
+import { isCodrError } from '../../src/base/error.ts';
+import { InlineSealer } from '../../src/repository/frame/sealer.ts';
+import type { OpenedRepository } from '../../src/repository/keys/repository-config.ts';
+import type { ProcessIdentity } from '../../src/repository/lineage/writer.ts';
+import { Repository } from '../../src/repository/repository.ts';
+import { FaultyObjectStore } from '../../src/storage/faulty-object-store.ts';
+import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { RetryingObjectStore } from '../../src/storage/retrying-object-store.ts';
+import type { ManualClock } from '../harness/manual-clock.ts';
+
+/** What all processes of a world share. */
+export interface SharedWorld {
+  readonly seed: number;
+  readonly clock: ManualClock;
+  readonly store: ObjectStore;
+  readonly opened: OpenedRepository;
+  readonly connector: Connector;
+  readonly scope: Scope;
+  readonly limits: EngineLimits;
+  readonly packBytesTarget: number;
+  readonly retries: boolean;
+  /** By pid. */
+  readonly alive: Set<number>;
+}
+
+export type Ending =
+  | { readonly kind: 'done'; readonly outcome: BackupOutcome }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+const source = 'source-1';
+const auditEveryMs = 20_000;
+
+export class SimulatedProcess {
+  readonly pid: number;
+  readonly store: FaultyObjectStore;
+  readonly context: Omit<SourceContext, 'lineage'>;
+  readonly abort = new AbortController();
+  /** Set when the backup has ended. */
+  ending: Ending | undefined;
+  readonly #shared: SharedWorld;
+
+  private constructor(
+    pid: number,
+    shared: SharedWorld,
+    store: FaultyObjectStore,
+    context: SimulatedProcess['context'],
+  ) {
+    this.pid = pid;
+    this.#shared = shared;
+    this.store = store;
+    this.context = context;
+  }
+
+  /** Opens the repository without faults: what is compiled on the way must not meet the simulated clock. */
+  static async start(pid: number, shared: SharedWorld): Promise<SimulatedProcess> {
+    const { clock, opened, connector, scope, limits, packBytesTarget } = shared;
+    const random: Random = new SeededRandom(shared.seed * 1000 + pid);
+    const faulty = new FaultyObjectStore(shared.store, { random, clock });
+    const store = shared.retries
+      ? new RetryingObjectStore(faulty, { clock, random, attempts: 3 })
+      : faulty;
+    const spill = new MemorySpill();
+    const repository = await Repository.open(
+      {
+        store,
+        clock,
+        random,
+        spill,
+        sealer: new InlineSealer({ idKey: opened.unlocked.keys.id, level: 1 }),
+        writer: `process ${pid}`,
+        memoryBytesMax: limits.memoryBytesMax,
+        packBytesTarget,
+      },
+      opened,
+    );
+    shared.alive.add(pid);
+    const world = worldOf(pid, shared, random, spill);
+    const config = { kind: 'memory', uri: 'memory:source' };
+    const context = { name: 'source', world, repository, connector, config, scope };
+    return new SimulatedProcess(pid, shared, faulty, context);
+  }
+
+  /** The source as the store has it now. */
+  async openSource(): Promise<SourceContext> {
+    const lineage = await this.context.repository.openLineage(source);
+    return { ...this.context, lineage };
+  }
+
+  backup(options: { readonly follow: boolean; readonly rpoMs: number }): void {
+    const run = async (): Promise<BackupOutcome> => {
+      const context = await this.openSource();
+      context.repository.learn(context.lineage);
+      return await backup(context, { ...options, identity: 'source', auditEveryMs }, this.abort.signal);
+    };
+    run().then(
+      (outcome) => this.#end({ kind: 'done', outcome }),
+      (error: unknown) => this.#end({ kind: 'failed', error }),
+    );
+  }
+
+  kill(): void {
+    this.#shared.alive.delete(this.pid);
+    this.store.crash();
+    this.abort.abort(new Error('killed'));
+  }
+
+  #end(ending: Ending): void {
+    this.ending = ending;
+    this.#shared.alive.delete(this.pid);
+  }
+}
+
+/** Processes with odd ids run on another host, so that nobody can tell at once whether they live. */
+export function identityOf(pid: number): ProcessIdentity {
+  const host = pid % 4 === 3 ? 'elsewhere' : 'here';
+  return { host, bootId: 'boot', pidSpace: 'space', pid, startTicks: String(pid) };
+}
+
+function worldOf(
+  pid: number,
+  shared: SharedWorld,
+  random: Random,
+  spill: MemorySpill,
+): EngineWorld {
+  const { clock, limits, alive } = shared;
+  const self = identityOf(pid);
+  const coordinator = new MemoryCoordinator(clock);
+  return {
+    clock,
+    random,
+    log: silentLogger,
+    spill,
+    probe: {
+      self,
+      isAlive: async (other) =>
+        other.host !== self.host ? 'unknown' : alive.has(other.pid) ? 'alive' : 'dead',
+    },
+    limits,
+    runJob: async (job, signal) =>
+      await runJob(job, {
+        coordinator,
+        worker: `process ${pid}`,
+        clock,
+        leaseTtlMs: 10_000,
+        concurrency: limits.workers,
+        attempts: 8,
+        transient: (error) => {
+          assert(error !== undefined, 'a task fails with an error');
+          return isCodrError(error, 'snapshot-too-old') || isCodrError(error, 'source-unreachable');
+        },
+        signal,
+        log: silentLogger,
+      }),
+  };
+}

@@ -1,0 +1,293 @@
+// One seed, one world: a database that changes at random, processes that protect it and die, a store that
+// fails, restores in between. At the end all faults stop, and everything must come right within a bounded
+// number of steps. Nothing here reads a real clock, so a seed always tells the same story.
+import assert from 'node:assert/strict';
+import { isCodrError } from '../../src/base/error.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import { MemoryDatabase, MemoryDatabases } from '../../src/connector/memory/memory-database.ts';
+import { epochsOf, restorableIntervals } from '../../src/engine/history/source-history.ts';
+import { everything, type Scope } from '../../src/model/namespace.ts';
+import { createRepository } from '../../src/repository/keys/repository-config.ts';
+import type { Lineage } from '../../src/repository/lineage/lineage.ts';
+import { currentWriter } from '../../src/repository/lineage/writer.ts';
+import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
+import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
+import { ManualClock } from '../harness/manual-clock.ts';
+import { RandomWorkload } from './random-workload.ts';
+import { RestoreCheck } from './restore-check.ts';
+import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
+import { UnsteadyConnector } from './unsteady-connector.ts';
+
+export interface SimulationReport {
+  readonly restores: number;
+  readonly refusals: number;
+  readonly backups: number;
+  readonly crashes: number;
+  readonly epochs: number;
+  readonly runs: number;
+  readonly entries: number;
+}
+
+/** Steps of the clock that a calm world needs at most for one backup. */
+const calmStepsMax = 4000;
+const processesMax = 2;
+
+export type Trace = (line: string) => void;
+
+export async function simulate(seed: number, trace: Trace = () => {}): Promise<SimulationReport> {
+  return await (await Simulation.create(seed, trace)).run();
+}
+
+class Simulation {
+  readonly #random: SeededRandom;
+  readonly #trace: Trace;
+  readonly #clock: ManualClock;
+  readonly #database: MemoryDatabase;
+  readonly #connector: UnsteadyConnector;
+  readonly #shared: SharedWorld;
+  readonly #workload: RandomWorkload;
+  readonly #check: RestoreCheck;
+  #running: SimulatedProcess[] = [];
+  #pid = 0;
+  #backups = 0;
+  #crashes = 0;
+  #calm = false;
+
+  static async create(seed: number, trace: Trace): Promise<Simulation> {
+    const random = new SeededRandom(seed);
+    const clock = new ManualClock();
+    const store = new MemoryObjectStore(clock);
+    const opened = await createRepository(store, undefined, { random, cut: cutParameterSet });
+    return new Simulation({ seed, random, clock, store, opened }, trace);
+  }
+
+  private constructor(
+    base: Pick<SharedWorld, 'seed' | 'clock' | 'store' | 'opened'> & {
+      readonly random: SeededRandom;
+    },
+    trace: Trace,
+  ) {
+    const { random, seed, clock, store, opened } = base;
+    const pick = <T>(...of: readonly [T, ...T[]]): T => of[random.below(of.length)] as T;
+    this.#random = random;
+    this.#trace = trace;
+    this.#clock = clock;
+    const databases = new MemoryDatabases();
+    this.#database = databases.add(
+      new MemoryDatabase({ name: 'source', majority: pick('manual', 'at-once') }),
+    );
+    this.#connector = new UnsteadyConnector(databases, random, pick(0, 0, 8));
+    const scope: Scope = pick(
+      everything,
+      { include: ['a.*', 'b.*'], exclude: [] },
+      { include: [], exclude: ['tmp.*'] },
+    );
+    this.#shared = {
+      seed,
+      clock,
+      store,
+      opened,
+      connector: this.#connector,
+      scope,
+      limits: {
+        workers: pick(1, 3),
+        segmentBytes: pick(200, 1000, 1 << 20),
+        tickBytesMax: pick(500, 3000, 1 << 20),
+        memoryBytesMax: 1 << 20,
+      },
+      packBytesTarget: pick(2000, 20_000),
+      retries: random.below(2) === 0,
+      alive: new Set(),
+    };
+    this.#workload = new RandomWorkload(this.#database, random, scope, {
+      transactions: random.below(2) === 0,
+      renames: random.below(2) === 0,
+      truncations: random.below(4) === 0,
+      stepDowns: random.below(4) === 0,
+      unknownEntries: random.below(12) === 0,
+      valueBytesMax: pick(8, 60, 60, 3000),
+      keyCount: pick(5, 40),
+    });
+    const database = this.#database;
+    const workload = this.#workload;
+    this.#check = new RestoreCheck({ database, databases, workload, scope, random });
+  }
+
+  async run(): Promise<SimulationReport> {
+    this.#tickWall();
+    for (let i = 0; i < 40; i++) this.#write();
+    const turns = 40 + this.#random.below(120);
+    for (let turn = 0; turn < turns; turn++) await this.#turn();
+    return await this.#finish();
+  }
+
+  async #turn(): Promise<void> {
+    const pick = this.#random.below(100);
+    if (pick < 35) for (let n = 1 + this.#random.below(6); n > 0; n--) this.#write();
+    else if (pick < 80) await this.#step(1 + this.#random.below(8));
+    else if (pick < 88) await this.#start();
+    else if (pick < 94) this.#disturb();
+    else if (pick < 96) await this.#restores(1);
+    else this.#database.advanceMajority();
+    this.#collectEnded();
+  }
+
+  #write(): void {
+    this.#tickWall();
+    const what = this.#workload.step();
+    this.#trace(`${this.#database.now} ${what}`);
+  }
+
+  /** The database's own clock goes with ours. */
+  #tickWall(): void {
+    this.#database.wallSeconds = Math.floor(this.#clock.now() / 1000);
+  }
+
+  async #step(count: number): Promise<void> {
+    for (let i = 0; i < count && (await this.#clock.step()); i++) {
+      this.#tickWall();
+      if (this.#calm) this.#database.advanceMajority();
+    }
+  }
+
+  async #start(): Promise<SimulatedProcess | undefined> {
+    if (this.#running.length >= processesMax) return undefined;
+    const process = await SimulatedProcess.start(++this.#pid, this.#shared);
+    if (!this.#calm) this.#makeUnreliable(process);
+    const follow = !this.#calm && this.#random.below(3) > 0;
+    const rpoMs = [1000, 5000, 30_000][this.#random.below(3)] as number;
+    this.#trace(`process ${process.pid} starts${follow ? ' to follow' : ''}, rpo ${rpoMs} ms`);
+    process.backup({ follow, rpoMs });
+    this.#running.push(process);
+    this.#backups++;
+    return process;
+  }
+
+  #makeUnreliable({ store }: SimulatedProcess): void {
+    const pick = this.#random.below(8);
+    if (pick === 0) store.faults = { errorPerMille: 20 };
+    if (pick === 1) store.faults = { lostReplyPerMille: 20 };
+    if (pick === 2) store.faults = { delayMsMax: 2000 };
+    if (pick === 3) store.faults = { errorPerMille: 5, lostReplyPerMille: 5, delayMsMax: 100 };
+    if (pick > 4) {
+      const when = this.#random.below(2) === 0 ? 'before' : 'after';
+      store.crashAtWrite(1 + this.#random.below(60), when);
+    }
+  }
+
+  #disturb(): void {
+    const process = this.#running[this.#random.below(this.#running.length || 1)];
+    if (!process) return;
+    const pick = this.#random.below(4);
+    if (pick === 0) {
+      this.#trace(`process ${process.pid} is told to stop`);
+      process.abort.abort(new Error('told to stop'));
+    } else if (pick === 1) {
+      this.#database.faults = { random: this.#random, oneIn: 10 };
+    } else if (pick === 2) {
+      this.#database.faults = undefined;
+    } else this.#kill(process);
+  }
+
+  #kill(process: SimulatedProcess): void {
+    this.#trace(`process ${process.pid} is killed`);
+    process.kill();
+    this.#crashes++;
+    this.#running = this.#running.filter((other) => other !== process);
+  }
+
+  #collectEnded(): void {
+    for (const process of this.#running) {
+      if (process.store.crashed && !process.ending) this.#kill(process);
+      if (!process.ending) continue;
+      this.#running = this.#running.filter((other) => other !== process);
+      this.#judge(process);
+    }
+  }
+
+  /** Which endings a world with these faults may have. */
+  #judge({ ending, abort, store, pid }: SimulatedProcess): void {
+    assert.ok(ending);
+    if (ending.kind === 'done') {
+      const { time } = ending.outcome.point;
+      this.#trace(`process ${pid} is done: point ${time}`);
+      return;
+    }
+    const { error } = ending;
+    this.#trace(`process ${pid} failed: ${error}`);
+    if (abort.signal.aborted || store.crashed) return;
+    const passing = !this.#calm && ['store-unreachable', 'source-unreachable', 'busy', 'lease-lost'];
+    if (passing && passing.some((code) => isCodrError(error, code as 'busy'))) return;
+    const doubted = this.#workload.unknown.length > 0;
+    if (doubted && isCodrError(error, 'time-not-restorable')) return;
+    throw error;
+  }
+
+  async #restores(count: number): Promise<void> {
+    const faults = this.#database.faults;
+    this.#database.faults = undefined;
+    const reader = await SimulatedProcess.start(++this.#pid, this.#shared);
+    const context = await reader.openSource();
+    const work = this.#check.run(context, count).then(
+      () => ({}),
+      (error: unknown) => ({ error }),
+    );
+    let ended: { error?: unknown } | undefined;
+    work.then((outcome) => {
+      ended = outcome;
+    });
+    for (let i = 0; !ended; i++) {
+      assert.ok(i < calmStepsMax, 'a restore does not end');
+      await this.#step(1);
+    }
+    if ('error' in ended) throw ended.error;
+    this.#shared.alive.delete(reader.pid);
+    this.#database.faults = faults;
+  }
+
+  /** Everybody dies, all faults end; one more backup must then succeed, and all restores be right. */
+  async #finish(): Promise<SimulationReport> {
+    for (const process of this.#running) this.#kill(process);
+    this.#calm = true;
+    this.#database.faults = undefined;
+    this.#connector.oneIn = 0;
+    this.#workload.settle();
+    this.#trace('the world is calm');
+    const before = this.#database.settled;
+    const process = await this.#start();
+    assert.ok(process);
+    for (let i = 0; !process.ending; i++) {
+      assert.ok(i < calmStepsMax, 'a backup in a calm world does not end');
+      await this.#step(1);
+    }
+    this.#collectEnded();
+    await this.#restores(6);
+    return await this.#report(before);
+  }
+
+  async #report(before: bigint): Promise<SimulationReport> {
+    const reader = await SimulatedProcess.start(++this.#pid, this.#shared);
+    const { lineage } = await reader.openSource();
+    const { state } = lineage;
+    assert.equal(currentWriter(state), undefined, 'a backup that has ended still holds its claim');
+    assert.equal(state.keys('want').length, 0, 'a dataset still wants its base copy');
+    const epochs = epochsOf(state).length;
+    assert.ok(epochs <= 1 + this.#workload.breaks, `${epochs} epochs for no reason`);
+    if (this.#workload.unknown.length > 0) return this.#counts(lineage, epochs);
+    const latest = restorableIntervals(state).at(-1)?.to ?? 0n;
+    assert.ok(latest >= before, 'the last backup does not reach the time of its start');
+    return this.#counts(lineage, epochs);
+  }
+
+  #counts({ state, seq }: Lineage, epochs: number): SimulationReport {
+    return {
+      restores: this.#check.restores,
+      refusals: this.#check.refusals,
+      backups: this.#backups,
+      crashes: this.#crashes,
+      epochs,
+      runs: state.keys('run').length,
+      entries: seq + 1,
+    };
+  }
+}

@@ -51,6 +51,8 @@ export interface CollectResult {
   readonly packsExamined: number;
   readonly packsRemoved: number;
   readonly bytesFreed: number;
+  /** Readers that hold packs which would go otherwise; absent when there are none. */
+  readonly heldBy?: readonly string[];
   readonly seconds: number;
 }
 
@@ -74,6 +76,8 @@ export interface CheckProblem {
   readonly problem: string;
   /** What can no longer be restored because of it: sources, datasets, intervals. Empty: nothing. */
   readonly affected: readonly string[];
+  /** What to do about it. */
+  readonly remedy?: string;
   readonly repaired: boolean;
 }
 

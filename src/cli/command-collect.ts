@@ -9,14 +9,15 @@ export const collectCommand = defineCommand({
   summary: 'free the space of what no point needs any more',
   about: 'Safe beside running backups and restores. May be interrupted and run again at any time.',
   examples: ['codr collect --dry-run', 'codr collect'],
-  json: '{dryRun, packsExamined, packsRemoved, bytesFreed, seconds}',
+  json: '{dryRun, packsExamined, packsRemoved, bytesFreed, heldBy?:[…], seconds}',
   input: z.object({ dryRun: consent('say what would be freed, remove nothing') }),
   run: async (input, { api, call }) => (await api()).collect(input, call),
-  print({ dryRun, packsExamined, packsRemoved, bytesFreed, seconds }, output) {
+  print({ dryRun, packsExamined, packsRemoved, bytesFreed, heldBy = [], seconds }, output) {
     const did = dryRun ? 'would remove' : 'removed';
     output.line(
       `${did} ${formatCount(packsRemoved)} of ${formatCount(packsExamined)} packs, ` +
         `${formatBytes(bytesFreed)}, in ${formatSeconds(seconds)}`,
     );
+    for (const reader of heldBy) output.line(`kept for a reader: ${reader}; collect again later`);
   },
 });

@@ -1,7 +1,7 @@
 // A cluster of one: the whole of CODR in this process, behind the interface that remote peers serve too.
 import type * as api from '../api/codr-api.ts';
 import { backup, getRecord, listDatasets, points } from './calls/history-calls.ts';
-import { addKey, init, listKeys, removeKey } from './calls/repository-calls.ts';
+import { addKey, collect, init, listKeys, removeKey } from './calls/repository-calls.ts';
 import { planRestore, restore, verify } from './calls/restore-calls.ts';
 import {
   addSource,
@@ -59,7 +59,7 @@ export class EmbeddedNode implements api.CodrApi {
   getRecord = (request: api.GetRequest): Promise<api.RecordResult> =>
     getRecord(this.#node, request);
   collect = (request: api.CollectRequest, call: api.Call): Promise<api.CollectResult> =>
-    Promise.reject(new Error('x')) as never;
+    collect(this.#node, request, call);
   check = (request: api.CheckRequest, call: api.Call): Promise<api.CheckResult> =>
     Promise.reject(new Error('x')) as never;
   addKey = (request: api.AddKeyRequest): Promise<api.KeySlot> => addKey(this.#node, request);

@@ -1,19 +1,21 @@
 // A pin holds what a reader needs while it reads: collection deletes nothing while a live pin is older
 // than its barrier. The pin is created before the state is read, so it always holds what is then seen.
-import type { SourceContext } from '../engine/source-context.ts';
+import type { EngineWorld } from '../engine/source-context.ts';
+import type { PinRecord } from '../repository/collect/pins.ts';
+import type { Lineage } from '../repository/lineage/lineage.ts';
 import { createMutable, removeMutable } from '../repository/lineage/mutable.ts';
-import type { ProcessIdentity } from '../repository/lineage/writer.ts';
+import type { Repository } from '../repository/repository.ts';
 import { newId } from './node-context.ts';
 
-/** Value of `mutable/pin/<id>/0`. */
-export interface PinRecord {
-  readonly lineage: string;
-  readonly holder: ProcessIdentity;
-  readonly sinceMs: number;
+/** What is read: a source, or the repository's own lineage. */
+interface Pinned {
+  readonly repository: Repository;
+  readonly lineage: Lineage;
+  readonly world: Pick<EngineWorld, 'clock' | 'probe' | 'random'>;
 }
 
 /** Runs `work` under a pin, with the lineage read anew after the pin stands. */
-export async function withPin<T>(context: SourceContext, work: () => Promise<T>): Promise<T> {
+export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promise<T> {
   const { repository, lineage, world } = context;
   const place = { what: 'pin', id: newId(world.random), n: 0 };
   const mutable = { store: repository.store, keys: repository.unlocked.keys };
@@ -21,6 +23,7 @@ export async function withPin<T>(context: SourceContext, work: () => Promise<T>)
     lineage: lineage.name,
     holder: world.probe.self,
     sinceMs: world.clock.now(),
+    seq: lineage.seq,
   };
   await createMutable(mutable, place, pin);
   try {

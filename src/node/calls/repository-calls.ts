@@ -2,6 +2,7 @@
 import type * as api from '../../api/codr-api.ts';
 import { fromBase64 } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
+import { planCollection, collect as runCollect } from '../../repository/collect/collect.ts';
 import { addSlot, listSlots, removeSlot } from '../../repository/keys/key-slots.ts';
 import type { Credential } from '../../repository/keys/key-wrap.ts';
 import { describeSlot } from '../describe.ts';
@@ -43,6 +44,29 @@ export async function listKeys(node: NodeContext): Promise<api.KeyList> {
   const { repository } = await node.open();
   const slots = await listSlots(repository.store, repository.config.repositoryId);
   return { keys: slots.map(describeSlot) };
+}
+
+/** Frees what nothing needs any more; a dry run only counts it. */
+export async function collect(
+  node: NodeContext,
+  { dryRun }: api.CollectRequest,
+  { signal }: api.Call,
+): Promise<api.CollectResult> {
+  const { clock } = node.world;
+  const startMs = clock.monotonic();
+  const { repository, lineage } = await node.open();
+  const { probe } = await node.engineWorld();
+  const context = { repository, lineage, clock, probe, signal };
+  const outcome = await (dryRun ? planCollection(context) : runCollect(context));
+  const { packsExamined, packsRemoved, bytesFreed, heldBy } = outcome;
+  return {
+    dryRun,
+    packsExamined,
+    packsRemoved,
+    bytesFreed,
+    ...(heldBy.length > 0 && { heldBy }),
+    seconds: (clock.monotonic() - startMs) / 1000,
+  };
 }
 
 function credentialOf({ passphrase, keyFileBase64 }: api.AddKeyRequest): Credential {

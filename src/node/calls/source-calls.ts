@@ -10,8 +10,7 @@ import type {
 import { closeEpoch } from '../../engine/capture/epoch.ts';
 import { connectorContext } from '../../engine/source-context.ts';
 import { sourceId } from '../../model/id.ts';
-import type { Draft } from '../../repository/lineage/draft.ts';
-import type { CondemnedRecord } from '../../repository/lineage/pack-table.ts';
+import { adoptCondemned } from '../../repository/collect/condemned.ts';
 import { claimWriter } from '../../repository/lineage/writer.ts';
 import { describeSource } from '../describe.ts';
 import { type NodeContext, newId, type OpenSource } from '../node-context.ts';
@@ -56,13 +55,13 @@ export async function addSource(
     exclude,
     addedMs,
   };
-  await lineage.commit((draft): undefined => {
+  const own = await repository.openLineage(id);
+  await lineage.commit(async (draft): Promise<undefined> => {
     refuseTaken(registeredSources(draft), name);
+    // Collections that began before the source is registered bind it from its first entry on.
+    await adoptCondemned(own, draft);
     draft.set(`source/${id}`, record);
   });
-  // Collections that began before the source was registered bind it too.
-  const own = await repository.openLineage(id);
-  await own.commit((draft) => adoptCondemned(draft, lineage.state.list('condemned')));
   return { source: describeSource({ ...record, id }, connector), findings };
 }
 
@@ -178,12 +177,4 @@ async function learn(
 function refuseTaken(sources: readonly RegisteredSource[], name: string): void {
   if (!sources.some((source) => source.name === name)) return;
   throw new CodrError('source-exists', `a source is called ${name} already`, { object: name });
-}
-
-function adoptCondemned(
-  draft: Draft,
-  condemned: readonly [string, CondemnedRecord][],
-): false | undefined {
-  if (condemned.length === 0) return false;
-  for (const [collection, record] of condemned) draft.set(`condemned/${collection}`, record);
 }

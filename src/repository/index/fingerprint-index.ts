@@ -117,6 +117,14 @@ export class FingerprintIndex implements AsyncDisposable {
     return [...this.#objects.values()].reduce((sum, { head }) => sum + head.entryCount, 0);
   }
 
+  /** Every pack that an entry may lead to. */
+  get packs(): Set<PackRef> {
+    const byId = new Map<PackId, PackRef>();
+    for (const { head } of this.#objects.values())
+      for (const pack of head.packs) byId.set(pack.id, pack);
+    return new Set(byId.values());
+  }
+
   /** Bytes of filters in memory. */
   get filterBytes(): number {
     return [...this.#objects.values()].reduce((sum, object) => sum + object.filterBytes, 0);

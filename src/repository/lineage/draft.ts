@@ -68,4 +68,16 @@ export class Draft implements StateView {
   packFields(): Iterable<string> {
     return this.#base.packFields();
   }
+
+  condemnedBy(pack: PackId): readonly string[] {
+    const base = this.#base.condemnedBy(pack);
+    const changed = [...this.#changed].filter(([key]) => key.startsWith('condemned/'));
+    if (changed.length === 0) return base;
+    const lists = base.filter((list) => !this.#changed.has(`condemned/${list}`));
+    for (const [key, value] of changed) {
+      const { packs = [] } = (value ?? {}) as { packs?: readonly PackId[] };
+      if (packs.includes(pack)) lists.push(splitKey(key)[1]);
+    }
+    return lists;
+  }
 }

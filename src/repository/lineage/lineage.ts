@@ -16,7 +16,8 @@ import {
   type LineageEntry,
   type StoredState,
 } from './entry-codec.ts';
-import { newestMutable } from './mutable.ts';
+import { type MutableContext, newestMutable } from './mutable.ts';
+import { checkPacks } from './pack-table.ts';
 import { LineageState, type StateView } from './state.ts';
 
 export interface LineageContext extends EntryContext {
@@ -45,6 +46,9 @@ export type DraftBuilder = (draft: Draft) => false | undefined | Promise<false |
 export const entriesPerFolder = 4096;
 const deltasMax = 255;
 const deltaBytesMax = 1024 * 1024;
+/** Entries asked for side by side when opening. */
+const readsAtOnce = 32;
+const loadAttempts = 3;
 
 interface Head {
   readonly seq: number;
@@ -55,7 +59,7 @@ interface Head {
 export class Lineage {
   readonly #context: LineageContext;
   readonly #writer: string;
-  readonly #state = new LineageState();
+  #state = new LineageState();
   #head: Head = { seq: -1, hash: '', stateSeq: -1 };
   #deltaBytes = 0;
   #tail: Promise<unknown> = Promise.resolve();
@@ -68,7 +72,7 @@ export class Lineage {
   /** Reads the newest stored state and the entries after it. An empty lineage is a valid one. */
   static async open(context: LineageContext, writer: string): Promise<Lineage> {
     const lineage = new Lineage(context, writer);
-    await lineage.#load();
+    await lineage.#loadAnew();
     return lineage;
   }
 
@@ -85,17 +89,31 @@ export class Lineage {
     return this.#context.lineage;
   }
 
+  /** Number of the entry with the newest stored state; −1 when there is none. */
+  get stateSeq(): number {
+    return this.#head.stateSeq;
+  }
+
   /** Reads what others have committed since. True when there was something. */
   async refresh(): Promise<boolean> {
-    return await this.#exclusive(() => this.#readOn());
+    return await this.#exclusive(async () => {
+      if (await this.#readOn()) return true;
+      // Nothing follows, or what follows is so old that it was deleted.
+      if ((await this.#boundary()) <= this.#head.seq + 1) return false;
+      await this.#loadAnew();
+      return true;
+    });
   }
 
   /**
    * Commits what `build` makes. Calls queue up; each sees the entry before it. Returns the entry's number,
    * or undefined when there was nothing to commit.
    */
-  async commit(build: DraftBuilder): Promise<number | undefined> {
-    return await this.#exclusive(() => this.#commit(build));
+  async commit(
+    build: DraftBuilder,
+    options: { readonly withState?: boolean } = {},
+  ): Promise<number | undefined> {
+    return await this.#exclusive(() => this.#commit(build, options.withState ?? false));
   }
 
   /** The attachments of one entry: its inline runs. */
@@ -110,13 +128,13 @@ export class Lineage {
     return await run;
   }
 
-  async #commit(build: DraftBuilder): Promise<number | undefined> {
+  async #commit(build: DraftBuilder, withState: boolean): Promise<number | undefined> {
     await this.#readOn();
     for (;;) {
       const seq = this.#head.seq + 1;
       const draft = new Draft(this.#state, seq);
       if ((await build(draft)) === false) return undefined;
-      const entry = await this.#entryFor(seq, draft);
+      const entry = await this.#entryFor(seq, draft, withState);
       const salt = this.#context.random.bytes(32);
       const bytes = encodeEntry(this.#context, entry, draft.attachments, salt);
       if (await this.#create(entry, bytes)) {
@@ -129,11 +147,14 @@ export class Lineage {
     }
   }
 
-  async #entryFor(seq: number, draft: Draft): Promise<LineageEntry> {
+  async #entryFor(seq: number, draft: Draft, withState: boolean): Promise<LineageEntry> {
     const due =
       seq > 0 &&
-      (seq - Math.max(0, this.#head.stateSeq) > deltasMax || this.#deltaBytes > deltaBytesMax);
+      (withState ||
+        seq - Math.max(0, this.#head.stateSeq) > deltasMax ||
+        this.#deltaBytes > deltaBytesMax);
     const stored = due ? await this.#context.states.save(this.#state.texts(), draft) : undefined;
+    checkPacks(draft);
     return {
       seq,
       parent: this.#head.hash,
@@ -164,17 +185,15 @@ export class Lineage {
 
   /** Below the boundary collection has deleted entries, so a late create there is no commit. */
   async #checkBoundary(seq: number): Promise<void> {
-    const newest = await newestMutable<{ seq: number }>(
-      this.#context,
-      'boundary',
-      this.#context.lineage,
+    if (seq >= (await this.#boundary())) return;
+    throw new CodrError(
+      'lease-lost',
+      `entry ${seq} of ${this.name} was written long after its time`,
     );
-    if (newest && seq < newest.value.seq) {
-      throw new CodrError(
-        'lease-lost',
-        `entry ${seq} of ${this.name} was written long after its time`,
-      );
-    }
+  }
+
+  async #boundary(): Promise<number> {
+    return (await newestBoundary(this.#context, this.name))?.value.seq ?? 0;
   }
 
   #apply(entry: LineageEntry, bytes: Uint8Array): void {
@@ -209,18 +228,39 @@ export class Lineage {
     return { entry, bytes };
   }
 
+  /** Tried again when entries or packs went away meanwhile: collection may have passed by. */
+  async #loadAnew(): Promise<void> {
+    for (let left = loadAttempts - 1; ; left--) {
+      this.#state = new LineageState();
+      this.#head = { seq: -1, hash: '', stateSeq: -1 };
+      this.#deltaBytes = 0;
+      try {
+        return await this.#load();
+      } catch (error) {
+        const mayHaveMoved =
+          isCodrError(error, 'lineage-broken') || isCodrError(error, 'object-missing');
+        if (!mayHaveMoved || left === 0) throw error;
+      }
+    }
+  }
+
   async #load(): Promise<void> {
     const headSeq = await newestSeq(this.#context.store, this.#context.lineage);
     if (headSeq === undefined) return;
     const head = await this.#read(headSeq);
     if (!head) throw brokenChain(this.name, headSeq);
     const first = Math.max(0, head.entry.stateSeq);
-    for (let seq = first; seq <= headSeq; seq++) {
-      const read = seq === headSeq ? head : await this.#read(seq);
-      if (!read) throw brokenChain(this.name, seq);
-      if (seq === first) await this.#loadState(read.entry);
-      else if (read.entry.parent !== this.#head.hash) throw brokenChain(this.name, seq);
-      this.#apply(read.entry, read.bytes);
+    for (let from = first; from <= headSeq; from += readsAtOnce) {
+      const count = Math.min(readsAtOnce, headSeq + 1 - from);
+      const seqs = Array.from({ length: count }, (_, i) => from + i);
+      const reads = await Promise.all(seqs.map((n) => (n === headSeq ? head : this.#read(n))));
+      for (const [i, read] of reads.entries()) {
+        const seq = from + i;
+        if (!read) throw brokenChain(this.name, seq);
+        if (seq === first) await this.#loadState(read.entry);
+        else if (read.entry.parent !== this.#head.hash) throw brokenChain(this.name, seq);
+        this.#apply(read.entry, read.bytes);
+      }
     }
   }
 
@@ -235,6 +275,18 @@ export class Lineage {
 export function entryName(lineage: string, seq: number): string {
   const folder = String(Math.floor(seq / entriesPerFolder)).padStart(9, '0');
   return `lineage/${lineage}/${folder}/${String(seq).padStart(12, '0')}`;
+}
+
+/** Value of `mutable/boundary/<lineage>/<n>`: entries below `seq` may be gone. */
+export interface BoundaryRecord {
+  readonly seq: number;
+}
+
+export async function newestBoundary(
+  context: MutableContext,
+  lineage: string,
+): Promise<{ n: number; value: BoundaryRecord } | undefined> {
+  return await newestMutable<BoundaryRecord>(context, 'boundary', lineage);
 }
 
 /** Two listings: the folders, then the newest folder that holds something. */

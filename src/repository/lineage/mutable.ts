@@ -55,13 +55,16 @@ export async function newestMutable<T>(
   what: string,
   id: string,
 ): Promise<{ n: number; value: T } | undefined> {
-  let newest: number | undefined;
-  for await (const object of context.store.list(folderOf(what, id))) {
-    newest = Number(object.name.slice(object.name.lastIndexOf('/') + 1));
+  for (;;) {
+    let newest: number | undefined;
+    for await (const object of context.store.list(folderOf(what, id))) {
+      newest = Number(object.name.slice(object.name.lastIndexOf('/') + 1));
+    }
+    if (newest === undefined) return undefined;
+    const value = await readMutable<T>(context, { what, id, n: newest });
+    if (value !== undefined) return { n: newest, value };
+    // It was removed since the list, so a newer one is there, or none at all.
   }
-  if (newest === undefined) return undefined;
-  const value = await readMutable<T>(context, { what, id, n: newest });
-  return value === undefined ? undefined : { n: newest, value };
 }
 
 export async function removeMutable(

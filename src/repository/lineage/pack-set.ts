@@ -29,9 +29,13 @@ export class PackSet {
     return new PackSet(ranges);
   }
 
-  union(other: PackSet): PackSet {
-    const all = [...this.#ranges, ...other.#ranges].sort((a, b) => a[0] - b[0]);
+  static unionOf(sets: readonly PackSet[]): PackSet {
+    const all = sets.flatMap((set) => set.#ranges).sort((a, b) => a[0] - b[0]);
     return new PackSet(joined(all));
+  }
+
+  union(other: PackSet): PackSet {
+    return PackSet.unionOf([this, other]);
   }
 
   has(ordinal: number): boolean {

@@ -15,9 +15,14 @@ export interface PackRecord {
   readonly bytes: number;
 }
 
-/** Value of `condemned/<collection>`: packs that this lineage did not hold at that barrier. */
+/**
+ * Value of `condemned/<collection>`: packs that this lineage did not hold at that barrier and must not
+ * come to hold. docs/format/collection.md says when packs leave the list.
+ */
 export interface CondemnedRecord {
   readonly packs: readonly PackId[];
+  /** Number of the entry that set the barrier. */
+  readonly seq: number;
 }
 
 /** Thrown while building an entry that relies on condemned packs: their content must be stored anew. */
@@ -25,8 +30,8 @@ export class CondemnedPacksError extends Error {
   override readonly name = 'CondemnedPacksError';
   readonly packs: readonly PackId[];
 
-  constructor(packs: readonly PackId[]) {
-    super(`${packs.length} packs were condemned by a collection`);
+  constructor(packs: readonly PackId[], count = packs.length) {
+    super(`${count} packs were condemned by a collection`);
     this.packs = packs;
   }
 }
@@ -34,10 +39,7 @@ export class CondemnedPacksError extends Error {
 /** Numbers what is new and returns the set for a `packs` field. Throws {@link CondemnedPacksError}. */
 export function usePacks(draft: Draft, used: UsedPacks): PackSet {
   const packs = [...used.newPacks, ...used.reusedPacks];
-  const condemned = new Set(
-    draft.list<CondemnedRecord>('condemned').flatMap(([, record]) => record.packs),
-  );
-  const lost = packs.filter(({ id }) => condemned.has(id));
+  const lost = packs.filter(({ id }) => draft.condemnedBy(id).length > 0);
   if (lost.length > 0) throw new CondemnedPacksError(lost.map(({ id }) => id));
   let next = draft.get<number>('counter/pack') ?? 0;
   const added = new Map<PackId, number>();
@@ -57,13 +59,36 @@ export function packKey(ordinal: number): string {
   return `pack/${String(ordinal).padStart(10, '0')}`;
 }
 
+/**
+ * Holds every `packs` field that an entry sets against the condemned lists, whatever it was made from.
+ * Throws {@link CondemnedPacksError}; a number whose record is gone stands for a pack that was deleted.
+ */
+export function checkPacks(draft: Draft): void {
+  const lost = new Set<PackId>();
+  let gone = 0;
+  for (const [, value] of draft.changes) {
+    const { packs } = (value ?? {}) as { packs?: unknown };
+    if (typeof packs !== 'string') continue;
+    for (const ordinal of PackSet.parse(packs)) {
+      const record = draft.get<PackRecord>(packKey(ordinal));
+      if (!record) gone++;
+      else if (draft.condemnedBy(record.id).length > 0) lost.add(record.id);
+    }
+  }
+  if (lost.size + gone > 0) throw new CondemnedPacksError([...lost], lost.size + gone);
+}
+
 /** Every pack that something in this state holds. */
 export function retainedPacks(state: StateView): PackSet {
-  const ordinals = new Set<number>();
-  for (const text of state.packFields()) for (const n of PackSet.parse(text)) ordinals.add(n);
-  return PackSet.of(ordinals);
+  const texts = new Set(state.packFields());
+  return PackSet.unionOf([...texts].map((text) => PackSet.parse(text)));
 }
 
 export function packRecords(state: StateView, set: PackSet): PackRecord[] {
   return [...set].flatMap((n) => state.get<PackRecord>(packKey(n)) ?? []);
+}
+
+/** The packs that a lineage retains, by name. */
+export function retainedPackIds(state: StateView): Set<PackId> {
+  return new Set(packRecords(state, retainedPacks(state)).map(({ id }) => id));
 }

@@ -13,13 +13,18 @@ export interface StateView {
   ordinalOf(pack: PackId): number | undefined;
   /** Every `packs` field of every value, as text. */
   packFields(): Iterable<string>;
+  /** The lists (`condemned/<collection>`) in which a pack stands: it must not be relied on. */
+  condemnedBy(pack: PackId): readonly string[];
 }
+
+const nobody: readonly string[] = [];
 
 export class LineageState implements StateView {
   readonly #kinds = new Map<string, Map<string, string>>();
   readonly #ordinals = new Map<PackId, number>();
   /** Sorted keys of a kind, until a key comes or goes. */
   readonly #sorted = new Map<string, readonly string[]>();
+  readonly #condemnedBy = new Map<PackId, readonly string[]>();
 
   get<T>(key: string): T | undefined {
     const [kind, rest] = splitKey(key);
@@ -54,13 +59,19 @@ export class LineageState implements StateView {
     const [kind, rest] = splitKey(key);
     const values = this.#kinds.get(kind) ?? new Map<string, string>();
     this.#kinds.set(kind, values);
-    if (!values.has(rest)) this.#sorted.delete(kind);
+    const before = values.get(rest);
+    if (before === undefined) this.#sorted.delete(kind);
     values.set(rest, text);
     if (kind === 'pack') this.#ordinals.set(packOf(text), Number(rest));
+    if (kind === 'condemned') this.#condemn(rest, before, text);
   }
 
   ordinalOf(pack: PackId): number | undefined {
     return this.#ordinals.get(pack);
+  }
+
+  condemnedBy(pack: PackId): readonly string[] {
+    return this.#condemnedBy.get(pack) ?? nobody;
   }
 
   *packFields(): Iterable<string> {
@@ -83,11 +94,24 @@ export class LineageState implements StateView {
     return all.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   }
 
+  /** Kept by pack, so that a commit need not read lists that may name every pack ever deleted. */
+  #condemn(list: string, before: string | undefined, after: string | undefined): void {
+    for (const pack of before === undefined ? [] : packsOf(before)) {
+      const left = this.condemnedBy(pack).filter((one) => one !== list);
+      if (left.length === 0) this.#condemnedBy.delete(pack);
+      else this.#condemnedBy.set(pack, left);
+    }
+    for (const pack of after === undefined ? [] : packsOf(after)) {
+      this.#condemnedBy.set(pack, [...this.condemnedBy(pack), list]);
+    }
+  }
+
   #delete(key: string): void {
     const [kind, rest] = splitKey(key);
     const values = this.#kinds.get(kind);
     const text = values?.get(rest);
     if (kind === 'pack' && text !== undefined) this.#ordinals.delete(packOf(text));
+    if (kind === 'condemned') this.#condemn(rest, text, undefined);
     if (values?.delete(rest)) this.#sorted.delete(kind);
   }
 }
@@ -105,6 +129,10 @@ function firstAtLeast(sorted: readonly string[], wanted: string): number {
 
 function packOf(text: string): PackId {
   return (JSON.parse(text) as { id: PackId }).id;
+}
+
+function packsOf(text: string): readonly PackId[] {
+  return (JSON.parse(text) as { packs: readonly PackId[] }).packs;
 }
 
 export function splitKey(key: string): [kind: string, rest: string] {

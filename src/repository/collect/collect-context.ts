@@ -1,0 +1,69 @@
+// What every step of a collection works with.
+import type { Clock } from '../../base/clock.ts';
+import type { PackId } from '../../model/id.ts';
+import type { Lineage } from '../lineage/lineage.ts';
+import type { MutableContext } from '../lineage/mutable.ts';
+import type { ProcessProbe } from '../lineage/writer.ts';
+import { type PackAddress, packAddressOf } from '../pack/pack-format.ts';
+import type { Repository } from '../repository.ts';
+
+export interface CollectContext {
+  readonly repository: Repository;
+  /** The repository's own lineage. */
+  readonly lineage: Lineage;
+  readonly clock: Clock;
+  readonly probe: ProcessProbe;
+  readonly signal: AbortSignal;
+  /** Packs that nobody has committed are garbage from this age on, by the store's clock. A day. */
+  readonly uncommittedAgeMs?: number;
+}
+
+/** A pack as the store lists it. */
+export interface ListedPack extends PackAddress {
+  readonly bytes: number;
+  readonly modifiedMs: number;
+}
+
+export const dayMs = 24 * 60 * 60 * 1000;
+
+export function mutablesOf({ repository }: CollectContext): MutableContext {
+  return { store: repository.store, keys: repository.unlocked.keys };
+}
+
+/** The lineages of all sources that are registered now; opened once and read on at each call. */
+export class SourceLineages {
+  readonly #context: CollectContext;
+  readonly #open = new Map<string, Lineage>();
+
+  constructor(context: CollectContext) {
+    this.#context = context;
+  }
+
+  async now(): Promise<Lineage[]> {
+    const { lineage } = this.#context;
+    await lineage.refresh();
+    const sources: Lineage[] = [];
+    for (const id of lineage.state.keys('source')) sources.push(await this.open(id));
+    return sources;
+  }
+
+  async open(id: string): Promise<Lineage> {
+    const known = this.#open.get(id);
+    if (known) await known.refresh();
+    const lineage = known ?? (await this.#context.repository.openLineage(id));
+    this.#open.set(id, lineage);
+    return lineage;
+  }
+}
+
+export async function listPacks({
+  repository,
+  signal,
+}: CollectContext): Promise<Map<PackId, ListedPack>> {
+  const packs = new Map<PackId, ListedPack>();
+  for await (const { name, size, modifiedMs } of repository.store.list('packs/', signal)) {
+    const address = packAddressOf(name);
+    if (address) packs.set(address.id, { ...address, bytes: size, modifiedMs });
+  }
+  return packs;
+}

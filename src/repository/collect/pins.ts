@@ -1,0 +1,40 @@
+// Pins: what readers hold while they read. A pin names the entry from which its reader reads on, so it
+// holds back only what was let go after that entry.
+import type { Clock } from '../../base/clock.ts';
+import { type MutableContext, readMutable, removeMutable } from '../lineage/mutable.ts';
+import { nameOf, type ProcessIdentity, type ProcessProbe } from '../lineage/writer.ts';
+
+/** Value of `mutable/pin/<id>/0`. */
+export interface PinRecord {
+  readonly lineage: string;
+  readonly holder: ProcessIdentity;
+  readonly sinceMs: number;
+  /** The reader sees this entry or a later one; −1 when nothing had been read. */
+  readonly seq: number;
+}
+
+/** A pin of a host that cannot be asked counts for this long. */
+export const unknownPinMs = 24 * 60 * 60 * 1000;
+
+/** Pins that count. Those of processes of this host that have ended are removed. */
+export async function livePins(
+  context: MutableContext,
+  world: { readonly probe: ProcessProbe; readonly clock: Clock },
+): Promise<PinRecord[]> {
+  const live: PinRecord[] = [];
+  for await (const { name } of context.store.list('mutable/pin/')) {
+    const [, , id = '', n] = name.split('/');
+    const place = { what: 'pin', id, n: Number(n) };
+    const pin = await readMutable<PinRecord>(context, place);
+    if (!pin) continue;
+    const known = await world.probe.isAlive(pin.holder);
+    if (known === 'dead') await removeMutable(context, place);
+    else if (known === 'alive' || pin.sinceMs > world.clock.now() - unknownPinMs) live.push(pin);
+  }
+  return live;
+}
+
+/** For people. */
+export function describePin({ holder, lineage, sinceMs }: PinRecord): string {
+  return `${nameOf(holder)} reads ${lineage} since ${new Date(sinceMs).toISOString()}`;
+}

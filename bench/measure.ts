@@ -28,7 +28,7 @@ export async function runProgram(
   return await runCommand(process.execPath, [...flags, `${root}${path}`, ...args], servers);
 }
 
-/** Rejects when the command ends with another code than 0; its error output goes to ours. */
+/** Rejects when the command ends with another code than 0, with what it said. */
 export async function runCommand(
   command: string,
   args: readonly string[],
@@ -36,11 +36,14 @@ export async function runCommand(
 ): Promise<Cost> {
   const before = servers.map(cpuOf);
   const start = performance.now();
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const pid = child.pid as number;
-  let [stdout, cpuSeconds, peakBytes] = ['', 0, 0];
+  let [stdout, stderr, cpuSeconds, peakBytes] = ['', '', 0, 0];
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
   });
   const poll = setInterval(() => {
     cpuSeconds = Math.max(cpuSeconds, cpuOf(pid));
@@ -50,7 +53,7 @@ export async function runCommand(
     child.once('error', reject).once('close', resolve);
   }).finally(() => clearInterval(poll));
   const seconds = (performance.now() - start) / 1000;
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}: ${stdout}`);
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${code}: ${stderr}`);
   const serverCpuSeconds = servers.reduce((sum, one, i) => sum + cpuOf(one) - (before[i] ?? 0), 0);
   return { seconds, cpuSeconds, serverCpuSeconds, peakBytes, stdout };
 }

@@ -33,10 +33,16 @@ function perform(job: SealingJob): {
   }
 }
 
-/** Bytes whose buffer can be given away: not a slice of a pool or of something longer. */
+/** Unused bytes that go along with a buffer rather than be left behind by a copy. */
+const slackBytesMax = 1024;
+
+/** Bytes whose buffer can be given away: not a slice of a pool or of something much longer. */
 function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const whole = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
-  return whole ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+  const { buffer, length } = bytes;
+  const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength <= length + slackBytesMax;
+  // Buffers of the pool cannot be transferred.
+  const mayBePooled = buffer.byteLength === Buffer.poolSize;
+  return isOwn && !mayBePooled ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
 function buffersOf(reply: {

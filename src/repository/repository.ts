@@ -12,8 +12,10 @@ import type { UnlockedKeys } from './keys/key-slots.ts';
 import type { RepositoryConfig } from './keys/repository-config.ts';
 import { type CutHashing, openCutHashing } from './leaf/cut-hashing.ts';
 import type { LeafSink, LeafSource } from './leaf/leaf-store.ts';
-import { Lineage, type LineageContext } from './lineage/lineage.ts';
-import { type PackRecord, usePacks } from './lineage/pack-table.ts';
+import type { Draft } from './lineage/draft.ts';
+import type { StoredState } from './lineage/entry-codec.ts';
+import { Lineage, type LineageContext, type StateText } from './lineage/lineage.ts';
+import { CondemnedPacksError, type PackRecord, usePacks } from './lineage/pack-table.ts';
 import { loadStateTree, storeStateTree } from './lineage/state-tree.ts';
 import type { BlobSession, UsedPacks } from './pack/blob-session.ts';
 import { BlobStore } from './pack/blob-store.ts';
@@ -113,9 +115,10 @@ export class Repository {
   proofTree(signal: AbortSignal): TreeContext {
     const { sealer } = this.#world;
     const sink: LeafSink = {
-      put: async (kind, blobs) => {
+      put: async (kind, blobs, slab) => {
         const lengths = blobs.map(({ length }) => length);
-        return (await sealer.hash({ kind, raw: transferableBytes(blobs), lengths })).ids;
+        const raw = slab ?? transferableBytes(blobs);
+        return (await sealer.hash({ kind, raw, lengths })).ids;
       },
     };
     return { sink, hashing: this.#hashing, cut: defaultCut, signal };
@@ -141,17 +144,27 @@ export class Repository {
       keys: this.unlocked.keys,
       lineage,
       states: {
-        save: async (texts, draft) => {
-          const session = this.session();
-          const stored = await storeStateTree(texts, session.tree());
-          const used = await session.flush();
-          draft.set('stored/current', { packs: String(usePacks(draft, used)) });
-          return stored;
-        },
+        save: (texts, draft) => this.#saveState(texts, draft),
         load: (stored) => loadStateTree(stored, this.source, defaultCut.id),
       },
     };
     return await Lineage.open(context, this.#world.writer);
+  }
+
+  /** What packs that were condemned hold of an older state is stored anew. */
+  async #saveState(texts: readonly StateText[], draft: Draft): Promise<StoredState> {
+    for (;;) {
+      const session = this.session();
+      const stored = await storeStateTree(texts, session.tree());
+      const used = await session.flush();
+      try {
+        draft.set('stored/current', { packs: String(usePacks(draft, used)) });
+        return stored;
+      } catch (error) {
+        if (!(error instanceof CondemnedPacksError)) throw error;
+        this.forget(error.packs);
+      }
+    }
   }
 
   /** Content of packs that a lineage holds is known: called for each lineage before anything is stored. */

@@ -34,6 +34,7 @@ export async function openCutHashing(
   const { h64Raw } = await xxhash();
   const seed = keys.boundarySeed;
   const blocks = Buffer.alloc(blocksPerCall * blockBytes);
+  const hashes = new DataView(blocks.buffer, blocks.byteOffset, blocks.length);
   const ciphers = new Map<number, Cipheriv>();
 
   const cipherAt = (level: number, salt: number): Cipheriv => {
@@ -54,7 +55,7 @@ export async function openCutHashing(
       for (let start = from; start < to; start += blocksPerCall) {
         const end = Math.min(to, start + blocksPerCall);
         for (let i = start; i < end; i++) {
-          blocks.writeBigUInt64LE(h64Raw(items[i]!.key, seed), (i - start) * blockBytes);
+          hashes.setBigUint64((i - start) * blockBytes, h64Raw(items[i]!.key, seed), true);
         }
         const sealed = cipher.update(blocks.subarray(0, (end - start) * blockBytes));
         for (let i = start; i < end; i++) {

@@ -11,8 +11,13 @@ export interface LeafSink {
    * Ids in the order given. Blobs of one call are stored beside each other; a call should hold about
    * 256 KiB. The memory belongs to the sink from the call on. Waits when too much is in flight.
    * Resolved ids are named, not yet durable: `flush` of the store and a commit make them so.
+   * `slab`: all blobs lie in it back to back, from its start; it is handed over with them, uncopied.
    */
-  put(kind: BlobKind, blobs: readonly Uint8Array[]): Promise<LeafId[]>;
+  put(
+    kind: BlobKind,
+    blobs: readonly Uint8Array[],
+    slab?: Uint8Array<ArrayBuffer>,
+  ): Promise<LeafId[]>;
 }
 
 /** Gives raw blobs back. Errors: `object-missing`, `object-damaged`. */

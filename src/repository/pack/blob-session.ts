@@ -1,6 +1,7 @@
 // One unit of work on a BlobStore: what it put, and the packs that a commit of it must list.
-import { transferableBytes } from '../../base/bytes.ts';
+import { toHex, transferableBytes } from '../../base/bytes.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
+import { frameRawBytesTarget } from '../frame/frame-codec.ts';
 import type { BlobKind, LeafSink } from '../leaf/leaf-store.ts';
 import type { BlockRef, BlockSink } from '../runs/run-ref.ts';
 import type { BlobStore } from './blob-store.ts';
@@ -24,6 +25,9 @@ interface BlobCounts {
   knownBlobs: number;
   knownRawBytes: number;
 }
+
+/** A batch of new blobs that is longer becomes a frame as it is. */
+const adoptedBytesMin = frameRawBytesTarget / 2;
 
 export class BlobSession implements LeafSink, AsyncDisposable {
   readonly counts: BlobCounts = { blobs: 0, rawBytes: 0, knownBlobs: 0, knownRawBytes: 0 };
@@ -54,10 +58,14 @@ export class BlobSession implements LeafSink, AsyncDisposable {
     };
   }
 
-  async put(kind: BlobKind, blobs: readonly Uint8Array[]): Promise<LeafId[]> {
+  async put(
+    kind: BlobKind,
+    blobs: readonly Uint8Array[],
+    slab?: Uint8Array<ArrayBuffer>,
+  ): Promise<LeafId[]> {
     await this.#store.hashing.take();
     try {
-      return await this.#put(kind, blobs);
+      return await this.#put(kind, blobs, slab ?? transferableBytes(blobs));
     } finally {
       this.#store.hashing.give();
     }
@@ -96,12 +104,39 @@ export class BlobSession implements LeafSink, AsyncDisposable {
     this.#gathering.clear();
   }
 
-  async #put(kind: BlobKind, blobs: readonly Uint8Array[]): Promise<LeafId[]> {
+  async #put(
+    kind: BlobKind,
+    blobs: readonly Uint8Array[],
+    bytes: Uint8Array<ArrayBuffer>,
+  ): Promise<LeafId[]> {
     const { sealer } = this.#store.parts.context;
     const lengths = blobs.map(({ length }) => length);
-    const { raw, ids } = await sealer.hash({ kind, raw: transferableBytes(blobs), lengths });
+    const { raw, ids } = await sealer.hash({ kind, raw: bytes, lengths });
     const known = await this.#learn(ids);
     const full: PendingFrame[] = [];
+    if (this.#isNew(ids, known, raw.length)) {
+      this.counts.blobs += ids.length;
+      this.counts.rawBytes += raw.length;
+      full.push(this.#adopt(ids, kind, raw, lengths));
+    } else {
+      this.#gatherNew(ids, kind, { raw, lengths, known }, full);
+    }
+    for (const frame of full) await this.#cut(frame);
+    return ids;
+  }
+
+  /** Puts what is not stored yet into the gathering frame; frames that this fills go to `full`. */
+  #gatherNew(
+    ids: readonly LeafId[],
+    kind: BlobKind,
+    from: {
+      readonly raw: Uint8Array;
+      readonly lengths: readonly number[];
+      readonly known: ReadonlyMap<LeafId, PackRef>;
+    },
+    full: PendingFrame[],
+  ): void {
+    const { raw, lengths, known } = from;
     let at = 0;
     for (const [i, id] of ids.entries()) {
       const blob = raw.subarray(at, at + (lengths[i] as number));
@@ -115,8 +150,26 @@ export class BlobSession implements LeafSink, AsyncDisposable {
         this.#gather(id, kind, blob, full);
       }
     }
-    for (const frame of full) await this.#cut(frame);
-    return ids;
+  }
+
+  /** True when no blob of a batch that fills a frame is stored, on its way, or in it twice. */
+  #isNew(ids: readonly LeafId[], known: ReadonlyMap<LeafId, PackRef>, bytes: number): boolean {
+    if (bytes < adoptedBytesMin || known.size > 0) return false;
+    if (ids.some((id) => this.#store.pendingFrame(id))) return false;
+    return new Set(ids.map(toHex)).size === ids.length;
+  }
+
+  /** The batch as a frame of its own, uncopied. */
+  #adopt(
+    ids: readonly LeafId[],
+    kind: BlobKind,
+    raw: Uint8Array<ArrayBuffer>,
+    lengths: readonly number[],
+  ): PendingFrame {
+    const blobs = ids.map((id, i) => ({ id, kind, length: lengths[i] as number }));
+    const frame = PendingFrame.of(packKindOf(kind), raw, blobs);
+    for (const id of ids) this.#store.pend(id, frame);
+    return frame;
   }
 
   /** For ids that nothing in this process has pending: packs that a commit may rely on. */
@@ -150,7 +203,7 @@ export class BlobSession implements LeafSink, AsyncDisposable {
       if (!frame.cut) full.push(frame);
       frame = undefined;
     }
-    frame ??= new PendingFrame(packKind, blob.length);
+    frame ??= PendingFrame.empty(packKind, blob.length);
     frame.add(id, kind, blob);
     this.#store.pend(id, frame);
     this.#gathering.set(packKind, frame);

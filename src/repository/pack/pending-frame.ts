@@ -20,13 +20,29 @@ export class PendingFrame {
   /** Set once: the frame takes no more blobs, and stands in a pack when it resolves. */
   cut: Promise<PlacedIn> | undefined;
   #raw: Uint8Array<ArrayBuffer>;
-  readonly #blobs: PackedBlob[] = [];
-  #length = 0;
+  readonly #blobs: PackedBlob[];
+  #length: number;
+
+  private constructor(packKind: PackKind, raw: Uint8Array<ArrayBuffer>, blobs: PackedBlob[]) {
+    this.packKind = packKind;
+    this.#raw = raw;
+    this.#blobs = blobs;
+    this.#length = blobs.reduce((sum, { length }) => sum + length, 0);
+  }
 
   /** `firstBytes`: length of the first blob; a large one gets the frame for itself. */
-  constructor(packKind: PackKind, firstBytes: number) {
-    this.packKind = packKind;
-    this.#raw = new Uint8Array(Math.max(frameRawBytesTarget, firstBytes));
+  static empty(packKind: PackKind, firstBytes: number): PendingFrame {
+    const length = Math.max(frameRawBytesTarget, firstBytes);
+    return new PendingFrame(packKind, Buffer.allocUnsafeSlow(length), []);
+  }
+
+  /** Of blobs that lie back to back in `raw` and fill it; `raw` is handed over. */
+  static of(
+    packKind: PackKind,
+    raw: Uint8Array<ArrayBuffer>,
+    blobs: readonly PackedBlob[],
+  ): PendingFrame {
+    return new PendingFrame(packKind, raw, [...blobs]);
   }
 
   get length(): number {

@@ -91,7 +91,8 @@ export class BlobWriter<I extends Keyed> {
 
   #put(): void {
     if (this.#blobs.length === 0) return;
-    const ids = this.#context.sink.put(this.#level.kind, this.#blobs);
+    const slab = this.#slab.subarray(0, this.#used);
+    const ids = this.#context.sink.put(this.#level.kind, this.#blobs, slab);
     // Awaited in order later; until then a failure must not count as unhandled.
     ids.catch(() => {});
     this.#inFlight.push({ ids, entries: this.#entries });

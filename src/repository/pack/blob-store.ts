@@ -204,7 +204,7 @@ export class BlobStore implements LeafSource {
   /** @internal Writes an index object for every stored pack that has none. */
   async writeIndex(): Promise<void> {
     await this.#indexing.run(async () => {
-      const packs = this.#unindexed;
+      const packs = [...this.#unindexed]; // more may come while these are written
       if (packs.length === 0) return;
       const { index } = this.parts;
       await index.addPacks(packs.map(({ pack, ref }) => ({ ref, leafIds: pack.leafIds })));

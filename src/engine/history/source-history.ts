@@ -70,16 +70,28 @@ export function restorableIntervals(state: StateView): Interval[] {
   return gaps.reduce(without, intervals);
 }
 
-/** The epoch whose unbroken history holds `at`, whether or not every base copy is there yet. */
+/**
+ * The epoch whose unbroken history holds `at`: the newest that has all its base copies there; else, so that
+ * some datasets can be given back, the newest.
+ */
 export function epochAt(state: StateView, at: SourceTime): Epoch | undefined {
   const settled = settledTime(state);
-  return epochsOf(state)
+  const holding = epochsOf(state)
     .reverse()
-    .find(
+    .filter(
       (epoch) =>
         timeFromHex(epoch.catalogFrom) <= at &&
         at <= (epoch.closedAt === undefined ? (settled ?? -1n) : timeFromHex(epoch.closedAt)),
     );
+  if (holding.length < 2) return holding[0];
+  const whole = holding.find((epoch) => isWholeAt(state, epoch, at));
+  return whole ?? holding[0];
+}
+
+function isWholeAt(state: StateView, { number, exactFrom }: Epoch, at: SourceTime): boolean {
+  if (timeFromHex(exactFrom) > at) return false;
+  const wants = state.list<WantRecord>('want');
+  return !wants.some(([, want]) => want.initial && want.epoch === number);
 }
 
 /** The catalog changes of one epoch with time ≤ `at`, ascending. */
@@ -121,7 +133,10 @@ export interface Base extends BaseRecord {
   readonly dataset: DatasetId;
 }
 
-/** The newest base copy of a dataset that is exact at `at`, within one epoch. */
+/**
+ * The newest base copy of a dataset that is exact at `at`, within one epoch; of any epoch when it is exact
+ * from just that time on, since no change is needed then.
+ */
 export function baseAt(
   state: StateView,
   dataset: DatasetId,
@@ -133,7 +148,7 @@ export function baseAt(
     .keys('base', `${dataset}/`)
     .filter((key) => key <= upTo)
     .reverse()
-    .find((key) => state.get<BaseRecord>(`base/${key}`)?.epoch === epoch);
+    .find((key) => key === upTo || state.get<BaseRecord>(`base/${key}`)?.epoch === epoch);
   const record = rest && state.get<BaseRecord>(`base/${rest}`);
   return record ? { ...record, dataset } : undefined;
 }

@@ -125,7 +125,8 @@ export class DemoBackup {
       const newest = intervals.at(-1);
       if (newest && enough(newest)) return newest;
       if (performance.now() > end) throw new Error(`no new point within ${patienceMs} ms`);
-      await sleep(pollMs, undefined, { signal: either });
+      // An abort ends the pause; the head of the loop throws its reason.
+      await sleep(pollMs, undefined, { signal: either }).catch(() => {});
     }
   }
 

@@ -225,9 +225,8 @@ export class ReplicaSet implements AsyncDisposable {
   async #connect(member: Member, login: boolean): Promise<MongoClient> {
     const { auth, clientOptions } = this.#options;
     return until(`127.0.0.1:${member.port}`, async () => {
-      if (member.process?.exitCode != null) {
-        throw new Error(`it ended with code ${member.process.exitCode}`);
-      }
+      const ended = member.process?.exitCode ?? member.process?.signalCode;
+      if (ended != null) throw new Error(`it ended with ${ended}`);
       const client = new MongoClient(`mongodb://127.0.0.1:${member.port}/`, {
         directConnection: true,
         serverSelectionTimeoutMS: 500,

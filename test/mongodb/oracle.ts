@@ -144,17 +144,16 @@ export async function rawDocuments(
   try {
     const ask = async (command: Document): Promise<Document> => {
       const reply = await client.db(database).command(command, { session, raw: true });
-      return BSON.deserialize(reply as unknown as Uint8Array, {
-        promoteLongs: false,
-        fieldsAsRaw: { firstBatch: true, nextBatch: true },
-      });
+      // The driver leaves `cursor` as the bytes that came.
+      const options = { promoteLongs: false, fieldsAsRaw: { firstBatch: true, nextBatch: true } };
+      return BSON.deserialize(reply.cursor, options);
     };
     const readConcern = at && { level: 'snapshot', atClusterTime: at };
-    let { cursor } = await ask({ find: collection, ...(readConcern && { readConcern }) });
+    let cursor = await ask({ find: collection, ...(readConcern && { readConcern }) });
     const name = String(cursor.ns).slice(database.length + 1);
     const documents: Buffer[] = [...cursor.firstBatch];
     while (!cursor.id.isZero()) {
-      ({ cursor } = await ask({ getMore: cursor.id, collection: name }));
+      cursor = await ask({ getMore: cursor.id, collection: name });
       documents.push(...cursor.nextBatch);
     }
     return documents.map((document) => Buffer.from(document));

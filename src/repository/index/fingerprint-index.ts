@@ -41,6 +41,8 @@ const tierRuns = 8;
 const rebuildEntries = 256 * 1024;
 /** Searches of a lookup that meets objects which others merge away. */
 const lookupRounds = 3;
+/** Tries to merge or drop while others replace the same objects. */
+const changeRounds = 8;
 const defaultFilterBytesMax = 256 * 1024 * 1024;
 const defaultPageCacheBytesMax = 16 * 1024 * 1024;
 /** 24 MiB of entries: the unit of memory of merging, three times over. */
@@ -132,15 +134,7 @@ export class FingerprintIndex implements AsyncDisposable {
 
   /** Opens what others wrote since, closes what they merged or dropped. */
   async refresh(signal?: AbortSignal): Promise<void> {
-    await this.#changing.run(async () => {
-      const there = new Set<string>();
-      for await (const { name } of this.#store.list('index/', signal)) {
-        const id = name.slice('index/'.length);
-        there.add(id);
-        if (!this.#objects.has(id)) await this.#open(id, signal);
-      }
-      for (const id of [...this.#objects.keys()]) if (!there.has(id)) await this.#close(id);
-    });
+    await this.#changing.run(() => this.#readList(signal));
   }
 
   /**
@@ -204,7 +198,7 @@ export class FingerprintIndex implements AsyncDisposable {
    * with the logarithm of the leaves. Safe beside other processes: they write the same objects.
    */
   async compact(signal?: AbortSignal): Promise<void> {
-    await this.#changing.run(async () => {
+    await this.#changeSteadily(signal, async () => {
       for (let due = this.#dueForMerge(); due; due = this.#dueForMerge()) {
         await this.#replace(due.objects, { tier: due.tier + 1 }, new Set(), signal);
       }
@@ -213,7 +207,7 @@ export class FingerprintIndex implements AsyncDisposable {
 
   /** Removes every entry that leads to `packs`: they were deleted. */
   async drop(packs: ReadonlySet<PackId>, signal?: AbortSignal): Promise<void> {
-    await this.#changing.run(async () => {
+    await this.#changeSteadily(signal, async () => {
       for (const object of [...this.#objects.values()]) {
         if (!object.head.packs.some(({ id }) => packs.has(id))) continue;
         await this.#replace([object], object.head, packs, signal);
@@ -224,6 +218,34 @@ export class FingerprintIndex implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const id of [...this.#objects.keys()]) await this.#close(id);
     this.#reading.pages.clear();
+  }
+
+  /** Begins again when another process has replaced an object meanwhile. */
+  async #changeSteadily(
+    signal: AbortSignal | undefined,
+    change: () => Promise<void>,
+  ): Promise<void> {
+    await this.#changing.run(async () => {
+      for (let round = 1; ; round++) {
+        try {
+          return await change();
+        } catch (error) {
+          if (!isCodrError(error, 'object-missing') || round === changeRounds) throw error;
+          await this.#readList(signal);
+        }
+      }
+    });
+  }
+
+  /** With the set of objects held. */
+  async #readList(signal: AbortSignal | undefined): Promise<void> {
+    const there = new Set<string>();
+    for await (const { name } of this.#store.list('index/', signal)) {
+      const id = name.slice('index/'.length);
+      there.add(id);
+      if (!this.#objects.has(id)) await this.#open(id, signal);
+    }
+    for (const id of [...this.#objects.keys()]) if (!there.has(id)) await this.#close(id);
   }
 
   async #clear(signal: AbortSignal | undefined): Promise<void> {

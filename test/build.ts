@@ -1,10 +1,11 @@
-// `npm run build`: emits src as JavaScript into dist. The compiler rewrites the endings of imports; worker
-// modules are found by `moduleUrl`. Tests stay behind, the program keeps its first line and is executable.
+// `npm run build`: emits the program as JavaScript into dist: what `codr` reaches by imports, and its
+// workers. The compiler rewrites the endings of imports; worker modules are found by `moduleUrl`. Tests and
+// their fixtures stay behind, the program keeps its first line and is executable.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rootFolder } from './source-files.ts';
+import { filesBelow, rootFolder } from './source-files.ts';
 
 const dist = `${rootFolder}dist`;
 const configPath = join(tmpdir(), `codr-build-${process.pid}.json`);
@@ -20,10 +21,12 @@ writeFileSync(
       outDir: dist,
       typeRoots: [`${rootFolder}node_modules/@types`],
     },
-    include: [`${rootFolder}src`],
-    exclude: ['*.test.ts', '*fixture.ts', 'conformance*.ts', 'fake-*.ts'].map(
-      (name) => `${rootFolder}src/**/${name}`,
-    ),
+    // What the program reaches by imports, and its workers, which no import names.
+    files: [
+      `${rootFolder}src/cli/main.ts`,
+      ...filesBelow('src', '-worker.ts').map((path) => rootFolder + path),
+    ],
+    include: [],
   }),
 );
 try {

@@ -21,6 +21,7 @@ export const benchFolder = process.env.CODR_BENCH_FOLDER ?? join(homedir(), '.ca
 const mebibyte = 1 << 20;
 const templateCount = 1024;
 const textBytes = 410;
+const firstMs = 1_700_000_000_000;
 const poolBytes = 8 * mebibyte;
 const chunkBytes = 4 * mebibyte;
 
@@ -119,11 +120,14 @@ function vary(
         break;
       }
       case bsonTypes.double:
-        chunk.writeUInt32LE(chance.next(), at);
+        chunk.writeDoubleLE(chance.below(64_000) / 64, at);
         break;
-      case bsonTypes.date:
-        chunk.writeUInt32LE(chance.next(), at);
+      case bsonTypes.date: {
+        // Documents come in the order of their dates, more or less.
+        const ms = firstMs + serial * 997 + chance.below(3 * 86_400_000);
+        chunk.writeBigInt64LE(BigInt(ms), at);
         break;
+      }
       case bsonTypes.decimal128:
         chunk.writeUInt16LE(chance.next() & 0xffff, at);
         break;

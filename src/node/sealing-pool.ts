@@ -67,13 +67,15 @@ export class SealingPool implements Sealer {
   }
 
   async seal(raw: Uint8Array<ArrayBuffer>, seal: FrameSeal): Promise<Uint8Array> {
-    return (await this.#run({ kind: 'seal', raw, seal }, [raw.buffer])).result;
+    const job: SealingJob = { kind: 'seal', raw, seal: compact(seal) };
+    return (await this.#run(job, [raw.buffer])).result;
   }
 
   async open(request: OpenRequest): Promise<Uint8Array> {
     // Copied: the stored frame is usually part of a larger read.
     const stored = new Uint8Array(request.stored);
-    const job: SealingJob = { kind: 'open', request: { ...request, stored } };
+    const seal = compact(request.seal);
+    const job: SealingJob = { kind: 'open', request: { ...request, stored, seal } };
     return (await this.#run(job, [stored.buffer])).result;
   }
 
@@ -95,6 +97,17 @@ export class SealingPool implements Sealer {
       lane.worker.postMessage(request, transfer);
     });
   }
+}
+
+/** A message clones the whole buffer behind each view, which may be a pool of 64 KiB. */
+function compact(seal: FrameSeal): FrameSeal {
+  const { key, repositoryId, salt } = seal;
+  return {
+    ...seal,
+    key: new Uint8Array(key),
+    repositoryId: new Uint8Array(repositoryId),
+    salt: new Uint8Array(salt),
+  };
 }
 
 function openLane(options: SealerOptions): Lane {

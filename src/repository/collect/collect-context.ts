@@ -1,10 +1,8 @@
 // What every step of a collection works with.
 import type { Clock } from '../../base/clock.ts';
-import type { PackId } from '../../model/id.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { MutableContext } from '../lineage/mutable.ts';
 import type { ProcessProbe } from '../lineage/writer.ts';
-import { type PackAddress, packAddressOf } from '../pack/pack-format.ts';
 import type { Repository } from '../repository.ts';
 
 export interface CollectContext {
@@ -16,12 +14,6 @@ export interface CollectContext {
   readonly signal: AbortSignal;
   /** Packs that nobody has committed are garbage from this age on, by the store's clock. A day. */
   readonly uncommittedAgeMs?: number;
-}
-
-/** A pack as the store lists it. */
-export interface ListedPack extends PackAddress {
-  readonly bytes: number;
-  readonly modifiedMs: number;
 }
 
 export const dayMs = 24 * 60 * 60 * 1000;
@@ -54,16 +46,4 @@ export class SourceLineages {
     this.#open.set(id, lineage);
     return lineage;
   }
-}
-
-export async function listPacks({
-  repository,
-  signal,
-}: CollectContext): Promise<Map<PackId, ListedPack>> {
-  const packs = new Map<PackId, ListedPack>();
-  for await (const { name, size, modifiedMs } of repository.store.list('packs/', signal)) {
-    const address = packAddressOf(name);
-    if (address) packs.set(address.id, { ...address, bytes: size, modifiedMs });
-  }
-  return packs;
 }

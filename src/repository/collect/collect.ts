@@ -2,13 +2,8 @@
 // left, then looks for garbage. No locks, no clocks: any number may run side by side with any number of
 // writers, and each may die anywhere. docs/format/collection.md.
 import type { PackId } from '../../model/id.ts';
-import {
-  type CollectContext,
-  dayMs,
-  type ListedPack,
-  listPacks,
-  SourceLineages,
-} from './collect-context.ts';
+import { type ListedPack, listPacks } from '../pack/listed-packs.ts';
+import { type CollectContext, dayMs, SourceLineages } from './collect-context.ts';
 import { type CollectedRecord, condemnedIn, type Decision, settle } from './condemned.ts';
 import { condemn, decide, decisionOn, listPacksMax } from './decide.ts';
 import { findGarbage } from './look.ts';
@@ -50,7 +45,7 @@ class Collection {
   async run(): Promise<CollectOutcome> {
     const { repository, lineage, clock, signal } = this.#context;
     const removed = await removedSources(this.#context, this.#sources);
-    const listed = await listPacks(this.#context);
+    const listed = await listPacks(this.#context.repository.store, this.#context.signal);
     await lineage.refresh();
     await this.#finish(listed);
     const garbage = await this.#garbage(listed, removed);
@@ -75,7 +70,7 @@ class Collection {
 
   async plan(): Promise<CollectOutcome> {
     const removed = await removedSources(this.#context, this.#sources);
-    const listed = await listPacks(this.#context);
+    const listed = await listPacks(this.#context.repository.store, this.#context.signal);
     for (const pack of await this.#garbage(listed, removed)) {
       this.#packsRemoved++;
       this.#bytesFreed += pack.bytes;

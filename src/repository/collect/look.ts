@@ -3,7 +3,8 @@
 import type { PackId } from '../../model/id.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { type PackRecord, retainedPackIds } from '../lineage/pack-table.ts';
-import { type CollectContext, dayMs, type ListedPack } from './collect-context.ts';
+import type { ListedPack } from '../pack/listed-packs.ts';
+import { type CollectContext, dayMs } from './collect-context.ts';
 
 /** Those of `listed` that are in a pack table and retained by nobody, or in none and old. */
 export function findGarbage(

@@ -2,13 +2,9 @@
 // that follows one of them meanwhile finds a pack that is gone, and looks for another copy.
 import { forEachLimit } from '../../base/async.ts';
 import type { PackId } from '../../model/id.ts';
+import type { ListedPack } from '../pack/listed-packs.ts';
 import { packName } from '../pack/pack-format.ts';
-import {
-  type CollectContext,
-  type ListedPack,
-  mutablesOf,
-  type SourceLineages,
-} from './collect-context.ts';
+import { type CollectContext, mutablesOf, type SourceLineages } from './collect-context.ts';
 import { type CollectedRecord, condemnedIn, type Decision, settle } from './condemned.ts';
 import { describePin, livePins, type PinRecord } from './pins.ts';
 

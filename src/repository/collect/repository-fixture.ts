@@ -47,7 +47,10 @@ export async function createFixture(store: ObjectStore, seed: number): Promise<v
 }
 
 /** As a process that starts now would open it. */
-export async function openFixture(store: ObjectStore, options: FixtureOptions): Promise<Repository> {
+export async function openFixture(
+  store: ObjectStore,
+  options: FixtureOptions,
+): Promise<Repository> {
   const opened = await openRepository(store, undefined);
   return await Repository.open(
     {

@@ -168,7 +168,9 @@ async function listAll(): Promise<Listed[]> {
   return all
     .filter(({ namespace }) => /^(app2?\.|admin\.system\.(users|roles))/.test(namespace))
     .map(({ namespace, uuid, options, indexes }) => ({
-      ...{ namespace, dataset: uuid, options: text(options) },
+      // A time series is known by the name that users gave it.
+      namespace: namespace.replace('.system.buckets.', '.'),
+      ...{ dataset: uuid, options: text(options) },
       indexes: indexes
         .filter(({ clustered }) => !clustered)
         .map(text)

@@ -4,7 +4,7 @@ import type { CatalogChange, CatalogEntry } from '../../../model/catalog.ts';
 import { type DatasetId, datasetId } from '../../../model/id.ts';
 import type { CatalogFold } from '../../connector.ts';
 import { documentOf, findElement, flagOf, stringOf, uuidOf } from '../bson/raw-bson.ts';
-import { databaseOf, definitionKind, restorable } from '../oplog/namespace-rules.ts';
+import { databaseOf, definitionKind, restorable, userName } from '../oplog/namespace-rules.ts';
 import {
   addIndex,
   type CollectionState,
@@ -21,7 +21,7 @@ import {
 
 /**
  * The restorable collections after `changes`, which ascend by time, ordered by name. Temporary collections
- * and what a node keeps for itself are left out. Errors: `object-damaged`.
+ * and what a node keeps for itself are left out; a time series has the name that users know. Errors: `object-damaged`.
  */
 export function foldCatalog(changes: Iterable<CatalogChange>): CatalogEntry[] {
   const fold = openCatalog();
@@ -59,10 +59,10 @@ class MongodbCatalogFold implements CatalogFold {
   entries(): CatalogEntry[] {
     const entries: CatalogEntry[] = [];
     for (const [dataset, state] of this.#collections) {
-      const { namespace } = state;
-      if (!restorable(namespace) || flagOf(state.options.get('temp'))) continue;
-      const defined = definitionKind(namespace);
+      if (!restorable(state.namespace) || flagOf(state.options.get('temp'))) continue;
+      const defined = definitionKind(state.namespace);
       const kind = defined ?? kindOf(state);
+      const namespace = kind === 'timeseries' ? userName(state.namespace) : state.namespace;
       const role = defined ? 'definitions' : 'data';
       entries.push({ dataset, namespace, role, kind, body: entryBody(state) });
     }

@@ -1,6 +1,7 @@
 // Which namespaces are followed and which can be given back. What a node keeps for itself (its log, its
 // sessions, its keys, its profile) is neither. Temporary collections are followed, since `$out`,
 // `convertToCapped` and resharding rename them over user collections; they are not given back.
+import type { CatalogEntry } from '../../../model/catalog.ts';
 
 const ownDatabases = new Set(['local', 'config']);
 
@@ -13,6 +14,26 @@ export function databaseOf(namespace: string): string {
   return dot < 0 ? namespace : namespace.slice(0, dot);
 }
 
+/** The collection part of `db.collection`. */
+export function collectionOf(namespace: string): string {
+  return namespace.slice(databaseOf(namespace).length + 1);
+}
+
+const bucketsPrefix = 'system.buckets.';
+
+/** The name that users know: of a time series without the prefix of its buckets. */
+export function userName(namespace: string): string {
+  const collection = collectionOf(namespace);
+  if (!collection.startsWith(bucketsPrefix)) return namespace;
+  return `${databaseOf(namespace)}.${collection.slice(bucketsPrefix.length)}`;
+}
+
+/** Where the server keeps the records of `namespace`: those of a time series lie in its buckets. */
+export function storedName({ kind }: Pick<CatalogEntry, 'kind'>, namespace: string): string {
+  if (kind !== 'timeseries') return namespace;
+  return `${databaseOf(namespace)}.${bucketsPrefix}${collectionOf(namespace)}`;
+}
+
 /** True when catalog changes of this database are of interest. */
 export function followsDatabase(database: string): boolean {
   return !ownDatabases.has(database);
@@ -22,10 +43,10 @@ export function followsDatabase(database: string): boolean {
 export function followsRecords(namespace: string): boolean {
   const database = databaseOf(namespace);
   if (!followsDatabase(database)) return false;
-  const collection = namespace.slice(database.length + 1);
+  const collection = collectionOf(namespace);
   if (!collection.startsWith('system.')) return true;
   if (database === 'admin')
-    return adminKept.has(collection) || collection.startsWith('system.buckets.');
+    return adminKept.has(collection) || collection.startsWith(bucketsPrefix);
   return (
     collection !== 'system.profile' &&
     collection !== 'system.indexes' &&
@@ -36,7 +57,7 @@ export function followsRecords(namespace: string): boolean {
 /** True when a collection of this name is part of a restorable state. */
 export function restorable(namespace: string): boolean {
   if (!followsRecords(namespace)) return false;
-  const collection = namespace.slice(databaseOf(namespace).length + 1);
+  const collection = collectionOf(namespace);
   return !collection.startsWith('system.resharding.') && !collection.startsWith('system.drop.');
 }
 

@@ -5,7 +5,7 @@ import { compareBytes } from '../../../base/bytes.ts';
 import type { CatalogEntry } from '../../../model/catalog.ts';
 import { type KeyRange, rangesBetween, wholeRange } from '../../../model/key-range.ts';
 import { keyOfDocument } from '../key/key-codec.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from './connection.ts';
 import { keyFloor } from './key-floor.ts';
 import { collectionSize, listRaw } from './list-collections.ts';
@@ -21,15 +21,16 @@ export async function planRanges(
   bytesPerSegment: number,
   signal: AbortSignal,
 ): Promise<KeyRange[]> {
-  const { bytes } = await collectionSize(connection, entry.namespace, signal);
+  const stored = storedName(entry, entry.namespace);
+  const { bytes } = await collectionSize(connection, stored, signal);
   const segments = Math.min(segmentsMax, Math.ceil(bytes / bytesPerSegment));
   if (segments < 2) return [wholeRange];
-  const database = databaseOf(entry.namespace);
+  const database = databaseOf(stored);
   const rows = await listRaw(
     connection,
     database,
     {
-      aggregate: entry.namespace.slice(database.length + 1),
+      aggregate: collectionOf(stored),
       pipeline: [{ $sample: { size: segments * samplesPerSegment } }, { $project: { _id: 1 } }],
     },
     signal,

@@ -9,6 +9,7 @@ import type { SourceTime } from '../../../model/time.ts';
 import type { Survey, SurveyedDataset } from '../../connector.ts';
 import { surveyBody } from '../catalog/catalog-body.ts';
 import { foldCatalog } from '../catalog/catalog-folder.ts';
+import { storedName } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from './connection.ts';
 import {
   collectionSize,
@@ -95,7 +96,8 @@ async function withSizes(
 ): Promise<SurveyedDataset[]> {
   const datasets: SurveyedDataset[] = [];
   for (const entry of foldCatalog(catalog)) {
-    datasets.push({ entry, ...(await collectionSize(connection, entry.namespace, signal)) });
+    const stored = storedName(entry, entry.namespace);
+    datasets.push({ entry, ...(await collectionSize(connection, stored, signal)) });
   }
   return datasets;
 }

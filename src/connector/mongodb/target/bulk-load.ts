@@ -8,13 +8,12 @@ import { CodrError } from '../../../base/error.ts';
 import type { DataRecord, RecordStream } from '../../../model/record.ts';
 import type { LoadedRange } from '../../connector.ts';
 import { type BsonElement, findElement, valueBytes } from '../bson/raw-bson.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { RawCursor } from '../session/raw-cursor.ts';
 import { codeOf, isPassing, serverCodes, translated } from '../session/translate-error.ts';
 import { insertRaw, messageLimits, type RefusedDocument } from './raw-insert.ts';
 import { emptyTimestamps, idIsFirst, mendTimestamps } from './server-rewrites.ts';
-import { collectionOf } from './target-name.ts';
 
 const messagesInFlight = 3;
 const attemptsMax = 5;

@@ -2,10 +2,9 @@
 
 import type { CatalogEntry } from '../../../model/catalog.ts';
 import { documentOf, findElement, numberOf } from '../bson/raw-bson.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { nativeDocument } from './native-document.ts';
-import { collectionOf, userName } from './target-name.ts';
 
 /** What the server sets by itself, or refuses in `create`. */
 const notGiven = new Set([
@@ -15,7 +14,7 @@ const notGiven = new Set([
 /** A time series' buckets get these again from its own options. */
 const derivedForTimeSeries = new Set(['validator', 'clusteredIndex', 'validationLevel']);
 
-/** Makes `namespace` anew: what stands there under the name goes. */
+/** Makes `namespace`, a name as users know it, anew: what stands there under the name goes. */
 export async function createCollection(
   connection: MongodbConnection,
   entry: CatalogEntry,
@@ -24,8 +23,7 @@ export async function createCollection(
 ): Promise<void> {
   const database = databaseOf(namespace);
   const isTimeSeries = entry.kind === 'timeseries';
-  const name = collectionOf(isTimeSeries ? userName(namespace) : namespace);
-  await dropCollection(connection, `${database}.${name}`, signal);
+  await dropCollection(connection, namespace, signal);
   const options = documentOf(findElement(entry.body, 'options'));
   const idIndex = documentOf(findElement(entry.body, 'idIndex'));
   const given = new Map<string, unknown>();
@@ -36,7 +34,7 @@ export async function createCollection(
   await connection.command(
     database,
     {
-      create: name,
+      create: collectionOf(namespace),
       ...Object.fromEntries(given),
       ...(idIndex && { idIndex: nativeDocument(idIndex) }),
       writeConcern: { w: 'majority' },

@@ -1,10 +1,9 @@
 // Lets expiry begin, after everything is proven, and tells how many records go at once.
 import type { TargetItem } from '../../connector.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { collectionExpiry } from './create-collection.ts';
 import { buildIndexes, indexSpecs } from './index-builds.ts';
-import { collectionOf, userName } from './target-name.ts';
 
 /** One warning for each expiry that has records older than its limit at `nowMs`. */
 export async function beginExpiry(
@@ -14,6 +13,7 @@ export async function beginExpiry(
   signal: AbortSignal,
 ): Promise<string[]> {
   const { entry, namespace } = item;
+  const stored = storedName(entry, namespace);
   const warnings: string[] = [];
   const expiring = indexSpecs(entry).filter(({ expiry }) => expiry);
   for (const { name, expiry } of expiring) {
@@ -22,16 +22,16 @@ export async function beginExpiry(
     const count = await countOlder(connection, namespace, expiry.field, limit, signal);
     if (count > 0) warnings.push(`${namespace}: ${count} records expire at once by index ${name}`);
   }
-  await buildIndexes(connection, namespace, expiring, signal);
+  await buildIndexes(connection, stored, expiring, signal);
   const seconds = collectionExpiry(entry);
   if (seconds !== undefined) {
-    const name = userName(namespace);
+    const collMod = collectionOf(namespace);
     await connection.command(
-      databaseOf(name),
-      { collMod: collectionOf(name), expireAfterSeconds: seconds, writeConcern: { w: 'majority' } },
+      databaseOf(namespace),
+      { collMod, expireAfterSeconds: seconds, writeConcern: { w: 'majority' } },
       signal,
     );
-    warnings.push(`${name}: expiry after ${seconds} s has begun`);
+    warnings.push(`${namespace}: expiry after ${seconds} s has begun`);
   }
   return warnings;
 }

@@ -3,10 +3,9 @@
 
 import type { CatalogEntry } from '../../../model/catalog.ts';
 import { arrayOf, elementsOf, findElement, numberOf, valueBytes } from '../bson/raw-bson.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { type NativeDocument, nativeDocument } from './native-document.ts';
-import { collectionOf } from './target-name.ts';
 
 export interface IndexSpec {
   readonly name: string;

@@ -20,7 +20,7 @@ import type {
 } from '../../connector.ts';
 import { findElement, stringOf } from '../bson/raw-bson.ts';
 import { orderPrefixBytes } from '../oplog/effects.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
 import { MongodbConnection } from '../session/connection.ts';
 import { BulkLoad } from './bulk-load.ts';
 import { createCollection, dropCollection } from './create-collection.ts';
@@ -29,7 +29,6 @@ import { buildIndexes, indexSpecs } from './index-builds.ts';
 import { readBack } from './read-back.ts';
 import { readTargetIdentity } from './target-identity.ts';
 import { TargetMarker } from './target-marker.ts';
-import { collectionOf, userName } from './target-name.ts';
 import { type PlannedTarget, planTarget } from './target-plan.ts';
 import { checkTargetRights, type LoggedIn } from './target-rights.ts';
 import { mergeUsersOrRoles } from './user-definitions.ts';
@@ -93,10 +92,11 @@ export class MongodbTarget implements RestoreTarget {
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
     const { marker, options } = this.#planned;
-    const name = this.#workingName(item);
     if (!options.drop && !marker.has('begun', item.namespace))
-      await this.#refuseTaken(name, signal);
+      await this.#refuseTaken(item.namespace, signal);
     await marker.note('begun', item.namespace, signal);
+    const isTimeSeries = item.entry.kind === 'timeseries';
+    const name = isTimeSeries ? item.namespace : this.#workingName(item);
     await createCollection(this.#connection, item.entry, name, signal);
   }
 
@@ -190,10 +190,9 @@ export class MongodbTarget implements RestoreTarget {
 
   /** What appeared since the plan is not ours to drop. */
   async #refuseTaken(namespace: string, signal: AbortSignal): Promise<void> {
-    const name = userName(namespace);
-    if (!(await this.#exists(name, signal))) return;
-    throw new CodrError('target-not-empty', `${name} has appeared since the plan`, {
-      object: name,
+    if (!(await this.#exists(namespace, signal))) return;
+    throw new CodrError('target-not-empty', `${namespace} has appeared since the plan`, {
+      object: namespace,
     });
   }
 
@@ -229,7 +228,7 @@ export class MongodbTarget implements RestoreTarget {
   /** Removes what the scope means and the point lacks; what is replaced goes with its rename. */
   async #dropOthers(data: readonly TargetItem[], signal: AbortSignal): Promise<string[]> {
     const { dropped } = this.#planned;
-    const stays = new Set(data.map(({ namespace }) => userName(namespace)));
+    const stays = new Set(data.map(({ namespace }) => namespace));
     for (const namespace of dropped) {
       if (stays.has(namespace)) continue;
       await dropCollection(this.#connection, namespace, signal);
@@ -240,7 +239,7 @@ export class MongodbTarget implements RestoreTarget {
   async #swap(item: TargetItem, signal: AbortSignal): Promise<void> {
     const { marker } = this.#planned;
     const from = this.#workingName(item);
-    if (from === item.namespace) return;
+    if (from === storedName(item.entry, item.namespace)) return;
     const listed = await this.#exists(from, signal);
     // An earlier run of the same operation has exchanged it already.
     if (!listed && marker.has('swapping', item.namespace)) return;

@@ -7,7 +7,7 @@ import { type KeyRange, rangeHolds } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { ConnectorContext } from '../../connector.ts';
 import { keyOfDocument } from '../key/key-codec.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import {
   batchesOf,
   endsOpen,
@@ -21,7 +21,6 @@ import type { MongodbConnection } from '../session/connection.ts';
 import type { RawCursor } from '../session/raw-cursor.ts';
 import { scanKindOf } from '../session/scan-kind.ts';
 import { translated } from '../session/translate-error.ts';
-import { collectionOf } from './target-name.ts';
 
 export interface ReadBackOptions {
   readonly context: ConnectorContext;

@@ -4,20 +4,6 @@ import type { Rename, Scope } from '../../../model/namespace.ts';
 import { renamed, scopeHolds } from '../../../model/namespace.ts';
 import { databaseOf } from '../oplog/namespace-rules.ts';
 
-const bucketsPrefix = 'system.buckets.';
-
-/** The collection part of `db.collection`. */
-export function collectionOf(namespace: string): string {
-  return namespace.slice(databaseOf(namespace).length + 1);
-}
-
-/** The name that users know: of a time series without the prefix of its buckets. */
-export function userName(namespace: string): string {
-  const collection = collectionOf(namespace);
-  if (!collection.startsWith(bucketsPrefix)) return namespace;
-  return `${databaseOf(namespace)}.${collection.slice(bucketsPrefix.length)}`;
-}
-
 /** Where an item is loaded beside the data it will replace: the same for the same operation. */
 export function besideName(operation: string, namespace: string): string {
   const hash = createHash('sha256').update(`${operation} ${namespace}`).digest('hex').slice(0, 16);

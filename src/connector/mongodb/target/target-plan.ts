@@ -1,12 +1,12 @@
 // What stands in the way of a restore, what `drop` takes away, what cannot be given back.
 import type { TargetItem, TargetOptions, TargetPlan } from '../../connector.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { markerDatabase } from '../session/list-collections.ts';
 import { collectionExpiry } from './create-collection.ts';
 import { indexSpecs } from './index-builds.ts';
 import type { TargetMarker } from './target-marker.ts';
-import { besideName, collectionOf, dropMeans, userName } from './target-name.ts';
+import { besideName, dropMeans } from './target-name.ts';
 
 /** Databases that `drop` never touches. */
 const kept = new Set(['admin', 'config', 'local', markerDatabase]);
@@ -15,7 +15,7 @@ export interface PlannedTarget {
   readonly plan: TargetPlan;
   /** User names in the target that `drop` replaces or removes. */
   readonly dropped: readonly string[];
-  /** What each item is called while it is loaded, by its name. */
+  /** Where each item's records are loaded, by its name: beside it, or in the buckets of a time series. */
   readonly workingNames: ReadonlyMap<string, string>;
 }
 
@@ -30,19 +30,22 @@ export async function planTarget(
   const existing = await userNamesOf(connection, signal);
   const inTheWay = data
     .map(({ namespace }) => namespace)
-    .filter((namespace) => existing.has(userName(namespace)) && !marker.has('begun', namespace));
+    .filter((namespace) => existing.has(namespace) && !marker.has('begun', namespace));
   const dropped = options.drop
     ? [...existing].filter(
         (namespace) =>
           !kept.has(databaseOf(namespace)) && dropMeans(options.scope, options.renames, namespace),
       )
     : [];
-  const conflicts = inTheWay.filter((namespace) => !dropped.includes(userName(namespace)));
+  const conflicts = inTheWay.filter((namespace) => !dropped.includes(namespace));
   const workingNames = new Map<string, string>();
   for (const { namespace, entry } of data) {
     // The server does not rename time series.
     const beside = options.drop && entry.kind !== 'timeseries';
-    workingNames.set(namespace, beside ? besideName(options.operation, namespace) : namespace);
+    workingNames.set(
+      namespace,
+      beside ? besideName(options.operation, namespace) : storedName(entry, namespace),
+    );
   }
   const plan: TargetPlan = {
     conflicts: [...new Set([...conflicts, ...twice(data)])],
@@ -92,7 +95,7 @@ function skippedOf(
     if (isUsers && !options.usersAndRoles) {
       skipped.push({ namespace, reason: 'users and roles are restored on request only' });
     } else if (entry.role === 'data' && collectionOf(namespace).startsWith('system.')) {
-      if (entry.kind === 'timeseries' || collectionOf(namespace) === 'system.js') continue;
+      if (collectionOf(namespace) === 'system.js') continue;
       skipped.push({ namespace, reason: 'the server keeps this name for itself' });
     }
   }
@@ -106,9 +109,10 @@ function warningsOf(
 ): string[] {
   const warnings: string[] = [];
   for (const { namespace, entry } of data) {
-    const name = userName(namespace);
-    if (entry.kind === 'timeseries' && dropped.includes(name)) {
-      warnings.push(`${name}: a time series cannot be renamed, so it is dropped before the load`);
+    if (entry.kind === 'timeseries' && dropped.includes(namespace)) {
+      warnings.push(
+        `${namespace}: a time series cannot be renamed, so it is dropped before the load`,
+      );
     }
     const names = indexSpecs(entry)
       .filter(({ expiry }) => expiry)
@@ -117,8 +121,8 @@ function warningsOf(
     if (names.length === 0) continue;
     warnings.push(
       options.ttl === 'keep'
-        ? `${name}: expiry (${names.join(', ')}) begins again when all is proven`
-        : `${name}: expiry (${names.join(', ')}) is held: make it when you want it`,
+        ? `${namespace}: expiry (${names.join(', ')}) begins again when all is proven`
+        : `${namespace}: expiry (${names.join(', ')}) is held: make it when you want it`,
     );
   }
   return warnings;

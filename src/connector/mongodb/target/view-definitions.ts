@@ -3,11 +3,10 @@
 import { CodrError } from '../../../base/error.ts';
 import type { DataRecord } from '../../../model/record.ts';
 import { documentOf, findElement, stringOf } from '../bson/raw-bson.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { dropCollection } from './create-collection.ts';
 import { nativeDocument } from './native-document.ts';
-import { collectionOf } from './target-name.ts';
 
 export interface ViewDefinition {
   /** Its name in the target. */

@@ -29,7 +29,9 @@ if (values.seed !== undefined) {
       failed++;
       process.exitCode = 1;
       const { message, stack } = error as Error;
-      console.error(`seed ${seed} failed: ${process.env.CODR_STACK ? stack : message.slice(0, 300)}`);
+      console.error(
+        `seed ${seed} failed: ${process.env.CODR_STACK ? stack : message.slice(0, 300)}`,
+      );
       console.error(`  npm run simulate -- --seed ${seed}`);
       if (failed >= 20) break;
     }

@@ -48,10 +48,23 @@ export class RandomWorkload {
       [30, 'put', () => this.#put()],
       [20, 'patch', () => this.#patch()],
       [10, 'delete', () => this.#delete()],
-      [1, 'clear', () => this.#withData((name) => this.#unlessHeld(name, () => this.#database.clear(name)))],
+      [
+        1,
+        'clear',
+        () => this.#withData((name) => this.#unlessHeld(name, () => this.#database.clear(name))),
+      ],
       [4, 'create', () => this.#create()],
-      [2, 'drop', () => this.#withData((name) => this.#unlessHeld(name, () => this.#database.drop(name)))],
-      [1, 'index', () => this.#withData((name) => this.#database.createIndex(name, `i${this.#random.below(99)}`))],
+      [
+        2,
+        'drop',
+        () => this.#withData((name) => this.#unlessHeld(name, () => this.#database.drop(name))),
+      ],
+      [
+        1,
+        'index',
+        () =>
+          this.#withData((name) => this.#database.createIndex(name, `i${this.#random.below(99)}`)),
+      ],
       [1, 'noop', () => this.#database.noop()],
     ];
     if (renames) choices.push([4, 'rename', () => this.#rename()]);
@@ -86,7 +99,9 @@ export class RandomWorkload {
 
   #value(): Uint8Array {
     const filler = String.fromCharCode(97 + this.#random.below(26));
-    return Buffer.from(`${this.#random.below(1e9)}${filler.repeat(this.#random.below(this.#habits.valueBytesMax))}`);
+    return Buffer.from(
+      `${this.#random.below(1e9)}${filler.repeat(this.#random.below(this.#habits.valueBytesMax))}`,
+    );
   }
 
   #put(): void {
@@ -102,7 +117,9 @@ export class RandomWorkload {
   }
 
   #patch(): void {
-    this.#withRecord((name, key) => this.#database.patch(name, key, { bytes: this.#value().subarray(0, 9) }));
+    this.#withRecord((name, key) =>
+      this.#database.patch(name, key, { bytes: this.#value().subarray(0, 9) }),
+    );
   }
 
   #delete(): void {
@@ -169,7 +186,8 @@ export class RandomWorkload {
     const [log] = this.#database.logs;
     if (!log) return;
     const count = log.end - log.first;
-    const kept = log.at(log.first + this.#random.below(count + 1))?.position.time ?? this.#database.now;
+    const kept =
+      log.at(log.first + this.#random.below(count + 1))?.position.time ?? this.#database.now;
     const open = [...log.openUntil(this.#database.now).values()].map(({ time }) => time);
     this.#database.truncateLogs(open.reduce(minTime, minTime(kept, this.#database.majorityTime)));
     this.breaks++;

@@ -3,15 +3,28 @@
 // that the world really had.
 import assert from 'node:assert/strict';
 import { toHex } from '../../src/base/bytes.ts';
-import { CodrError, isCodrError } from '../../src/base/error.ts';
+import { type CodrError, isCodrError } from '../../src/base/error.ts';
 import type { Random } from '../../src/base/random.ts';
-import { MemoryDatabase, type MemoryDatabases } from '../../src/connector/memory/memory-database.ts';
-import { epochsOf, restorableIntervals, settledTime } from '../../src/engine/history/source-history.ts';
-import { resolvePoint, type ResolvedPoint } from '../../src/engine/read/point.ts';
+import {
+  MemoryDatabase,
+  type MemoryDatabases,
+} from '../../src/connector/memory/memory-database.ts';
+import {
+  epochsOf,
+  restorableIntervals,
+  settledTime,
+} from '../../src/engine/history/source-history.ts';
+import { type ResolvedPoint, resolvePoint } from '../../src/engine/read/point.ts';
 import { recordHistory } from '../../src/engine/read/record-history.ts';
 import { restore } from '../../src/engine/restore/restore.ts';
 import type { SourceContext } from '../../src/engine/source-context.ts';
-import { everything, type Rename, renamed, type Scope, scopeHolds } from '../../src/model/namespace.ts';
+import {
+  everything,
+  type Rename,
+  renamed,
+  type Scope,
+  scopeHolds,
+} from '../../src/model/namespace.ts';
 import type { Interval } from '../../src/model/point.ts';
 import type { DataRecord } from '../../src/model/record.ts';
 import { type SourceTime, timeFromHex } from '../../src/model/time.ts';
@@ -53,11 +66,15 @@ export class RestoreCheck {
 
   /** Ascending, apart, never later than what is settled; and what was promised once stays so. */
   #checkPromises(intervals: readonly Interval[], context: SourceContext): void {
+    const { database } = this.#world;
     const settled = settledTime(context.lineage.state) ?? 0n;
-    assert.ok(settled <= this.#world.database.majorityTime, 'settled is later than what is safe');
+    assert.ok(settled <= database.majorityTime, 'settled is later than what is safe');
     let last = -1n;
     for (const { from, to } of intervals) {
-      assert.ok(from > last && from <= to && to <= settled, `intervals are in disorder at ${from}`);
+      assert.ok(
+        from > last && from <= to && to <= database.majorityTime,
+        `intervals are in disorder at ${from}`,
+      );
       last = to;
     }
     for (const { from, to } of this.#promised) {
@@ -72,7 +89,7 @@ export class RestoreCheck {
     const one = intervals[random.below(intervals.length || 1)];
     const newest = database.now;
     const pick = random.below(10);
-    if (!one || pick === 0) return this.#between(newest - (newest >> 32n << 32n), newest);
+    if (!one || pick === 0) return this.#between(newest - ((newest >> 32n) << 32n), newest);
     if (pick === 1) return one.from - 1n;
     if (pick === 2) return one.to + 1n;
     if (pick === 3) return one.from;
@@ -96,15 +113,22 @@ export class RestoreCheck {
     return guess < from ? from : guess > to ? to : guess + BigInt(random.below(4));
   }
 
-  async #one(context: SourceContext, intervals: readonly Interval[], at: SourceTime): Promise<void> {
+  async #one(
+    context: SourceContext,
+    intervals: readonly Interval[],
+    at: SourceTime,
+  ): Promise<void> {
     const { random } = this.#world;
-    const scope = random.below(3) === 0 ? (partial[random.below(partial.length)] as Scope) : everything;
+    const scope =
+      random.below(3) === 0 ? (partial[random.below(partial.length)] as Scope) : everything;
     const promised = intervals.some(({ from, to }) => from <= at && at <= to);
     const point = this.#resolve(context, at, scope, promised);
     if (!point) return;
     this.#refuseDoubt(point);
     const names = renames[random.below(renames.length)] ?? [];
-    const target = this.#world.databases.add(new MemoryDatabase({ name: `target-${this.#targets++}` }));
+    const target = this.#world.databases.add(
+      new MemoryDatabase({ name: `target-${this.#targets++}` }),
+    );
     await restore(
       context,
       {
@@ -136,12 +160,17 @@ export class RestoreCheck {
     } catch (error) {
       if (isCodrError(error, 'namespace-unknown')) {
         assert.ok(scope.include.length > 0, 'only a filter can match nothing');
-        const there = this.#definitions(at, scope).some((each) => scopeHolds(scope, each.namespace));
+        const there = this.#definitions(at, scope).some((each) =>
+          scopeHolds(scope, each.namespace),
+        );
         assert.ok(!there, `a name was not found at ${at}, and it was there`);
         return undefined;
       }
       if (!isCodrError(error, 'time-not-restorable')) throw error;
-      assert.ok(!promised, `${at} is called restorable and was refused: ${(error as Error).message}`);
+      assert.ok(
+        !promised,
+        `${at} is called restorable and was refused: ${(error as Error).message}`,
+      );
       this.#justify(context, at, error as CodrError);
       this.refusals++;
       return undefined;

@@ -1,6 +1,8 @@
 // One process of a simulated world: its own view of the store, its own claim to be alive, one backup. It dies
 // like a real one: from then on nothing that it does reaches the store.
 import { assert } from '../../src/base/assert.ts';
+import { toHex } from '../../src/base/bytes.ts';
+import { isCodrError } from '../../src/base/error.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { type Random, SeededRandom } from '../../src/base/random.ts';
 import { MemorySpill } from '../../src/base/spill.ts';
@@ -8,12 +10,13 @@ import { runJob } from '../../src/cluster/task-runner.ts';
 import type { Connector } from '../../src/connector/connector.ts';
 import { MemoryCoordinator } from '../../src/coordination/memory/memory-coordinator.ts';
 import { type BackupOutcome, backup } from '../../src/engine/capture/backup.ts';
+import { mergeNeighbours } from '../../src/engine/capture/merge.ts';
+import { openRuns } from '../../src/engine/capture/run-records.ts';
 import type { EngineLimits, EngineWorld, SourceContext } from '../../src/engine/source-context.ts';
 import type { Scope } from '../../src/model/namespace.ts';
-import { isCodrError } from '../../src/base/error.ts';
 import { InlineSealer } from '../../src/repository/frame/sealer.ts';
 import type { OpenedRepository } from '../../src/repository/keys/repository-config.ts';
-import type { ProcessIdentity } from '../../src/repository/lineage/writer.ts';
+import { claimWriter, type ProcessIdentity } from '../../src/repository/lineage/writer.ts';
 import { Repository } from '../../src/repository/repository.ts';
 import { FaultyObjectStore } from '../../src/storage/faulty-object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
@@ -36,7 +39,7 @@ export interface SharedWorld {
 }
 
 export type Ending =
-  | { readonly kind: 'done'; readonly outcome: BackupOutcome }
+  | { readonly kind: 'done'; readonly outcome: BackupOutcome | undefined }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 const source = 'source-1';
@@ -102,7 +105,41 @@ export class SimulatedProcess {
     const run = async (): Promise<BackupOutcome> => {
       const context = await this.openSource();
       context.repository.learn(context.lineage);
-      return await backup(context, { ...options, identity: 'source', auditEveryMs }, this.abort.signal);
+      return await backup(
+        context,
+        { ...options, identity: 'source', auditEveryMs },
+        this.abort.signal,
+      );
+    };
+    run().then(
+      (outcome) => this.#end({ kind: 'done', outcome }),
+      (error: unknown) => this.#end({ kind: 'failed', error }),
+    );
+  }
+
+  /** Merges a stretch of neighbouring runs that the policy would leave apart. */
+  merge(count: number, from: number): void {
+    const run = async (): Promise<undefined> => {
+      const context = await this.openSource();
+      context.repository.learn(context.lineage);
+      const { world, lineage } = context;
+      const { probe, clock, random } = world;
+      const { signal } = this.abort;
+      const claim = await claimWriter(lineage, {
+        probe,
+        clock,
+        tickMs: 1000,
+        claim: toHex(random.bytes(16)),
+        signal,
+      });
+      try {
+        const runs = openRuns(lineage.state);
+        const first = from % Math.max(1, runs.length);
+        const chosen = runs.slice(first, first + count);
+        if (chosen.length > 1) await mergeNeighbours(context, claim, chosen);
+      } finally {
+        await claim.release();
+      }
     };
     run().then(
       (outcome) => this.#end({ kind: 'done', outcome }),

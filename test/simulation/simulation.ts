@@ -9,6 +9,7 @@ import { epochsOf, restorableIntervals } from '../../src/engine/history/source-h
 import { everything, type Scope } from '../../src/model/namespace.ts';
 import { createRepository } from '../../src/repository/keys/repository-config.ts';
 import type { Lineage } from '../../src/repository/lineage/lineage.ts';
+import type { RunRecord } from '../../src/repository/lineage/records.ts';
 import type { StateView } from '../../src/repository/lineage/state.ts';
 import { currentWriter } from '../../src/repository/lineage/writer.ts';
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
@@ -25,7 +26,9 @@ export interface SimulationReport {
   readonly backups: number;
   readonly crashes: number;
   readonly epochs: number;
+  /** Open at the end, and those of them that were merged. */
   readonly runs: number;
+  readonly merged: number;
   readonly entries: number;
 }
 
@@ -60,6 +63,8 @@ class Simulation {
   #backups = 0;
   #crashes = 0;
   #calm = false;
+  /** Turns out of a hundred at which something happens to a process or the database. */
+  readonly #stormPerCent: number;
 
   static async create(seed: number, trace: Trace): Promise<Simulation> {
     const random = new SeededRandom(seed);
@@ -116,6 +121,7 @@ class Simulation {
       valueBytesMax: pick(8, 60, 60, 3000),
       keyCount: pick(5, 40),
     });
+    this.#stormPerCent = pick(0, 1, 6);
     const database = this.#database;
     const workload = this.#workload;
     this.#check = new RestoreCheck({ database, databases, workload, scope, random });
@@ -124,7 +130,7 @@ class Simulation {
   async run(): Promise<SimulationReport> {
     this.#tickWall();
     for (let i = 0; i < 40; i++) this.#write();
-    const turns = 40 + this.#random.below(120);
+    const turns = 30 + this.#random.below(80);
     for (let turn = 0; turn < turns; turn++) await this.#turn();
     return await this.#finish();
   }
@@ -132,10 +138,10 @@ class Simulation {
   async #turn(): Promise<void> {
     const pick = this.#random.below(100);
     if (pick < 35) for (let n = 1 + this.#random.below(6); n > 0; n--) this.#write();
-    else if (pick < 80) await this.#step(1 + this.#random.below(8));
-    else if (pick < 88) await this.#start();
-    else if (pick < 94) this.#disturb();
-    else if (pick < 96) await this.#restores(1);
+    else if (pick < 85) await this.#step(1 + this.#random.below(8));
+    else if (pick < 90) await this.#start();
+    else if (pick < 90 + this.#stormPerCent) this.#disturb();
+    else if (pick === 97) await this.#restores(1);
     else this.#database.advanceMajority();
     this.#collectEnded();
   }
@@ -164,15 +170,20 @@ class Simulation {
     if (!this.#calm) this.#makeUnreliable(process);
     const follow = !this.#calm && this.#random.below(3) > 0;
     const rpoMs = [1000, 5000, 30_000][this.#random.below(3)] as number;
+    this.#running.push(process);
+    if (!this.#calm && this.#random.below(5) === 0) {
+      this.#trace(`process ${process.pid} merges`);
+      process.merge(2 + this.#random.below(6), this.#random.below(20));
+      return process;
+    }
     this.#trace(`process ${process.pid} starts${follow ? ' to follow' : ''}, rpo ${rpoMs} ms`);
     process.backup({ follow, rpoMs });
-    this.#running.push(process);
     this.#backups++;
     return process;
   }
 
   #makeUnreliable({ store }: SimulatedProcess): void {
-    const pick = this.#random.below(8);
+    const pick = this.#stormPerCent === 0 ? 4 : this.#random.below(8);
     if (pick === 0) store.faults = { errorPerMille: 20 };
     if (pick === 1) store.faults = { lostReplyPerMille: 20 };
     if (pick === 2) store.faults = { delayMsMax: 2000 };
@@ -217,15 +228,19 @@ class Simulation {
   #judge({ ending, abort, store, pid }: SimulatedProcess): void {
     assert.ok(ending);
     if (ending.kind === 'done') {
-      const { time } = ending.outcome.point;
-      this.#trace(`process ${pid} is done: point ${time}`);
+      this.#trace(`process ${pid} is done: ${ending.outcome?.point.time ?? 'merged'}`);
       return;
     }
     const { error } = ending;
     this.#trace(`process ${pid} failed: ${error}`);
     if (abort.signal.aborted || store.crashed) return;
-    const passing = !this.#calm && ['store-unreachable', 'source-unreachable', 'busy', 'lease-lost'];
-    if (passing && passing.some((code) => isCodrError(error, code as 'busy'))) return;
+    const passing = !this.#calm && [
+      'store-unreachable',
+      'source-unreachable',
+      'busy',
+      'lease-lost',
+    ];
+    if (passing?.some((code) => isCodrError(error, code as 'busy'))) return;
     const doubted = this.#workload.unknown.length > 0;
     if (doubted && isCodrError(error, 'time-not-restorable')) return;
     throw error;
@@ -268,7 +283,7 @@ class Simulation {
     while (!(await this.#calmBackup())) {
       assert.ok(this.#backups < 100, 'a backup in a calm world never gets its turn');
     }
-    await this.#restores(6);
+    await this.#restores(5);
     return await this.#report(before);
   }
 
@@ -311,6 +326,7 @@ class Simulation {
       crashes: this.#crashes,
       epochs,
       runs: state.keys('run').length,
+      merged: state.list<RunRecord>('run').filter(([, { tier }]) => tier > 0).length,
       entries: seq + 1,
     };
   }

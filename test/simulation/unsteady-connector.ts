@@ -17,9 +17,7 @@ export class UnsteadyConnector extends MemoryConnector {
     this.oneIn = oneIn;
   }
 
-  override async connect(
-    ...args: Parameters<MemoryConnector['connect']>
-  ): Promise<SourceSession> {
+  override async connect(...args: Parameters<MemoryConnector['connect']>): Promise<SourceSession> {
     const session = await super.connect(...args);
     const read = session.readSegment.bind(session);
     session.readSegment = async (entry, range, signal): Promise<SegmentReader | undefined> => {

@@ -23,12 +23,13 @@ export async function mergeDueRuns(
     const due = new Set(planMerge(runs.map(({ record }) => record)));
     if (due.size === 0) return merged;
     const chosen = runs.filter(({ record }) => due.has(record));
-    if (!(await mergeChosen(context, claim, chosen))) return merged;
+    if (!(await mergeNeighbours(context, claim, chosen))) return merged;
     merged += chosen.length;
   }
 }
 
-async function mergeChosen(
+/** Makes one run of neighbours. False when somebody else has merged one of them. */
+export async function mergeNeighbours(
   context: SourceContext,
   claim: WriterClaim,
   chosen: readonly OpenRun[],

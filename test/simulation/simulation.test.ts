@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type SimulationReport, simulate } from './simulation.ts';
+
+/** `CODR_SEEDS` says how many; `CODR_SEED_FROM` where they begin. */
+const seeds = Number(process.env.CODR_SEEDS ?? 2000);
+const first = Number(process.env.CODR_SEED_FROM ?? 1);
+
+test(`${seeds} simulated worlds lose nothing, promise nothing they cannot give, and never stand still`, async (t) => {
+  const totals = new Map<string, number>();
+  for (let seed = first; seed < first + seeds; seed++) {
+    let report: SimulationReport;
+    try {
+      report = await simulate(seed);
+    } catch (error) {
+      const message = `seed ${seed} failed; see it with: npm run simulate -- --seed ${seed}`;
+      throw new Error(message, { cause: error });
+    }
+    for (const [name, value] of Object.entries(report)) {
+      totals.set(name, (totals.get(name) ?? 0) + value);
+    }
+  }
+  t.diagnostic(JSON.stringify(Object.fromEntries(totals)));
+  // A world in which nothing happens would pass too.
+  for (const [name, value] of totals) assert.ok(value >= seeds / 50, `${name}: ${value}`);
+});
+
+test('a seed always tells the same story', async () => {
+  const tell = async (): Promise<string[]> => {
+    const story: string[] = [];
+    await simulate(7, (line) => story.push(line));
+    return story;
+  };
+  assert.deepEqual(await tell(), await tell());
+});

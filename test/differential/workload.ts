@@ -194,4 +194,5 @@ const disturbances = new Set([
   11000, // DuplicateKey
   11601, // Interrupted
   16837, // positional path
+  50810, // a duplicate number in a clustered collection, whose message 6.0.5 cannot make
 ]);

@@ -214,7 +214,9 @@ export class MongodbTarget implements RestoreTarget {
     await marker.note('begun', namespace, signal);
     try {
       await createView(this.#connection, view, signal);
-      return [];
+      return view.elsewhere.map(
+        (name) => `${namespace} reads ${collectionOf(name)} of its own database, not ${name}`,
+      );
     } catch (error) {
       if (!isCodrError(error, 'target-unfit')) throw error;
       return [error.message];

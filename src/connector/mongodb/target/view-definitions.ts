@@ -7,6 +7,7 @@ import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { dropCollection } from './create-collection.ts';
 import { nativeDocument } from './native-document.ts';
+import { followInPipeline } from './view-pipeline.ts';
 
 export interface ViewDefinition {
   /** Its name in the target. */
@@ -14,9 +15,14 @@ export interface ViewDefinition {
   /** What it reads, in the target. */
   readonly viewOn: string;
   readonly options: Readonly<Record<string, unknown>>;
+  /** What its pipeline reads and a view cannot: names of another database than its own. */
+  readonly elsewhere: readonly string[];
 }
 
-/** `rename` maps names of the source to names of the target. */
+/**
+ * `rename` maps names of the source to names of the target. What a view stands on and what its pipeline
+ * reads follow the renames; a name that no rename moves within the view's database stays as it is.
+ */
 export function viewsOf(
   records: readonly DataRecord[],
   rename: (namespace: string) => string,
@@ -27,13 +33,23 @@ export function viewsOf(
     const on = stringOf(findElement(value, 'viewOn'));
     if (!name || !on || on.startsWith('system.buckets.')) continue;
     const { pipeline, collation } = Object.fromEntries(nativeDocument(value));
+    const namespace = rename(name);
+    const elsewhere = new Set<string>();
+    const follow = (collection: string): string => {
+      const source = `${databaseOf(name)}.${collection}`;
+      const target = rename(source);
+      if (databaseOf(target) === databaseOf(namespace)) return collectionOf(target);
+      elsewhere.add(target);
+      return collection;
+    };
     views.push({
-      namespace: rename(name),
+      namespace,
       viewOn: rename(`${databaseOf(name)}.${on}`),
       options: {
-        pipeline: pipeline ?? [],
+        pipeline: followInPipeline(pipeline ?? [], follow),
         ...(documentOf(findElement(value, 'collation')) && { collation }),
       },
+      elsewhere: [...elsewhere],
     });
   }
   return views;

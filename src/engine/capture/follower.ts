@@ -5,7 +5,12 @@ import { assert } from '../../base/assert.ts';
 import { untilAborted } from '../../base/async.ts';
 import { toBase64 } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import type { CatalogFold, ChangeBatch, SourceSession, UnknownEntry } from '../../connector/connector.ts';
+import type {
+  CatalogFold,
+  ChangeBatch,
+  SourceSession,
+  UnknownEntry,
+} from '../../connector/connector.ts';
 import type { CatalogChange } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
 import type { StreamId } from '../../model/id.ts';

@@ -194,6 +194,7 @@ export class BaseCopyJob implements Job {
 
   async #join(dataset: DatasetId, signal: AbortSignal): Promise<void> {
     const records = this.#segments(dataset);
+    if (uncovered(records).length > 0) return; // it has left the scope since the plan
     const source = this.#context.repository.source;
     const segments: BuiltSegment[] = [];
     for (const record of records) {
@@ -209,11 +210,10 @@ export class BaseCopyJob implements Job {
       const parts = segments.map(({ part }) => part);
       const root = await joinParts(parts, store.tree(signal));
       return (draft, packs) => {
-        if (!draft.get(`want/${dataset}`)) return;
+        const isWanted = draft.get(`want/${dataset}`) !== undefined;
+        const there = draft.keys('segment', `${dataset}/`).length;
+        if (!isWanted || there !== segments.length) return; // it has left, and perhaps come back
         this.#noteBase(draft, dataset, root, segments, packs);
-        for (const rest of [...draft.keys('segment', `${dataset}/`)]) {
-          draft.set(`segment/${rest}`, null);
-        }
       };
     });
   }

@@ -143,10 +143,12 @@ export async function rawDocuments(
   const session = client.startSession({ causalConsistency: false });
   try {
     const ask = async (command: Document): Promise<Document> => {
-      const reply = await client.db(database).command(command, { session, raw: true });
-      // The driver leaves `cursor` as the bytes that came.
-      const options = { promoteLongs: false, fieldsAsRaw: { firstBatch: true, nextBatch: true } };
-      return BSON.deserialize(reply.cursor, options);
+      // A raw reply of a cursor command keeps `cursor` as bytes.
+      const { cursor } = await client.db(database).command(command, { session, raw: true });
+      return BSON.deserialize(cursor, {
+        promoteLongs: false,
+        fieldsAsRaw: { firstBatch: true, nextBatch: true },
+      });
     };
     const readConcern = at && { level: 'snapshot', atClusterTime: at };
     let cursor = await ask({ find: collection, ...(readConcern && { readConcern }) });

@@ -22,7 +22,7 @@ export const checkCommand = defineCommand({
     'Looks at every commit, and at the name and size of every pack. Ends with 9 when something is ' +
     'damaged and not mended, and names what can no longer be restored.',
   examples: ['codr check', 'codr check --read-data=10%', 'codr check --read-data --repair'],
-  json: '{packs, commits, bytesRead, problems:[{object,problem,affected:[…],repaired}], seconds}',
+  json: '{packs, commits, bytesRead, problems:[{object,problem,affected:[…],remedy?,repaired}], seconds}',
   input: z.object({
     readData: option(percent.optional(), {
       text: 'also read and decode this share of the packs, all when no share is given',
@@ -35,10 +35,11 @@ export const checkCommand = defineCommand({
   run: async ({ readData, repair }, { api, call }) =>
     (await api()).check({ readDataPercent: readData ?? 0, repair }, call),
   print({ packs, commits, bytesRead, problems, seconds }, output) {
-    for (const { object, problem, affected, repaired } of problems) {
+    for (const { object, problem, affected, remedy, repaired } of problems) {
       const mark = repaired ? output.paint('yellow', 'repaired') : output.paint('red', 'damaged ');
       output.line(`${mark}  ${object}: ${problem}`);
       for (const lost of affected) output.line(`          affects ${lost}`);
+      if (remedy !== undefined && !repaired) output.line(`          ${remedy}`);
     }
     const verdict =
       problems.length === 0 ? output.paint('green', 'no problems') : `${problems.length} problems`;

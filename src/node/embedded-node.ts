@@ -1,8 +1,7 @@
 // A cluster of one: the whole of CODR in this process, behind the interface that remote peers serve too.
 import type * as api from '../api/codr-api.ts';
-import { CodrError } from '../base/error.ts';
 import { backup, getRecord, listDatasets, points } from './calls/history-calls.ts';
-import { addKey, collect, init, listKeys, removeKey } from './calls/repository-calls.ts';
+import { addKey, check, collect, init, listKeys, removeKey } from './calls/repository-calls.ts';
 import { planRestore, restore, verify } from './calls/restore-calls.ts';
 import {
   addSource,
@@ -61,8 +60,8 @@ export class EmbeddedNode implements api.CodrApi {
     getRecord(this.#node, request);
   collect = (request: api.CollectRequest, call: api.Call): Promise<api.CollectResult> =>
     collect(this.#node, request, call);
-  check = (): Promise<api.CheckResult> =>
-    Promise.reject(new CodrError('failed', 'codr check is not there yet'));
+  check = (request: api.CheckRequest, call: api.Call): Promise<api.CheckResult> =>
+    check(this.#node, request, call);
   addKey = (request: api.AddKeyRequest): Promise<api.KeySlot> => addKey(this.#node, request);
   removeKey = (request: api.RemoveKeyRequest): Promise<api.KeySlot> =>
     removeKey(this.#node, request);

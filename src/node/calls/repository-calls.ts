@@ -1,12 +1,24 @@
 // The repository itself: making it, its keys, its health, its space.
 import type * as api from '../../api/codr-api.ts';
-import { fromBase64 } from '../../base/bytes.ts';
+import { fromBase64, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
+import { catalogChanges, epochsOf } from '../../engine/history/source-history.ts';
+import { lastTime, timeFromHex } from '../../model/time.ts';
+import { type CheckWorld, check as runCheck } from '../../repository/check/check.ts';
+import type { SourceWords } from '../../repository/check/describe.ts';
 import { planCollection, collect as runCollect } from '../../repository/collect/collect.ts';
+import { InlineSealer } from '../../repository/frame/sealer.ts';
 import { addSlot, listSlots, removeSlot } from '../../repository/keys/key-slots.ts';
 import type { Credential } from '../../repository/keys/key-wrap.ts';
+import type { OpenedRepository } from '../../repository/keys/repository-config.ts';
+import type { StateView } from '../../repository/lineage/state.ts';
+import { Repository } from '../../repository/repository.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import { describeSlot } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
+import { withPin } from '../pin.ts';
+import { describeProcess } from '../process-identity.ts';
+import { registeredSources } from '../source-registry.ts';
 
 export async function init(
   node: NodeContext,
@@ -66,6 +78,60 @@ export async function collect(
     bytesFreed,
     ...(heldBy.length > 0 && { heldBy }),
     seconds: (clock.monotonic() - startMs) / 1000,
+  };
+}
+
+/** The health of the repository. Opens it by itself, since what is damaged may be in the way. */
+export async function check(
+  node: NodeContext,
+  { readDataPercent, repair }: api.CheckRequest,
+  { signal }: api.Call,
+): Promise<api.CheckResult> {
+  const { clock, random, spill } = node.world;
+  const startMs = clock.monotonic();
+  const { probe } = await node.engineWorld();
+  const open = async (store: ObjectStore, opened: OpenedRepository): Promise<Repository> => {
+    const sealer = new InlineSealer({ idKey: opened.unlocked.keys.id, level: 1 });
+    const writer = describeProcess(probe.self);
+    const memoryBytesMax = node.config.memoryMib * 1024 * 1024;
+    const world = { store, clock, random, spill, sealer, writer, memoryBytesMax };
+    return await Repository.open(world, opened);
+  };
+  const world: CheckWorld = {
+    store: await node.store(),
+    credential: node.credential(),
+    random,
+    open,
+    pinned: (repository, lineage, work) =>
+      withPin({ repository, lineage, world: { clock, random, probe } }, work),
+    describe: (own) => (lineage, state) => sourceWords(node, own, lineage, state),
+    signal,
+  };
+  const outcome = await runCheck(world, { readDataPercent, repair });
+  return { ...outcome, seconds: (clock.monotonic() - startMs) / 1000 };
+}
+
+/** Names of a source's datasets, times and keys as its connector writes them. */
+function sourceWords(
+  node: NodeContext,
+  own: StateView | undefined,
+  lineage: string,
+  state: StateView | undefined,
+): SourceWords {
+  const source = own && registeredSources(own).find(({ id }) => id === lineage);
+  const connector = node.connectors.find(({ kind }) => kind === source?.kind);
+  const names = new Map<string, string>();
+  for (const { number } of connector && state ? epochsOf(state) : []) {
+    const changes = catalogChanges(state as StateView, number, lastTime);
+    for (const entry of connector?.foldCatalog(changes) ?? []) {
+      names.set(entry.dataset, entry.namespace);
+    }
+  }
+  return {
+    name: source ? `source ${source.name}` : `lineage ${lineage}`,
+    dataset: (id) => names.get(id) ?? `dataset ${id}`,
+    time: (hex) => connector?.formatTime(timeFromHex(hex)) ?? hex,
+    key: (bytes) => `key 0x${toHex(bytes)}`,
   };
 }
 

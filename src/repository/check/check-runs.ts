@@ -1,0 +1,73 @@
+// Runs of changes: inline ones decoded whole, those in packs followed down to the frames of their blocks.
+import { fromBase64 } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import type { PackId } from '../../model/id.ts';
+import { entryName, type Lineage } from '../lineage/lineage.ts';
+import type { RunRecord } from '../lineage/records.ts';
+import { packName } from '../pack/pack-format.ts';
+import { decodeIndex } from '../runs/block-index.ts';
+import { readWholeRun } from '../runs/run-reader.ts';
+import { type BlockRef, decodeRunRef, InlineBlockSource, type RunRef } from '../runs/run-ref.ts';
+import type { ContentContext } from './check-trees.ts';
+import type { SourceWords } from './describe.ts';
+
+type PackBlock = Extract<BlockRef, { readonly pack: PackId }>;
+
+const remedy =
+  'put what is missing back from a copy of the repository; else these times are lost, and a new base copy ' +
+  'opens the next interval';
+
+export async function checkRuns(
+  context: ContentContext,
+  lineage: Lineage,
+  words: SourceWords,
+): Promise<void> {
+  for (const [rest, run] of lineage.state.list<RunRecord>('run')) {
+    context.signal.throwIfAborted();
+    const span = `${words.time(run.minTime)} to ${words.time(run.maxTime)}`;
+    const affected = `${words.name}: changes of ${span}, and every later time that folds over them`;
+    const object = run.seq === undefined ? undefined : entryName(lineage.name, run.seq);
+    try {
+      if (object === undefined)
+        await checkBlocks(context, decodeRunRef(fromBase64(run.ref)), affected);
+      else await readInline(lineage, run);
+    } catch (error) {
+      if (!(error instanceof CodrError)) throw error;
+      const named = object ?? (error.object?.includes('/') ? error.object : `run ${rest}`);
+      if (context.problems.hurt(named, affected)) continue;
+      const problem = `run ${rest}: ${error.message}`;
+      context.problems.add({ object: named, problem, affected: [affected], remedy });
+    }
+  }
+}
+
+async function readInline(lineage: Lineage, run: RunRecord): Promise<void> {
+  const attachments = await lineage.attachments(run.seq as number);
+  const offset = run.offset ?? 0;
+  const bytes = attachments.subarray(offset, offset + (run.length ?? 0));
+  const batches = readWholeRun(new InlineBlockSource(bytes), decodeRunRef(fromBase64(run.ref)));
+  for await (const _ of batches);
+}
+
+/** Reads index blocks; of data blocks only their place is looked at. */
+async function checkBlocks(context: ContentContext, run: RunRef, affected: string): Promise<void> {
+  const { repository, losses, problems, signal } = context;
+  let blocks = [run.root as PackBlock];
+  for (let level = run.levels; ; level--) {
+    for (const { pack, frame } of blocks) {
+      const loss = losses.get(pack);
+      const object = packName({ id: pack, kind: 'c' });
+      if (loss && (loss.whole || loss.frames.has(frame))) problems.hurt(object, affected);
+      else (await repository.packs.footer({ id: pack, kind: 'c' }, signal)).frame(frame);
+    }
+    if (level === 0) return;
+    const below: PackBlock[] = [];
+    for (const block of blocks) {
+      if (losses.get(block.pack)?.whole || losses.get(block.pack)?.frames.has(block.frame))
+        continue;
+      const [raw] = await repository.blocks.read([block]);
+      for (const { ref } of decodeIndex(raw as Uint8Array)) below.push(ref as PackBlock);
+    }
+    blocks = below;
+  }
+}

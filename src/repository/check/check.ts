@@ -1,0 +1,250 @@
+// `codr check`: looks at every kind of object, says what is damaged or missing, what is hurt by it and what
+// to do. Structure by default; `readDataPercent` of the retained packs are read and decoded whole. What no
+// trace is left of cannot be missed: the newest entry of a lineage, a key slot, a pin. docs/format/check.md.
+import type { Random } from '../../base/random.ts';
+import type { PackId } from '../../model/id.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import type { Credential } from '../keys/key-wrap.ts';
+import type { OpenedRepository } from '../keys/repository-config.ts';
+import type { Lineage } from '../lineage/lineage.ts';
+import { PackSet } from '../lineage/pack-set.ts';
+import { type PackRecord, packKey, packRecords, retainedPacks } from '../lineage/pack-table.ts';
+import type {
+  BaseRecord,
+  RunRecord,
+  SegmentRecord,
+  StoredStateRecord,
+} from '../lineage/records.ts';
+import type { StateView } from '../lineage/state.ts';
+import { type ListedPack, listPacks } from '../pack/listed-packs.ts';
+import { packName } from '../pack/pack-format.ts';
+import { type Repository, repositoryLineage } from '../repository.ts';
+import { type IndexFindings, indexAgain, readIndex, uncoveredPacks } from './check-index.ts';
+import { checkKeys } from './check-keys.ts';
+import { type CheckedLineage, checkLineage } from './check-lineage.ts';
+import { checkMutables } from './check-mutables.ts';
+import { checkPacks, type PackFindings } from './check-packs.ts';
+import { checkRuns } from './check-runs.ts';
+import { checkTrees } from './check-trees.ts';
+import type { Describe } from './describe.ts';
+import { withIndexOverlay } from './index-overlay.ts';
+import { type Problem, Problems } from './problems.ts';
+
+export interface CheckWorld {
+  readonly store: ObjectStore;
+  readonly credential: Credential | undefined;
+  readonly random: Random;
+  /** Opens the repository over the given store, whose index is whole. */
+  readonly open: (store: ObjectStore, opened: OpenedRepository) => Promise<Repository>;
+  /** Does `work` while nothing that the lineage retains is deleted, and reads the lineage on first. */
+  readonly pinned: <T>(
+    repository: Repository,
+    lineage: Lineage,
+    work: () => Promise<T>,
+  ) => Promise<T>;
+  /** Words for people; given the state of the repository's own lineage, which names the sources. */
+  readonly describe: (repository: StateView | undefined) => Describe;
+  readonly signal: AbortSignal;
+}
+
+export interface CheckOptions {
+  /** Share of the retained packs whose bytes are read: 0 to 100. */
+  readonly readDataPercent: number;
+  /** Makes damaged or missing index objects again. */
+  readonly repair: boolean;
+}
+
+export interface CheckOutcome {
+  readonly packs: number;
+  readonly commits: number;
+  readonly bytesRead: number;
+  readonly problems: readonly Problem[];
+}
+
+/** Errors: those of the store, and of a key that does not fit. Damage is an answer, not an error. */
+export async function check(world: CheckWorld, options: CheckOptions): Promise<CheckOutcome> {
+  const problems = new Problems();
+  const opened = await checkKeys(world.store, world.credential, problems);
+  if (!opened) return { packs: 0, commits: 0, bytesRead: 0, problems: problems.list };
+  const { store, signal } = world;
+  const listed = await listPacks(store, signal);
+  const index = await readIndex(store, opened.unlocked.keys.mac, signal);
+  const usable = options.repair ? store : withIndexOverlay(store);
+  for (const name of index.damaged) await usable.remove(name, signal);
+  const repository = await world.open(usable, opened);
+  try {
+    const missing = uncoveredPacks(listed.values(), index);
+    const found = await indexAgain(repository, missing, signal);
+    return await new Check(world, options, repository, problems).run(listed, index, found);
+  } finally {
+    await repository.close();
+  }
+}
+
+class Check {
+  readonly #world: CheckWorld;
+  readonly #options: CheckOptions;
+  readonly #repository: Repository;
+  readonly #problems: Problems;
+
+  constructor(
+    world: CheckWorld,
+    options: CheckOptions,
+    repository: Repository,
+    problems: Problems,
+  ) {
+    this.#world = world;
+    this.#options = options;
+    this.#repository = repository;
+    this.#problems = problems;
+  }
+
+  async run(
+    listed: ReadonlyMap<PackId, ListedPack>,
+    index: IndexFindings,
+    indexed: ReadonlySet<PackId>,
+  ): Promise<CheckOutcome> {
+    const lineages = await this.#checkLineages();
+    const open = lineages.flatMap(({ lineage }) => lineage ?? []);
+    const pinned = open.reduce<() => Promise<CheckOutcome>>(
+      (work, lineage) => () => this.#world.pinned(this.#repository, lineage, work),
+      () => this.#checkAll(lineages, listed, index, indexed),
+    );
+    return await pinned();
+  }
+
+  async #checkAll(
+    lineages: readonly CheckedLineage[],
+    listed: ReadonlyMap<PackId, ListedPack>,
+    index: IndexFindings,
+    indexed: ReadonlySet<PackId>,
+  ): Promise<CheckOutcome> {
+    const own = lineages.find(({ name }) => name === repositoryLineage)?.lineage?.state;
+    const states = lineages.flatMap(({ lineage }) => lineage?.state ?? []);
+    const retained = new Map<PackId, PackRecord>();
+    for (const state of states) {
+      for (const pack of packRecords(state, retainedPacks(state))) retained.set(pack.id, pack);
+    }
+    this.#reportIndex(index, indexed, retained);
+    const chosen = this.#choose([...retained.keys()]);
+    const { signal } = this.#world;
+    const options = { chosen, problems: this.#problems, signal };
+    const packs = await checkPacks(this.#repository, retained, listed, options);
+    await this.#checkContents(lineages, packs, own);
+    await checkMutables(
+      { store: this.#world.store, keys: this.#repository.unlocked.keys },
+      own,
+      this.#problems,
+    );
+    const entryBytes = lineages.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+    return {
+      packs: listed.size,
+      commits: lineages.reduce((sum, { entries }) => sum + entries, 0),
+      bytesRead: index.bytesRead + packs.bytesRead + entryBytes,
+      problems: this.#problems.list,
+    };
+  }
+
+  /** Every lineage in the store and every one that is registered: a registered one begins with an entry. */
+  async #checkLineages(): Promise<CheckedLineage[]> {
+    const { store, signal } = this.#world;
+    const names = new Set([repositoryLineage, ...(await store.listFolders('lineage/'))]);
+    const checked: CheckedLineage[] = [];
+    for (const name of names) {
+      checked.push(await checkLineage(this.#repository, name, this.#problems, signal));
+    }
+    const own = checked.find(({ name }) => name === repositoryLineage);
+    if (own?.entries === 0 && names.size > 1) this.#missLineage(repositoryLineage);
+    for (const id of own?.lineage?.state.keys('source') ?? []) {
+      if (!names.has(id)) this.#missLineage(id);
+    }
+    return checked;
+  }
+
+  #missLineage(name: string): void {
+    this.#problems.add({
+      object: `lineage/${name}/`,
+      problem: 'every entry is missing',
+      affected: [`every point of ${name === repositoryLineage ? 'every source' : name}`],
+      remedy: 'put the folder back from a copy of the repository',
+    });
+  }
+
+  #reportIndex(
+    { damaged }: IndexFindings,
+    indexed: ReadonlySet<PackId>,
+    retained: ReadonlyMap<PackId, PackRecord>,
+  ): void {
+    const { repair } = this.#options;
+    const remedy = repair ? 'nothing: it was made again' : 'run `codr check --repair`';
+    for (const object of damaged) {
+      const problem = 'its bytes do not give its name';
+      this.#problems.add({ object, problem, remedy, repaired: repair });
+    }
+    const missing = [...indexed].filter((id) => retained.has(id));
+    if (missing.length === 0) return;
+    this.#problems.add({
+      object: 'index/',
+      problem: `no index object leads to all leaves of ${missing.length} packs`,
+      affected: repair ? [] : ['nothing for good: leaves of these packs are not found until then'],
+      remedy,
+      repaired: repair,
+    });
+  }
+
+  #choose(packs: readonly PackId[]): Set<PackId> {
+    const count = Math.ceil((packs.length * this.#options.readDataPercent) / 100);
+    const left = [...packs];
+    const chosen = new Set<PackId>();
+    while (chosen.size < count) {
+      const [pack] = left.splice(this.#world.random.below(left.length), 1);
+      chosen.add(pack as PackId);
+    }
+    return chosen;
+  }
+
+  async #checkContents(
+    lineages: readonly CheckedLineage[],
+    { losses }: PackFindings,
+    own: StateView | undefined,
+  ): Promise<void> {
+    const { signal } = this.#world;
+    const problems = this.#problems;
+    const describe = this.#world.describe(own);
+    const context = { repository: this.#repository, losses, problems, signal };
+    for (const { name, lineage } of lineages) {
+      const words = describe(name, lineage?.state);
+      if (!lineage) continue;
+      for (const [id, loss] of losses) {
+        if (loss.whole) this.#hurtHolders(id, lineage.state, words);
+      }
+      await checkTrees(context, lineage.state, words);
+      await checkRuns(context, lineage, words);
+    }
+  }
+
+  /** What is recorded to need a pack that is lost as a whole. */
+  #hurtHolders(id: PackId, state: StateView, words: ReturnType<Describe>): void {
+    const ordinal = state.ordinalOf(id);
+    const pack = ordinal === undefined ? undefined : state.get<PackRecord>(packKey(ordinal));
+    if (ordinal === undefined || !pack) return;
+    const hurt = (holder: { packs: string }, what: string): void => {
+      if (!PackSet.parse(holder.packs).has(ordinal)) return;
+      this.#problems.hurt(packName(pack), `${words.name}: ${what}`);
+    };
+    for (const [rest, base] of state.list<BaseRecord>('base')) {
+      const name = words.dataset(rest.slice(0, rest.indexOf('/')));
+      hurt(base, `${name} from ${words.time(base.exactFrom)} on`);
+    }
+    for (const [, run] of state.list<RunRecord>('run')) {
+      hurt(run, `changes of ${words.time(run.minTime)} to ${words.time(run.maxTime)}`);
+    }
+    for (const [rest, segment] of state.list<SegmentRecord>('segment')) {
+      const name = words.dataset(rest.slice(0, rest.indexOf('/')));
+      hurt(segment, `an unfinished base copy of ${name}, which will be read again`);
+    }
+    for (const [, stored] of state.list<StoredStateRecord>('stored')) {
+      hurt(stored, 'its stored state: every point, once this process ends');
+    }
+  }
+}

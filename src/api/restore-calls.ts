@@ -36,6 +36,11 @@ export interface PlannedDataset {
   /** Estimates: what the base copy holds. */
   readonly records: number;
   readonly bytes: number;
+  /**
+   * Records (of a time series: buckets) that are past their expiry now and go when it begins; absent for
+   * datasets without expiry, and with `ttl: hold`.
+   */
+  readonly expiring?: number;
 }
 
 export interface RestoreResult {
@@ -71,7 +76,7 @@ export interface Skipped {
 
 export interface ChangedRecord {
   readonly namespace: string;
-  /** The key as users write it. */
+  /** The key as `codr get` takes it; MongoDB: canonical Extended JSON of the `_id`. */
   readonly key: string;
 }
 

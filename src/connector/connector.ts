@@ -67,6 +67,15 @@ export interface Connector {
   parseKey(text: string): Uint8Array;
   /** A record as readable JSON text (MongoDB: canonical Extended JSON). */
   renderValue(value: Uint8Array): string;
+  /** The key of a native record as users write it: `parseKey` gives the key back (MongoDB: the `_id`). */
+  renderKey(record: DataRecord): string;
+  /**
+   * Tells the folded records of `entry` that the database would delete by itself at `nowMs`, ms since 1970;
+   * undefined when it never deletes one. Pure.
+   */
+  expiry(entry: CatalogEntry, nowMs: number): ((record: DataRecord) => boolean) | undefined;
+  /** What a record of role `definitions` defines, when users know it by a name of its own: a view. */
+  definedName(entry: CatalogEntry, record: DataRecord): string | undefined;
   /** Text of the URI without its password, for lists and messages. */
   redact(uri: string): string;
 }
@@ -227,6 +236,7 @@ export interface TargetOptions {
   readonly drop: boolean;
   /** `keep`: expiry starts when all is proven. `hold`: expiring indexes are not made, and listed. */
   readonly ttl: 'keep' | 'hold';
+  /** Users and roles are restored, those of them that `scope` holds; else they are left alone. */
   readonly usersAndRoles: boolean;
 }
 
@@ -252,8 +262,14 @@ export interface TargetPlan {
 export interface LoadedRange {
   readonly records: number;
   readonly bytes: number;
-  /** Keys of records that the target rewrote by itself and that could not be mended. */
-  readonly changedByTarget: readonly Uint8Array[];
+  /** Records that the target rewrote by itself and that could not be mended. */
+  readonly changedByTarget: readonly ChangedRecord[];
+}
+
+export interface ChangedRecord {
+  readonly key: Uint8Array;
+  /** As {@link Connector.renderKey} gives it. */
+  readonly text: string;
 }
 
 /** One restore into one target. Calls per item, in this order: create, load…, index, readBack…, done; then finish. */
@@ -296,6 +312,8 @@ export interface DefineResult {
 
 export interface FinishResult {
   readonly dropped: readonly string[];
+  /** Definitions that could not be made at the end, and why. */
+  readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
   readonly warnings: readonly string[];
 }
 

@@ -85,6 +85,16 @@ export class MemoryConnector implements Connector {
     return JSON.stringify(view(value).toString());
   }
 
+  renderKey({ key }: DataRecord): string {
+    return view(key).toString();
+  }
+
+  /** Nothing of a memory database goes by itself. */
+  expiry(): undefined {}
+
+  /** Definitions have no names of their own. */
+  definedName(): undefined {}
+
   redact(uri: string): string {
     return uri;
   }

@@ -128,7 +128,7 @@ export class MemoryTarget implements RestoreTarget {
       if (!kept.has(name) && this.#database.definition(name)) this.#database.drop(name);
     }
     this.#database.marker = undefined;
-    return { dropped: this.#dropped, warnings: [] };
+    return { dropped: this.#dropped, skipped: [], warnings: [] };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -2,14 +2,20 @@
 // oplogs, datasets are collections by UUID, source times are cluster times.
 import { BSON } from 'mongodb';
 import { CodrError } from '../../base/error.ts';
+import type { CatalogEntry } from '../../model/catalog.ts';
+import type { DataRecord } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import type { Connector } from '../connector.ts';
+import { renderDocument } from './bson/render-json.ts';
 import { foldCatalog, openCatalog } from './catalog/catalog-folder.ts';
+import { expiryOf } from './catalog/expiry-rules.ts';
 import { foldRange } from './fold/fold-range.ts';
 import { keyOfDocument } from './key/key-codec.ts';
+import { renderKey } from './key/render-key.ts';
 import { orderPrefixBytes } from './oplog/effects.ts';
 import { MongodbSession } from './session/mongodb-session.ts';
 import { MongodbTarget } from './target/mongodb-target.ts';
+import { viewName } from './target/view-definitions.ts';
 
 export const mongodbConnector: Connector = {
   kind: 'mongodb',
@@ -19,17 +25,26 @@ export const mongodbConnector: Connector = {
   foldRange,
   foldCatalog,
   openCatalog,
-  nativeValue: (entry, record) =>
-    entry.kind === 'capped' ? record.value.subarray(orderPrefixBytes) : record.value,
+  nativeValue,
   parseTime,
   formatTime: (time) => `${time >> 32n}:${time & 0xffffffffn}`,
   wallMs: (time) => Number(time >> 32n) * 1000,
   // Increments say nothing about the part of a second: a moment within a second means its end.
   timeOfWall: (ms) => (BigInt(Math.floor(ms / 1000)) << 32n) | 0xffffffffn,
   parseKey,
-  renderValue: (value) => BSON.EJSON.stringify(readable(value), { relaxed: false }),
+  renderValue: renderDocument,
+  renderKey: ({ value }) => renderKey(value),
+  expiry: (entry, nowMs) => {
+    const isExpired = expiryOf(entry, nowMs);
+    return isExpired && ((record) => isExpired(nativeValue(entry, record)));
+  },
+  definedName: ({ kind }, { value }) => (kind === 'views' ? viewName(value) : undefined),
   redact,
 };
+
+function nativeValue({ kind }: CatalogEntry, { value }: DataRecord): Uint8Array {
+  return kind === 'capped' ? value.subarray(orderPrefixBytes) : value;
+}
 
 /** `seconds:increment`, both decimal and below 2^32. */
 function parseTime(text: string): SourceTime | undefined {
@@ -59,11 +74,6 @@ function idOf(text: string): unknown {
   const looksLikeJson = /^(["{[]|-?\d|true$|false$|null$)/.test(text);
   // Relaxed numbers and canonical types both; a whole JSON value, or the command line's plain text.
   return looksLikeJson ? BSON.EJSON.parse(text, { relaxed: false }) : text;
-}
-
-/** Objects for people to read; the driver's own types keep what JavaScript would lose. */
-function readable(value: Uint8Array): BSON.Document {
-  return BSON.deserialize(value, { promoteValues: false, bsonRegExp: true });
 }
 
 /** The password of the login part, and of options that hold one, as `***`. */

@@ -1,7 +1,6 @@
 // While following, a small budget reads random ranges of the live source at a time and compares them with
 // the fold at that time: damage is found in hours, not at the restore. A difference makes the dataset's
 // history doubtful since its base copy, and a new base copy is wanted.
-import { toHex } from '../../base/bytes.ts';
 import type { SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import type { KeyRange } from '../../model/key-range.ts';
@@ -52,7 +51,11 @@ export async function auditOnce(
   const difference = await firstDifference(folded, live);
   if (!difference) return 'equal';
   world.log.error(
-    { namespace: entry.namespace, key: toHex(difference.key), difference: difference.kind },
+    {
+      namespace: entry.namespace,
+      key: context.connector.renderKey(difference.record),
+      difference: difference.kind,
+    },
     'audit: the source differs from what is stored',
   );
   await lineage.commit((draft): undefined => {

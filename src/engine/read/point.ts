@@ -35,6 +35,8 @@ export interface PointDataset {
 export interface ResolvedPoint {
   readonly at: SourceTime;
   readonly datasets: readonly PointDataset[];
+  /** Includes that fit no dataset; they may fit something that a dataset of role `definitions` defines. */
+  readonly unmatched: readonly string[];
 }
 
 /**
@@ -65,7 +67,7 @@ const rfc3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 
 /**
  * Everything in `scope` at `at`. Errors: `time-not-restorable` naming the nearest moments,
- * `namespace-unknown` when an include matches nothing.
+ * `namespace-unknown` when an include matches no dataset and nothing is there that could define more.
  */
 export function resolvePoint(
   context: PointContext,
@@ -79,7 +81,9 @@ export function resolvePoint(
   if (!epoch) throw refuse(whyOutside(state, at));
   const entries = connector.foldCatalog(catalogChanges(state, epoch.number, at));
   const chosen = entries.filter((entry) => inScope(context.scope, entry) && inScope(scope, entry));
-  refuseUnmatched(scope, chosen);
+  const unmatched = unmatchedBy(scope, chosen);
+  const defines = chosen.some(({ role }) => role === 'definitions');
+  if (unmatched[0] !== undefined && !defines) throw unknownNamespace(unmatched[0]);
   const datasets = chosen.map((entry): PointDataset => {
     const base = baseAt(state, entry.dataset, epoch.number, at);
     if (!base) throw refuse(`${entry.namespace} has no base copy as old as that`);
@@ -95,7 +99,7 @@ export function resolvePoint(
     );
     if (hole) throw refuse(`${entry.namespace} has a hole: ${hole.reason}`);
   }
-  return { at, datasets };
+  return { at, datasets, unmatched };
 }
 
 function whyOutside(state: StateView, at: SourceTime): string {
@@ -104,13 +108,17 @@ function whyOutside(state: StateView, at: SourceTime): string {
   return at > settled ? 'it is later than what is stored' : 'no unbroken history holds it';
 }
 
-/** A filter that matches nothing is a mistake that must be heard. */
-function refuseUnmatched(scope: Scope, chosen: readonly CatalogEntry[]): void {
-  for (const pattern of scope.include) {
+function unmatchedBy(scope: Scope, chosen: readonly CatalogEntry[]): string[] {
+  return scope.include.filter((pattern) => {
     const one: Scope = { include: [pattern], exclude: [] };
-    if (chosen.some(({ namespace }) => scopeHolds(one, namespace))) continue;
-    throw new CodrError('namespace-unknown', `nothing is called ${pattern} at that time`, {
-      object: pattern,
-    });
-  }
+    return !chosen.some(({ namespace }) => scopeHolds(one, namespace));
+  });
+}
+
+/** Nothing at the point has this name, or fits this pattern. */
+export function unknownNamespace(name: string): CodrError {
+  return new CodrError('namespace-unknown', `nothing is called ${name} at that time`, {
+    object: name,
+    remedy: 'see `codr ls` for the names at that time',
+  });
 }

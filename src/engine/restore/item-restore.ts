@@ -3,7 +3,7 @@
 import { forEachLimit, type Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import type { RestoreTarget, TargetItem } from '../../connector/connector.ts';
+import type { ChangedRecord, RestoreTarget, TargetItem } from '../../connector/connector.ts';
 import { type KeyRange, wholeRange } from '../../model/key-range.ts';
 import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
@@ -16,6 +16,7 @@ import type { ProgressMeter } from '../progress.ts';
 import { foldDataset, type OpenedRuns, treeRootOf } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
+import { ExpiringCount } from './expiring.ts';
 import { tee } from './tee.ts';
 
 export interface RestoredItem {
@@ -26,8 +27,10 @@ export interface RestoredItem {
   /** Hex; empty when the dataset was finished by an earlier run of the same restore. */
   readonly root: string;
   readonly proven: boolean;
-  /** Keys of records that the target rewrote by itself. */
-  readonly changedByTarget: readonly Uint8Array[];
+  /** Records that the target rewrote by itself. */
+  readonly changedByTarget: readonly ChangedRecord[];
+  /** Records that expire at once; absent for datasets without expiry, and when it is held. */
+  readonly expiring?: number | undefined;
 }
 
 export interface SharedRestore {
@@ -36,6 +39,7 @@ export interface SharedRestore {
   readonly runs: OpenedRuns;
   readonly at: SourceTime;
   readonly verify: boolean;
+  readonly ttl: 'keep' | 'hold';
   readonly meter: ProgressMeter;
   /** Ranges of all datasets that are worked on at once. */
   readonly slots: Semaphore;
@@ -48,11 +52,13 @@ const rangesPerSlot = 4;
 export class ItemRestore {
   readonly #shared: SharedRestore;
   readonly #item: TargetItem & { readonly dataset: PointDataset };
-  readonly #changed: Uint8Array[] = [];
+  readonly #changed: ChangedRecord[] = [];
+  readonly #expiring: ExpiringCount;
 
   constructor(shared: SharedRestore, item: TargetItem & { readonly dataset: PointDataset }) {
     this.#shared = shared;
     this.#item = item;
+    this.#expiring = new ExpiringCount(shared.context, item.dataset, shared.ttl);
   }
 
   async run(signal: AbortSignal): Promise<RestoredItem> {
@@ -71,6 +77,7 @@ export class ItemRestore {
       root: toHex(expected.id),
       proven: verify,
       changedByTarget: this.#changed,
+      expiring: this.#expiring.count,
     };
   }
 
@@ -141,6 +148,7 @@ export class ItemRestore {
   async *#metered(records: RecordStream): RecordStream {
     for await (const batch of records) {
       yield batch;
+      this.#expiring.add(batch);
       this.#shared.meter.add(batch.length, bytesOf(batch));
     }
   }
@@ -149,7 +157,7 @@ export class ItemRestore {
   async #prove(ranges: readonly KeyRange[], loaded: TreeRoot, signal: AbortSignal): Promise<void> {
     const { target, context, runs, at } = this.#shared;
     const { dataset } = this.#item;
-    const left = new Set(this.#changed.map(toHex));
+    const left = new Set(this.#changed.map(({ key }) => toHex(key)));
     const expected =
       left.size === 0
         ? loaded

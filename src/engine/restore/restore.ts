@@ -14,12 +14,13 @@ import type {
   TargetPlan,
 } from '../../connector/connector.ts';
 import { type Rename, renamed, type Scope } from '../../model/namespace.ts';
-import type { RecordBatch } from '../../model/record.ts';
-import { type SourceTime, timeToHex } from '../../model/time.ts';
+import { timeToHex } from '../../model/time.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
-import { foldDataset, OpenedRuns } from '../read/fold.ts';
+import { readDefinitions, refuseUnmatched } from '../read/definitions.ts';
+import { OpenedRuns } from '../read/fold.ts';
 import type { PointDataset, ResolvedPoint } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
+import { countExpiring, expiringWarnings } from './expiring.ts';
 import { ItemRestore, type RestoredItem } from './item-restore.ts';
 import { countTornTransactions } from './torn-transactions.ts';
 
@@ -38,27 +39,43 @@ export interface RestoreOptions {
 
 export interface RestoreOutcome {
   readonly items: readonly RestoredItem[];
-  readonly plan: TargetPlan;
   readonly finish: FinishResult;
+  readonly warnings: readonly string[];
   readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
   readonly tornTransactions: number;
   readonly seconds: number;
 }
 
 export interface PlannedRestore {
-  readonly items: readonly (TargetItem & { readonly dataset: PointDataset })[];
+  readonly items: readonly PlannedItem[];
   readonly plan: TargetPlan;
+  readonly warnings: readonly string[];
 }
 
-/** What a restore would do; changes nothing. */
+export interface PlannedItem extends Item {
+  /** Records that would expire at once; absent for datasets without expiry, and when it is held. */
+  readonly expiring?: number | undefined;
+}
+
+/** What a restore would do; changes nothing. Datasets with expiry are folded to count what has expired. */
 export async function planRestore(
   context: SourceContext,
   options: RestoreOptions,
   signal: AbortSignal,
 ): Promise<PlannedRestore> {
+  const runs = new OpenedRuns(context);
+  await refuseUnmatched(context, runs, options.point);
   await using target = await openTarget(context, options, signal);
   const items = itemsOf(options);
-  return { items, plan: await target.plan(items, targetOptions(context, options), signal) };
+  const plan = await target.plan(items, targetOptions(context, options), signal);
+  const { ttl, point } = options;
+  const planned: PlannedItem[] = [];
+  for (const item of items) {
+    const where = { at: point.at, ttl };
+    const expiring = await countExpiring(context, runs, item.dataset, where, signal);
+    planned.push({ ...item, expiring });
+  }
+  return { items: planned, plan, warnings: [...plan.warnings, ...expiringWarnings(planned)] };
 }
 
 /** Errors: `target-not-empty`, `target-rights`, `target-unfit`, `proof-failed`; all name the dataset. */
@@ -69,6 +86,7 @@ export async function restore(
 ): Promise<RestoreOutcome> {
   const meter = new ProgressMeter(context.world.clock, options.listener);
   meter.phase('plan');
+  await refuseUnmatched(context, new OpenedRuns(context), options.point);
   await using target = await openTarget(context, options, signal);
   const items = itemsOf(options);
   const plan = await target.plan(items, targetOptions(context, options), signal);
@@ -80,9 +98,13 @@ export async function restore(
   const finish = await target.finish(items, signal);
   return {
     items: loaded,
-    plan,
     finish,
-    skipped: [...plan.skipped, ...defined],
+    skipped: [...plan.skipped, ...defined, ...finish.skipped],
+    warnings: [
+      ...plan.warnings,
+      ...expiringWarnings(loaded.map(({ to, expiring }) => ({ namespace: to, expiring }))),
+      ...finish.warnings,
+    ],
     tornTransactions: await countTornTransactions(context, options.point),
     seconds: meter.seconds,
   };
@@ -159,6 +181,7 @@ async function loadAll(
     runs: new OpenedRuns(context),
     at: options.point.at,
     verify: options.verify,
+    ttl: options.ttl,
     meter,
     slots: new Semaphore(context.world.limits.workers),
   };
@@ -166,6 +189,7 @@ async function loadAll(
   for (const { namespace, entry, dataset } of wanted) {
     if (!plan.finished.includes(namespace)) continue;
     const { records = 0, bytes = 0 } = dataset.base.tree ?? {};
+    const where = { at: shared.at, ttl: shared.ttl };
     done.set(namespace, {
       from: entry.namespace,
       to: namespace,
@@ -174,6 +198,7 @@ async function loadAll(
       root: '',
       proven: true,
       changedByTarget: [],
+      expiring: await countExpiring(context, shared.runs, dataset, where, signal),
     });
   }
   const job: Job = {
@@ -205,11 +230,7 @@ async function defineAll(
   const skipped: { namespace: string; reason: string }[] = [];
   for (const item of items) {
     if (item.entry.role !== 'definitions') continue;
-    const records: RecordBatch[number][] = [];
-    const where = { range: {}, at: options.point.at as SourceTime };
-    for await (const batch of foldDataset(context, runs, item.dataset, where)) {
-      records.push(...batch);
-    }
+    const records = await readDefinitions(context, runs, item.dataset, options.point.at);
     if (records.length === 0) continue;
     const result = await target.define(item, records, signal);
     skipped.push(...result.skipped);

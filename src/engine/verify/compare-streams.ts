@@ -3,7 +3,8 @@ import { compareBytes, equalBytes } from '../../base/bytes.ts';
 import type { DataRecord, RecordStream } from '../../model/record.ts';
 
 export interface FirstDifference {
-  readonly key: Uint8Array;
+  /** As the stream that has it holds it; of two, the first's. */
+  readonly record: DataRecord;
   /** The record is only in the first, only in the second, or in both with other bytes. */
   readonly kind: 'missing' | 'surplus' | 'changed';
 }
@@ -19,12 +20,12 @@ export async function firstDifference(
     for (;;) {
       const [a, b] = [await left.next(), await right.next()];
       if (a.done && b.done) return undefined;
-      if (a.done) return { key: (b.value as DataRecord).key, kind: 'surplus' };
-      if (b.done) return { key: a.value.key, kind: 'missing' };
+      if (a.done) return { record: b.value as DataRecord, kind: 'surplus' };
+      if (b.done) return { record: a.value, kind: 'missing' };
       const order = compareBytes(a.value.key, b.value.key);
-      if (order < 0) return { key: a.value.key, kind: 'missing' };
-      if (order > 0) return { key: b.value.key, kind: 'surplus' };
-      if (!equalBytes(a.value.value, b.value.value)) return { key: a.value.key, kind: 'changed' };
+      if (order < 0) return { record: a.value, kind: 'missing' };
+      if (order > 0) return { record: b.value, kind: 'surplus' };
+      if (!equalBytes(a.value.value, b.value.value)) return { record: a.value, kind: 'changed' };
     }
   } finally {
     await Promise.all([left.return(), right.return()]);

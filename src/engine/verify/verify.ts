@@ -15,6 +15,7 @@ import { buildRange } from '../../repository/tree/range-builder.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
 import { openRuns, runTouches } from '../capture/run-records.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
+import { refuseUnmatched } from '../read/definitions.ts';
 import { foldDataset, OpenedRuns } from '../read/fold.ts';
 import type { PointDataset, ResolvedPoint } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
@@ -48,6 +49,7 @@ export async function verify(
   options: VerifyOptions,
   signal: AbortSignal,
 ): Promise<VerifyOutcome> {
+  await refuseUnmatched(context, new OpenedRuns(context), options.point);
   const meter = new ProgressMeter(context.world.clock, options.listener);
   const datasets = options.point.datasets.filter(
     ({ entry }) => options.against === undefined || entry.role === 'data',
@@ -170,7 +172,7 @@ class Verification {
     if (!difference) {
       throw new CodrError('failed', `${namespace} changed while it was compared`);
     }
-    const detail = `the record with key ${toHex(difference.key)} is ${difference.kind}`;
+    const detail = `the record ${this.#context.connector.renderKey(difference.record)} is ${difference.kind}`;
     return ['different', { ...counts, detail }];
   }
 

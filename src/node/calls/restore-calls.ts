@@ -1,6 +1,5 @@
 // Giving back.
 import type * as api from '../../api/codr-api.ts';
-import { toHex } from '../../base/bytes.ts';
 import { parseWhen, resolvePoint } from '../../engine/read/point.ts';
 import {
   type RestoreOptions,
@@ -23,22 +22,23 @@ export async function planRestore(
 ): Promise<api.RestorePlan> {
   const { context } = await node.source(request.source, 'heavy');
   const options = optionsOf(node, context, request, call);
-  const { items, plan } = await runPlan(context, options, call.signal);
+  const { items, plan, warnings } = await runPlan(context, options, call.signal);
   return {
     source: request.source,
     at: momentOf(context.connector, options.point.at),
     datasets: items
       .filter(({ entry }) => entry.role === 'data')
-      .map(({ entry, namespace, dataset }) => ({
+      .map(({ entry, namespace, dataset, expiring }) => ({
         from: entry.namespace,
         to: namespace,
         records: dataset.base.tree?.records ?? 0,
         bytes: dataset.base.tree?.bytes ?? 0,
+        ...(expiring !== undefined && { expiring }),
       })),
     conflicts: plan.conflicts,
     dropped: plan.dropped,
     skipped: plan.skipped,
-    warnings: plan.warnings,
+    warnings,
   };
 }
 
@@ -66,10 +66,10 @@ export async function restore(
       dropped: outcome.finish.dropped,
       skipped: outcome.skipped,
       changedByTarget: outcome.items.flatMap(({ to, changedByTarget }) =>
-        changedByTarget.map((key) => ({ namespace: to, key: toHex(key) })),
+        changedByTarget.map(({ text }) => ({ namespace: to, key: text })),
       ),
       tornTransactions: outcome.tornTransactions,
-      warnings: [...outcome.plan.warnings, ...outcome.finish.warnings],
+      warnings: outcome.warnings,
       seconds: outcome.seconds,
     };
   });
@@ -122,8 +122,16 @@ function optionsOf(
     renames: request.renames.map(parseRename),
     drop,
     ttl,
-    usersAndRoles: include.some((pattern) => globMatches(pattern, 'admin.system.users')),
+    usersAndRoles: include.some(namesUsersOrRoles),
     verify,
     ...(call.progress && { listener: call.progress }),
   };
 }
+
+/** Only a filter that names them means users and roles: `*` alone must not change who may log in. */
+function namesUsersOrRoles(pattern: string): boolean {
+  const means = (name: string): boolean => globMatches(pattern, name);
+  return pattern.startsWith('admin.') && usersAndRoles.some(means);
+}
+
+const usersAndRoles = ['admin.system.users', 'admin.system.roles'];

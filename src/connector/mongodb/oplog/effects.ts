@@ -114,6 +114,7 @@ function emitCatalog(
   sink.catalog({
     ...order,
     ...(dataset && { dataset }),
+    ...(dataset && command === 'create' && { creates: true as const }),
     kind: command,
     body: catalogBody(operation),
   });

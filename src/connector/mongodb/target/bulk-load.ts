@@ -6,8 +6,10 @@ import { forEachLimit } from '../../../base/async.ts';
 import { compareBytes } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { DataRecord, RecordStream } from '../../../model/record.ts';
-import type { LoadedRange } from '../../connector.ts';
+import type { ChangedRecord, LoadedRange } from '../../connector.ts';
 import { type BsonElement, findElement, valueBytes } from '../bson/raw-bson.ts';
+import { keyOfDocument } from '../key/key-codec.ts';
+import { renderKey } from '../key/render-key.ts';
 import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { RawCursor } from '../session/raw-cursor.ts';
@@ -34,7 +36,7 @@ export interface LoadOptions {
 export class BulkLoad {
   readonly #options: LoadOptions;
   readonly #signal: AbortSignal;
-  readonly #changed: Uint8Array[] = [];
+  readonly #changed: ChangedRecord[] = [];
   #records = 0;
   #bytes = 0;
   #keepsEmptyTimestamps = true;
@@ -77,11 +79,16 @@ export class BulkLoad {
       }
     }
     this.#records += message.length;
-    for (const { key, value } of message) {
+    for (const { value } of message) {
       this.#bytes += value.length;
       // The server moves `_id` to the front; nothing a client may send moves it back.
-      if (!idIsFirst(value)) this.#changed.push(key);
+      if (!idIsFirst(value)) this.#name(value);
     }
+  }
+
+  /** By its own key: records of a capped collection come here in another order. */
+  #name(document: Uint8Array): void {
+    this.#changed.push({ key: keyOfDocument(document), text: renderKey(document) });
   }
 
   async #insert(message: readonly DataRecord[], keepEmptyTimestamps: boolean): Promise<void> {
@@ -111,10 +118,14 @@ export class BulkLoad {
       if (held && emptyTimestamps(record.value).length > 0) return;
       if (held && !idIsFirst(record.value)) return;
     }
-    throw new CodrError('target-unfit', `${namespace}: a document is refused: ${refusal.message}`, {
-      object: namespace,
-      facts: { code: refusal.code },
-    });
+    throw new CodrError(
+      'target-unfit',
+      `${namespace}: the document ${renderKey(record.value)} is refused: ${refusal.message}`,
+      {
+        object: namespace,
+        facts: { code: refusal.code },
+      },
+    );
   }
 
   async #find(id: BsonElement): Promise<Uint8Array | undefined> {
@@ -130,7 +141,7 @@ export class BulkLoad {
     const { connection, namespace } = this.#options;
     for (const record of records) {
       const mended = await mendTimestamps(connection, namespace, record.value, this.#signal);
-      if (!mended) this.#changed.push(record.key);
+      if (!mended) this.#name(record.value);
     }
   }
 }

@@ -1,7 +1,7 @@
 // Makes a collection with the options it had at the point, all but expiry, which begins at the finish.
 
 import type { CatalogEntry } from '../../../model/catalog.ts';
-import { documentOf, findElement, numberOf } from '../bson/raw-bson.ts';
+import { documentOf, findElement } from '../bson/raw-bson.ts';
 import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { nativeDocument } from './native-document.ts';
@@ -57,10 +57,4 @@ export async function dropCollection(
   if (!exists) return;
   const drop = { drop: collectionOf(namespace), writeConcern: { w: 'majority' } };
   await connection.command(database, drop, signal);
-}
-
-/** `expireAfterSeconds` of a clustered collection or time series; undefined when nothing expires. */
-export function collectionExpiry(entry: CatalogEntry): number | undefined {
-  const options = documentOf(findElement(entry.body, 'options'));
-  return options && numberOf(findElement(options, 'expireAfterSeconds'));
 }

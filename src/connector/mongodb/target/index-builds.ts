@@ -2,15 +2,16 @@
 // the finish. Specifications go to the server as they came from it.
 
 import type { CatalogEntry } from '../../../model/catalog.ts';
-import { arrayOf, elementsOf, findElement, numberOf, valueBytes } from '../bson/raw-bson.ts';
+import { arrayOf, elementsOf, findElement, valueBytes } from '../bson/raw-bson.ts';
+import { expiryOfIndex, type IndexExpiry } from '../catalog/expiry-rules.ts';
 import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { type NativeDocument, nativeDocument } from './native-document.ts';
 
 export interface IndexSpec {
   readonly name: string;
-  /** The field whose date expires, and after how many seconds; absent for indexes that do not expire. */
-  readonly expiry: { readonly field: string; readonly seconds: number } | undefined;
+  /** Absent for indexes that let nothing expire. */
+  readonly expiry: IndexExpiry | undefined;
   readonly document: NativeDocument;
 }
 
@@ -21,10 +22,7 @@ export function indexSpecs(entry: CatalogEntry): IndexSpec[] {
   return [...elementsOf(indexes)].map((element) => {
     const bytes = valueBytes(element);
     const document = nativeDocument(bytes);
-    const seconds = numberOf(findElement(bytes, 'expireAfterSeconds'));
-    const field = [...((document.get('key') as NativeDocument | undefined)?.keys() ?? [])][0] ?? '';
-    const expiry = seconds === undefined ? undefined : { field, seconds };
-    return { name: String(document.get('name')), expiry, document };
+    return { name: String(document.get('name')), expiry: expiryOfIndex(bytes), document };
   });
 }
 

@@ -18,7 +18,6 @@ import type {
   TargetOptions,
   TargetPlan,
 } from '../../connector.ts';
-import { findElement, stringOf } from '../bson/raw-bson.ts';
 import { orderPrefixBytes } from '../oplog/effects.ts';
 import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
 import { MongodbConnection } from '../session/connection.ts';
@@ -32,7 +31,13 @@ import { TargetMarker } from './target-marker.ts';
 import { type PlannedTarget, planTarget } from './target-plan.ts';
 import { checkTargetRights, type LoggedIn } from './target-rights.ts';
 import { mergeUsersOrRoles } from './user-definitions.ts';
-import { createView, inDependencyOrder, type ViewDefinition, viewsOf } from './view-definitions.ts';
+import {
+  createView,
+  inDependencyOrder,
+  type ViewDefinition,
+  viewName,
+  viewsOf,
+} from './view-definitions.ts';
 
 interface Operation extends PlannedTarget {
   readonly options: TargetOptions;
@@ -151,7 +156,8 @@ export class MongodbTarget implements RestoreTarget {
       this.#views.push(...views);
       return { defined: views.map(({ namespace }) => namespace), skipped: [] };
     }
-    if (!options.usersAndRoles || (kind !== 'users' && kind !== 'roles')) {
+    const wanted = options.usersAndRoles && scopeHolds(options.scope, item.namespace);
+    if (!wanted || (kind !== 'users' && kind !== 'roles')) {
       return { defined: [], skipped: [] };
     }
     return mergeUsersOrRoles(this.#connection, kind, records, loggedIn, signal);
@@ -164,19 +170,24 @@ export class MongodbTarget implements RestoreTarget {
       ({ entry, namespace }) => entry.role === 'data' && !skipped.has(namespace),
     );
     const warnings: string[] = [];
+    const notMade: { namespace: string; reason: string }[] = [];
     const dropped = options.drop ? await this.#dropOthers(data, signal) : [];
     for (const item of data) await this.#swap(item, signal);
     for (const view of inDependencyOrder(this.#views)) {
-      warnings.push(...(await this.#makeView(view, signal)));
+      const { namespace } = view;
+      const { reason } = await this.#makeView(view, signal);
+      if (reason !== undefined) notMade.push({ namespace, reason });
+      for (const name of reason === undefined ? view.elsewhere : []) {
+        const read = collectionOf(name);
+        warnings.push(`${namespace} reads ${read} of its own database, no longer ${name}`);
+      }
     }
     for (const item of data) {
       if (options.ttl !== 'keep') continue;
-      warnings.push(
-        ...(await beginExpiry(this.#connection, item, this.#context.clock.now(), signal)),
-      );
+      warnings.push(...(await beginExpiry(this.#connection, item, signal)));
     }
     await marker.remove(signal);
-    return { dropped, warnings };
+    return { dropped, skipped: notMade, warnings };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -203,23 +214,21 @@ export class MongodbTarget implements RestoreTarget {
       .hasNext();
   }
 
-  /** Warnings about a view that cannot be made; one that is there already stays unless `drop` is on. */
-  async #makeView(view: ViewDefinition, signal: AbortSignal): Promise<string[]> {
+  /** A reason when the view cannot be made; one that is there already stays unless `drop` is on. */
+  async #makeView(view: ViewDefinition, signal: AbortSignal): Promise<{ reason?: string }> {
     const { options, marker } = this.#planned;
     const { namespace } = view;
     const ours = options.drop || marker.has('begun', namespace);
     if (!ours && (await this.#exists(namespace, signal))) {
-      return [`${namespace}: the view is not restored, the name is taken`];
+      return { reason: 'the view is not restored, the name is taken' };
     }
     await marker.note('begun', namespace, signal);
     try {
       await createView(this.#connection, view, signal);
-      return view.elsewhere.map(
-        (name) => `${namespace} reads ${collectionOf(name)} of its own database, not ${name}`,
-      );
+      return {};
     } catch (error) {
       if (!isCodrError(error, 'target-unfit')) throw error;
-      return [error.message];
+      return { reason: error.message };
     }
   }
 
@@ -281,8 +290,4 @@ export class MongodbTarget implements RestoreTarget {
       yield batch.map(({ key, value }) => ({ key, value: value.subarray(orderPrefixBytes) }));
     }
   }
-}
-
-function viewName(record: Uint8Array): string {
-  return stringOf(findElement(record, '_id')) ?? '';
 }

@@ -1,9 +1,10 @@
 // What stands in the way of a restore, what `drop` takes away, what cannot be given back.
+import { scopeHolds } from '../../../model/namespace.ts';
 import type { TargetItem, TargetOptions, TargetPlan } from '../../connector.ts';
+import { collectionExpiry } from '../catalog/expiry-rules.ts';
 import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { markerDatabase } from '../session/list-collections.ts';
-import { collectionExpiry } from './create-collection.ts';
 import { indexSpecs } from './index-builds.ts';
 import type { TargetMarker } from './target-marker.ts';
 import { besideName, dropMeans } from './target-name.ts';
@@ -50,8 +51,8 @@ export async function planTarget(
   const plan: TargetPlan = {
     conflicts: [...new Set([...conflicts, ...twice(data)])],
     dropped,
-    skipped: skippedOf(items, options),
-    warnings: warningsOf(data, options, dropped),
+    skipped: skippedOf(items),
+    warnings: [...unaskedFor(items, options), ...warningsOf(data, options, dropped)],
     finished: data
       .map(({ namespace }) => namespace)
       .filter((namespace) => marker.has('done', namespace)),
@@ -85,21 +86,26 @@ function twice(data: readonly TargetItem[]): string[] {
     .filter((namespace) => seen.has(namespace) || !seen.add(namespace));
 }
 
-function skippedOf(
-  items: readonly TargetItem[],
-  options: TargetOptions,
-): { namespace: string; reason: string }[] {
+function skippedOf(items: readonly TargetItem[]): { namespace: string; reason: string }[] {
   const skipped: { namespace: string; reason: string }[] = [];
   for (const { namespace, entry } of items) {
-    const isUsers = entry.kind === 'users' || entry.kind === 'roles';
-    if (isUsers && !options.usersAndRoles) {
-      skipped.push({ namespace, reason: 'users and roles are restored on request only' });
-    } else if (entry.role === 'data' && collectionOf(namespace).startsWith('system.')) {
+    if (entry.role === 'data' && collectionOf(namespace).startsWith('system.')) {
       if (collectionOf(namespace) === 'system.js') continue;
       skipped.push({ namespace, reason: 'the server keeps this name for itself' });
     }
   }
   return skipped;
+}
+
+/** Users and roles come back only when they are named: a restore must not change who may log in. */
+function unaskedFor(items: readonly TargetItem[], options: TargetOptions): string[] {
+  return items
+    .filter(({ entry }) => entry.kind === 'users' || entry.kind === 'roles')
+    .filter(({ namespace }) => !options.usersAndRoles && scopeHolds(options.scope, namespace))
+    .map(
+      ({ namespace, entry }) =>
+        `${namespace}: ${entry.kind} are left as they are; --include ${namespace} restores them`,
+    );
 }
 
 function warningsOf(

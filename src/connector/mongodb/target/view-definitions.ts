@@ -19,6 +19,11 @@ export interface ViewDefinition {
   readonly elsewhere: readonly string[];
 }
 
+/** The name of the view that a record of `system.views` defines: `db.view`. */
+export function viewName(record: Uint8Array): string {
+  return stringOf(findElement(record, '_id')) ?? '';
+}
+
 /**
  * `rename` maps names of the source to names of the target. What a view stands on and what its pipeline
  * reads follow the renames; a name that no rename moves within the view's database stays as it is.
@@ -29,7 +34,7 @@ export function viewsOf(
 ): ViewDefinition[] {
   const views: ViewDefinition[] = [];
   for (const { value } of records) {
-    const name = stringOf(findElement(value, '_id'));
+    const name = viewName(value);
     const on = stringOf(findElement(value, 'viewOn'));
     if (!name || !on || on.startsWith('system.buckets.')) continue;
     const { pipeline, collation } = Object.fromEntries(nativeDocument(value));

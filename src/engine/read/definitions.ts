@@ -1,0 +1,47 @@
+// Records that define other things (views, users, roles). They are few, so they are read whole. A filter may
+// name what they define: whether it means something is known only when they have been folded.
+import { wholeRange } from '../../model/key-range.ts';
+import { scopeHolds } from '../../model/namespace.ts';
+import type { DataRecord } from '../../model/record.ts';
+import type { SourceTime } from '../../model/time.ts';
+import type { SourceContext } from '../source-context.ts';
+import { foldDataset, type OpenedRuns } from './fold.ts';
+import { type PointDataset, type ResolvedPoint, unknownNamespace } from './point.ts';
+
+/** All records of a dataset of role `definitions`. */
+export async function readDefinitions(
+  context: SourceContext,
+  runs: OpenedRuns,
+  dataset: PointDataset,
+  at: SourceTime,
+): Promise<DataRecord[]> {
+  const records: DataRecord[] = [];
+  for await (const batch of foldDataset(context, runs, dataset, { range: wholeRange, at })) {
+    records.push(...batch);
+  }
+  return records;
+}
+
+/**
+ * A filter that matches nothing is a mistake that must be heard. Errors: `namespace-unknown` when an
+ * include of the point fits neither a dataset nor anything that is defined.
+ */
+export async function refuseUnmatched(
+  context: SourceContext,
+  runs: OpenedRuns,
+  { at, datasets, unmatched }: ResolvedPoint,
+): Promise<void> {
+  const { connector } = context;
+  let left = unmatched;
+  for (const dataset of datasets) {
+    if (left.length === 0) return;
+    if (dataset.entry.role !== 'definitions') continue;
+    const names = (await readDefinitions(context, runs, dataset, at))
+      .map((record) => connector.definedName(dataset.entry, record))
+      .filter((name) => name !== undefined);
+    left = left.filter(
+      (pattern) => !names.some((name) => scopeHolds({ include: [pattern], exclude: [] }, name)),
+    );
+  }
+  if (left[0] !== undefined) throw unknownNamespace(left[0]);
+}

@@ -137,13 +137,17 @@ export class World implements AsyncDisposable {
     );
   }
 
-  /** The cluster time of a write made now: everything done before is at or before it, nothing after it. */
+  /**
+   * The cluster time of a write made now: everything done before is at or before it, nothing after it.
+   * A change of a record, in a database of its own: no-ops alone are committed once a minute.
+   */
   async now(): Promise<Timestamp> {
     const client = await this.source.primaryClient();
-    const { operationTime } = await client
-      .db('admin')
-      .command({ appendOplogNote: 1, data: { now: true }, writeConcern: { w: 'majority' } });
-    return operationTime as Timestamp;
+    return await timed(client, 'nudge', {
+      insert: 'now',
+      documents: [{}],
+      writeConcern: { w: 'majority' },
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { BenchRepository } from './codr.ts';
 import { type Cost, runProgram } from './measure.ts';
 import { type BenchOptions, fastest, printRows, type Question, say } from './question.ts';
-import { rivalsOf } from './rival.ts';
+import { rivalDumps } from './rival.ts';
 import { keptSource } from './server.ts';
 
 export const backupQuestion: Question = {
@@ -31,7 +31,7 @@ async function run({ mebibytes, runs }: BenchOptions): Promise<void> {
     { label: `bare read, ${connections} connections`, ...fastest(bare) },
     { label: 'codr backup', ...fastest(codr) },
   ];
-  for (const rival of await rivalsOf('dump', source)) rows.push(rival);
+  rows.push(...(await rivalDumps(source)));
   printRows(rows, { bytes });
   say(`stored ${(stored / 1e6).toFixed(0)} MB of ${(bytes / 1e6).toFixed(0)} MB`);
 }

@@ -25,11 +25,16 @@ const firstMs = 1_700_000_000_000;
 const poolBytes = 8 * mebibyte;
 const chunkBytes = 4 * mebibyte;
 
+export interface DataFile {
+  readonly shape: Shape;
+  readonly path: string;
+}
+
 /** The files of `mebibytes` of documents, by collection; made where they are missing. */
-export async function dataFiles(mebibytes: number): Promise<{ shape: Shape; path: string }[]> {
+export async function dataFiles(mebibytes: number): Promise<DataFile[]> {
   const folder = join(benchFolder, `data-${mebibytes}`);
   await mkdir(folder, { recursive: true });
-  const files: { shape: Shape; path: string }[] = [];
+  const files: DataFile[] = [];
   for (const [i, shape] of shapes.entries()) {
     const path = join(folder, `${shape.name}.bson`);
     const there = await stat(path).catch(() => undefined);
@@ -38,6 +43,11 @@ export async function dataFiles(mebibytes: number): Promise<{ shape: Shape; path
     files.push({ shape, path });
   }
   return files;
+}
+
+export async function bytesOf(files: readonly DataFile[]): Promise<number> {
+  const sizes = await Promise.all(files.map(async ({ path }) => (await stat(path)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 async function makeFile(

@@ -2,9 +2,21 @@
 // one question. Each runs codr as a process of its own beside a floor that is measured in the same run.
 import { parseArgs } from 'node:util';
 import { backupQuestion } from './backup.ts';
+import { followQuestion } from './follow.ts';
+import { incrementalQuestion } from './incremental.ts';
+import { memoryQuestion } from './memory.ts';
+import { pitrQuestion } from './pitr.ts';
 import { type Question, say } from './question.ts';
+import { restoreQuestion } from './restore.ts';
 
-const questions: readonly Question[] = [backupQuestion];
+const questions: readonly Question[] = [
+  backupQuestion,
+  restoreQuestion,
+  pitrQuestion,
+  incrementalQuestion,
+  followQuestion,
+  memoryQuestion,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -58,6 +58,43 @@ export async function runCommand(
   return { seconds, cpuSeconds, serverCpuSeconds, peakBytes, stdout };
 }
 
+/** A program that runs until it is told to stop. */
+export interface RunningProgram {
+  /** Resolves once the error output holds `text`; rejects when the program ends before. */
+  said(text: string): Promise<void>;
+  /** SIGTERM, then waits for the end; the CPU seconds it used. */
+  stop(): Promise<number>;
+}
+
+export function startProgram(path: string, args: readonly string[]): RunningProgram {
+  const child = spawn(process.execPath, [`${root}${path}`, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let output = '';
+  let heard = (): void => {};
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    output += text;
+    heard();
+  });
+  const end = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  return {
+    said: (text) =>
+      new Promise((resolve, reject) => {
+        heard = () => {
+          if (output.includes(text)) resolve();
+        };
+        heard();
+        void end.then(() => reject(new Error(`${path} ended: ${output}`)));
+      }),
+    stop: async () => {
+      const cpuSeconds = cpuOf(child.pid as number);
+      child.kill('SIGTERM');
+      await end;
+      return cpuSeconds;
+    },
+  };
+}
+
 /** User and system seconds of a process so far; 0 when it is gone. proc_pid_stat(5), fields 14 and 15. */
 function cpuOf(pid: number): number {
   const fields = read(`/proc/${pid}/stat`)

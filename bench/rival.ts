@@ -1,4 +1,4 @@
-// Other programs for the same job, where they are installed.
+// Other programs for the same job, where they are on PATH; those that are not are named.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { benchFolder } from './data.ts';
@@ -6,19 +6,37 @@ import { type Cost, runCommand } from './measure.ts';
 import { type Row, say } from './question.ts';
 import type { BenchServer } from './server.ts';
 
-/** mongodump of a source, plain and gzip. Says which programs are absent. */
-export async function rivalsOf(job: 'dump' | 'restore', server: BenchServer): Promise<Row[]> {
-  const rows: Row[] = [];
-  const program = job === 'dump' ? 'mongodump' : 'mongorestore';
-  for (const flags of [[], ['--gzip']]) {
-    const folder = await mkdtemp(join(benchFolder, 'rival-'));
-    const args = [`--uri=${server.uri}`, `--out=${folder}`, '--quiet', ...flags];
-    const cost = await tried(program, job === 'dump' ? args : [], server);
+/** mongodump of a source, plain and gzip. */
+export async function rivalDumps(source: BenchServer): Promise<Row[]> {
+  return await inFolder(async (folder) => {
+    const rows: Row[] = [];
+    for (const flags of [[], ['--gzip']]) {
+      const args = [`--uri=${source.uri}`, `--out=${folder}`, '--quiet', ...flags];
+      const cost = await tried('mongodump', args, source);
+      if (!cost) break;
+      rows.push({ label: ['mongodump', ...flags].join(' '), ...cost });
+    }
+    return rows;
+  });
+}
+
+/** mongorestore of a plain dump of `source` into an empty target. */
+export async function rivalRestores(source: BenchServer, target: BenchServer): Promise<Row[]> {
+  return await inFolder(async (folder) => {
+    const dump = [`--uri=${source.uri}`, `--out=${folder}`, '--quiet'];
+    if (!(await tried('mongodump', dump, source))) return [];
+    const cost = await tried('mongorestore', [`--uri=${target.uri}`, '--quiet', folder], target);
+    return cost ? [{ label: 'mongorestore', ...cost }] : [];
+  });
+}
+
+async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(benchFolder, 'rival-'));
+  try {
+    return await work(folder);
+  } finally {
     await rm(folder, { recursive: true, force: true });
-    if (!cost) break;
-    rows.push({ label: [program, ...flags].join(' '), ...cost });
   }
-  return rows;
 }
 
 async function tried(

@@ -1,7 +1,7 @@
 // The databases of the benchmarks: a source that is filled once and kept between runs, and targets that
 // are thrown away.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,7 +19,7 @@ export interface BenchServer extends AsyncDisposable {
 const cacheGiB = 1;
 const startMsMax = 60_000;
 
-/** A replica set of one that holds `mebibytes` of documents. What a run adds stays: use `freshSource`. */
+/** A replica set of one that holds `mebibytes` of documents; runs must not change it. */
 export async function keptSource(mebibytes: number): Promise<BenchServer> {
   const folder = join(benchFolder, `source-${mebibytes}`);
   const filled = join(folder, 'filled');
@@ -35,18 +35,26 @@ export async function keptSource(mebibytes: number): Promise<BenchServer> {
   return server;
 }
 
-/** A source of its own, for runs that change it. */
-export async function freshSource(mebibytes: number): Promise<BenchServer> {
-  await dataFiles(mebibytes);
-  const server = await emptyTarget();
-  await runProgram('bench/floor/load.ts', [server.uri, `${mebibytes}`]);
-  await server.client.db('admin').command({ fsync: 1 });
-  return server;
+/** A copy of the kept source, for runs that change it; its folder goes with it. */
+export async function copiedSource(mebibytes: number): Promise<BenchServer> {
+  await (await keptSource(mebibytes))[Symbol.asyncDispose]();
+  const folder = ownFolder();
+  await cp(join(benchFolder, `source-${mebibytes}`), folder, { recursive: true });
+  return await startIn(folder);
 }
 
 /** An empty replica set of one; its folder goes with it. */
 export async function emptyTarget(): Promise<BenchServer> {
-  const folder = join(benchFolder, `target-${process.pid}-${targets++}`);
+  return await startIn(ownFolder());
+}
+
+let folders = 0;
+
+function ownFolder(): string {
+  return join(benchFolder, `server-${process.pid}-${folders++}`);
+}
+
+async function startIn(folder: string): Promise<BenchServer> {
   const server = await start(folder);
   const stop = async (): Promise<void> => {
     await server[Symbol.asyncDispose]();
@@ -54,8 +62,6 @@ export async function emptyTarget(): Promise<BenchServer> {
   };
   return { uri: server.uri, pid: server.pid, client: server.client, [Symbol.asyncDispose]: stop };
 }
-
-let targets = 0;
 
 async function start(folder: string): Promise<BenchServer> {
   const program = await mongod();

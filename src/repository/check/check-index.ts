@@ -16,6 +16,7 @@ import {
 } from '../index/index-codec.ts';
 import type { ListedPack } from '../pack/listed-packs.ts';
 import { indexedPackOf } from '../pack/pack-check.ts';
+import type { PackRef } from '../pack/pack-format.ts';
 import type { Repository } from '../repository.ts';
 
 export interface IndexFindings {
@@ -27,8 +28,8 @@ export interface IndexFindings {
 }
 
 interface CoveredLeaves {
-  /** In the pack, as the index says. */
-  readonly leaves: number;
+  /** As the index says. */
+  readonly pack: PackRef;
   /** A bit a leaf. */
   readonly bits: Uint8Array;
 }
@@ -67,7 +68,7 @@ export function uncoveredPacks(
   return [...packs].filter(({ id, kind }) => {
     if (kind === 'c') return false;
     const there = covered.get(id);
-    return !there || countBits(there.bits) < there.leaves;
+    return !there || countBits(there.bits) < there.pack.leaves;
   });
 }
 
@@ -106,9 +107,10 @@ function cover(
 ): void {
   const { headBytes } = decodeIndexHeader(bytes, name);
   const head = decodeIndexHead(macKey, bytes.subarray(0, headBytes), name);
-  const packs = head.packs.map(({ id, leaves }) => {
-    const there = covered.get(id) ?? { leaves, bits: new Uint8Array(Math.ceil(leaves / 8)) };
-    covered.set(id, there);
+  const packs = head.packs.map((pack) => {
+    const bits = new Uint8Array(Math.ceil(pack.leaves / 8));
+    const there = covered.get(pack.id) ?? { pack, bits };
+    covered.set(pack.id, there);
     return there;
   });
   for (let page = 0; page < pageCount(head); page++) {

@@ -126,6 +126,7 @@ class Check {
       for (const pack of packRecords(state, retainedPacks(state))) retained.set(pack.id, pack);
     }
     this.#reportIndex(index, indexed, retained);
+    this.#reportLost(index, listed, lineages);
     const chosen = this.#choose([...retained.keys()]);
     const { signal } = this.#world;
     const options = { chosen, problems: this.#problems, signal };
@@ -190,6 +191,25 @@ class Check {
       remedy,
       repaired: repair,
     });
+  }
+
+  /** Where a state cannot be read, the index still tells of packs that should be there. */
+  #reportLost(
+    { covered }: IndexFindings,
+    listed: ReadonlyMap<PackId, ListedPack>,
+    lineages: readonly CheckedLineage[],
+  ): void {
+    const unread = lineages.filter(({ lineage }) => !lineage).map(({ name }) => name);
+    if (unread.length === 0) return;
+    for (const { pack } of covered.values()) {
+      if (listed.has(pack.id)) continue;
+      this.#problems.add({
+        object: packName(pack),
+        problem: 'it is missing',
+        affected: [`perhaps ${unread.join(', ')}, whose state cannot be read`],
+        remedy: 'put the pack back from a copy of the repository',
+      });
+    }
   }
 
   #choose(packs: readonly PackId[]): Set<PackId> {

@@ -4,6 +4,7 @@ import { SeededRandom } from '../../base/random.ts';
 import { MemorySpill } from '../../base/spill.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { InlineSealer } from '../frame/sealer.ts';
+import type { Credential } from '../keys/key-wrap.ts';
 import { createRepository, openRepository } from '../keys/repository-config.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { ProcessIdentity, ProcessProbe } from '../lineage/writer.ts';
@@ -15,6 +16,7 @@ export interface FixtureOptions {
   readonly seed: number;
   readonly clock?: Clock;
   readonly packBytesTarget?: number;
+  readonly credential?: Credential;
 }
 
 export const self: ProcessIdentity = {
@@ -51,7 +53,7 @@ export async function openFixture(
   store: ObjectStore,
   options: FixtureOptions,
 ): Promise<Repository> {
-  const opened = await openRepository(store, undefined);
+  const opened = await openRepository(store, options.credential);
   return await Repository.open(
     {
       store,

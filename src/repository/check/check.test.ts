@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { CheckFixture } from './check-fixture.ts';
+
+let fixture: CheckFixture;
+before(async () => {
+  fixture = new CheckFixture(await mkdtemp(join(tmpdir(), 'codr-check-')));
+  await fixture.build();
+});
+after(async () => await rm(fixture.folder, { recursive: true }));
+
+/** One object of each kind, by a prefix of its name. */
+const kinds = [
+  'config',
+  'keys/[0-9a-f]{16}$',
+  'keys/kek',
+  'packs/d',
+  'packs/t',
+  'packs/c',
+  'index/',
+  'lineage/aa/',
+  'lineage/bb/',
+  'lineage/repository/',
+  'mutable/pin',
+  'mutable/boundary',
+  'mutable/collect',
+];
+
+async function objectOf(kind: string): Promise<string> {
+  const pattern = new RegExp(`^${kind}`);
+  const names = (await fixture.names('')).filter((name) => pattern.test(name));
+  // Not the newest of a lineage.
+  const found = names[Math.floor((names.length - 1) / 2)];
+  assert.ok(found, `the fixture has ${kind}`);
+  return found;
+}
+
+test('a whole repository has no problems, whether its data is read or not', async () => {
+  const structure = await fixture.check();
+  assert.deepEqual(structure.problems, []);
+  assert.ok(structure.commits > 5 && structure.packs > 5);
+  const whole = await fixture.check({ readDataPercent: 100 });
+  assert.deepEqual(whole.problems, []);
+  assert.ok(whole.bytesRead > structure.bytesRead);
+});
+
+for (const kind of kinds) {
+  test(`a flipped byte anywhere in ${kind} is found, and the object is named`, async () => {
+    const name = await objectOf(kind);
+    const size = await fixture.size(name);
+    const offsets = Array.from({ length: 7 }, (_, i) => Math.floor(((size - 1) * i) / 6));
+    for (const offset of [...offsets, Math.min(9, size - 1), size - 40].filter((at) => at >= 0)) {
+      const flip = (bytes: Buffer): Buffer => {
+        bytes[offset] = (bytes[offset] as number) ^ 0x10;
+        return bytes;
+      };
+      const readDataPercent = kind.startsWith('packs/') ? 100 : 0;
+      const { problems } = await fixture.withDamage(name, flip, () =>
+        fixture.check({ readDataPercent }),
+      );
+      const named = problems.filter(({ object }) => object === name);
+      assert.ok(named.length > 0, `${name} at ${offset}: ${JSON.stringify(problems)}`);
+      assert.ok(named.every(({ remedy }) => remedy.length > 0));
+    }
+  });
+
+  test(`a truncated ${kind} is found without reading data, and the object is named`, async () => {
+    const name = await objectOf(kind);
+    const half = (bytes: Buffer): Uint8Array => bytes.subarray(0, bytes.length >> 1);
+    const { problems } = await fixture.withDamage(name, half, () => fixture.check());
+    assert.ok(problems.some(({ object }) => object === name));
+  });
+}
+
+for (const kind of kinds.filter((kind) => !kind.startsWith('mutable/pin'))) {
+  test(`a missing ${kind} is found without reading data`, async () => {
+    const name = await objectOf(kind);
+    const { problems } = await fixture.withDamage(
+      name,
+      () => undefined,
+      () => fixture.check(),
+    );
+    assert.ok(problems.length > 0);
+    const lineage = name.startsWith('mutable/boundary') ? 'lineage/aa/' : name;
+    assert.ok(
+      problems.some(({ object }) => lineage.startsWith(object) || object.startsWith(lineage)),
+    );
+  });
+}
+
+test('a damaged frame of a data pack hurts the key ranges of its leaves, and no other', async () => {
+  const name = await objectOf('packs/d');
+  const flip = (bytes: Buffer): Buffer => {
+    bytes[200] = (bytes[200] as number) ^ 1;
+    return bytes;
+  };
+  const { problems } = await fixture.withDamage(name, flip, () =>
+    fixture.check({ readDataPercent: 100 }),
+  );
+  const [problem] = problems;
+  assert.equal(problems.length, 1);
+  assert.equal(problem?.object, name);
+  assert.match(problem?.affected.join() ?? '', /^aa: shop\.orders from 20 on: from /);
+});
+
+test('a missing change pack hurts the times of its run', async () => {
+  const name = await objectOf('packs/c');
+  const { problems } = await fixture.withDamage(
+    name,
+    () => undefined,
+    () => fixture.check(),
+  );
+  const problem = problems.find(({ object }) => object === name);
+  assert.match(problem?.affected.join() ?? '', /aa: changes of 100 to 4099/);
+});
+
+for (const how of ['damaged', 'missing'] as const) {
+  test(`repair makes a ${how} index object again, and the next check finds nothing`, async () => {
+    const name = await objectOf('index/');
+    const before = await fixture.names('index/');
+    const damage = (bytes: Buffer): Uint8Array | undefined =>
+      how === 'missing' ? undefined : bytes.fill(0, 100, 200);
+    await fixture.withDamage(name, damage, async () => {
+      const { problems } = await fixture.check({ repair: true });
+      assert.ok(problems.length > 0 && problems.every(({ repaired }) => repaired));
+      assert.deepEqual((await fixture.check({ readDataPercent: 100 })).problems, []);
+    });
+    for (const made of await fixture.names('index/')) {
+      if (!before.includes(made)) await fixture.store.remove(made);
+    }
+  });
+}
+
+test('a check without repair writes nothing', async () => {
+  const name = await objectOf('index/');
+  const names = await fixture.names('');
+  await fixture.withDamage(
+    name,
+    (bytes) => bytes.fill(0),
+    () => fixture.check(),
+  );
+  assert.deepEqual(await fixture.names(''), names);
+});

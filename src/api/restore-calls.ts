@@ -109,7 +109,14 @@ export interface VerifiedDataset {
    * `different`: the live cluster holds the same records, or others. `absent`: the live cluster lacks
    * it. `unreadable`: the live cluster cannot show that moment of it.
    */
-  readonly verdict: 'whole' | 'damaged' | 'equal' | 'different' | 'absent' | 'unreadable';
+  readonly verdict:
+    | 'whole'
+    | 'damaged'
+    | 'equal'
+    | 'different'
+    | 'absent'
+    | 'surplus'
+    | 'unreadable';
   readonly records: number;
   readonly bytes: number;
   /** Hex; absent where nothing was folded. */

@@ -13,6 +13,7 @@ const exitByVerdict: Record<VerifiedDataset['verdict'], ExitCode> = {
   equal: 0,
   different: 6,
   absent: 6,
+  surplus: 6,
   damaged: 9,
   unreadable: 3,
 };

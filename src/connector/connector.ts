@@ -201,11 +201,15 @@ export interface SourceSession extends AsyncDisposable {
     hint: { readonly bytesPerSegment: number },
     signal: AbortSignal,
   ): Promise<KeyRange[]>;
-  /** Errors: `snapshot-too-old` from the batches (split and read again). A dropped dataset gives undefined. */
+  /**
+   * Errors: `snapshot-too-old` from the batches (split and read again). A dropped dataset gives undefined.
+   * `fuzzy`: not by snapshot, but as it changes, so that `exactFrom` lies after `after`.
+   */
   readSegment(
     entry: CatalogEntry,
     range: KeyRange,
     signal: AbortSignal,
+    options?: { readonly fuzzy: boolean },
   ): Promise<SegmentReader | undefined>;
   /** Yields at least every second, empty batches included. A log that no longer holds `resume`: error `gap`. */
   follow(stream: StreamId, options: FollowOptions, signal: AbortSignal): AsyncIterable<ChangeBatch>;

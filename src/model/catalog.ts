@@ -6,6 +6,8 @@ import type { DatasetId } from './id.ts';
 export interface CatalogChange extends Order {
   /** The dataset it is about; absent for what belongs to a whole database. */
   readonly dataset?: DatasetId;
+  /** The dataset begins with this change and is empty: all its records are in the log after it. */
+  readonly creates?: true;
   /** For people and logs: `create`, `renameCollection`, `survey`. */
   readonly kind: string;
   /** Native bytes (MongoDB: one BSON document). */

@@ -41,7 +41,8 @@ export class MemoryFollower {
     else if (body.kind === 'catalog') {
       for (const [index, operation] of body.operations.entries()) {
         const order = { time: position.time, stream: this.#stream, position, index };
-        this.#catalog.push({ ...order, ...operation });
+        const creates = operation.kind === 'create' && { creates: true as const };
+        this.#catalog.push({ ...order, ...operation, ...creates });
       }
     } else if (body.kind === 'unknown') {
       const { name, dataset } = body;

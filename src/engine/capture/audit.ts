@@ -5,7 +5,7 @@ import type { SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import type { KeyRange } from '../../model/key-range.ts';
 import type { RecordStream } from '../../model/record.ts';
-import type { SourceTime } from '../../model/time.ts';
+import { type SourceTime, timeToHex } from '../../model/time.ts';
 import type { WantRecord } from '../../repository/lineage/records.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import { splitTree } from '../../repository/tree/tree-reader.ts';
@@ -64,6 +64,7 @@ export async function auditOnce(
       epoch: options.epoch,
       from: base.exactFrom,
       initial: false,
+      notBefore: timeToHex(at),
       reason: 'an audit found that the source differs from what was stored',
       records: base.tree?.records ?? 0,
       bytes: base.tree?.bytes ?? 0,

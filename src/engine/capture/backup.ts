@@ -172,13 +172,13 @@ class Backup {
       await this.#copy(follower, signal);
       await this.#catchUp(follower, signal);
     } while (this.#context.lineage.state.keys('want').length > 0); // more may have entered meanwhile
-    await mergeDueRuns(this.#context, this.#claim, signal);
+    await mergeDueRuns(this.#context, this.#claim, epoch, signal);
     await this.#commitPoint();
     if (!this.#options.follow) return;
     this.#meter.phase('following');
     for (;;) {
       await pulse.next();
-      await mergeDueRuns(this.#context, this.#claim, signal);
+      await mergeDueRuns(this.#context, this.#claim, epoch, signal);
       await this.#auditWhenDue(epoch, follower, signal);
       if (this.#context.lineage.state.keys('want').length === 0) continue;
       await this.#copy(follower, signal);

@@ -9,7 +9,7 @@ import type { CatalogEntry } from '../../model/catalog.ts';
 import { type DatasetId, datasetId } from '../../model/id.ts';
 import { intersectRanges, type KeyRange, wholeRange } from '../../model/key-range.ts';
 import type { RecordStream } from '../../model/record.ts';
-import { maxTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
+import { maxTime, minTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import { PackSet } from '../../repository/lineage/pack-set.ts';
 import { CondemnedPacksError, usePacks } from '../../repository/lineage/pack-table.ts';
@@ -51,6 +51,9 @@ interface BuiltSegment {
   readonly packs: string;
 }
 
+/** A dataset whose snapshot grew too old this often cannot be read by snapshot: a fuzzy copy is made. */
+const tooOldMax = 4;
+const tooOldPauseMs = 200;
 /** Small datasets that share one task, at most. */
 const datasetsPerTask = 64;
 
@@ -60,6 +63,8 @@ export class BaseCopyJob implements Job {
   readonly #options: BaseCopyOptions;
   /** Ranges whose snapshot grew too old are planned smaller the next time. */
   readonly #segmentBytes = new Map<DatasetId, number>();
+  /** How often a dataset's snapshot grew too old. */
+  readonly #tooOld = new Map<DatasetId, number>();
 
   constructor(context: SourceContext, options: BaseCopyOptions) {
     this.id = `base-copy/${context.lineage.name}`;
@@ -113,7 +118,7 @@ export class BaseCopyJob implements Job {
     return {
       id: `small-${units[0]?.dataset}-${units.length}`,
       weight: parts.reduce((sum, { bytes }) => sum + bytes, 0),
-      run: ({ signal }) => this.#splitWhenTooOld(() => this.#copyWhole(units, signal)),
+      run: ({ signal }) => this.#splitWhenTooOld(signal, () => this.#copyWhole(units, signal)),
     };
   }
 
@@ -133,7 +138,7 @@ export class BaseCopyJob implements Job {
       id: `segment-${dataset}-${segmentPlace(range)}`,
       weight: want.bytes / Math.max(1, planned.length),
       run: ({ signal }) =>
-        this.#splitWhenTooOld(() => this.#copySegment({ dataset, entry, range }, signal)),
+        this.#splitWhenTooOld(signal, () => this.#copySegment({ dataset, entry, range }, signal)),
     }));
   }
 
@@ -142,11 +147,12 @@ export class BaseCopyJob implements Job {
   }
 
   /** A task whose snapshot grew too old has done nothing; the next plan cuts its dataset smaller. */
-  async #splitWhenTooOld(work: () => Promise<void>): Promise<void> {
+  async #splitWhenTooOld(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
       if (!isCodrError(error, 'snapshot-too-old')) throw error;
+      await this.#context.world.clock.sleep(tooOldPauseMs, signal);
     }
   }
 
@@ -162,7 +168,7 @@ export class BaseCopyJob implements Job {
       }
       return (draft, packs) => {
         for (const { unit, root, segment } of built) {
-          if (!draft.get(`want/${unit.dataset}`)) continue;
+          if (segment && !isWanted(draft, unit.dataset, segment.after)) continue;
           if (root && segment) this.#noteBase(draft, unit.dataset, root, [{ ...segment, packs }]);
         }
       };
@@ -176,7 +182,7 @@ export class BaseCopyJob implements Job {
       const part = segment && (await encodeTreePart(segment.part, store.sink));
       return (draft, packs) => {
         const { dataset, range } = unit;
-        if (!segment || !part || !draft.get(`want/${dataset}`)) return;
+        if (!segment || !part || !isWanted(draft, dataset, segment.after)) return;
         const record: SegmentRecord = {
           ...(range.from && { from: toBase64(range.from) }),
           ...(range.to && { to: toBase64(range.to) }),
@@ -210,9 +216,9 @@ export class BaseCopyJob implements Job {
       const parts = segments.map(({ part }) => part);
       const root = await joinParts(parts, store.tree(signal));
       return (draft, packs) => {
-        const isWanted = draft.get(`want/${dataset}`) !== undefined;
+        const oldest = segments.map(({ after }) => after).reduce(minTime);
         const there = draft.keys('segment', `${dataset}/`).length;
-        if (!isWanted || there !== segments.length) return; // it has left, and perhaps come back
+        if (!isWanted(draft, dataset, oldest) || there !== segments.length) return; // it has left, and perhaps come back
         this.#noteBase(draft, dataset, root, segments, packs);
       };
     });
@@ -225,12 +231,15 @@ export class BaseCopyJob implements Job {
     signal: AbortSignal,
   ): Promise<Omit<BuiltSegment, 'packs'> | undefined> {
     try {
-      const reader = await this.#options.session.readSegment(unit.entry, unit.range, signal);
+      const fuzzy = (this.#tooOld.get(unit.dataset) ?? 0) >= tooOldMax;
+      const { session } = this.#options;
+      const reader = await session.readSegment(unit.entry, unit.range, signal, { fuzzy });
       if (!reader) return undefined;
       const part = await buildRange(this.#metered(reader.batches), store.tree(signal));
       return { range: unit.range, after: reader.after, exactFrom: reader.exactFrom(), part };
     } catch (error) {
       if (isCodrError(error, 'snapshot-too-old')) {
+        this.#tooOld.set(unit.dataset, (this.#tooOld.get(unit.dataset) ?? 0) + 1);
         this.#segmentBytes.set(unit.dataset, Math.max(1, this.#bytesOf(unit.dataset) / 2));
       }
       throw error;
@@ -312,6 +321,12 @@ export class BaseCopyJob implements Job {
       for (const dataset of left) endWant(draft, dataset, at, this.#options.stream);
     });
   }
+}
+
+/** A copy read before a doubt is of no use, nor one of a dataset that is gone. */
+function isWanted(draft: Draft, dataset: DatasetId, after: SourceTime): boolean {
+  const want = draft.get<WantRecord>(`want/${dataset}`);
+  return want !== undefined && (!want.notBefore || after >= timeFromHex(want.notBefore));
 }
 
 /** Sorts as the ranges do, since hex keeps the order of bytes. */

@@ -11,7 +11,7 @@ import { inScope } from '../history/source-history.ts';
 export interface CatalogDifference {
   /** Made by the log, so empty at `time`. */
   readonly born: readonly { readonly entry: CatalogEntry; readonly time: SourceTime }[];
-  /** There before, renamed into the scope at `time`. */
+  /** There before, renamed into the scope, or no longer temporary, at `time`. */
   readonly entered: readonly { readonly entry: CatalogEntry; readonly time: SourceTime }[];
   /** Dropped, or renamed out of the scope, at `time`. */
   readonly left: readonly { readonly dataset: DatasetId; readonly time: SourceTime }[];
@@ -21,6 +21,8 @@ export class CatalogTracker {
   readonly #open: () => CatalogFold;
   readonly #scope: Scope;
   readonly #changes: CatalogChange[] = [];
+  /** Datasets whose whole life is in the log. */
+  readonly #created = new Set<DatasetId>();
   #fold: CatalogFold;
   #entries: ReadonlyMap<DatasetId, CatalogEntry>;
 
@@ -57,11 +59,14 @@ export class CatalogTracker {
     }
     const timeOf = ({ dataset }: CatalogEntry): SourceTime => firstOf.get(dataset) ?? last;
     const added = [...this.#entries.values()].filter((entry) => !before.has(entry.dataset));
+    const isBorn = ({ dataset }: CatalogEntry): boolean => this.#created.has(dataset);
+    const entered = [
+      ...added.filter((entry) => !isBorn(entry) && this.#isIn(entry)),
+      ...[...this.#entries.values()].filter((e) => this.#moved(before.get(e.dataset), e)),
+    ];
     return {
-      born: added.map((entry) => ({ entry, time: timeOf(entry) })),
-      entered: [...this.#entries.values()]
-        .filter((entry) => this.#moved(before.get(entry.dataset), entry))
-        .map((entry) => ({ entry, time: timeOf(entry) })),
+      born: added.filter(isBorn).map((entry) => ({ entry, time: timeOf(entry) })),
+      entered: entered.map((entry) => ({ entry, time: timeOf(entry) })),
       left: [...before.values()]
         .filter((entry) => this.#isIn(entry) && !this.#isIn(this.#entries.get(entry.dataset)))
         .map((entry) => ({ dataset: entry.dataset, time: timeOf(entry) })),
@@ -73,6 +78,7 @@ export class CatalogTracker {
     for (const change of changes) {
       const last = this.#changes.at(-1);
       this.#changes.push(change);
+      if (change.creates && change.dataset) this.#created.add(change.dataset);
       if (!last || compareOrder(last, change) <= 0) {
         this.#fold.apply(change);
         continue;

@@ -1,12 +1,10 @@
 // Opens a stretch of history: surveys the source, and commits where following begins, the whole catalog,
 // and which datasets want a base copy. Also closes the stretch before it, with a hole.
-import { toBase64 } from '../../base/bytes.ts';
 import type { SourceSession, Survey } from '../../connector/connector.ts';
 import { datasetId } from '../../model/id.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import type {
-  CatalogRecord,
   EpochRecord,
   HoleRecord,
   StreamRecord,
@@ -14,7 +12,14 @@ import type {
 } from '../../repository/lineage/records.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import { addHole, endWant } from '../history/ledger.ts';
-import { catalogKey, epochKey, epochsOf, inScope, settledTime } from '../history/source-history.ts';
+import {
+  catalogKey,
+  catalogRecord,
+  epochKey,
+  epochsOf,
+  inScope,
+  settledTime,
+} from '../history/source-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import { streamRecord } from './follower.ts';
 
@@ -78,9 +83,7 @@ function noteSurvey(draft: Draft, context: SourceContext, survey: Survey, epoch:
     draft.set(`stream/${stream}`, streamRecord(at) satisfies StreamRecord);
   }
   for (const change of survey.catalog) {
-    const { dataset, kind, body } = change;
-    const record: CatalogRecord = { ...(dataset && { dataset }), kind, body: toBase64(body) };
-    draft.set(catalogKey(epoch, change), record);
+    draft.set(catalogKey(epoch, change), catalogRecord(change));
   }
   for (const { entry, records, bytes } of survey.datasets) {
     if (!inScope(context.scope, entry)) continue;

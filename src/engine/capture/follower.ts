@@ -13,7 +13,7 @@ import type {
 } from '../../connector/connector.ts';
 import type { CatalogChange } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
-import type { StreamId } from '../../model/id.ts';
+import type { DatasetId, StreamId } from '../../model/id.ts';
 import {
   firstTime,
   maxTime,
@@ -28,7 +28,6 @@ import type { Draft } from '../../repository/lineage/draft.ts';
 import { usePacks } from '../../repository/lineage/pack-table.ts';
 import type {
   BaseRecord,
-  CatalogRecord,
   EpochRecord,
   StreamRecord,
   UnknownRecord,
@@ -38,7 +37,14 @@ import type { StateView } from '../../repository/lineage/state.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import { sortChanges, writeRun } from '../../repository/runs/run-writer.ts';
 import { addHole, endWant } from '../history/ledger.ts';
-import { baseKey, catalogKey, epochKey, hasBase } from '../history/source-history.ts';
+import {
+  baseKey,
+  catalogKey,
+  catalogRecord,
+  epochKey,
+  hasBase,
+  inScope,
+} from '../history/source-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import { type CatalogDifference, CatalogTracker } from './catalog-tracker.ts';
 import { groupsOf, runKey, runRecord } from './run-records.ts';
@@ -189,11 +195,12 @@ export class Follower {
       this.#noteCatalog(draft, gathered.catalog);
       wants = 0;
       for (const step of differences) wants += this.#noteScope(draft, step);
-      this.#noteDoubts(draft, gathered.unknown);
+      wants += this.#noteDoubts(draft, gathered.unknown);
       const packs = String(usePacks(draft, used));
       if (run) {
         const offset = run.inline ? draft.attach(run.inline) : 0;
-        draft.set(runKey(draft.seq), runRecord(run, { seq: draft.seq, offset, packs }, groups));
+        const where = { epoch: this.#options.epoch, seq: draft.seq, offset, packs };
+        draft.set(runKey(draft.seq), runRecord(run, where, groups));
       }
     });
     this.#context.repository.committed(used);
@@ -217,9 +224,7 @@ export class Follower {
 
   #noteCatalog(draft: Draft, changes: readonly CatalogChange[]): void {
     for (const change of changes) {
-      const { dataset, kind, body } = change;
-      const record: CatalogRecord = { ...(dataset && { dataset }), kind, body: toBase64(body) };
-      draft.set(catalogKey(this.#options.epoch, change), record);
+      draft.set(catalogKey(this.#options.epoch, change), catalogRecord(change));
     }
   }
 
@@ -241,8 +246,9 @@ export class Follower {
     return wants;
   }
 
-  /** Unknown entries are kept raw and close the interval just before them. */
-  #noteDoubts(draft: Draft, unknown: readonly UnknownEntry[]): void {
+  /** Unknown entries are kept raw and close the interval just before them. Returns new wants. */
+  #noteDoubts(draft: Draft, unknown: readonly UnknownEntry[]): number {
+    let wants = 0;
     const record = draft.get<EpochRecord>(epochKey(this.#options.epoch));
     const surveyed = record ? timeFromHex(record.catalogFrom) : firstTime;
     for (const { time, position, dataset, name, body } of unknown) {
@@ -251,13 +257,30 @@ export class Follower {
       draft.set(`unknown/${positionToText(position)}`, raw);
       // Read again for a transaction that was open at the survey: every base copy is newer.
       if (time <= surveyed) continue;
-      addHole(draft, {
-        stream: this.#options.stream,
-        ...(dataset && { dataset }),
-        from: timeToHex(time - 1n),
-        reason: `unknown log entry: ${name}`,
-      });
+      const reason = `unknown log entry: ${name}`;
+      const [stream, from] = [this.#options.stream, timeToHex(time)];
+      if (!dataset) addHole(draft, { stream, from: timeToHex(time - 1n), reason });
+      else if (this.#isWanted(dataset)) wants += this.#wantAnew(draft, dataset, { from, reason });
     }
+    return wants;
+  }
+
+  #isWanted(dataset: DatasetId): boolean {
+    const entry = this.#catalog.entries.get(dataset);
+    return entry !== undefined && inScope(this.#context.scope, entry);
+  }
+
+  /** A doubt about one dataset ends with its next base copy. One that is on its way will be newer. */
+  #wantAnew(draft: Draft, dataset: DatasetId, why: { from: string; reason: string }): number {
+    const pending = draft.get<WantRecord>(`want/${dataset}`);
+    for (const rest of [...draft.keys('segment', `${dataset}/`)]) {
+      draft.set(`segment/${rest}`, null); // read before the doubt
+    }
+    const { epoch } = this.#options;
+    const fresh = { epoch, ...why, initial: false, records: 0, bytes: 0 };
+    const want: WantRecord = { ...(pending ?? fresh), notBefore: why.from };
+    draft.set(`want/${dataset}`, want);
+    return pending ? 0 : 1;
   }
 
   #wake(): void {

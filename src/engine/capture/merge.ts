@@ -10,16 +10,17 @@ import { mergedTier, planMerge } from '../../repository/runs/tiers.ts';
 import type { SourceContext } from '../source-context.ts';
 import { blocksOf, mergeGroups, type OpenRun, openRuns, runRecord } from './run-records.ts';
 
-/** Merges until nothing is due. Returns how many runs went. */
+/** Merges runs of one epoch until nothing is due. Returns how many runs went. */
 export async function mergeDueRuns(
   context: SourceContext,
   claim: WriterClaim,
+  epoch: number,
   signal: AbortSignal,
 ): Promise<number> {
   let merged = 0;
   for (;;) {
     signal.throwIfAborted();
-    const runs = openRuns(context.lineage.state);
+    const runs = openRuns(context.lineage.state, epoch);
     const due = new Set(planMerge(runs.map(({ record }) => record)));
     if (due.size === 0) return merged;
     const chosen = runs.filter(({ record }) => due.has(record));
@@ -52,7 +53,8 @@ export async function mergeNeighbours(
     const [first] = chosen;
     if (first && written) {
       const offset = written.inline ? draft.attach(written.inline) : 0;
-      draft.set(first.key, runRecord(written, { seq: draft.seq, offset, packs }, groups));
+      const where = { epoch: first.record.epoch, seq: draft.seq, offset, packs };
+      draft.set(first.key, runRecord(written, where, groups));
     }
   });
   repository.committed(used);

@@ -21,13 +21,16 @@ export interface OpenRun {
   readonly ref: RunRef;
 }
 
-/** In the order of their commits, which is the order of their stream intervals. */
-export function openRuns(state: StateView): OpenRun[] {
-  return state.list<RunRecord>('run').map(([rest, record]) => ({
-    key: `run/${rest}`,
-    record,
-    ref: decodeRunRef(fromBase64(record.ref)),
-  }));
+/** Those of one epoch, or all, in the order of their commits, which is the order of stream intervals. */
+export function openRuns(state: StateView, epoch?: number): OpenRun[] {
+  return state
+    .list<RunRecord>('run')
+    .filter(([, record]) => epoch === undefined || record.epoch === epoch)
+    .map(([rest, record]) => ({
+      key: `run/${rest}`,
+      record,
+      ref: decodeRunRef(fromBase64(record.ref)),
+    }));
 }
 
 /** A run takes the place of its first part, so keys keep the order of stream intervals. */
@@ -38,11 +41,17 @@ export function runKey(seq: number): string {
 /** The record of a run that entry `seq` brings, with `offset` in its attachments when inline. */
 export function runRecord(
   written: WrittenRun,
-  where: { readonly seq: number; readonly offset: number; readonly packs: string },
+  where: {
+    readonly epoch: number;
+    readonly seq: number;
+    readonly offset: number;
+    readonly packs: string;
+  },
   groups: RunRecord['groups'],
 ): RunRecord {
   const { ref, inline } = written;
   return {
+    epoch: where.epoch,
     ref: toBase64(encodeRunRef(ref)),
     tier: ref.tier,
     minTime: timeToHex(ref.minTime),

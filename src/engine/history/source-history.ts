@@ -1,6 +1,6 @@
 // What a source's lineage says about time: which moments can be restored, and from what. Pure reading of
 // a state; nothing here touches the store.
-import { fromBase64 } from '../../base/bytes.ts';
+import { fromBase64, toBase64 } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import { type DatasetId, datasetId, streamId } from '../../model/id.ts';
@@ -116,6 +116,15 @@ export function catalogKey(epoch: number, change: CatalogChange): string {
   return `catalog/${String(epoch).padStart(6, '0')}/${place}`;
 }
 
+export function catalogRecord({ dataset, creates, kind, body }: CatalogChange): CatalogRecord {
+  return {
+    ...(dataset && { dataset }),
+    ...(creates && { creates }),
+    kind,
+    body: toBase64(body),
+  };
+}
+
 function catalogChangeOf(place: string, record: CatalogRecord): CatalogChange {
   const [time = '', at = '', index = '', ...stream] = place.split('.');
   return {
@@ -124,6 +133,7 @@ function catalogChangeOf(place: string, record: CatalogRecord): CatalogChange {
     index: Number(index),
     stream: streamId(stream.join('.')),
     ...(record.dataset && { dataset: record.dataset }),
+    ...(record.creates && { creates: record.creates }),
     kind: record.kind,
     body: fromBase64(record.body),
   };

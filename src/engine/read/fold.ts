@@ -46,7 +46,10 @@ export class OpenedRuns {
       afterTime: window.after,
       untilTime: window.at,
     };
-    const inputs = this.#touched(window.after, window.at).map(async function* ({ run, blocks }) {
+    const inputs = this.#touched(dataset, window.after, window.at).map(async function* ({
+      run,
+      blocks,
+    }) {
       yield* readRun(await blocks(), run.ref, query);
     });
     return mergeRuns(inputs);
@@ -54,20 +57,17 @@ export class OpenedRuns {
 
   async clears(dataset: PointDataset, at: SourceTime): Promise<Change[]> {
     const clears: Change[] = [];
-    for (const { run, blocks } of this.#touched(-1n, at)) {
+    for (const { run, blocks } of this.#touched(dataset, -1n, at)) {
       const query = { dataset: dataset.entry.dataset, untilTime: at };
       clears.push(...(await clearsOf(await blocks(), run.ref, query)));
     }
     return clears.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
   }
 
-  /** The runs that hold something in the window, for counts. */
-  records(after: SourceTime, at: SourceTime): OpenRun[] {
-    return this.#touched(after, at).map(({ run }) => run);
-  }
-
-  #touched(after: SourceTime, at: SourceTime): readonly ReadableRun[] {
-    return this.#runs.filter(({ run }) => runTouches(run.record, after, at));
+  #touched({ base }: PointDataset, after: SourceTime, at: SourceTime): readonly ReadableRun[] {
+    return this.#runs.filter(
+      ({ run: { record } }) => record.epoch === base.epoch && runTouches(record, after, at),
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import type { Connector } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { everything, type Scope, scopeHolds } from '../../model/namespace.ts';
 import { type SourceTime, timeFromHex } from '../../model/time.ts';
-import type { PointRecord } from '../../repository/lineage/records.ts';
+import type { PointRecord, WantRecord } from '../../repository/lineage/records.ts';
 import type { StateView } from '../../repository/lineage/state.ts';
 import {
   type Base,
@@ -90,6 +90,7 @@ export function resolvePoint(
     return { entry, base };
   });
   const holes = holesOf(state);
+  refuseDoubts(state, at, datasets, refuse);
   for (const { entry, base } of datasets) {
     const hole = holes.find(
       ({ dataset, from, to }) =>
@@ -100,6 +101,22 @@ export function resolvePoint(
     if (hole) throw refuse(`${entry.namespace} has a hole: ${hole.reason}`);
   }
   return { at, datasets, unmatched };
+}
+
+/** A dataset that wants a base copy anew is in doubt from that time on. */
+function refuseDoubts(
+  state: StateView,
+  at: SourceTime,
+  datasets: readonly PointDataset[],
+  refuse: (why: string) => CodrError,
+): void {
+  for (const { entry } of datasets) {
+    const want = state.get<WantRecord>(`want/${entry.dataset}`);
+    if (!want || want.initial || timeFromHex(want.from) > at) continue;
+    throw refuse(
+      `${entry.namespace} waits for a base copy: ${want.reason ?? 'it is new in scope'}`,
+    );
+  }
 }
 
 function whyOutside(state: StateView, at: SourceTime): string {

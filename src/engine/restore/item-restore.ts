@@ -17,7 +17,7 @@ import { foldDataset, type OpenedRuns, treeRootOf } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 import { ExpiringCount } from './expiring.ts';
-import { tee } from './tee.ts';
+import { ConsumerStoppedError, tee } from './tee.ts';
 
 export interface RestoredItem {
   readonly from: string;
@@ -122,7 +122,8 @@ export class ItemRestore {
     const [toLoad, toProve] = tee(folded);
     const loading = target.load(this.#item, this.#metered(toLoad), signal);
     const proving = this.#build(this.#native(toProve), signal);
-    const [loaded, part] = await Promise.all([loading, proving]);
+    // When one of the two stops, the other is cut off: what stopped the load says more.
+    const [loaded, part] = await both(loading, proving);
     this.#changed.push(...loaded.changedByTarget);
     return part;
   }
@@ -178,6 +179,15 @@ export class ItemRestore {
       },
     );
   }
+}
+
+/** The results of both; when either fails, both have ended, and the first one's error wins. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'rejected' && !(a.reason instanceof ConsumerStoppedError)) throw a.reason;
+  if (b.status === 'rejected') throw b.reason;
+  if (a.status === 'rejected') throw a.reason;
+  return [a.value, b.value];
 }
 
 async function* without(records: RecordStream, keys: ReadonlySet<string>): RecordStream {

@@ -21,7 +21,8 @@ export async function countTornTransactions(
     .map(({ base }) => timeFromHex(base.exactFrom))
     .reduce(minTime, lastTime);
   let torn = 0;
-  for (const run of openRuns(context.lineage.state)) {
+  const epoch = point.datasets[0]?.base.epoch;
+  for (const run of openRuns(context.lineage.state, epoch)) {
     if (run.record.groups.length === 0 || !runTouches(run.record, from, point.at)) continue;
     if (run.ref.maxTime <= point.at) {
       torn += countTorn(run.record.groups, chosen);

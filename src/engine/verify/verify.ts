@@ -2,11 +2,13 @@
 // objects that the point needs are looked up; with it, every record is folded.
 import { toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import type { SourceConfig, SourceSession } from '../../connector/connector.ts';
+import type { SourceConfig, SourceSession, SurveyedDataset } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { wholeRange } from '../../model/key-range.ts';
+import { type Scope, scopeHolds } from '../../model/namespace.ts';
 import type { RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
+import { entryName } from '../../repository/lineage/lineage.ts';
 import { PackSet } from '../../repository/lineage/pack-set.ts';
 import { packRecords } from '../../repository/lineage/pack-table.ts';
 import { packName } from '../../repository/pack/pack-format.ts';
@@ -23,6 +25,8 @@ import { firstDifference } from './compare-streams.ts';
 
 export interface VerifyOptions {
   readonly point: ResolvedPoint;
+  /** What of another live cluster is compared. */
+  readonly scope: Scope;
   readonly readData: boolean;
   readonly against?: SourceConfig;
   readonly listener?: ProgressListener;
@@ -30,7 +34,14 @@ export interface VerifyOptions {
 
 export interface VerifiedDataset {
   readonly namespace: string;
-  readonly verdict: 'whole' | 'damaged' | 'equal' | 'different' | 'absent' | 'unreadable';
+  readonly verdict:
+    | 'whole'
+    | 'damaged'
+    | 'equal'
+    | 'different'
+    | 'absent'
+    | 'surplus'
+    | 'unreadable';
   readonly records: number;
   readonly bytes: number;
   /** Hex. */
@@ -62,13 +73,31 @@ export async function verify(
   const one = new Verification(context, options, meter, live, signal);
   const verified: VerifiedDataset[] = [];
   for (const dataset of datasets) verified.push(await one.run(dataset));
+  if (live) verified.push(...surplusOf(live, options));
   return { datasets: verified, bytesRead: meter.bytesAll, seconds: meter.seconds };
+}
+
+/** What another cluster holds that the point lacks. The source itself has gone on since the point. */
+function surplusOf(live: Live, { point, scope }: VerifyOptions): VerifiedDataset[] {
+  if (live.isSource) return [];
+  const wanted = new Set(point.datasets.map(({ entry }) => entry.namespace));
+  return live.datasets
+    .filter(({ entry }) => entry.role === 'data' && scopeHolds(scope, entry.namespace))
+    .filter(({ entry }) => !wanted.has(entry.namespace))
+    .map(({ entry, records, bytes }) => ({
+      namespace: entry.namespace,
+      verdict: 'surplus',
+      records,
+      bytes,
+    }));
 }
 
 /** A live cluster to compare with, and the moment at which it is read. */
 interface Live extends AsyncDisposable {
   readonly session: SourceSession;
   readonly at: SourceTime;
+  readonly isSource: boolean;
+  readonly datasets: readonly SurveyedDataset[];
   readonly entries: ReadonlyMap<string, CatalogEntry>;
 }
 
@@ -89,6 +118,8 @@ async function openLive(
     world.log.info({ source: name, isSource }, 'comparing with a live cluster');
     return {
       session,
+      isSource,
+      datasets: survey.datasets,
       at: isSource ? point.at : survey.exactFrom,
       entries: new Map(survey.datasets.map(({ entry }) => [entry.namespace, entry])),
       [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
@@ -205,10 +236,18 @@ class Verification {
   /** Of the packs that the base copy and its runs need, the name of one that is not there. */
   async #missingObject({ base }: PointDataset): Promise<string | undefined> {
     const { lineage, repository } = this.#context;
-    const runs = openRuns(lineage.state).filter(({ record }) =>
+    const runs = openRuns(lineage.state, base.epoch).filter(({ record }) =>
       runTouches(record, -1n, this.#options.point.at),
     );
     const sets = [base.packs, ...runs.map(({ record }) => record.packs)].map(PackSet.parse);
+    for (const { record } of runs) {
+      const name = record.seq === undefined ? undefined : entryName(lineage.name, record.seq);
+      if (name && !this.#sizes.has(name)) {
+        const there = await repository.store.stat(name);
+        if (!there) return name;
+        this.#sizes.set(name, there.size);
+      }
+    }
     const needed = sets.reduce((all, set) => all.union(set), PackSet.empty);
     for (const pack of packRecords(lineage.state, needed)) {
       const name = packName(pack);

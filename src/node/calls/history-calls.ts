@@ -2,7 +2,7 @@
 import type * as api from '../../api/codr-api.ts';
 import { backup as runBackup } from '../../engine/capture/backup.ts';
 import { type PointContext, parseWhen, resolvePoint } from '../../engine/read/point.ts';
-import { recordHistory } from '../../engine/read/record-history.ts';
+import { recordAt, recordHistory } from '../../engine/read/record-history.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
 import { describeHoles, describePoint, describePoints, momentOf, spanOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
@@ -84,19 +84,24 @@ export async function getRecord(
   const { connector } = context;
   const at = parseWhen(pointContext(context), request.at);
   const key = connector.parseKey(request.key);
-  const found = await recordHistory(context, { namespace: request.namespace, key, at });
-  const versions = found.versions.map(({ time, change, value }) => ({
-    ...momentOf(connector, time),
-    change,
-    ...(value && { value: connector.renderValue(value) }),
-  }));
+  const { namespace } = request;
+  const wanted = { namespace, key, keyText: request.key, at };
+  const found = request.history
+    ? await recordHistory(context, wanted)
+    : { value: await recordAt(context, wanted) };
   return {
     source: request.source,
-    namespace: request.namespace,
+    namespace,
     key: request.key,
     at: momentOf(connector, at),
     ...(found.value && { value: connector.renderValue(found.value) }),
-    ...(request.history && { history: versions }),
+    ...('versions' in found && {
+      history: found.versions.map(({ time, change, value }) => ({
+        ...momentOf(connector, time),
+        change,
+        ...(value && { value: connector.renderValue(value) }),
+      })),
+    }),
   };
 }
 

@@ -89,6 +89,7 @@ export async function verify(
       context,
       {
         point: resolvePoint(pointContext(context), at, { include, exclude }),
+        scope: { include, exclude },
         readData,
         ...(against !== undefined && {
           against: { kind: connectorFor(node.connectors, against).kind, uri: against },

@@ -33,6 +33,8 @@ export interface WantRecord {
   readonly initial: boolean;
   /** Why there is a hole, unless `initial`. */
   readonly reason?: string;
+  /** A copy that is older is of no use: there was a doubt at this time. */
+  readonly notBefore?: string;
   /** Estimates of the survey. */
   readonly records: number;
   readonly bytes: number;
@@ -74,6 +76,8 @@ export interface BaseRecord {
 
 /** `run/<id>`: a sorted run of changes, inline in an entry or in change packs. */
 export interface RunRecord {
+  /** Runs of other epochs may tell of a history that was rolled back: they are never mixed. */
+  readonly epoch: number;
   /** Base64 of the descriptor: docs/format/run.md. */
   readonly ref: string;
   /** For policies without decoding `ref`. */
@@ -94,6 +98,8 @@ export interface RunRecord {
 /** `catalog/<epoch>/<time>.<position>.<index>.<stream>`. */
 export interface CatalogRecord {
   readonly dataset?: DatasetId;
+  /** The dataset begins with it, empty. */
+  readonly creates?: true;
   readonly kind: string;
   readonly body: string;
 }

@@ -59,9 +59,10 @@ export class LineageState implements StateView {
     const [kind, rest] = splitKey(key);
     const values = this.#kinds.get(kind) ?? new Map<string, string>();
     this.#kinds.set(kind, values);
-    const before = values.get(rest);
-    if (before === undefined) this.#sorted.delete(kind);
+    const before = kind === 'condemned' ? values.get(rest) : undefined;
+    const { size } = values;
     values.set(rest, text);
+    if (values.size !== size) this.#sorted.delete(kind);
     if (kind === 'pack') this.#ordinals.set(packOf(text), Number(rest));
     if (kind === 'condemned') this.#condemn(rest, before, text);
   }

@@ -83,8 +83,9 @@ export class MongodbSession implements SourceSession {
     entry: CatalogEntry,
     range: KeyRange,
     signal: AbortSignal,
+    { fuzzy } = { fuzzy: false },
   ): Promise<SegmentReader | undefined> {
-    return readSegment(this.#source, entry, scanKindOf(entry), range, signal);
+    return readSegment(this.#source, entry, scanKindOf(entry), { range, fuzzy }, signal);
   }
 
   follow(

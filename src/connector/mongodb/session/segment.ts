@@ -2,6 +2,7 @@
 // allows it; a fuzzy copy (majority reads, `after` before and `exactFrom` after) where not: capped
 // collections. Collections whose `_id` index is not in key order are read whole and sorted here.
 import type { MongoClient } from 'mongodb';
+import { assert } from '../../../base/assert.ts';
 import { compareBytes } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
 import { sortRecords } from '../../../base/external-sort.ts';
@@ -46,7 +47,7 @@ export async function readSegment(
   source: SegmentSource,
   entry: CatalogEntry,
   kind: ScanKind,
-  range: KeyRange,
+  { range, fuzzy }: { readonly range: KeyRange; readonly fuzzy: boolean },
   signal: AbortSignal,
 ): Promise<SegmentReader | undefined> {
   const { connection } = source;
@@ -54,12 +55,35 @@ export async function readSegment(
   const after = maxTime(majority.time, source.notBefore);
   if (kind === 'views') return readViews(connection, entry, range, after, signal);
   if (kind === 'capped') return readCapped(source, entry, after, range, signal);
+  if (fuzzy) return readFuzzy(source, entry, kind, { range, after }, signal);
   const records = await readAt(source, entry, kind, range, after, signal);
   return records && { after, exactFrom: () => after, batches: records };
 }
 
+/** As the collection changes: `_id`s never do, so each record that stays is met once. */
+async function readFuzzy(
+  source: SegmentSource,
+  entry: CatalogEntry,
+  kind: 'ordered' | 'sorted',
+  { range, after }: { readonly range: KeyRange; readonly after: SourceTime },
+  signal: AbortSignal,
+): Promise<SegmentReader | undefined> {
+  const records = await scanRecords(source, entry, kind, { range, time: { after } }, signal);
+  if (!records) return undefined;
+  let exactFrom: SourceTime | undefined;
+  const batches = async function* (): RecordStream {
+    yield* records;
+    exactFrom = maxTime(after, (await source.connection.majority(signal)).time);
+  };
+  const known = (): SourceTime => {
+    assert(exactFrom !== undefined, 'a fuzzy copy is exact from its end on');
+    return exactFrom;
+  };
+  return { after, exactFrom: known, batches: batches() };
+}
+
 /** The records of a range at exactly `at`; undefined when the collection is gone. */
-export async function readAt(
+export function readAt(
   source: SegmentSource,
   entry: CatalogEntry,
   kind: 'ordered' | 'sorted',
@@ -67,8 +91,17 @@ export async function readAt(
   at: SourceTime,
   signal: AbortSignal,
 ): Promise<RecordStream | undefined> {
+  return scanRecords(source, entry, kind, { range, time: { at } }, signal);
+}
+
+async function scanRecords(
+  source: SegmentSource,
+  entry: CatalogEntry,
+  kind: 'ordered' | 'sorted',
+  { range, time }: { readonly range: KeyRange; readonly time: ReadTime },
+  signal: AbortSignal,
+): Promise<RecordStream | undefined> {
   const { connection, context } = source;
-  const time: ReadTime = { at };
   const scan = scanSource(entry);
   const cursor = await openOnMember(connection, entry, signal, (client) =>
     kind === 'ordered'

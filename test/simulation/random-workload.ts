@@ -69,7 +69,7 @@ export class RandomWorkload {
     ];
     if (renames) choices.push([4, 'rename', () => this.#rename()]);
     if (transactions) choices.push([16, 'transaction', () => this.#transact()]);
-    if (truncations) choices.push([1, 'truncate', () => this.#truncate()]);
+    if (truncations) choices.push([2, 'truncate', () => this.#truncate()]);
     if (stepDowns) choices.push([1, 'step down', () => this.#stepDown()]);
     if (unknownEntries) choices.push([1, 'unknown entry', () => this.#frobnicate()]);
     let pick = this.#random.below(choices.reduce((sum, [weight]) => sum + weight, 0));

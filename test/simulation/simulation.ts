@@ -35,6 +35,8 @@ export interface SimulationReport {
 /** Steps of the clock that a calm world needs at most for one backup. */
 const calmStepsMax = 4000;
 const processesMax = 2;
+/** Ends of a process that faults explain. */
+const passing = ['store-unreachable', 'source-unreachable', 'busy', 'lease-lost'] as const;
 
 export type Trace = (line: string) => void;
 
@@ -122,6 +124,7 @@ class Simulation {
       keyCount: pick(5, 40),
     });
     this.#stormPerCent = pick(0, 1, 6);
+    this.#connector.beforeRead = () => this.#writeBetween();
     const database = this.#database;
     const workload = this.#workload;
     this.#check = new RestoreCheck({ database, databases, workload, scope, random });
@@ -150,6 +153,12 @@ class Simulation {
     this.#tickWall();
     const what = this.#workload.step();
     this.#trace(`${this.#database.now} ${what}`);
+  }
+
+  /** Applications do not wait for a base copy. */
+  #writeBetween(): void {
+    if (this.#calm || this.#random.below(3) > 0) return;
+    for (let n = 1 + this.#random.below(3); n > 0; n--) this.#write();
   }
 
   /** The database's own clock goes with ours. */
@@ -190,7 +199,8 @@ class Simulation {
     if (pick === 3) store.faults = { errorPerMille: 5, lostReplyPerMille: 5, delayMsMax: 100 };
     if (pick > 4) {
       const when = this.#random.below(2) === 0 ? 'before' : 'after';
-      store.crashAtWrite(1 + this.#random.below(60), when);
+      const pickLimit = this.#random.below(2) === 0 ? 12 : 60;
+      store.crashAtWrite(1 + this.#random.below(pickLimit), when);
     }
   }
 
@@ -234,13 +244,7 @@ class Simulation {
     const { error } = ending;
     this.#trace(`process ${pid} failed: ${error}`);
     if (abort.signal.aborted || store.crashed) return;
-    const passing = !this.#calm && [
-      'store-unreachable',
-      'source-unreachable',
-      'busy',
-      'lease-lost',
-    ];
-    if (passing?.some((code) => isCodrError(error, code as 'busy'))) return;
+    if (!this.#calm && passing.some((code) => isCodrError(error, code))) return;
     const doubted = this.#workload.unknown.length > 0;
     if (doubted && isCodrError(error, 'time-not-restorable')) return;
     throw error;
@@ -256,7 +260,7 @@ class Simulation {
       (error: unknown) => ({ error }),
     );
     let ended: { error?: unknown } | undefined;
-    work.then((outcome) => {
+    void work.then((outcome) => {
       ended = outcome;
     });
     for (let i = 0; !ended; i++) {

@@ -7,6 +7,8 @@ import type { MemoryDatabases } from '../../src/connector/memory/memory-database
 import type { RecordStream } from '../../src/model/record.ts';
 
 export class UnsteadyConnector extends MemoryConnector {
+  /** Called before each segment is read. */
+  beforeRead: () => void = () => {};
   /** One segment in so many fails; 0: none. */
   oneIn: number;
   readonly #random: Random;
@@ -21,6 +23,7 @@ export class UnsteadyConnector extends MemoryConnector {
     const session = await super.connect(...args);
     const read = session.readSegment.bind(session);
     session.readSegment = async (entry, range, signal): Promise<SegmentReader | undefined> => {
+      this.beforeRead();
       const reader = await read(entry, range, signal);
       const fails = this.oneIn > 0 && this.#random.below(this.oneIn) === 0;
       return reader && fails ? { ...reader, batches: tooOld(reader.batches) } : reader;

@@ -175,22 +175,30 @@ export class BlobStore implements LeafSource {
     frame: PendingFrame | Uint8Array<ArrayBuffer>,
   ): Promise<PlacedIn> {
     await this.sealing.take();
-    return await this.#mutexOf(kind).run(async () => {
-      let pack = this.#open.get(kind);
-      if (pack?.takesFrames && pack.bytes >= this.#options.packBytesTarget) await this.#close(pack);
-      if (!pack?.takesFrames) {
-        const { context, random } = this.parts;
-        pack = new OpenPack(new PackWriter(kind, context, random));
-        this.#open.set(kind, pack);
-        this.#watch(pack);
-      }
-      const isRaw = frame instanceof Uint8Array;
-      const added = isRaw ? pack.addFrame(frame, []) : pack.addFrame(frame.take(), frame.blobs);
-      if (!isRaw) this.#framesOf.get(pack)?.push(frame);
-      const done = (): void => this.sealing.give();
-      added.sealed.then(done, done);
-      return { pack, ...added };
-    });
+    try {
+      return await this.#mutexOf(kind).run(() => this.#place(kind, frame));
+    } catch (error) {
+      this.sealing.give();
+      throw error;
+    }
+  }
+
+  /** The permit to seal is given back when the frame is sealed. */
+  async #place(kind: PackKind, frame: PendingFrame | Uint8Array<ArrayBuffer>): Promise<PlacedIn> {
+    let pack = this.#open.get(kind);
+    if (pack?.takesFrames && pack.bytes >= this.#options.packBytesTarget) await this.#close(pack);
+    if (!pack?.takesFrames) {
+      const { context, random } = this.parts;
+      pack = new OpenPack(new PackWriter(kind, context, random));
+      this.#open.set(kind, pack);
+      this.#watch(pack);
+    }
+    const isRaw = frame instanceof Uint8Array;
+    const added = isRaw ? pack.addFrame(frame, []) : pack.addFrame(frame.take(), frame.blobs);
+    if (!isRaw) this.#framesOf.get(pack)?.push(frame);
+    const done = (): void => this.sealing.give();
+    added.sealed.then(done, done);
+    return { pack, ...added };
   }
 
   /** @internal Closes the pack if it is still open and waits until it is stored. */

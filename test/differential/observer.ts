@@ -22,6 +22,8 @@ export class Observer {
   readonly #schema: SchemaChanger;
   readonly #random: SeededRandom;
 
+  #waiting: (() => void)[] = [];
+
   constructor(client: MongoClient, schema: SchemaChanger, random: SeededRandom) {
     this.#client = client;
     this.#schema = schema;
@@ -33,6 +35,11 @@ export class Observer {
       await this.#look();
       await sleep(this.#random.below(200));
     }
+  }
+
+  /** Resolves at the next look that nothing spoilt. */
+  async looked(): Promise<void> {
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   async #look(): Promise<void> {
@@ -48,8 +55,10 @@ export class Observer {
     if (!at || isUnderWay) return;
     try {
       const seen = await look(this.#client, at);
-      if (await isSame()) this.observations.push({ at, seen });
-      else this.spoilt++;
+      if (await isSame()) {
+        this.observations.push({ at, seen });
+        for (const wake of this.#waiting.splice(0)) wake();
+      } else this.spoilt++;
     } catch (error) {
       if (await isSame()) throw error;
       this.spoilt++;

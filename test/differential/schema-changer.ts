@@ -6,6 +6,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { isDisturbance, writtenNames } from './workload.ts';
 
 const pauseMsMax = 500;
+const restMsMax = 3000;
 
 export class SchemaChanger {
   /** Odd while a change is under way. */
@@ -21,9 +22,11 @@ export class SchemaChanger {
     this.#random = new SeededRandom(seed);
   }
 
-  async run(signal: AbortSignal): Promise<void> {
+  /** `rested` is called before most changes and gives an observer the time for one look. */
+  async run(signal: AbortSignal, rested: () => Promise<void>): Promise<void> {
     while (!signal.aborted) {
-      await sleep(100 + this.#random.below(pauseMsMax));
+      await sleep(this.#random.below(pauseMsMax));
+      if (this.#random.below(4) > 0) await Promise.race([rested(), sleep(restMsMax)]);
       const [name, change] = this.#one(this.#changes);
       this.version++;
       try {

@@ -1,8 +1,9 @@
 // Numbers 1 to 5 of the acceptance list: every moment of a history that was written while it was copied.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Document, MongoClient, Timestamp } from 'mongodb';
-import { chance, compareTimes, timed, World } from './world.ts';
+import { type Document, type MongoClient, Timestamp } from 'mongodb';
+import { assertSame, look } from './oracle.ts';
+import { chance, compareTimes, formatTime, timed, World } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -89,4 +90,128 @@ test('1: every one of 50 random moments is restored as the source was, written t
   const within = times.filter((at) => compareTimes(from, at) <= 0 && compareTimes(at, to) <= 0);
   assert.ok(within.length > 300, `${within.length} of ${times.length} writes lie in the interval`);
   for (let i = 0; i < 50; i++) await one.assertEqualAt(within[random.below(within.length)]!);
+});
+
+test('2: a moment within a second, an exact one and a whole second hold what was written up to them', async () => {
+  const { client } = world;
+  const two = await world.protect('two');
+  await client.db('two').collection<Row>('a').insertOne({ _id: 0 });
+  const times: Timestamp[] = [];
+  const increment = { update: 'a', updates: [{ q: { _id: 0 }, u: { $inc: { n: 1 } } }] };
+  const inOneSecond = (): Timestamp[] => {
+    const second = times.at(-1)?.getHighBitsUnsigned();
+    return times.filter((at) => at.getHighBitsUnsigned() === second);
+  };
+  await two.following(async () => {
+    while (inOneSecond().length < 20) times.push(await timed(client, 'two', increment));
+    // The second has to be over before it can be named as a whole.
+    const second = times.at(-1)!.getHighBitsUnsigned();
+    while (times.at(-1)!.getHighBitsUnsigned() === second) {
+      times.push(await timed(client, 'two', increment));
+    }
+  });
+  const last = times.pop()!;
+  const [first, next, later] = inOneSecond() as [Timestamp, Timestamp, Timestamp];
+  for (const at of [first, next, later]) await two.assertEqualAt(at);
+  const second = first.getHighBitsUnsigned();
+  const wall = new Date(second * 1000).toISOString().replace('.000Z', 'Z');
+  const result = await two.restoreAt(wall);
+  assert.match(result.at.time, new RegExp(`^${second}:`));
+  const restored = await world.targetClient.db('two').collection('a').findOne();
+  assert.equal(restored?.n, times.length);
+  const endOfSecond = new Timestamp({ t: second, i: 2 ** 32 - 1 });
+  const expected = await look(client, endOfSecond, two.holds);
+  assertSame(await look(world.targetClient, undefined, two.holds), expected, wall);
+  await two.assertEqualAt(last);
+});
+
+test('3: a moment before or after the history is refused, and the nearest ones are named', async () => {
+  const { client } = world;
+  const old = await world.now();
+  await client.db('three').collection('a').insertOne({ x: 1 });
+  const three = await world.protect('three');
+  await three.backup();
+  await client.db('three').collection('a').insertOne({ x: 2 });
+  await three.backup();
+  const { from, to } = await three.interval();
+  await client.db('three').collection('a').insertOne({ x: 3 });
+  const before = await look(world.targetClient, undefined, three.holds);
+  await assert.rejects(three.restoreAt(old), {
+    code: 'time-not-restorable',
+    remedy: `the nearest after is ${formatTime(from)}`,
+  });
+  const justBefore = new Timestamp(from.subtract(1).toBigInt());
+  await assert.rejects(three.restoreAt(justBefore), { code: 'time-not-restorable' });
+  const late = await world.now();
+  await assert.rejects(three.restoreAt(late), {
+    code: 'time-not-restorable',
+    remedy: `the nearest before is ${formatTime(to)}`,
+  });
+  assertSame(await look(world.targetClient, undefined, three.holds), before, 'after refusals');
+  await three.assertEqualAt(from);
+  await three.assertEqualAt(to);
+});
+
+test('4: a record that is deleted and inserted again while it is copied has its last image', async () => {
+  const { client } = world;
+  const rows = Array.from({ length: 2000 }, (_, i): Row => ({ _id: i, pad: 'x'.repeat(300) }));
+  await client.db('four').collection<Row>('a').insertMany(rows);
+  const four = await world.protect('four');
+  const random = chance(4);
+  const times: Timestamp[] = [];
+  await four.following(
+    async () => {
+      const begin = performance.now();
+      while (performance.now() - begin < 1500) {
+        const _id = random.below(2000);
+        times.push(
+          await timed(client, 'four', { delete: 'a', deletes: [{ q: { _id }, limit: 1 }] }),
+        );
+        const documents = [{ _id, again: times.length }];
+        times.push(await timed(client, 'four', { insert: 'a', documents }));
+      }
+    },
+    { start: 'at once' },
+  );
+  const { from } = await four.interval();
+  assert.ok(compareTimes(times[0]!, from) < 0, 'writing began while the copy was made');
+  const within = times.filter((at) => compareTimes(from, at) <= 0);
+  await four.assertEqualAt(from);
+  for (let i = 0; i < 4; i++) await four.assertEqualAt(within[random.below(within.length)]!);
+  await four.assertEqualAt(times.at(-1)!);
+});
+
+test('5: no update is applied twice, whether its record was copied before or after it', async () => {
+  const { client } = world;
+  const rows = Array.from(
+    { length: 2000 },
+    (_, i): Row => ({ _id: i, list: [], pad: 'x'.repeat(300) }),
+  );
+  await client.db('five').collection<Row>('a').insertMany(rows);
+  const five = await world.protect('five');
+  const random = chance(5);
+  const times: Timestamp[] = [];
+  const counts = new Map<number, number>();
+  await five.following(
+    async () => {
+      const begin = performance.now();
+      while (performance.now() - begin < 1500) {
+        const _id = random.below(200) * 10;
+        const n = counts.get(_id) ?? 0;
+        counts.set(_id, n + 1);
+        const u = { $push: { list: n }, $inc: { count: 1 } };
+        times.push(await timed(client, 'five', { update: 'a', updates: [{ q: { _id }, u }] }));
+      }
+    },
+    { start: 'at once' },
+  );
+  const { from } = await five.interval();
+  assert.ok(compareTimes(times[0]!, from) < 0, 'writing began while the copy was made');
+  const within = times.filter((at) => compareTimes(from, at) <= 0);
+  await five.assertEqualAt(from);
+  for (let i = 0; i < 4; i++) await five.assertEqualAt(within[random.below(within.length)]!);
+  await five.assertEqualAt(times.at(-1)!);
+  for await (const { _id, list } of world.targetClient.db('five').collection<Row>('a').find()) {
+    assert.deepEqual(list, [...Array(counts.get(_id) ?? 0).keys()]);
+  }
 });

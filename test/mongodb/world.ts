@@ -59,6 +59,7 @@ export class World implements AsyncDisposable {
   readonly target: ReplicaSet;
   readonly folder: string;
   readonly #options: WorldOptions;
+  #reader: { readonly of: string; readonly node: Promise<EmbeddedNode> } | undefined;
 
   private constructor(
     parts: { source: ReplicaSet; target: ReplicaSet },
@@ -90,6 +91,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#closeReader();
     await Promise.all([this.source.stop(), this.target.stop()]);
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -121,6 +123,20 @@ export class World implements AsyncDisposable {
       ...(this.#options.segmentBytes !== undefined && { segmentBytes: this.#options.segmentBytes }),
     };
     return await EmbeddedNode.open(config, world);
+  }
+
+  /** One node for all restores of a source: opening one costs as much as a small restore. */
+  async reader(of: string): Promise<EmbeddedNode> {
+    if (this.#reader?.of !== of) {
+      await this.#closeReader();
+      this.#reader = { of, node: this.node() };
+    }
+    return await this.#reader.node;
+  }
+
+  async #closeReader(): Promise<void> {
+    await (await this.#reader?.node)?.[Symbol.asyncDispose]();
+    this.#reader = undefined;
   }
 
   /** Registers the source set under a name, whole databases unless scoped. */
@@ -193,6 +209,8 @@ export class Protected {
         if (start === 'protected') await isProtected;
         const result = await work();
         await this.covers(await this.world.now());
+        // What is restorable may not be named by a point yet, and an abort before that is no success.
+        await isProtected;
         return result;
       } finally {
         stop.abort();
@@ -239,7 +257,7 @@ export class Protected {
 
   /** Restores into the world's target: over what is there, proven by CODR itself too. */
   async restoreAt(at: Timestamp | string, choice: RestoreChoice = {}): Promise<RestoreResult> {
-    await using node = await this.world.node();
+    const node = await this.world.reader(this.name);
     const when = typeof at === 'string' ? at : formatTime(at);
     const request: RestoreRequest = {
       source: this.name,

@@ -2,8 +2,9 @@
 // one before. Creating the next entry is the only commit there is; whoever creates it first has won, and
 // the others read it and build theirs anew on top. docs/format/lineage.md.
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { assert } from '../../base/assert.ts';
-import { toHex } from '../../base/bytes.ts';
+import { concatBytes, toHex } from '../../base/bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
@@ -46,6 +47,8 @@ export type DraftBuilder = (draft: Draft) => false | undefined | Promise<false |
 export const entriesPerFolder = 4096;
 const deltasMax = 255;
 const deltaBytesMax = 1024 * 1024;
+/** All runs that may be open at a time (64), each of the size that still travels in an entry (1 MiB). */
+const attachmentBytesMax = 64 * 1024 * 1024;
 /** Entries asked for side by side when opening. */
 const readsAtOnce = 32;
 const loadAttempts = 3;
@@ -62,6 +65,11 @@ export class Lineage {
   #state = new LineageState();
   #head: Head = { seq: -1, hash: '', stateSeq: -1 };
   #deltaBytes = 0;
+  /** By entry: runs that are read for each dataset of a restore, and by the merge soon after their tick. */
+  readonly #attachments = new LRUCache<number, Uint8Array>({
+    maxSize: attachmentBytesMax,
+    sizeCalculation: (bytes) => bytes.length,
+  });
   #tail: Promise<unknown> = Promise.resolve();
 
   private constructor(context: LineageContext, writer: string) {
@@ -116,10 +124,19 @@ export class Lineage {
     return await this.#exclusive(() => this.#commit(build, options.withState ?? false));
   }
 
-  /** The attachments of one entry: its inline runs. */
+  /** The attachments of one entry: its inline runs. Shared with other callers, so not to be changed. */
   async attachments(seq: number): Promise<Uint8Array> {
+    const known = this.#attachments.get(seq);
+    if (known) return known;
     const name = entryName(this.#context.lineage, seq);
-    return decodeEntry(this.#context, name, await this.#context.store.get(name)).attachments;
+    const bytes = await this.#context.store.get(name);
+    const { attachments } = decodeEntry(this.#context, name, bytes);
+    this.#keepAttachments(seq, attachments);
+    return attachments;
+  }
+
+  #keepAttachments(seq: number, attachments: Uint8Array): void {
+    if (attachments.length > 0) this.#attachments.set(seq, attachments);
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -139,6 +156,7 @@ export class Lineage {
       const bytes = encodeEntry(this.#context, entry, draft.attachments, salt);
       if (await this.#create(entry, bytes)) {
         this.#apply(entry, bytes);
+        this.#keepAttachments(seq, concatBytes(draft.attachments));
         await this.#checkBoundary(seq);
         return seq;
       }

@@ -92,7 +92,7 @@ export class BlobStore implements LeafSource {
     this.#unindexed = this.#unindexed.filter((one) => !gone.includes(one));
   }
 
-  /** Errors: `object-missing` when no pack that is not condemned holds an id, `object-damaged`. */
+  /** Errors: `object-missing` when no pack holds an id, `object-damaged`. */
   async get(kind: BlobKind, ids: readonly LeafId[]): Promise<Uint8Array[]> {
     const out = new Array<Uint8Array>(ids.length);
     const stored: number[] = [];
@@ -112,7 +112,7 @@ export class BlobStore implements LeafSource {
     let left = stored;
     for (let round = 0; left.length > 0; round++) {
       if (round > 0) await this.parts.index.refresh();
-      const missing = await this.#getStored(ids, left, { out, gone });
+      const missing = await this.#getStored(ids, left, { out, gone, lastResort: round > 0 });
       if (round > 0 && missing.length === left.length && gone.size === 0) {
         throw notStored(kind, ids[missing[0] as number] as LeafId);
       }
@@ -281,10 +281,16 @@ export class BlobStore implements LeafSource {
   async #getStored(
     ids: readonly LeafId[],
     wanted: readonly number[],
-    to: { readonly out: Uint8Array[]; readonly gone: Set<PackId> },
+    to: {
+      readonly out: Uint8Array[];
+      readonly gone: Set<PackId>;
+      /** Condemned packs count too. */
+      readonly lastResort: boolean;
+    },
   ): Promise<number[]> {
+    // A condemned pack may be spared, and is there until it is deleted: good enough to be read.
     const usable = ({ id }: PackRef): boolean =>
-      this.#states.get(id) !== 'condemned' && !to.gone.has(id);
+      (to.lastResort || this.#states.get(id) !== 'condemned') && !to.gone.has(id);
     const asked = wanted.map((i) => ids[i] as LeafId);
     const locations = await this.parts.index.lookup(asked, usable);
     const missing: number[] = [];

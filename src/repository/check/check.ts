@@ -1,6 +1,6 @@
 // `codr check`: looks at every kind of object, says what is damaged or missing, what is hurt by it and what
 // to do. Structure by default; `readDataPercent` of the retained packs are read and decoded whole. What no
-// trace is left of cannot be missed: the newest entry of a lineage, a key slot, a pin. docs/format/check.md.
+// trace is left of cannot be missed: the newest entry of a lineage, a key slot, a pin.
 import type { Random } from '../../base/random.ts';
 import type { PackId } from '../../model/id.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';

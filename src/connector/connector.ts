@@ -83,7 +83,10 @@ export interface Connector {
 /** A fold of catalog changes in ascending order, up to now. */
 export interface CatalogFold {
   apply(change: CatalogChange): void;
+  /** What is restorable. */
   entries(): CatalogEntry[];
+  /** That, and what is followed without being restorable, since it may become so: temporary datasets. */
+  followed(): CatalogEntry[];
 }
 
 /** What a kind can promise; chooses conformance tests and the engine's path. */
@@ -186,7 +189,7 @@ export interface FollowOptions {
   readonly resume: Position;
   /** Give nothing that was consumed before: entries ≤ this, unless their transaction was still open. */
   readonly through: Position;
-  /** What there was at `through`, dropped since or not; absent: the source is asked what there is now. */
+  /** All that was {@link CatalogFold.followed} at `through`, dropped since or not; absent: what there is now. */
   readonly entries?: readonly CatalogEntry[];
 }
 

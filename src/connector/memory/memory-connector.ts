@@ -49,6 +49,7 @@ export class MemoryConnector implements Connector {
     return {
       apply: (change) => void changes.push(change),
       entries: () => foldMemoryCatalog(changes),
+      followed: () => foldMemoryCatalog(changes),
     };
   }
 

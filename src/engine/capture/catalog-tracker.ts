@@ -40,6 +40,11 @@ export class CatalogTracker {
     return this.#entries;
   }
 
+  /** That, and what a log tells of before it becomes restorable. */
+  get followed(): readonly CatalogEntry[] {
+    return this.#fold.followed();
+  }
+
   /**
    * Takes later changes in. In each step of the answer a dataset changes once at most, so one that came and
    * went between two calls is seen, and all times are exact.

@@ -122,7 +122,7 @@ export class Follower {
     const from = {
       resume: positionFromText(this.#committed.resume),
       through: positionFromText(this.#committed.through),
-      entries: [...this.#catalog.entries.values()],
+      entries: this.#catalog.followed,
     };
     try {
       for await (const batch of session.follow(this.#options.stream, from, signal)) {

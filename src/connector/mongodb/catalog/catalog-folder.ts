@@ -4,7 +4,13 @@ import type { CatalogChange, CatalogEntry } from '../../../model/catalog.ts';
 import { type DatasetId, datasetId } from '../../../model/id.ts';
 import type { CatalogFold } from '../../connector.ts';
 import { documentOf, findElement, flagOf, stringOf, uuidOf } from '../bson/raw-bson.ts';
-import { databaseOf, definitionKind, restorable, userName } from '../oplog/namespace-rules.ts';
+import {
+  databaseOf,
+  definitionKind,
+  followsRecords,
+  restorable,
+  userName,
+} from '../oplog/namespace-rules.ts';
 import {
   addIndex,
   type CollectionState,
@@ -57,9 +63,19 @@ class MongodbCatalogFold implements CatalogFold {
   }
 
   entries(): CatalogEntry[] {
+    return this.#entriesOf(
+      ({ namespace, options }) => restorable(namespace) && !flagOf(options.get('temp')),
+    );
+  }
+
+  followed(): CatalogEntry[] {
+    return this.#entriesOf(({ namespace }) => followsRecords(namespace));
+  }
+
+  #entriesOf(isWanted: (state: CollectionState) => boolean): CatalogEntry[] {
     const entries: CatalogEntry[] = [];
     for (const [dataset, state] of this.#collections) {
-      if (!restorable(state.namespace) || flagOf(state.options.get('temp'))) continue;
+      if (!isWanted(state)) continue;
       const defined = definitionKind(state.namespace);
       const kind = defined ?? kindOf(state);
       const namespace = kind === 'timeseries' ? userName(state.namespace) : state.namespace;

@@ -1,9 +1,14 @@
 // Which namespaces are followed and which can be given back. What a node keeps for itself (its log, its
 // sessions, its keys, its profile) is neither. Temporary collections are followed, since `$out`,
-// `convertToCapped` and resharding rename them over user collections; they are not given back.
+// `convertToCapped` and resharding rename them over user collections; they are not given back. So are the
+// working collections of a restore into a source.
 import type { CatalogEntry } from '../../../model/catalog.ts';
 
-const ownDatabases = new Set(['local', 'config']);
+/** The database in which a restore keeps its marker. */
+export const markerDatabase = 'codr_restore';
+
+/** Databases of a node's own, and the one of restores. */
+const ownDatabases = new Set(['local', 'config', markerDatabase]);
 
 /** Collections of `admin` that hold definitions; all other `admin.system.*` belong to the node. */
 const adminKept = new Set(['system.users', 'system.roles', 'system.views', 'system.js']);
@@ -54,9 +59,21 @@ export function followsRecords(namespace: string): boolean {
   );
 }
 
+const workingPrefix = 'codr_restore_';
+
+/** Where a restore loads a collection before it takes its name; `hash`: 16 hex digits. */
+export function workingName(database: string, hash: string): string {
+  return `${database}.${workingPrefix}${hash}`;
+}
+
+export function isWorkingName(namespace: string): boolean {
+  const collection = collectionOf(namespace);
+  return collection.startsWith(workingPrefix) && /_[0-9a-f]{16}$/.test(collection);
+}
+
 /** True when a collection of this name is part of a restorable state. */
 export function restorable(namespace: string): boolean {
-  if (!followsRecords(namespace)) return false;
+  if (!followsRecords(namespace) || isWorkingName(namespace)) return false;
   const collection = collectionOf(namespace);
   return !collection.startsWith('system.resharding.') && !collection.startsWith('system.drop.');
 }

@@ -3,6 +3,7 @@
 // secondaries first, then secondaries, then the primary.
 import { type Document, MongoClient, type MongoClientOptions } from 'mongodb';
 import type { Clock } from '../../../base/clock.ts';
+import { CodrError } from '../../../base/error.ts';
 import type { Position, SourceTime } from '../../../model/time.ts';
 import { positionOf, timeOf } from './native-time.ts';
 import { codeOf, type Side, serverCodes, translated } from './translate-error.ts';
@@ -11,6 +12,13 @@ const selectionMsMax = 10_000;
 const memberSelectionMsMax = 3_000;
 const membersFreshMs = 5_000;
 const secondaryState = 2;
+/** A member that is further behind what a majority holds is not read, s. */
+const lagSecondsMax = 10;
+/** A member that does not begin to answer for this long is passed over. */
+const answerMsMax = 10_000;
+const passedOverMs = 60_000;
+/** A majority that does not confirm a no-op for this long is an error, not a wait. */
+const majorityMsMax = 30_000;
 
 export class MongodbConnection implements AsyncDisposable {
   /** By the URI as given: finds the primary. */
@@ -22,6 +30,8 @@ export class MongodbConnection implements AsyncDisposable {
   readonly #clock: Clock;
   readonly #direct = new Map<string, MongoClient>();
   #members: { readonly hosts: readonly string[]; readonly readAt: number } | undefined;
+  /** Until when a member is left alone after a failure, on the monotonic clock. */
+  readonly #passedOver = new Map<string, number>();
   #turn = 0;
 
   private constructor(client: MongoClient, uri: string, clock: Clock, side: Side) {
@@ -86,30 +96,65 @@ export class MongodbConnection implements AsyncDisposable {
     return hello.lastWrite?.opTime && positionOf(hello.lastWrite.opTime).time;
   }
 
-  /** Forces the log past now: writes a no-op that a majority holds; its time. */
+  /** Forces the log past now: writes a no-op that a majority holds; its time. Errors: `source-unreachable`. */
   async note(text: string, signal?: AbortSignal): Promise<SourceTime> {
     const reply = await this.admin(
-      { appendOplogNote: 1, data: { msg: text }, writeConcern: { w: 'majority' } },
+      {
+        appendOplogNote: 1,
+        data: { msg: text },
+        writeConcern: { w: 'majority', wtimeout: majorityMsMax },
+      },
       signal,
     );
     return timeOf(reply.operationTime);
   }
 
   /** Members to read from, best first; equal ones take turns. */
-  async readers(signal: AbortSignal): Promise<MongoClient[]> {
+  async readers(signal: AbortSignal): Promise<[MongoClient, ...MongoClient[]]> {
     const now = this.#clock.monotonic();
     if (!this.#members || now - this.#members.readAt > membersFreshMs) {
       this.#members = { hosts: await this.#secondaries(signal), readAt: now };
     }
-    const { hosts } = this.#members;
+    const hosts = this.#members.hosts.filter((host) => !(now < (this.#passedOver.get(host) ?? 0)));
     const turn = this.#turn++;
     const ordered = hosts.map((_, i) => hosts[(i + turn) % hosts.length] as string);
-    return [...ordered.map((host) => this.#directTo(host)), this.client];
+    const [first, ...others] = ordered.map((host) => this.#directTo(host));
+    return first ? [first, ...others, this.client] : [this.client];
   }
 
-  /** Forget what is known of the members: after an error of one of them. */
-  forgetMembers(): void {
+  /** After an error of a member: it is left alone for a while, and the set is looked at anew. */
+  passOver(client: MongoClient): void {
     this.#members = undefined;
+    for (const [host, direct] of this.#direct) {
+      if (direct === client) this.#passedOver.set(host, this.#clock.monotonic() + passedOverMs);
+    }
+  }
+
+  /**
+   * Runs `work` on a member of {@link readers}, which must end within ten seconds unless it is the primary:
+   * a read at a time that a member never reaches would wait for ever. Errors: `source-unreachable`.
+   */
+  async within<T>(
+    client: MongoClient,
+    signal: AbortSignal,
+    work: (client: MongoClient, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (client === this.client) return work(client, signal);
+    const late = new AbortController();
+    const ended = new AbortController();
+    const host = client.options.hosts.join(',');
+    this.#clock.sleep(answerMsMax, ended.signal).then(
+      () => {
+        const message = `${host} does not answer within ${answerMsMax / 1000} s`;
+        late.abort(new CodrError('source-unreachable', message, { object: host }));
+      },
+      () => {},
+    );
+    try {
+      return await work(client, AbortSignal.any([signal, late.signal]));
+    } finally {
+      ended.abort();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -123,8 +168,10 @@ export class MongodbConnection implements AsyncDisposable {
       const { config } = await this.admin({ replSetGetConfig: 1 }, signal);
       const status = await this.admin({ replSetGetStatus: 1 }, signal);
       const up = new Set<string>();
+      const committed = secondsOf(status.optimes?.lastCommittedOpTime);
       for (const member of status.members) {
-        if (member.state === secondaryState && member.health === 1) up.add(member.name);
+        const isNear = committed - secondsOf(member.optime) <= lagSecondsMax;
+        if (member.state === secondaryState && member.health === 1 && isNear) up.add(member.name);
       }
       const fit = (config.members as Document[]).filter(
         (member) => isReadable(member) && up.has(member.host),
@@ -133,8 +180,7 @@ export class MongodbConnection implements AsyncDisposable {
       return (hidden.length > 0 ? hidden : fit).map((member) => member.host as string);
     } catch (error) {
       signal.throwIfAborted();
-      const cause = (error as Error).cause;
-      if (codeOf(cause) === serverCodes.unauthorized) return [];
+      if (codeOf(error) === serverCodes.unauthorized) return [];
       throw error;
     }
   }
@@ -153,6 +199,11 @@ export class MongodbConnection implements AsyncDisposable {
 function isReadable(member: Document): boolean {
   const delay = Number(member.secondaryDelaySecs ?? member.slaveDelay ?? 0);
   return !member.arbiterOnly && delay === 0 && member.buildIndexes !== false;
+}
+
+/** Whole seconds of an optime of `replSetGetStatus`; 0 when the member has none. */
+function secondsOf(optime: Document | undefined): number {
+  return optime?.ts ? Number(timeOf(optime.ts) >> 32n) : 0;
 }
 
 /** What the URI says wins over our limits. */

@@ -5,7 +5,7 @@ import type { MongoClient } from 'mongodb';
 import { CodrError } from '../../../base/error.ts';
 import type { CatalogChange } from '../../../model/catalog.ts';
 import type { DatasetId, StreamId } from '../../../model/id.ts';
-import { comparePositions, type Position } from '../../../model/time.ts';
+import { comparePositions, type Position, type SourceTime } from '../../../model/time.ts';
 import type { ChangeBatch, ConnectorContext, FollowOptions } from '../../connector.ts';
 import { documentOf, findElement, flagOf } from '../bson/raw-bson.ts';
 import { positionOfEntry } from '../oplog/entry-decoder.ts';
@@ -18,6 +18,8 @@ import { isPassing, translated } from './translate-error.ts';
 /** How long a getMore waits for news: the longest time between two batches, about. */
 const awaitMs = 500;
 const retryMs = 250;
+/** How often a member's tail is held against what a majority has. */
+const lookMs = 5_000;
 /** A log that cannot be reached for this long ends following. */
 const unreachableMsMax = 60_000;
 
@@ -40,11 +42,11 @@ export async function* followOplog(
   const entries = options.entries ?? [];
   const capped = new Set(entries.filter(({ kind }) => kind === 'capped').map((e) => e.dataset));
   let failing: number | undefined;
-  for (let turn = 0; ; turn++) {
+  for (;;) {
     signal.throwIfAborted();
+    let client = connection.client;
     try {
-      const readers = await connection.readers(signal);
-      const client = readers[turn % readers.length] as MongoClient;
+      [client] = await connection.readers(signal);
       for await (const batch of followMember(source, client, { resume, through, capped }, signal)) {
         if (batch.bytes > 0) failing = undefined;
         ({ resume, through } = batch);
@@ -52,19 +54,19 @@ export async function* followOplog(
         yield batch;
       }
       // The cursor died: this member's log ends before `resume`, or it was killed.
+      connection.passOver(client);
       const now = context.clock.monotonic();
       failing ??= now;
       if (now - failing > unreachableMsMax) throw endsBefore(source.stream, resume);
       await context.clock.sleep(retryMs, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const passing = isPassing(error) || isPassing((error as Error).cause);
-      if (!passing) throw translated(error, connection.hosts);
+      if (!isPassing(error)) throw translated(error, connection.hosts);
       const now = context.clock.monotonic();
       failing ??= now;
       if (now - failing > unreachableMsMax) throw translated(error, connection.hosts);
       context.log.warn({ stream: source.stream, error: String(error) }, 'oplog: trying again');
-      connection.forgetMembers();
+      connection.passOver(client);
       yield emptyBatch(resume, through);
       await context.clock.sleep(retryMs, signal);
     }
@@ -85,7 +87,7 @@ async function* followMember(
   { resume, through, capped }: FollowedFrom,
   signal: AbortSignal,
 ): AsyncGenerator<ChangeBatch, void, undefined> {
-  const { context, stream } = source;
+  const { connection, context, stream } = source;
   for (const dataset of await source.capped(signal)) capped.add(dataset);
   await using assembler = new TransactionAssembler({
     stream,
@@ -94,13 +96,16 @@ async function* followMember(
     through,
     capped,
   });
-  await using cursor = await openOplog(client, resume, signal);
+  await using cursor = await connection.within(client, signal, (member, stop) =>
+    openOplog(member, resume, stop),
+  );
+  const progress = new TailProgress(connection, context);
   let { documents } = cursor.first;
   let started = false;
   let caughtUp = false;
   for (;;) {
     if (!started && documents[0]) {
-      checkFirst(stream, resume, positionOfEntry(documents[0]));
+      checkEntry(stream, resume, positionOfEntry(documents[0]));
       started = true;
     }
     if (!caughtUp) {
@@ -115,10 +120,50 @@ async function* followMember(
       }
       documents = documents.slice(again.length);
       caughtUp = news >= 0;
+      if (documents[0]) checkEntry(stream, through, positionOfEntry(documents[0]));
     }
     if (caughtUp) yield* assembler.consume(documents);
     if (!cursor.alive) return;
     ({ documents } = await cursor.next({ maxTimeMs: awaitMs }));
+    const last = documents.at(-1);
+    if (client !== connection.client) progress.check(last && positionOfEntry(last).time, signal);
+  }
+}
+
+/** Leaves a member that stands still while a majority goes on. */
+class TailProgress {
+  readonly #connection: MongodbConnection;
+  readonly #context: ConnectorContext;
+  #lookedAtMs: number;
+  /** Newest time that this member gave, and what it was one look ago. */
+  #reached: SourceTime | undefined;
+  #reachedThen: SourceTime | undefined;
+  /** What a majority held one look ago. */
+  #majorityThen: SourceTime | undefined;
+
+  constructor(connection: MongodbConnection, context: ConnectorContext) {
+    this.#connection = connection;
+    this.#context = context;
+    this.#lookedAtMs = context.clock.monotonic();
+  }
+
+  /** Errors: `source-unreachable`, which another member mends. The primary is asked aside: it may be away. */
+  check(newest: SourceTime | undefined, signal: AbortSignal): void {
+    this.#reached = newest ?? this.#reached;
+    const nowMs = this.#context.clock.monotonic();
+    if (nowMs - this.#lookedAtMs < lookMs) return;
+    const isBehind = (this.#reached ?? 0n) < (this.#majorityThen ?? 0n);
+    if (isBehind && this.#reached === this.#reachedThen) {
+      throw new CodrError('source-unreachable', 'the member stands still, and a majority goes on');
+    }
+    this.#lookedAtMs = nowMs;
+    this.#reachedThen = this.#reached;
+    this.#connection.majority(signal).then(
+      ({ time }) => {
+        this.#majorityThen = time;
+      },
+      () => {},
+    );
   }
 }
 
@@ -139,15 +184,16 @@ function openOplog(client: MongoClient, from: Position, signal: AbortSignal): Pr
   return RawCursor.open(client, 'local', command, signal);
 }
 
-function checkFirst(stream: StreamId, resume: Position, first: Position): void {
-  if (comparePositions(first, resume) === 0) return;
-  const rolledBack = first.time === resume.time;
+/** The entry found at or after `wanted` must be that very one. */
+function checkEntry(stream: StreamId, wanted: Position, found: Position): void {
+  if (comparePositions(found, wanted) === 0) return;
+  const rolledBack = found.time === wanted.time;
   const message = rolledBack
-    ? `the oplog of ${stream} holds another history at ${resume.time} (term ${first.term}, not ${resume.term})`
-    : `the oplog of ${stream} no longer reaches back to ${resume.time}: it begins after it`;
+    ? `the oplog of ${stream} holds another history at ${wanted.time} (term ${found.term}, not ${wanted.term})`
+    : `the oplog of ${stream} does not hold ${wanted.time}: the next entry is of ${found.time}`;
   throw new CodrError('gap', message, {
     object: stream,
-    facts: { wanted: String(resume.time), found: String(first.time) },
+    facts: { wanted: String(wanted.time), found: String(found.time) },
   });
 }
 

@@ -2,16 +2,10 @@
 import { Binary } from 'mongodb';
 import { fromHex } from '../../../base/bytes.ts';
 import { documentOf, findElement, flagOf, numberOf, stringOf, uuidOf } from '../bson/raw-bson.ts';
-import { databaseOf, restorable } from '../oplog/namespace-rules.ts';
+import { databaseOf, followsDatabase, followsRecords } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from './connection.ts';
 import { RawCursor } from './raw-cursor.ts';
 import { codeOf, serverCodes, translated } from './translate-error.ts';
-
-/** The database in which a restore keeps its marker. */
-export const markerDatabase = 'codr_restore';
-
-/** Databases of a node's own, and the one of restores. */
-const passedOver = new Set(['local', 'config', markerDatabase]);
 
 const emptyDocument: Buffer = Buffer.from([5, 0, 0, 0, 0]);
 
@@ -31,12 +25,12 @@ export async function listAllCollections(
   const { databases } = await connection.admin({ listDatabases: 1, nameOnly: true }, signal);
   const all: ListedCollection[] = [];
   for (const { name } of databases as { name: string }[]) {
-    if (passedOver.has(name)) continue;
+    if (!followsDatabase(name)) continue;
     for (const document of await listRaw(connection, name, { listCollections: 1 }, signal)) {
       const namespace = `${name}.${stringOf(findElement(document, 'name'))}`;
       const details = documentOf(findElement(document, 'info'));
       const uuid = details && uuidOf(findElement(details, 'uuid'));
-      if (!uuid || !restorable(namespace)) continue;
+      if (!uuid || !followsRecords(namespace)) continue;
       const options = documentOf(findElement(document, 'options')) ?? emptyDocument;
       all.push({ namespace, uuid, options });
     }
@@ -44,7 +38,10 @@ export async function listAllCollections(
   return all.sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
 }
 
-/** The specifications of all indexes; undefined when the collection is gone. */
+/**
+ * The specifications of all finished indexes; undefined when the collection is gone. One that is being built
+ * is left out: the log's `commitIndexBuild` tells of its end. Source: the server's list_indexes.idl.
+ */
 export async function listIndexes(
   connection: MongodbConnection,
   collection: { readonly namespace: string; readonly uuid: string },
@@ -53,9 +50,10 @@ export async function listIndexes(
   const listIndexes = new Binary(Buffer.from(fromHex(collection.uuid)), 4);
   try {
     const database = databaseOf(collection.namespace);
-    return await listRaw(connection, database, { listIndexes }, signal);
+    const command = { listIndexes, includeBuildUUIDs: true };
+    const listed = await listRaw(connection, database, command, signal);
+    return listed.filter((document) => !findElement(document, 'buildUUID'));
   } catch (error) {
-    if (codeOf((error as Error).cause) === serverCodes.namespaceNotFound) return undefined;
     if (codeOf(error) === serverCodes.namespaceNotFound) return undefined;
     throw error;
   }

@@ -4,6 +4,7 @@
 // else the driver adds `afterClusterTime` beside our own read concern.
 import type { ClientSession, Db, Document, MongoClient } from 'mongodb';
 import { Long } from 'mongodb';
+import { assert } from '../../../base/assert.ts';
 import { view } from '../../../base/bytes.ts';
 import {
   documentOf,
@@ -32,6 +33,7 @@ export class RawCursor implements AsyncDisposable {
   readonly #signal: AbortSignal;
   #collection: string;
   #id: bigint;
+  #closed = false;
   /** What the opening command gave. */
   readonly first: RawBatch;
 
@@ -63,8 +65,9 @@ export class RawCursor implements AsyncDisposable {
     }
   }
 
-  /** False: the server has no more, also for a tailable cursor that died. */
+  /** False: the server has no more, also for a tailable cursor that died. What is closed is not asked. */
   get alive(): boolean {
+    assert(!this.#closed, 'a cursor is read before it is closed, not after');
     return this.#id !== 0n;
   }
 
@@ -88,10 +91,11 @@ export class RawCursor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.alive) {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#id !== 0n) {
       const cursors = [Long.fromBigInt(BigInt.asIntN(64, this.#id))];
       const kill = { killCursors: this.#collection, cursors };
-      this.#id = 0n;
       // A cursor that cannot be killed now ends with its session.
       await this.#db
         .command(kill, { session: this.#session, readPreference: 'primaryPreferred' })

@@ -103,10 +103,10 @@ async function scanRecords(
 ): Promise<RecordStream | undefined> {
   const { connection, context } = source;
   const scan = scanSource(entry);
-  const cursor = await openOnMember(connection, entry, signal, (client) =>
+  const cursor = await openOnMember(connection, entry, signal, (client, stop) =>
     kind === 'ordered'
-      ? openOrderedScan(client, scan, range, time, signal)
-      : openNaturalScan(client, scan, time, signal),
+      ? openOrderedScan(client, scan, range, time, stop)
+      : openNaturalScan(client, scan, time, stop),
   );
   if (!cursor) return undefined;
   if (kind === 'sorted') {
@@ -116,8 +116,8 @@ async function scanRecords(
   const records = closing(orderedRecords(cursor, scan, range), cursor, entry, signal);
   if (!endsOpen(range)) return records;
   return withMaxKey(records, async () => {
-    const last = await openOnMember(connection, entry, signal, (client) =>
-      openMaxKeyScan(client, scan, time, signal),
+    const last = await openOnMember(connection, entry, signal, (client, stop) =>
+      openMaxKeyScan(client, scan, time, stop),
     );
     return last && closing(orderedRecords(last, scan, range), last, entry, signal);
   });
@@ -162,15 +162,16 @@ async function readCapped(
 ): Promise<SegmentReader | undefined> {
   const { connection, context } = source;
   const open = (): Promise<RawCursor | undefined> =>
-    openOnMember(connection, entry, signal, (client) =>
-      openNaturalScan(client, scanSource(entry), { after }, signal),
+    openOnMember(connection, entry, signal, (client, stop) =>
+      openNaturalScan(client, scanSource(entry), { after }, stop),
     );
   const first = await open();
   if (!first) return undefined;
   let exactFrom = after;
   const batches = async function* (): RecordStream {
-    let cursor: RawCursor | undefined = first;
-    for (let attempt = 1; cursor; attempt++) {
+    let opened: RawCursor | undefined = first;
+    for (let attempt = 1; opened; attempt++) {
+      await using cursor: RawCursor = opened;
       try {
         const sorted = sortRecordsOf(numbered(cursor, range), context);
         // All is read and sorted before the first batch comes out: until then a lost place is mended.
@@ -187,12 +188,11 @@ async function readCapped(
         signal.throwIfAborted();
         if (!isPassing(error) || attempt >= cappedAttempts)
           throw translated(error, entry.namespace);
-        await cursor[Symbol.asyncDispose]();
-        cursor = await open();
-      } finally {
-        await cursor?.[Symbol.asyncDispose]();
+        opened = await open();
       }
     }
+    // Dropped meanwhile: whoever reads it again will be told so.
+    throw cutOff(entry);
   };
   return { after, exactFrom: () => exactFrom, batches: batches() };
 }
@@ -230,16 +230,18 @@ async function* closing(
   } catch (error) {
     signal.throwIfAborted();
     // A cursor that is gone, or its member: the read can be done again at a newer time.
-    if (isPassing(error)) {
-      throw new CodrError('snapshot-too-old', `${entry.namespace}: the read was cut off`, {
-        object: entry.namespace,
-        cause: error,
-      });
-    }
+    if (isPassing(error)) throw cutOff(entry, error);
     throw translated(error, entry.namespace);
   } finally {
     await cursor[Symbol.asyncDispose]();
   }
+}
+
+function cutOff({ namespace }: CatalogEntry, cause?: unknown): CodrError {
+  return new CodrError('snapshot-too-old', `${namespace}: the read was cut off`, {
+    object: namespace,
+    cause,
+  });
 }
 
 /** Tries the members in turn; undefined when the collection does not exist. */
@@ -247,19 +249,18 @@ async function openOnMember(
   connection: MongodbConnection,
   entry: CatalogEntry,
   signal: AbortSignal,
-  open: (client: MongoClient) => Promise<RawCursor>,
+  open: (client: MongoClient, signal: AbortSignal) => Promise<RawCursor>,
 ): Promise<RawCursor | undefined> {
   let last: unknown;
   for (let attempt = 0; attempt < openAttempts; attempt++) {
-    const readers = await connection.readers(signal);
-    const client = readers[Math.min(attempt, readers.length - 1)] as MongoClient;
+    const [client] = await connection.readers(signal);
     try {
-      return await open(client);
+      return await connection.within(client, signal, open);
     } catch (error) {
       signal.throwIfAborted();
       if (codeOf(error) === serverCodes.namespaceNotFound) return undefined;
       if (!isPassing(error)) throw translated(error, entry.namespace);
-      connection.forgetMembers();
+      connection.passOver(client);
       last = error;
     }
   }

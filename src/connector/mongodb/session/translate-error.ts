@@ -27,13 +27,14 @@ export const serverCodes = {
   duplicateKey: 11000,
 } as const;
 
-/** Codes that say: this member cannot answer now, another one or a later try can. */
+/** Codes that say: this member cannot answer now, or not in time; another one or a later try can. */
 const passingCodes = new Set([
-  6, 7, 43, 89, 91, 134, 136, 175, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436,
+  6, 7, 43, 50, 64, 89, 91, 134, 136, 175, 189, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436,
 ]);
 
-/** The server's code, when it answered with one. */
+/** The server's code, when it answered with one; of a translated error too. */
 export function codeOf(error: unknown): number | undefined {
+  if (error instanceof CodrError) return codeOf(error.cause);
   if (!(error instanceof MongoServerError)) return undefined;
   const { code } = error;
   return code === undefined ? undefined : Number(code);
@@ -41,6 +42,7 @@ export function codeOf(error: unknown): number | undefined {
 
 /** True for failures that pass: network, elections, killed cursors. */
 export function isPassing(error: unknown): boolean {
+  if (error instanceof CodrError) return error.code === 'source-unreachable';
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
   return passingCodes.has(codeOf(error) ?? -1);
 }
@@ -78,7 +80,7 @@ export function translated(error: unknown, where: string, side: Side = 'source')
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
     return wrap('source-unreachable', `${where} does not answer: ${error.message}${cause}`);
   }
-  return error;
+  return wrap(`${side}-unfit`, `${where}: the server answers: ${error.message}`);
 }
 
 const rolesNeeded = {

@@ -2,8 +2,8 @@
 // operation in a database of its own, with one document a step. Only inserts and drops: role `restore` may
 // do no more (tested on 6.0.5).
 import { type Document, MongoServerError } from 'mongodb';
+import { markerDatabase } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
-import { markerDatabase } from '../session/list-collections.ts';
 import { serverCodes } from '../session/translate-error.ts';
 
 /** `begun`: the dataset is being made; `done`: proven; `swapping`: names are being exchanged. */

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto';
 import type { Rename, Scope } from '../../../model/namespace.ts';
 import { renamed, scopeHolds } from '../../../model/namespace.ts';
-import { databaseOf } from '../oplog/namespace-rules.ts';
+import { databaseOf, workingName } from '../oplog/namespace-rules.ts';
 
 /** Where an item is loaded beside the data it will replace: the same for the same operation. */
 export function besideName(operation: string, namespace: string): string {
   const hash = createHash('sha256').update(`${operation} ${namespace}`).digest('hex').slice(0, 16);
-  return `${databaseOf(namespace)}.codr_restore_${hash}`;
+  return workingName(databaseOf(namespace), hash);
 }
 
 /** True when the target's `namespace` is one that the restore's scope means, seen through its renames. */

@@ -2,9 +2,15 @@
 import { scopeHolds } from '../../../model/namespace.ts';
 import type { TargetItem, TargetOptions, TargetPlan } from '../../connector.ts';
 import { collectionExpiry } from '../catalog/expiry-rules.ts';
-import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
+import {
+  collectionOf,
+  databaseOf,
+  followsDatabase,
+  isWorkingName,
+  markerDatabase,
+  storedName,
+} from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
-import { markerDatabase } from '../session/list-collections.ts';
 import { indexSpecs } from './index-builds.ts';
 import type { TargetMarker } from './target-marker.ts';
 import { besideName, dropMeans } from './target-name.ts';
@@ -68,11 +74,11 @@ async function userNamesOf(
   const { databases } = await connection.admin({ listDatabases: 1, nameOnly: true }, signal);
   const names = new Set<string>();
   for (const { name } of databases as { name: string }[]) {
-    if (name === 'local' || name === 'config' || name === markerDatabase) continue;
+    if (!followsDatabase(name)) continue;
     const listed = connection.client.db(name).listCollections({}, { nameOnly: true, signal });
     for await (const collection of listed) {
-      const internal = /^(system\.|codr_restore_)/.test(collection.name);
-      if (!internal) names.add(`${name}.${collection.name}`);
+      const namespace = `${name}.${collection.name}`;
+      if (!collection.name.startsWith('system.') && !isWorkingName(namespace)) names.add(namespace);
     }
   }
   return names;

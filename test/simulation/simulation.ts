@@ -17,7 +17,7 @@ import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.
 import { ManualClock } from '../harness/manual-clock.ts';
 import { RandomWorkload } from './random-workload.ts';
 import { RestoreCheck } from './restore-check.ts';
-import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
+import { identityOf, type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 import { UnsteadyConnector } from './unsteady-connector.ts';
 
 export interface SimulationReport {
@@ -49,6 +49,13 @@ function describeState(state: StateView): string[] {
   return ['epoch', 'hole', 'want', 'base', 'stream', 'run'].flatMap((kind) =>
     state.list(kind).map(([rest, value]) => `${kind}/${rest} ${JSON.stringify(value)}`),
   );
+}
+
+/** Nobody takes a claim from a living process of the same host. */
+function refuseTheft(pid: number, message: string): void {
+  const { host } = identityOf(pid);
+  const thief = /process (\d+) on (\w+) has taken over/.exec(message);
+  assert.ok(thief?.[2] !== host, `process ${pid} lives on ${host}, and ${message}`);
 }
 
 class Simulation {
@@ -244,6 +251,7 @@ class Simulation {
     const { error } = ending;
     this.#trace(`process ${pid} failed: ${error}`);
     if (abort.signal.aborted || store.crashed) return;
+    if (isCodrError(error, 'lease-lost')) refuseTheft(pid, error.message);
     if (!this.#calm && passing.some((code) => isCodrError(error, code))) return;
     const doubted = this.#workload.unknown.length > 0;
     if (doubted && isCodrError(error, 'time-not-restorable')) return;

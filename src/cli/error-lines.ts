@@ -23,7 +23,8 @@ const causesMax = 8;
 
 export function reportError(thrown: unknown, options: { readonly debug: boolean }): ErrorReport {
   const error = asCodrError(thrown);
-  const causes = causesOf(thrown).map((cause) => oneLine(messageOf(cause)));
+  // Drivers wrap one failure several times over: each sentence is told once.
+  const causes = [...new Set(causesOf(thrown).map((cause) => oneLine(messageOf(cause))))];
   const stack = thrown instanceof Error ? fullStack(thrown) : undefined;
   const object = error.object;
   return {

@@ -61,10 +61,19 @@ export class ProgressLine {
 
 /** `base copy  1,200 of 5,000 records  24%  3.10 MiB  1.55 MiB/s  2.0 s, 6 s left  shop.orders`. */
 export function progressText(progress: Progress): string {
-  const { phase, records, bytes, recordsTotal, bytesTotal, seconds, etaSeconds, note } = progress;
-  const of = recordsTotal === undefined ? '' : ` of ${formatCount(recordsTotal)}`;
-  const share =
-    bytesTotal !== undefined ? part(bytes, bytesTotal) : part(records, recordsTotal ?? 0);
+  const {
+    phase,
+    records,
+    bytes,
+    recordsTotal = 0,
+    bytesTotal,
+    seconds,
+    etaSeconds,
+    note,
+  } = progress;
+  // An estimate that was passed says nothing any more.
+  const of = recordsTotal >= records && recordsTotal > 0 ? ` of ${formatCount(recordsTotal)}` : '';
+  const share = bytesTotal !== undefined ? part(bytes, bytesTotal) : part(records, recordsTotal);
   const left = etaSeconds === undefined ? '' : `, ${formatSeconds(etaSeconds)} left`;
   return [
     phase,

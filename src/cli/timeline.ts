@@ -27,10 +27,12 @@ export function timeline(
   if (!first || !last) return '';
   const cells = Math.max(20, Math.min(output.columns, 100) - 2);
   const [start, end] = [wallMs(first.from), wallMs(last.to)];
+  // A single moment is the whole line.
+  if (start === end) return output.paint('green', '●'.padStart(cells, '━'));
   const cellOf = (moment: Moment): number =>
     Math.min(
       cells - 1,
-      Math.max(0, Math.floor(((wallMs(moment) - start) / (end - start || 1)) * cells)),
+      Math.max(0, Math.floor(((wallMs(moment) - start) / (end - start)) * cells)),
     );
   const marks: string[] = new Array<string>(cells).fill('·');
   for (const { from, to } of intervals) marks.fill('━', cellOf(from), cellOf(to) + 1);

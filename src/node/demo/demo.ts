@@ -114,5 +114,6 @@ async function placesOf(set: ReplicaSet, backup: DemoBackup): Promise<string[]> 
   return [
     `mongod at ${set.uri} (${shopDatabase}.${ordersCollection})`,
     `CODR_REPO=${backup.repository} CODR_PASSWORD_FILE=${await backup.writePassphrase()}`,
+    `to end it: kill ${set.pids.join(' ')}; rm -r ${set.folder}`,
   ];
 }

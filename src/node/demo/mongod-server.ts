@@ -89,6 +89,11 @@ export class ReplicaSet implements AsyncDisposable {
     return this.#clients;
   }
 
+  /** Process ids of the members that were started, in their order. */
+  get pids(): readonly number[] {
+    return this.#members.flatMap(({ process }) => process?.pid ?? []);
+  }
+
   get ports(): readonly number[] {
     return this.#members.map(({ port }) => port);
   }

@@ -2,10 +2,11 @@
 // the finish. Specifications go to the server as they came from it.
 
 import type { CatalogEntry } from '../../../model/catalog.ts';
-import { arrayOf, elementsOf, findElement, valueBytes } from '../bson/raw-bson.ts';
+import { arrayOf, documentOf, elementsOf, findElement, valueBytes } from '../bson/raw-bson.ts';
 import { expiryOfIndex, type IndexExpiry } from '../catalog/expiry-rules.ts';
 import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
+import { hasCollation } from '../session/list-collections.ts';
 import { type NativeDocument, nativeDocument } from './native-document.ts';
 
 export interface IndexSpec {
@@ -19,9 +20,15 @@ export interface IndexSpec {
 export function indexSpecs(entry: CatalogEntry): IndexSpec[] {
   const indexes = arrayOf(findElement(entry.body, 'indexes'));
   if (!indexes) return [];
+  const options = documentOf(findElement(entry.body, 'options'));
+  const inherits = options !== undefined && hasCollation(options);
   return [...elementsOf(indexes)].map((element) => {
     const bytes = valueBytes(element);
     const document = nativeDocument(bytes);
+    // The server tells a simple collation by silence, and takes silence for the collection's own.
+    if (inherits && !document.has('collation')) {
+      document.set('collation', new Map([['locale', 'simple']]));
+    }
     return { name: String(document.get('name')), expiry: expiryOfIndex(bytes), document };
   });
 }

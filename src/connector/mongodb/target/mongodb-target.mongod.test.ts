@@ -150,6 +150,13 @@ test('collections of every kind come back with bytes, options, indexes and views
   await db.createCollection('collated', { collation: { locale: 'en', strength: 2 } });
   const ids = ['b', 'A', 'c', 'B1'].map((_id) => ({ _id: _id as unknown as ObjectId }));
   await db.collection('collated').insertMany(ids);
+  await db
+    .collection('collated')
+    .createIndexes([
+      { key: { inherited: 1 } },
+      { key: { plain: 1 }, collation: { locale: 'simple' } },
+      { key: { words: 'text' }, collation: { locale: 'simple' } },
+    ]);
   await db.createCollection('ring', { capped: true, size: 100_000, max: 50 });
   for (let i = 60; i > 0; i--) {
     await db.collection('ring').insertOne({ _id: i as unknown as ObjectId });

@@ -135,7 +135,9 @@ export class SimulatedProcess {
       try {
         const runs = openRuns(lineage.state);
         const first = from % Math.max(1, runs.length);
-        const chosen = runs.slice(first, first + count);
+        const chosen = runs
+          .slice(first, first + count)
+          .filter(({ record }) => record.epoch === runs[first]?.record.epoch);
         if (chosen.length > 1) await mergeNeighbours(context, claim, chosen);
       } finally {
         await claim.release();

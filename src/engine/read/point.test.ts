@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isCodrError } from '../../base/error.ts';
+import { MemoryConnector } from '../../connector/memory/memory-connector.ts';
+import { definitionBytes, MemoryDatabases } from '../../connector/memory/memory-database.ts';
+import type { CatalogChange } from '../../model/catalog.ts';
+import { datasetId, streamId } from '../../model/id.ts';
+import { everything } from '../../model/namespace.ts';
+import { committed, type EpochPart, hex, historyState, want } from '../history/history-fixture.ts';
+import { addHole } from '../history/ledger.ts';
+import { baseKey, catalogKey, catalogRecord } from '../history/source-history.ts';
+import { type PointContext, parseWhen, resolvePoint } from './point.ts';
+
+const connector = new MemoryConnector(new MemoryDatabases());
+const d = datasetId('d1');
+
+/** One dataset `a.one`, copied at 20, in history from 10 to 50. */
+function context(
+  epochs: readonly EpochPart[] = [{ catalogFrom: 10, exactFrom: 20 }],
+): PointContext & {
+  readonly state: ReturnType<typeof historyState>;
+} {
+  const surveyed: CatalogChange = {
+    time: 10n,
+    stream: streamId('s'),
+    position: { time: 10n, term: 0n },
+    index: 0,
+    dataset: d,
+    kind: 'survey',
+    body: definitionBytes({ namespace: 'a.one', role: 'data', indexes: [] }),
+  };
+  const state = committed(historyState(epochs, 50), (draft) => {
+    draft.set(catalogKey(0, surveyed), catalogRecord(surveyed));
+    draft.set(baseKey(d, 20n), { epoch: 0, exactFrom: hex(20), steps: [], packs: '' });
+  });
+  return { state, connector, scope: everything };
+}
+
+const refused = (error: unknown): boolean => isCodrError(error, 'time-not-restorable');
+
+test('a moment is latest, a point, the own form of the source, or RFC 3339', () => {
+  const { state, ...rest } = context();
+  committed(state, (draft) => draft.set('point/p7', { time: hex(33) }));
+  const at = (when: string): bigint => parseWhen({ state, ...rest }, when);
+  assert.equal(at('latest'), 50n);
+  assert.equal(at('p7'), 33n);
+  assert.equal(at('5:7'), (5n << 32n) + 7n);
+  assert.equal(at('1970-01-01T00:00:05Z'), (5n << 32n) + 0xffff_ffffn, 'all of that second');
+  assert.throws(
+    () => at('yesterday'),
+    (error) => isCodrError(error, 'usage'),
+  );
+});
+
+test('latest is refused while nothing is restorable', () => {
+  assert.throws(() => parseWhen({ ...context([]), state: historyState([], 5) }, 'latest'), refused);
+});
+
+test('what lies before the first copy, after what is stored, or nowhere is refused', () => {
+  const world = context();
+  assert.equal(resolvePoint(world, 20n).datasets.length, 1);
+  for (const at of [5n, 19n, 51n])
+    assert.throws(() => resolvePoint(world, at), refused, String(at));
+});
+
+test('a hole of the stream is refused also in an epoch that has closed', () => {
+  const world = context([{ catalogFrom: 10, exactFrom: 20, closedAt: 40 }]);
+  committed(world.state, (draft) =>
+    addHole(draft, { stream: 's', from: hex(30), to: hex(45), reason: 'unknown log entry' }),
+  );
+  assert.equal(resolvePoint(world, 30n).datasets.length, 1);
+  assert.throws(() => resolvePoint(world, 31n), /unknown log entry/);
+});
+
+test('a hole of one dataset is refused for it, and only until its next copy', () => {
+  const world = context();
+  committed(world.state, (draft) => {
+    addHole(draft, { stream: 's', dataset: d, from: hex(30), to: hex(40), reason: 'a doubt' });
+    draft.set(baseKey(d, 40n), { epoch: 0, exactFrom: hex(40), steps: [], packs: '' });
+  });
+  assert.throws(() => resolvePoint(world, 35n), /a doubt/);
+  assert.equal(resolvePoint(world, 40n).datasets[0]?.base.exactFrom, hex(40));
+});
+
+test('a dataset that waits for a new copy is refused from its doubt on', () => {
+  const world = context();
+  committed(world.state, (draft) =>
+    draft.set('want/d1', want({ from: hex(30), reason: 'a doubt' })),
+  );
+  assert.equal(resolvePoint(world, 29n).datasets.length, 1);
+  assert.throws(() => resolvePoint(world, 30n), /a doubt/);
+});
+
+test('an include that matches nothing is heard', () => {
+  const scope = { include: ['a.one', 'nope.*'], exclude: [] };
+  assert.throws(
+    () => resolvePoint(context(), 20n, scope),
+    (error) => isCodrError(error, 'namespace-unknown') && error.object === 'nope.*',
+  );
+});

@@ -17,7 +17,10 @@ export const restoreCommand = defineCommand({
   summary: 'give back any moment, whole or in part, and prove it',
   about:
     'Plans, loads, builds indexes, reads everything back and compares. Refuses names that hold data in ' +
-    'the target, unless --drop or --rename say otherwise. The same command again resumes.',
+    'the target, unless --drop or --rename say otherwise. The same command again resumes. Users and ' +
+    'roles are left alone unless --include names admin.system.users or admin.system.roles; the user who ' +
+    'restores stays as he is. A view may be named alone; views follow the renames of what they read. ' +
+    '--dry-run says how many records are past their expiry.',
   examples: [
     'codr restore shop --to mongodb://standby:27017/',
     'codr restore shop --to mongodb://db1:27017/ --at 2026-11-22T13:05:00Z --include shop.orders --rename shop.orders=shop.orders_before',
@@ -25,7 +28,7 @@ export const restoreCommand = defineCommand({
   json:
     '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], dropped:[…], ' +
     'skipped:[{namespace,reason}], changedByTarget:[{namespace,key}], tornTransactions, warnings:[…], ' +
-    'seconds}; with --dry-run {source, at, datasets:[{from,to,records,bytes}], conflicts:[…], dropped:[…], ' +
+    'seconds}; with --dry-run {source, at, datasets:[{from,to,records,bytes,expiring?}], conflicts:[…], dropped:[…], ' +
     'skipped:[…], warnings:[…]}',
   input: z.object({
     source: sourceArgument(),
@@ -46,7 +49,7 @@ export const restoreCommand = defineCommand({
       'replace what the target holds in scope; names that the point lacks are dropped too',
     ),
     ttl: option(z.enum(['keep', 'hold'], { error: 'not keep or hold' }).default('keep'), {
-      text: 'keep: expiry begins once all is proven; hold: expiring indexes are not made',
+      text: 'keep: expiry begins once all is proven; hold: nothing that expires is made, so all records stay',
       value: 'MODE',
       env: false,
     }),
@@ -85,12 +88,14 @@ function printPlan(plan: RestorePlan, output: Output): void {
       { title: 'TO' },
       { title: 'RECORDS', right: true },
       { title: 'BYTES', right: true },
+      { title: 'EXPIRING', right: true },
     ],
-    plan.datasets.map(({ from, to, records, bytes }) => [
+    plan.datasets.map(({ from, to, records, bytes, expiring }) => [
       from,
       to,
       formatCount(records),
       formatBytes(bytes),
+      expiring === undefined ? '' : formatCount(expiring),
     ]),
   );
   for (const name of plan.conflicts) {

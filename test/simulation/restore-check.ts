@@ -249,7 +249,9 @@ export class RestoreCheck {
     }
     const actual = new Map<string, string>();
     for (const { dataset, namespace, role, indexes } of target.definitionsAt(target.now)) {
-      actual.set(namespace, describe(role, indexes, target.stateAt(dataset, target.now)));
+      const records = target.stateAt(dataset, target.now);
+      if (role === 'definitions' && records.length === 0) continue;
+      actual.set(namespace, describe(role, indexes, records));
     }
     assert.deepEqual(
       [...actual].sort(),

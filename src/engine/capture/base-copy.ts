@@ -106,6 +106,14 @@ export class BaseCopyJob implements Job {
     return this.#segmentBytes.get(dataset) ?? this.#context.world.limits.segmentBytes;
   }
 
+  /** The next plan's segments are half as large, counted from the dataset's own size when that is less. */
+  #halveSegments(dataset: DatasetId): void {
+    const { bytes = 0 } = this.#context.lineage.state.get<WantRecord>(`want/${dataset}`) ?? {};
+    const now = this.#bytesOf(dataset);
+    const most = bytes > 0 ? Math.min(now, bytes) : now;
+    this.#segmentBytes.set(dataset, Math.max(1, Math.floor(most / 2)));
+  }
+
   #segments(dataset: DatasetId): SegmentRecord[] {
     const { state } = this.#context.lineage;
     return state
@@ -240,7 +248,7 @@ export class BaseCopyJob implements Job {
     } catch (error) {
       if (isCodrError(error, 'snapshot-too-old')) {
         this.#tooOld.set(unit.dataset, (this.#tooOld.get(unit.dataset) ?? 0) + 1);
-        this.#segmentBytes.set(unit.dataset, Math.max(1, this.#bytesOf(unit.dataset) / 2));
+        this.#halveSegments(unit.dataset);
       }
       throw error;
     }

@@ -1,4 +1,5 @@
 // `codr source …`: the clusters under protection.
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { SourceCheck, SourceDescription } from '../api/codr-api.ts';
 import { CodrError } from '../base/error.ts';
@@ -64,7 +65,7 @@ export const sourceAddCommand = defineCommand({
     return (await api()).addSource(
       {
         ...request,
-        ...(sourcePasswordFile !== undefined && { passwordFile: sourcePasswordFile }),
+        ...(sourcePasswordFile !== undefined && { passwordFile: resolve(sourcePasswordFile) }),
         ...(sourcePasswordEnv !== undefined && { passwordEnv: sourcePasswordEnv }),
       },
       call,

@@ -25,11 +25,21 @@ export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promi
     sinceMs: world.clock.now(),
     seq: lineage.seq,
   };
-  await createMutable(mutable, place, pin);
+  const isPinned = await createMutable(mutable, place, pin).catch((error: unknown) => {
+    if (!isReadOnly(error)) throw error;
+    return false; // nothing can be collected here either
+  });
   try {
     await lineage.refresh();
     return await work();
   } finally {
-    await removeMutable(mutable, place);
+    if (isPinned) await removeMutable(mutable, place);
   }
+}
+
+function isReadOnly(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause) {
+    if ((one as NodeJS.ErrnoException).code === 'EROFS') return true;
+  }
+  return false;
 }

@@ -76,7 +76,7 @@ export function resolvePoint(
 ): ResolvedPoint {
   const { state, connector } = context;
   const refuse = (why: string): CodrError =>
-    notRestorable(state, at, (time) => connector.formatTime(time), why);
+    notRestorable(state, at, (time) => describeTime(connector, time), why);
   const epoch = epochAt(state, at);
   if (!epoch) throw refuse(whyOutside(state, at));
   const entries = connector.foldCatalog(catalogChanges(state, epoch.number, at));
@@ -101,6 +101,11 @@ export function resolvePoint(
     if (hole) throw refuse(`${entry.namespace} has a hole: ${hole.reason}`);
   }
   return { at, datasets, unmatched };
+}
+
+/** For people: the wall clock, and the source's own form. */
+function describeTime(connector: Connector, time: SourceTime): string {
+  return `${new Date(connector.wallMs(time)).toISOString()} (${connector.formatTime(time)})`;
 }
 
 /** A dataset that wants a base copy anew is in doubt from that time on. */

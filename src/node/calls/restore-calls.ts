@@ -1,5 +1,7 @@
 // Giving back.
 import type * as api from '../../api/codr-api.ts';
+import { CodrError } from '../../base/error.ts';
+import type { Connector } from '../../connector/connector.ts';
 import { parseWhen, resolvePoint } from '../../engine/read/point.ts';
 import {
   type RestoreOptions,
@@ -50,8 +52,10 @@ export async function restore(
   const { context } = await node.source(request.source, 'heavy');
   return await withPin(context, async () => {
     const options = optionsOf(node, context, request, call);
-    const outcome = await runRestore(context, options, call.signal);
     const { connector } = context;
+    const outcome = await runRestore(context, options, call.signal).catch((error: unknown) => {
+      throw call.signal.aborted ? interruptedAt(connector, options) : error;
+    });
     return {
       source: request.source,
       at: momentOf(connector, options.point.at),
@@ -72,6 +76,14 @@ export async function restore(
       warnings: outcome.warnings,
       seconds: outcome.seconds,
     };
+  });
+}
+
+/** `latest` is another moment by the time of the next try: the error names the one to resume. */
+function interruptedAt(connector: Connector, { point }: RestoreOptions): CodrError {
+  const at = connector.formatTime(point.at);
+  return new CodrError('interrupted', `the restore to ${at} was interrupted`, {
+    remedy: `the same command with --at ${at} goes on with it`,
   });
 }
 

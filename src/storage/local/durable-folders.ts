@@ -22,12 +22,21 @@ export class DurableFolders {
 
   /** Makes the root and its parents. */
   async makeRoot(): Promise<void> {
-    const first = await this.#fs.mkdir(this.#root, { recursive: true });
-    if (first === undefined) return;
-    for (let folder = this.#root; ; folder = dirname(folder)) {
-      await this.sync(dirname(folder));
-      if (folder === first || dirname(folder) === folder) return;
+    await this.#makeWithParents(this.#root);
+  }
+
+  /** Not by a recursive mkdir, which never ends where a parent refuses with ENOENT (/proc). */
+  async #makeWithParents(folder: string): Promise<void> {
+    try {
+      await this.#fs.mkdir(folder);
+    } catch (error) {
+      if (systemCode(error) === 'EEXIST') return;
+      const parent = dirname(folder);
+      if (systemCode(error) !== 'ENOENT' || parent === folder) throw error;
+      await this.#makeWithParents(parent);
+      await this.#fs.mkdir(folder);
     }
+    await this.sync(dirname(folder));
   }
 
   /** Makes `folder`, which is the root or inside it, durably. Rejects with ENOENT without a root. */

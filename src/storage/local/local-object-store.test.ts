@@ -163,7 +163,7 @@ test('what is created, removed or prepared is synced: file, folder and new paren
   };
   const store = new LocalObjectStore(root, new SeededRandom(1), recording);
   await store.prepare();
-  assert.deepEqual(steps.splice(0).slice(0, 2), ['sync folder new', 'sync folder ']);
+  assert.deepEqual(steps.splice(0).slice(0, 2), ['sync folder ', 'sync folder new']);
   await store.create('p/d/one', body);
   assert.deepEqual(steps.splice(0), [
     'sync folder new/root',

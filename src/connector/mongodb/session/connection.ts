@@ -6,7 +6,7 @@ import type { Clock } from '../../../base/clock.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { Position, SourceTime } from '../../../model/time.ts';
 import { positionOf, timeOf } from './native-time.ts';
-import { codeOf, type Side, serverCodes, translated } from './translate-error.ts';
+import { codeOf, isPassing, type Side, serverCodes, translated } from './translate-error.ts';
 
 const selectionMsMax = 10_000;
 const memberSelectionMsMax = 3_000;
@@ -17,6 +17,9 @@ const lagSecondsMax = 10;
 /** A member that does not begin to answer for this long is passed over. */
 const answerMsMax = 10_000;
 const passedOverMs = 60_000;
+/** How long work waits for a primary, and how often it looks for one. */
+const electionMsMax = 30_000;
+const electionRetryMs = 250;
 /** A majority that does not confirm a no-op for this long is an error, not a wait. */
 const majorityMsMax = 30_000;
 
@@ -107,6 +110,25 @@ export class MongodbConnection implements AsyncDisposable {
       signal,
     );
     return timeOf(reply.operationTime);
+  }
+
+  /**
+   * Does `work`, and does it again while elections and failing members keep it from ending, for as long as an
+   * election may take. For work that may be done twice. A majority that is silent is not asked again.
+   */
+  async patiently<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const end = this.#clock.monotonic() + electionMsMax;
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        signal.throwIfAborted();
+        const isSilent = codeOf(error) === serverCodes.writeConcernTimeout;
+        if (!isPassing(error) || isSilent || this.#clock.monotonic() > end) throw error;
+        this.#members = undefined;
+        await this.#clock.sleep(electionRetryMs, signal);
+      }
+    }
   }
 
   /** Members to read from, best first; equal ones take turns. */

@@ -65,7 +65,9 @@ export class MongodbSession implements SourceSession {
   }
 
   async survey(signal: AbortSignal): Promise<Survey> {
-    const survey = await surveySource(this.#connection, this.#stream, signal);
+    const survey = await this.#connection.patiently(signal, () =>
+      surveySource(this.#connection, this.#stream, signal),
+    );
     for (const { time } of survey.before.values()) this.#notBefore = maxTime(this.#notBefore, time);
     return survey;
   }
@@ -76,7 +78,9 @@ export class MongodbSession implements SourceSession {
     signal: AbortSignal,
   ): Promise<KeyRange[]> {
     if (scanKindOf(entry) !== 'ordered') return [wholeRange];
-    return planRanges(this.#connection, entry, hint.bytesPerSegment, signal);
+    return this.#connection.patiently(signal, () =>
+      planRanges(this.#connection, entry, hint.bytesPerSegment, signal),
+    );
   }
 
   readSegment(
@@ -102,7 +106,9 @@ export class MongodbSession implements SourceSession {
   }
 
   watermark(signal: AbortSignal): Promise<SourceTime> {
-    return this.#connection.note('codr: watermark', signal);
+    return this.#connection.patiently(signal, () =>
+      this.#connection.note('codr: watermark', signal),
+    );
   }
 
   async logBounds(

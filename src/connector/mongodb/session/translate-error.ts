@@ -19,6 +19,7 @@ export const serverCodes = {
   namespaceExists: 48,
   cursorNotFound: 43,
   maxTimeExpired: 50,
+  writeConcernTimeout: 64,
   cappedPositionLost: 136,
   queryPlanKilled: 175,
   cursorKilled: 237,

@@ -231,7 +231,7 @@ async function defineAll(
   for (const item of items) {
     if (item.entry.role !== 'definitions') continue;
     const records = await readDefinitions(context, runs, item.dataset, options.point.at);
-    if (records.length === 0) continue;
+    // None at all is a definition too: with `drop`, what the target has goes.
     const result = await target.define(item, records, signal);
     skipped.push(...result.skipped);
   }

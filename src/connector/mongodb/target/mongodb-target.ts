@@ -160,7 +160,8 @@ export class MongodbTarget implements RestoreTarget {
     if (!wanted || (kind !== 'users' && kind !== 'roles')) {
       return { defined: [], skipped: [] };
     }
-    return mergeUsersOrRoles(this.#connection, kind, records, loggedIn, signal);
+    const { drop } = options;
+    return mergeUsersOrRoles(this.#connection, records, { kind, loggedIn, drop }, signal);
   }
 
   async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult> {

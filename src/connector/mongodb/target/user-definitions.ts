@@ -1,46 +1,80 @@
 // Users and roles: their documents go into a temporary collection and are merged by the server's own command
-// (`_mergeAuthzCollections`, as its own restore tool does). The user who restores stays as he is.
-
+// (`_mergeAuthzCollections`, as its own restore tool does). The user who restores, and the roles that he holds,
+// stay as they are. That command passes over names that are there already unless it is told to drop, so those
+// are looked up before.
+import type { Document } from 'mongodb';
+import { equalBytes } from '../../../base/bytes.ts';
 import type { DataRecord } from '../../../model/record.ts';
 import type { DefineResult } from '../../connector.ts';
 import { findElement, stringOf } from '../bson/raw-bson.ts';
+import { batchesOf } from '../session/collection-scan.ts';
 import type { MongodbConnection } from '../session/connection.ts';
+import { RawCursor } from '../session/raw-cursor.ts';
 import { dropCollection } from './create-collection.ts';
 import { insertRaw } from './raw-insert.ts';
 import type { LoggedIn } from './target-rights.ts';
 
+export interface MergeOptions {
+  readonly kind: 'users' | 'roles';
+  readonly loggedIn: LoggedIn;
+  /** Users or roles that the point lacks go, those that differ are replaced. */
+  readonly drop: boolean;
+}
+
 /** `_id` of a user or role is `db.name`. */
 export async function mergeUsersOrRoles(
   connection: MongodbConnection,
-  kind: 'users' | 'roles',
   records: readonly DataRecord[],
-  loggedIn: LoggedIn,
+  { kind, loggedIn, drop }: MergeOptions,
   signal: AbortSignal,
 ): Promise<DefineResult> {
+  const existing = await readExisting(connection, kind, signal);
+  const own = kind === 'users' ? loggedIn : await rolesOf(connection, loggedIn, signal);
   const defined: string[] = [];
   const skipped: { namespace: string; reason: string }[] = [];
   const documents: Uint8Array[] = [];
   for (const { value } of records) {
-    const name = stringOf(findElement(value, '_id')) ?? '';
-    if (kind === 'users' && loggedIn.has(name)) {
-      skipped.push({ namespace: name, reason: 'the user who restores stays as he is' });
-      continue;
+    const name = nameOf(value);
+    const there = existing.get(name);
+    const isSame = there !== undefined && equalBytes(there, value);
+    if (there && own.has(name) && !isSame) {
+      const who = kind === 'users' ? 'the user' : 'a role of the user';
+      skipped.push({ namespace: name, reason: `${who} who restores stays as it is` });
+    } else if (there && !drop && !isSame) {
+      const reason = `the target has another one of that name among its ${kind}: use --drop`;
+      skipped.push({ namespace: name, reason });
+    } else {
+      defined.push(name);
+      if (!own.has(name) || !there) documents.push(value);
     }
-    documents.push(value);
-    defined.push(name);
   }
-  if (documents.length === 0) return { defined, skipped };
+  if (drop) documents.push(...[...own].flatMap((name) => existing.get(name) ?? []));
+  if (documents.length > 0 || (drop && existing.size > 0)) {
+    await merge(connection, kind, documents, drop, signal);
+  }
+  return { defined, skipped };
+}
+
+async function merge(
+  connection: MongodbConnection,
+  kind: MergeOptions['kind'],
+  documents: readonly Uint8Array[],
+  drop: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const temporary = `codr_restore_${kind}`;
   await dropCollection(connection, `admin.${temporary}`, signal);
   const options = { ordered: false, keepEmptyTimestamps: false, signal };
-  await insertRaw(connection.client.db('admin'), temporary, documents, options);
+  if (documents.length > 0) {
+    await insertRaw(connection.client.db('admin'), temporary, documents, options);
+  }
   const field = kind === 'users' ? 'tempUsersCollection' : 'tempRolesCollection';
   try {
     await connection.admin(
       {
         _mergeAuthzCollections: 1,
         [field]: `admin.${temporary}`,
-        drop: false,
+        drop,
         db: '',
         writeConcern: { w: 'majority' },
       },
@@ -49,5 +83,35 @@ export async function mergeUsersOrRoles(
   } finally {
     await dropCollection(connection, `admin.${temporary}`, signal);
   }
-  return { defined, skipped };
+}
+
+/** What the target has, by name. */
+async function readExisting(
+  connection: MongodbConnection,
+  kind: MergeOptions['kind'],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const existing = new Map<string, Uint8Array>();
+  const command = { find: `system.${kind}` };
+  await using cursor = await RawCursor.open(connection.client, 'admin', command, signal);
+  for await (const { documents } of batchesOf(cursor)) {
+    for (const document of documents) existing.set(nameOf(document), document.slice());
+  }
+  return existing;
+}
+
+/** Every role that these users hold, directly or through others. */
+async function rolesOf(
+  connection: MongodbConnection,
+  users: LoggedIn,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  if (users.size === 0) return new Set();
+  const { authInfo } = await connection.admin({ connectionStatus: 1 }, signal);
+  const roles = authInfo.authenticatedUserRoles as Document[];
+  return new Set(roles.map(({ role, db }) => `${db}.${role}`));
+}
+
+function nameOf(document: Uint8Array): string {
+  return stringOf(findElement(document, '_id')) ?? '';
 }

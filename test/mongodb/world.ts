@@ -45,6 +45,12 @@ export interface FollowOptions {
   readonly rpoSeconds?: number;
 }
 
+/** What work beside a follower may ask. */
+export interface Following {
+  /** True once a first point can be restored. */
+  readonly isProtected: boolean;
+}
+
 /** A moment and all that the source was at it, looked at while it was now. */
 export interface Mark {
   readonly at: Timestamp;
@@ -189,12 +195,19 @@ export class Protected {
    * Runs `work` while `backup --follow` runs beside it; returns when all that `work` did is restorable
    * and the follower has ended.
    */
-  async following<T>(work: () => Promise<T>, options: FollowOptions = {}): Promise<T> {
+  async following<T>(
+    work: (state: Following) => Promise<T>,
+    options: FollowOptions = {},
+  ): Promise<T> {
     const { start = 'protected', rpoSeconds = 0.5 } = options;
     const stop = new AbortController();
+    const state = { isProtected: false };
     let begun = (): void => {};
     const isProtected = new Promise<void>((resolve) => {
-      begun = resolve;
+      begun = () => {
+        state.isProtected = true;
+        resolve();
+      };
     });
     const follower = (async () => {
       await using node = await this.world.node();
@@ -207,7 +220,7 @@ export class Protected {
     const guarded = (async () => {
       try {
         if (start === 'protected') await isProtected;
-        const result = await work();
+        const result = await work(state);
         await this.covers(await this.world.now());
         // What is restorable may not be named by a point yet, and an abort before that is no success.
         await isProtected;

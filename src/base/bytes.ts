@@ -58,13 +58,6 @@ export function commonPrefixLength(a: Uint8Array, b: Uint8Array): number {
   return i;
 }
 
-/** Number of bytes that {@link ByteWriter.varint} writes for `value`. */
-export function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) length++;
-  return length;
-}
-
 /** Appends to memory that doubles as needed. `finish()` hands the written part over without a copy. */
 export class ByteWriter {
   #bytes: Buffer;

@@ -10,7 +10,7 @@ import type { Change } from '../model/change.ts';
 import type { DatasetId, StreamId } from '../model/id.ts';
 import type { KeyRange } from '../model/key-range.ts';
 import type { Rename, Scope } from '../model/namespace.ts';
-import type { DataRecord, RecordBatch, RecordStream } from '../model/record.ts';
+import type { DataRecord, RecordStream } from '../model/record.ts';
 import type { Position, SourceTime } from '../model/time.ts';
 
 /** How to reach one database cluster. Secrets are resolved; the whole is never logged. */
@@ -323,5 +323,3 @@ export interface FinishResult {
   readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
   readonly warnings: readonly string[];
 }
-
-export type { DataRecord, RecordBatch };

@@ -18,17 +18,3 @@ export interface Hole {
   readonly to?: SourceTime;
   readonly reason: string;
 }
-
-/** Where both hold; ascending, not overlapping, as the arguments are. */
-export function intersectIntervals(a: readonly Interval[], b: readonly Interval[]): Interval[] {
-  const out: Interval[] = [];
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    const [x, y] = [a[i] as Interval, b[j] as Interval];
-    const from = x.from > y.from ? x.from : y.from;
-    const to = x.to < y.to ? x.to : y.to;
-    if (from <= to) out.push({ from, to });
-    if (x.to < y.to) i++;
-    else j++;
-  }
-  return out;
-}

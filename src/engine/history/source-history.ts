@@ -3,7 +3,7 @@
 import { fromBase64, toBase64 } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
-import { type DatasetId, datasetId, streamId } from '../../model/id.ts';
+import { type DatasetId, streamId } from '../../model/id.ts';
 import { type Scope, scopeHolds } from '../../model/namespace.ts';
 import type { Hole, Interval } from '../../model/point.ts';
 import {
@@ -163,10 +163,14 @@ export function baseAt(
   return record ? { ...record, dataset } : undefined;
 }
 
+/** True when a copy is there that no doubt has come after. */
 export function hasBase(state: StateView, dataset: DatasetId, epoch: number): boolean {
-  return state
-    .keys('base', `${dataset}/`)
-    .some((rest) => state.get<BaseRecord>(`base/${rest}`)?.epoch === epoch);
+  const doubts = holesOf(state).filter((hole) => hole.dataset === dataset);
+  return state.keys('base', `${dataset}/`).some((rest) => {
+    const base = state.get<BaseRecord>(`base/${rest}`);
+    if (base?.epoch !== epoch) return false;
+    return !doubts.some(({ to }) => to === undefined || to > timeFromHex(base.exactFrom));
+  });
 }
 
 export function baseKey(dataset: DatasetId, exactFrom: SourceTime): string {
@@ -198,10 +202,6 @@ export function notRestorable(
       ...(after !== undefined && { after: format(after) }),
     },
   });
-}
-
-export function datasetOfKey(rest: string): DatasetId {
-  return datasetId(rest.slice(0, rest.indexOf('/')));
 }
 
 /** Cuts `gap` out of ascending intervals. */

@@ -39,9 +39,7 @@ async function codr(args: readonly string[], env: Record<string, string> = {}): 
 before(async () => {
   const pack = ['pack', '--json', '--silent', '--pack-destination', scratch];
   const { stdout } = await run('npm', pack, { cwd: rootFolder });
-  const [made] = JSON.parse(stdout) as [
-    { filename: string; files: { path: string }[] },
-  ];
+  const [made] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
   packed = made.files.map(({ path }) => path);
   mkdirSync(join(scratch, 'node_modules', '.bin'), { recursive: true });
   await run('tar', ['-xzf', join(scratch, made.filename), '-C', scratch]);

@@ -100,6 +100,8 @@ export class Follower {
   #gathered = empty();
   #lastTickMs: number;
   #committed: StreamRecord;
+  /** Time of the last entry of the tick that is being committed. */
+  #heard = firstTime;
   #waiting: { time: SourceTime; done: () => void }[] = [];
 
   constructor(context: SourceContext, options: FollowerOptions) {
@@ -195,6 +197,7 @@ export class Follower {
       this.#noteCatalog(draft, gathered.catalog);
       wants = 0;
       for (const step of differences) wants += this.#noteScope(draft, step);
+      this.#heard = last.through.time;
       wants += this.#noteDoubts(draft, gathered.unknown);
       const packs = String(usePacks(draft, used));
       if (run) {
@@ -261,6 +264,11 @@ export class Follower {
       const [stream, from] = [this.#options.stream, timeToHex(time)];
       if (!dataset) addHole(draft, { stream, from: timeToHex(time - 1n), reason });
       else if (this.#isWanted(dataset)) wants += this.#wantAnew(draft, dataset, { from, reason });
+      else {
+        // It may have been in scope until this tick; when it comes again it needs a new copy.
+        const to = timeToHex(this.#heard + 1n);
+        addHole(draft, { stream, dataset, from: timeToHex(time - 1n), to, reason });
+      }
     }
     return wants;
   }

@@ -181,15 +181,17 @@ export class RandomWorkload {
     this.#open.splice(at, 1);
   }
 
-  /** Forgets the log's start, but nothing of a transaction that is open. */
+  /** Forgets the log's start, but nothing of a transaction that is open, or was where a survey would begin. */
   #truncate(): void {
     const [log] = this.#database.logs;
     if (!log) return;
     const count = log.end - log.first;
     const kept =
       log.at(log.first + this.#random.below(count + 1))?.position.time ?? this.#database.now;
-    const open = [...log.openUntil(this.#database.now).values()].map(({ time }) => time);
-    this.#database.truncateLogs(open.reduce(minTime, minTime(kept, this.#database.majorityTime)));
+    const { now, settled } = this.#database;
+    const open = [now, settled].flatMap((at) => [...log.openUntil(at).values()]);
+    const firsts = open.map(({ time }) => time);
+    this.#database.truncateLogs(firsts.reduce(minTime, minTime(kept, this.#database.majorityTime)));
     this.breaks++;
   }
 

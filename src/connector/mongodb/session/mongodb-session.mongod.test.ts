@@ -163,6 +163,40 @@ test('a capped collection is a fuzzy copy, sorted by key, with its order before 
   assert.equal(await session.readAt(entry, wholeRange, segment?.after ?? 0n, signal), undefined);
 });
 
+test('a capped collection whose place is lost on the way is read again whole', async () => {
+  const db = client.db('app');
+  await db.createCollection('lost', { capped: true, size: 1_000_000 });
+  await db.collection('lost').insertMany(Array.from({ length: 500 }, (_, v) => ({ v })));
+  const entry = await entryOf('app.lost');
+  await client.db('admin').command({
+    configureFailPoint: 'failCommand',
+    mode: { times: 2 },
+    data: { failCommands: ['getMore'], errorCode: 136, namespace: 'app.lost' },
+  });
+  const segment = await session.readSegment(entry, wholeRange, signal);
+  assert.equal((await recordsOf(segment?.batches)).length, 500);
+});
+
+test('an index is surveyed when its build has ended', async () => {
+  const rows = client.db('app').collection('indexed');
+  await rows.insertOne({ v: 1 });
+  const failPoint = { configureFailPoint: 'hangAfterStartingIndexBuildUnlocked' };
+  const { count } = await client.db('admin').command({ ...failPoint, mode: 'alwaysOn' });
+  const building = rows.createIndex({ v: 1 }, { name: 'in-progress' });
+  try {
+    await client.db('admin').command({
+      waitForFailPoint: 'hangAfterStartingIndexBuildUnlocked',
+      timesEntered: count + 1,
+      maxTimeMS: 10_000,
+    });
+    assert.ok(!Buffer.from((await entryOf('app.indexed')).body).includes('in-progress'));
+  } finally {
+    await client.db('admin').command({ ...failPoint, mode: 'off' });
+  }
+  await building;
+  assert.ok(Buffer.from((await entryOf('app.indexed')).body).includes('in-progress'));
+});
+
 test('a snapshot that the server gave up is snapshot-too-old, and readAt then has nothing', async () => {
   await client.db('app').collection('gone').insertOne({ v: 1 });
   const entry = await entryOf('app.gone');
@@ -219,6 +253,23 @@ test('a log that does not hold the entry to resume at is a gap', async () => {
       (error) => isCodrError(error, 'gap'),
     );
   }
+});
+
+test('a log that holds another entry than the last one consumed is a gap', async () => {
+  const [stream] = session.identity.streams;
+  const { before: start } = await session.survey(signal);
+  const [resume] = [...start.values()];
+  const time = await session.watermark(signal);
+  await session.watermark(signal);
+  assert.ok(resume);
+  const through = { time, term: resume.term + 7n };
+  const follow = session.follow(stream as never, { resume, through, entries: [] }, signal);
+  await assert.rejects(
+    (async () => {
+      for await (const _ of follow);
+    })(),
+    (error) => isCodrError(error, 'gap'),
+  );
 });
 
 test('a transaction open at the survey moves its start back to the first entry', async () => {

@@ -234,9 +234,21 @@ export interface SourceSession extends AsyncDisposable {
 
 // ---- restore ----
 
+/** One run of a restore, as the target's marker names it. */
+export interface TargetOwner {
+  /** Tells this run from all others; opaque. */
+  readonly id: string;
+  /** For messages: `process 4711 on host-1`. */
+  readonly name: string;
+  /** Whether the run with this id goes on; `unknown` counts as alive. */
+  isAlive(id: string): Promise<'alive' | 'dead' | 'unknown'>;
+}
+
 export interface TargetOptions {
   /** Names this restore, in the marker that lets it resume. */
   readonly operation: string;
+  /** Who runs it; absent: runs of one operation are not kept apart. */
+  readonly owner?: TargetOwner;
   readonly renames: readonly Rename[];
   /** What of the target `drop` may remove. */
   readonly scope: Scope;
@@ -262,8 +274,21 @@ export interface TargetPlan {
   /** Things that cannot be given back to this target, and why. */
   readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
   readonly warnings: readonly string[];
-  /** Items that a run before this one had finished. */
-  readonly finished: readonly string[];
+  /** Items that a run before this one had finished, and that still stand as it left them. */
+  readonly finished: readonly FinishedItem[];
+}
+
+/** How a run finished an item. */
+export interface FinishedItem {
+  /** Its name in the target. */
+  readonly namespace: string;
+  /** Hex of the root that was proven; empty without proof. */
+  readonly root: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** It was read back and found equal. */
+  readonly proven: boolean;
+  readonly changedByTarget: readonly ChangedRecord[];
 }
 
 export interface LoadedRange {
@@ -288,7 +313,7 @@ export interface RestoreTarget extends AsyncDisposable {
     options: TargetOptions,
     signal: AbortSignal,
   ): Promise<TargetPlan>;
-  /** Writes the marker. */
+  /** Writes the marker. Errors: `busy`, when a living run holds it. */
   begin(signal: AbortSignal): Promise<void>;
   /** Makes the dataset with all its options but expiry; one that an earlier run began is made anew. */
   create(item: TargetItem, signal: AbortSignal): Promise<void>;
@@ -300,8 +325,8 @@ export interface RestoreTarget extends AsyncDisposable {
   index(item: TargetItem, signal: AbortSignal): Promise<void>;
   /** What the target now holds, ascending by key. */
   readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
-  /** Remembers in the marker that the item is loaded, indexed and proven: a resumed restore passes it over. */
-  done(item: TargetItem, signal: AbortSignal): Promise<void>;
+  /** Remembers in the marker how the item was finished: a resumed restore passes over what still stands so. */
+  done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void>;
   /** Gives a dataset of role `definitions` to the target: views, users, roles. */
   define(
     item: TargetItem,

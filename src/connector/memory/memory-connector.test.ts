@@ -275,9 +275,11 @@ test('a restore with --drop swaps names at its end and drops what the point lack
     other.plan(items, { ...options, operation: 'another', drop: true }, forever),
     (error) => isCodrError(error, 'target-unfit'),
   );
-  for (const item of items) await target.done(item, forever);
+  const finished = { namespace: 't.a', root: 'a1', records: 0, bytes: 0, proven: true };
+  const result = { ...finished, changedByTarget: [] };
+  for (const item of items) await target.done(item, result, forever);
   const again = await other.plan(items, { ...options, operation: 'op', drop: true }, forever);
-  assert.deepEqual(again.finished, ['t.a']);
+  assert.deepEqual(again.finished, [result]);
   await target.finish(items, forever);
   assert.deepEqual(
     database.definitionsAt(database.now).map((each) => each.namespace),

@@ -8,6 +8,7 @@ import { changeKinds } from '../../model/change.ts';
 import { type DatasetId, datasetId, streamId } from '../../model/id.ts';
 import type { DataRecord } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
+import type { FinishedItem } from '../connector.ts';
 import { type CatalogOperation, type EntryBody, MemoryLog, type Operation } from './memory-log.ts';
 import { encodePatch, type Splice, spliced } from './memory-patch.ts';
 import { MemoryTransaction } from './memory-transaction.ts';
@@ -31,7 +32,7 @@ export interface MemoryDatabaseOptions {
 /** Where a restore has got to; lives in the target. */
 export interface RestoreMarker {
   readonly operation: string;
-  readonly finished: Set<string>;
+  readonly finished: Map<string, FinishedItem>;
 }
 
 interface Version {

@@ -6,6 +6,7 @@ import { scopeHolds } from '../../model/namespace.ts';
 import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
 import type {
   DefineResult,
+  FinishedItem,
   FinishResult,
   LoadedRange,
   RestoreTarget,
@@ -56,13 +57,13 @@ export class MemoryTarget implements RestoreTarget {
       dropped: this.#dropped,
       skipped: [],
       warnings: [],
-      finished: [...(marker?.finished ?? [])],
+      finished: [...(marker?.finished.values() ?? [])],
     };
   }
 
   async begin(): Promise<void> {
     const operation = this.#planned().operation;
-    this.#database.marker ??= { operation, finished: new Set() };
+    this.#database.marker ??= { operation, finished: new Map() };
   }
 
   async create(item: TargetItem): Promise<void> {
@@ -95,8 +96,8 @@ export class MemoryTarget implements RestoreTarget {
     }
   }
 
-  async done(item: TargetItem): Promise<void> {
-    this.#database.marker?.finished.add(item.namespace);
+  async done({ namespace }: TargetItem, finished: FinishedItem): Promise<void> {
+    this.#database.marker?.finished.set(namespace, finished);
   }
 
   async *readBack(item: TargetItem, range: KeyRange): AsyncGenerator<RecordBatch, void, void> {

@@ -3,7 +3,12 @@
 import { forEachLimit, type Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import type { ChangedRecord, RestoreTarget, TargetItem } from '../../connector/connector.ts';
+import type {
+  ChangedRecord,
+  FinishedItem,
+  RestoreTarget,
+  TargetItem,
+} from '../../connector/connector.ts';
 import { type KeyRange, wholeRange } from '../../model/key-range.ts';
 import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
@@ -24,7 +29,7 @@ export interface RestoredItem {
   readonly to: string;
   readonly records: number;
   readonly bytes: number;
-  /** Hex; empty when nothing was proven, or an earlier run of the same restore did it. */
+  /** Hex; empty when nothing was proven. */
   readonly root: string;
   readonly proven: boolean;
   /** Records that the target rewrote by itself. */
@@ -74,17 +79,42 @@ export class ItemRestore {
       await this.#eachRange(ranges, signal, (range) => this.#loadUnproven(range, signal));
     await target.index(this.#item, signal);
     if (expected) await this.#prove(ranges, expected, signal);
-    await target.done(this.#item, signal);
-    return {
-      from: this.#item.entry.namespace,
-      to: this.#item.namespace,
-      records: expected?.records ?? this.#records,
-      bytes: expected?.bytes ?? this.#bytes,
-      root: expected ? toHex(expected.id) : '',
-      proven: verify,
+    return await this.#done(
+      { records: expected?.records ?? this.#records, bytes: expected?.bytes ?? this.#bytes },
+      expected,
+      signal,
+    );
+  }
+
+  /** For a dataset that an earlier run loaded without proof: folds it again and reads it back. */
+  async proveFinished(finished: FinishedItem, signal: AbortSignal): Promise<RestoredItem> {
+    this.#changed.push(...finished.changedByTarget);
+    const ranges = await this.#ranges();
+    const expected = await this.#rootOf(ranges, signal, (range) => {
+      const { context, runs, at } = this.#shared;
+      const folded = foldDataset(context, runs, this.#item.dataset, { range, at });
+      return this.#build(this.#native(this.#metered(folded)), signal);
+    });
+    await this.#prove(ranges, expected, signal);
+    return await this.#done(expected, expected, signal);
+  }
+
+  async #done(
+    { records, bytes }: { readonly records: number; readonly bytes: number },
+    proof: TreeRoot | undefined,
+    signal: AbortSignal,
+  ): Promise<RestoredItem> {
+    const { namespace, entry } = this.#item;
+    const finished: FinishedItem = {
+      namespace,
+      root: proof ? toHex(proof.id) : '',
+      records,
+      bytes,
+      proven: proof !== undefined,
       changedByTarget: this.#changed,
-      expiring: this.#expiring.count,
     };
+    await this.#shared.target.done(this.#item, finished, signal);
+    return restoredItem(entry.namespace, finished, this.#expiring.count);
   }
 
   /** One range when the records must keep their insertion order. */
@@ -214,6 +244,15 @@ async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]
   if (b.status === 'rejected') throw b.reason;
   if (a.status === 'rejected') throw a.reason;
   return [a.value, b.value];
+}
+
+/** What a restore tells of a finished dataset. */
+export function restoredItem(
+  from: string,
+  { namespace, ...finished }: FinishedItem,
+  expiring: number | undefined,
+): RestoredItem {
+  return { from, to: namespace, ...finished, expiring };
 }
 
 async function* without(records: RecordStream, keys: ReadonlySet<string>): RecordStream {

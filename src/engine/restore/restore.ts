@@ -21,7 +21,8 @@ import { OpenedRuns } from '../read/fold.ts';
 import type { PointDataset, ResolvedPoint } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { countExpiring, expiringWarnings } from './expiring.ts';
-import { ItemRestore, type RestoredItem } from './item-restore.ts';
+import { ItemRestore, type RestoredItem, restoredItem } from './item-restore.ts';
+import { openOwner } from './restore-owner.ts';
 import { countTornTransactions } from './torn-transactions.ts';
 
 export interface RestoreOptions {
@@ -87,9 +88,11 @@ export async function restore(
   const meter = new ProgressMeter(context.world.clock, options.listener);
   meter.phase('plan');
   await refuseUnmatched(context, new OpenedRuns(context), options.point);
+  const { probe, random } = context.world;
+  using owner = openOwner(probe, toHex(random.bytes(16)));
   await using target = await openTarget(context, options, signal);
   const items = itemsOf(options);
-  const plan = await target.plan(items, targetOptions(context, options), signal);
+  const plan = await target.plan(items, { ...targetOptions(context, options), owner }, signal);
   refuseConflicts(plan);
   await target.begin(signal);
   const loaded = await loadAll(context, { target, options, items, plan, meter }, signal);
@@ -185,21 +188,14 @@ async function loadAll(
     meter,
     slots: new Semaphore(context.world.limits.workers),
   };
+  const finished = new Map(plan.finished.map((item) => [item.namespace, item]));
   const done = new Map<string, RestoredItem>();
   for (const { namespace, entry, dataset } of wanted) {
-    if (!plan.finished.includes(namespace)) continue;
-    const { records = 0, bytes = 0 } = dataset.base.tree ?? {};
+    const before = finished.get(namespace);
+    if (!before || (options.verify && !before.proven)) continue;
     const where = { at: shared.at, ttl: shared.ttl };
-    done.set(namespace, {
-      from: entry.namespace,
-      to: namespace,
-      records,
-      bytes,
-      root: '',
-      proven: true,
-      changedByTarget: [],
-      expiring: await countExpiring(context, shared.runs, dataset, where, signal),
-    });
+    const expiring = await countExpiring(context, shared.runs, dataset, where, signal);
+    done.set(namespace, restoredItem(entry.namespace, before, expiring));
   }
   const job: Job = {
     id: `restore/${toHex(context.world.random.bytes(8))}`,
@@ -211,7 +207,12 @@ async function loadAll(
             id: `load-${item.entry.dataset}`,
             weight: item.dataset.base.tree?.bytes ?? 0,
             run: async (task) => {
-              done.set(item.namespace, await new ItemRestore(shared, item).run(task.signal));
+              const restoring = new ItemRestore(shared, item);
+              const before = finished.get(item.namespace);
+              const restored = before
+                ? await restoring.proveFinished(before, task.signal)
+                : await restoring.run(task.signal);
+              done.set(item.namespace, restored);
             },
           }),
         ),

@@ -5,6 +5,7 @@ import { documentOf, findElement } from '../bson/raw-bson.ts';
 import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { nativeDocument } from './native-document.ts';
+import { standingCollection } from './standing-collection.ts';
 
 /** What the server sets by itself, or refuses in `create`. */
 const notGiven = new Set([
@@ -49,12 +50,7 @@ export async function dropCollection(
   namespace: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const database = databaseOf(namespace);
-  const exists = await connection.client
-    .db(database)
-    .listCollections({ name: collectionOf(namespace) }, { nameOnly: true, signal })
-    .hasNext();
-  if (!exists) return;
+  if (!(await standingCollection(connection, namespace, signal))) return;
   const drop = { drop: collectionOf(namespace), writeConcern: { w: 'majority' } };
-  await connection.command(database, drop, signal);
+  await connection.command(databaseOf(namespace), drop, signal);
 }

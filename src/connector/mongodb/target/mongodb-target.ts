@@ -10,6 +10,7 @@ import type { DataRecord, RecordStream } from '../../../model/record.ts';
 import type {
   ConnectorContext,
   DefineResult,
+  FinishedItem,
   FinishResult,
   LoadedRange,
   RestoreTarget,
@@ -26,9 +27,10 @@ import { createCollection, dropCollection } from './create-collection.ts';
 import { beginExpiry } from './expiry.ts';
 import { buildIndexes, indexSpecs } from './index-builds.ts';
 import { readBack } from './read-back.ts';
+import { standingCollection } from './standing-collection.ts';
 import { readTargetIdentity } from './target-identity.ts';
 import { TargetMarker } from './target-marker.ts';
-import { type PlannedTarget, planTarget } from './target-plan.ts';
+import { isOurs, type PlannedTarget, planTarget } from './target-plan.ts';
 import { checkTargetRights, type LoggedIn } from './target-rights.ts';
 import { mergeUsersOrRoles } from './user-definitions.ts';
 import {
@@ -51,6 +53,8 @@ export class MongodbTarget implements RestoreTarget {
   readonly #context: ConnectorContext;
   #operation: Operation | undefined;
   #views: ViewDefinition[] = [];
+  /** The collection that was made for each item, by this run or the one that finished it. */
+  readonly #uuids = new Map<string, string>();
 
   private constructor(
     connection: MongodbConnection,
@@ -88,21 +92,26 @@ export class MongodbTarget implements RestoreTarget {
     const marker = await TargetMarker.read(this.#connection, options.operation, signal);
     const planned = await planTarget(this.#connection, items, options, marker, signal);
     this.#operation = { ...planned, options, marker, loggedIn };
+    for (const [namespace, uuid] of planned.finishedUuids) this.#uuids.set(namespace, uuid);
     return planned.plan;
   }
 
   async begin(signal: AbortSignal): Promise<void> {
-    await this.#planned.marker.begin(signal);
+    const { marker, options } = this.#planned;
+    await marker.begin(options.owner, signal);
   }
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
     const { marker, options } = this.#planned;
-    if (!options.drop && !marker.has('begun', item.namespace))
-      await this.#refuseTaken(item.namespace, signal);
-    await marker.note('begun', item.namespace, signal);
+    if (!options.drop) await this.#refuseTaken(item, signal);
+    await marker.noteMaking(item.namespace, signal);
     const isTimeSeries = item.entry.kind === 'timeseries';
     const name = isTimeSeries ? item.namespace : this.#workingName(item);
     await createCollection(this.#connection, item.entry, name, signal);
+    const made = await standingCollection(this.#connection, this.#workingName(item), signal);
+    if (!made) throw this.#displaced(item);
+    this.#uuids.set(item.namespace, made.uuid);
+    await marker.noteMade(item.namespace, made.uuid, signal);
   }
 
   async load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
@@ -137,8 +146,10 @@ export class MongodbTarget implements RestoreTarget {
     });
   }
 
-  async done(item: TargetItem, signal: AbortSignal): Promise<void> {
-    await this.#planned.marker.note('done', item.namespace, signal);
+  async done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
+    const uuid = this.#uuids.get(item.namespace);
+    assert(uuid, 'an item is made or found finished before it is done');
+    await this.#planned.marker.noteFinished(uuid, finished, signal);
   }
 
   async define(
@@ -172,6 +183,7 @@ export class MongodbTarget implements RestoreTarget {
     );
     const warnings: string[] = [];
     const notMade: { namespace: string; reason: string }[] = [];
+    for (const item of data) await this.#placeOf(item, signal);
     const dropped = options.drop ? await this.#dropOthers(data, signal) : [];
     for (const item of data) await this.#swap(item, signal);
     for (const view of inDependencyOrder(this.#views)) {
@@ -192,6 +204,8 @@ export class MongodbTarget implements RestoreTarget {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A marker that cannot be given back now is taken over when this run is gone.
+    await this.#operation?.marker.release(new AbortController().signal).catch(() => {});
     await this.#connection[Symbol.asyncDispose]();
   }
 
@@ -201,29 +215,24 @@ export class MongodbTarget implements RestoreTarget {
   }
 
   /** What appeared since the plan is not ours to drop. */
-  async #refuseTaken(namespace: string, signal: AbortSignal): Promise<void> {
-    if (!(await this.#exists(namespace, signal))) return;
+  async #refuseTaken(item: TargetItem, signal: AbortSignal): Promise<void> {
+    const { namespace } = item;
+    if (!(await standingCollection(this.#connection, namespace, signal))) return;
+    if (await isOurs(this.#connection, item, this.#planned.marker, signal)) return;
+    if (this.#uuids.has(namespace)) return;
     throw new CodrError('target-not-empty', `${namespace} has appeared since the plan`, {
       object: namespace,
     });
-  }
-
-  async #exists(namespace: string, signal: AbortSignal): Promise<boolean> {
-    return await this.#connection.client
-      .db(databaseOf(namespace))
-      .listCollections({ name: collectionOf(namespace) }, { nameOnly: true, signal })
-      .hasNext();
   }
 
   /** A reason when the view cannot be made; one that is there already stays unless `drop` is on. */
   async #makeView(view: ViewDefinition, signal: AbortSignal): Promise<{ reason?: string }> {
     const { options, marker } = this.#planned;
     const { namespace } = view;
-    const ours = options.drop || marker.has('begun', namespace);
-    if (!ours && (await this.#exists(namespace, signal))) {
-      return { reason: 'the view is not restored, the name is taken' };
-    }
-    await marker.note('begun', namespace, signal);
+    const standing = await standingCollection(this.#connection, namespace, signal);
+    const ours = options.drop || (marker.wasMaking(namespace) && standing?.type === 'view');
+    if (!ours && standing) return { reason: 'the view is not restored, the name is taken' };
+    await marker.noteMaking(namespace, signal);
     try {
       await createView(this.#connection, view, signal);
       return {};
@@ -249,13 +258,8 @@ export class MongodbTarget implements RestoreTarget {
   }
 
   async #swap(item: TargetItem, signal: AbortSignal): Promise<void> {
-    const { marker } = this.#planned;
-    const from = this.#workingName(item);
+    const from = await this.#placeOf(item, signal);
     if (from === storedName(item.entry, item.namespace)) return;
-    const listed = await this.#exists(from, signal);
-    // An earlier run of the same operation has exchanged it already.
-    if (!listed && marker.has('swapping', item.namespace)) return;
-    await marker.note('swapping', item.namespace, signal);
     await this.#dropIfNoCollection(item.namespace, signal);
     await this.#connection.admin(
       {
@@ -268,13 +272,29 @@ export class MongodbTarget implements RestoreTarget {
     );
   }
 
+  /** Where the collection that was finished stands: under its working name, or exchanged already. */
+  async #placeOf(item: TargetItem, signal: AbortSignal): Promise<string> {
+    const uuid = this.#uuids.get(item.namespace);
+    const final = storedName(item.entry, item.namespace);
+    for (const name of new Set([this.#workingName(item), final])) {
+      const standing = await standingCollection(this.#connection, name, signal);
+      if (standing && standing.uuid === uuid) return name;
+    }
+    throw this.#displaced(item);
+  }
+
+  #displaced({ namespace }: TargetItem): CodrError {
+    return new CodrError(
+      'target-unfit',
+      `${namespace}: the collection that was loaded is gone, or another has taken its place`,
+      { object: namespace, remedy: 'see who else writes to the target, then restore again' },
+    );
+  }
+
   /** A rename replaces a collection, but neither a view nor a time series. */
   async #dropIfNoCollection(namespace: string, signal: AbortSignal): Promise<void> {
-    const listed = await this.#connection.client
-      .db(databaseOf(namespace))
-      .listCollections({ name: collectionOf(namespace) }, { nameOnly: true, signal })
-      .toArray();
-    if (listed.some(({ type }) => type !== 'collection')) {
+    const standing = await standingCollection(this.#connection, namespace, signal);
+    if (standing && standing.type !== 'collection') {
       await dropCollection(this.#connection, namespace, signal);
     }
   }

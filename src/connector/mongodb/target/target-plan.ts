@@ -1,6 +1,6 @@
 // What stands in the way of a restore, what `drop` takes away, what cannot be given back.
 import { scopeHolds } from '../../../model/namespace.ts';
-import type { TargetItem, TargetOptions, TargetPlan } from '../../connector.ts';
+import type { FinishedItem, TargetItem, TargetOptions, TargetPlan } from '../../connector.ts';
 import { collectionExpiry } from '../catalog/expiry-rules.ts';
 import {
   collectionOf,
@@ -12,6 +12,7 @@ import {
 } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { indexSpecs } from './index-builds.ts';
+import { countOf, standingCollection } from './standing-collection.ts';
 import type { TargetMarker } from './target-marker.ts';
 import { besideName, dropMeans } from './target-name.ts';
 
@@ -24,6 +25,8 @@ export interface PlannedTarget {
   readonly dropped: readonly string[];
   /** Where each item's records are loaded, by its name: beside it, or in the buckets of a time series. */
   readonly workingNames: ReadonlyMap<string, string>;
+  /** The collection of each finished item, by the item's name. */
+  readonly finishedUuids: ReadonlyMap<string, string>;
 }
 
 export async function planTarget(
@@ -35,16 +38,17 @@ export async function planTarget(
 ): Promise<PlannedTarget> {
   const data = items.filter(({ entry }) => entry.role === 'data');
   const existing = await userNamesOf(connection, signal);
-  const inTheWay = data
-    .map(({ namespace }) => namespace)
-    .filter((namespace) => existing.has(namespace) && !marker.has('begun', namespace));
   const dropped = options.drop
     ? [...existing].filter(
         (namespace) =>
           !kept.has(databaseOf(namespace)) && dropMeans(options.scope, options.renames, namespace),
       )
     : [];
-  const conflicts = inTheWay.filter((namespace) => !dropped.includes(namespace));
+  const conflicts: string[] = [];
+  for (const item of data.filter(({ namespace }) => existing.has(namespace))) {
+    if (dropped.includes(item.namespace)) continue;
+    if (!(await isOurs(connection, item, marker, signal))) conflicts.push(item.namespace);
+  }
   const workingNames = new Map<string, string>();
   for (const { namespace, entry } of data) {
     // The server does not rename time series.
@@ -54,16 +58,57 @@ export async function planTarget(
       beside ? besideName(options.operation, namespace) : storedName(entry, namespace),
     );
   }
+  const finished: FinishedItem[] = [];
+  const finishedUuids = new Map<string, string>();
+  for (const item of data) {
+    const working = workingNames.get(item.namespace) as string;
+    const found = await finishedBefore(connection, item, working, marker, signal);
+    if (!found) continue;
+    finished.push(found.item);
+    finishedUuids.set(item.namespace, found.uuid);
+  }
   const plan: TargetPlan = {
     conflicts: [...new Set([...conflicts, ...twice(data)])],
     dropped,
     skipped: skippedOf(items),
     warnings: [...unaskedFor(items, options), ...warningsOf(data, options, dropped)],
-    finished: data
-      .map(({ namespace }) => namespace)
-      .filter((namespace) => marker.has('done', namespace)),
+    finished,
   };
-  return { plan, dropped, workingNames };
+  return { plan, dropped, workingNames, finishedUuids };
+}
+
+/** True when an earlier run of the operation made what stands under the item's name, and nobody else. */
+export async function isOurs(
+  connection: MongodbConnection,
+  { entry, namespace }: TargetItem,
+  marker: TargetMarker,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!marker.wasMaking(namespace)) return false;
+  const stored = storedName(entry, namespace);
+  const standing = await standingCollection(connection, stored, signal);
+  if (!standing || standing.uuid === '') return false;
+  if (marker.hasMade(namespace, standing.uuid)) return true;
+  // The run ended between the making and its note.
+  return (await countOf(connection, stored, signal)) === 0;
+}
+
+/** How an earlier run finished the item, when that very collection is still there with all its records. */
+async function finishedBefore(
+  connection: MongodbConnection,
+  { entry, namespace }: TargetItem,
+  working: string,
+  marker: TargetMarker,
+  signal: AbortSignal,
+): Promise<{ readonly item: FinishedItem; readonly uuid: string } | undefined> {
+  if (!marker.wasMaking(namespace)) return undefined;
+  for (const name of new Set([working, storedName(entry, namespace)])) {
+    const standing = await standingCollection(connection, name, signal);
+    const done = standing && marker.finished(namespace, standing.uuid);
+    if (!done || (await countOf(connection, name, signal)) !== done.records) continue;
+    return { item: done, uuid: standing.uuid };
+  }
+  return undefined;
 }
 
 /** Collections, views and time series as users know them; what restores left beside is none. */

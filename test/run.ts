@@ -19,12 +19,20 @@ const files = ['src', 'test', 'bench']
   .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
 if (files.length === 0) fail('no test file fits');
 
+/** A test that hangs fails, and the others go on. */
+const testTimeoutMs = 10 * 60_000;
 const concurrency = Math.max(1, Math.min(4, availableParallelism()));
 // The quick run samples what the whole run does at length.
 const samples = choice === 'quick' ? { CODR_SEEDS: '50', CODR_TICKS: '3000' } : {};
 const { status, signal } = spawnSync(
   process.execPath,
-  ['--test', `--test-concurrency=${concurrency}`, ...options, ...files],
+  [
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${testTimeoutMs}`,
+    ...options,
+    ...files,
+  ],
   { cwd: rootFolder, stdio: 'inherit', env: { ...samples, ...process.env } },
 );
 if (signal) fail(`the tests were ended by ${signal}`);

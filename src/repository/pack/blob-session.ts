@@ -200,7 +200,7 @@ export class BlobSession implements LeafSink, AsyncDisposable {
     const packKind = packKindOf(kind);
     let frame = this.#gathering.get(packKind);
     if (frame && !frame.fits(blob.length)) {
-      if (!frame.cut) full.push(frame);
+      full.push(frame); // also one that another session cut: this session's commit needs its pack
       frame = undefined;
     }
     frame ??= PendingFrame.empty(packKind, blob.length);

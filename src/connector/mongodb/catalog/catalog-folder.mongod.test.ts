@@ -11,7 +11,7 @@ import { datasetId, streamId } from '../../../model/id.ts';
 import { firstTime, type SourceTime } from '../../../model/time.ts';
 import { TransactionAssembler } from '../oplog/transaction-assembler.ts';
 import { surveyBody } from './catalog-body.ts';
-import { foldCatalog } from './catalog-folder.ts';
+import { foldCatalog, openCatalog } from './catalog-folder.ts';
 
 let set: Awaited<ReturnType<typeof startReplicaSet>>;
 let client: MongoClient;
@@ -41,6 +41,35 @@ test('the catalog is what the server listed, after every command and at every ti
     const folded = foldCatalog([...survey, ...log.filter(({ time }) => time <= at)]);
     assert.deepEqual(folded.map(comparable), entries, what);
   }
+});
+
+test('what a restore keeps in a source is no user data until it takes its name; a temporary one is followed', async () => {
+  const working = `codr_restore_${'0a'.repeat(8)}`;
+  const from = await now();
+  await client.db('codr_restore').collection('marker').insertOne({ v: 1 });
+  await db.createCollection(working, { capped: true, size: 4096 });
+  const create = { create: 'kept-aside', temp: true, capped: true, size: 4096 };
+  const op = { op: 'c', ns: 'app.$cmd', o: create };
+  await client.db('admin').command({ applyOps: [op] });
+  const fold = openCatalog();
+  for (const change of await catalogOfLog(from)) fold.apply(change);
+  assert.deepEqual(fold.entries(), []);
+  assert.deepEqual(
+    fold.followed().map(({ namespace, kind }) => [namespace, kind]),
+    [
+      [`app.${working}`, 'capped'],
+      ['app.kept-aside', 'capped'],
+    ],
+  );
+  const renamedFrom = await now();
+  await db.renameCollection(working, 'restored');
+  const surveyed = foldCatalog(await surveyNow()).map(({ namespace }) => namespace);
+  for (const change of await catalogOfLog(renamedFrom)) fold.apply(change);
+  assert.deepEqual(
+    fold.entries().map(({ namespace }) => namespace),
+    ['app.restored'],
+  );
+  assert.ok(surveyed.includes('app.restored'));
 });
 
 const commands: readonly (readonly [string, () => Promise<unknown>])[] = [

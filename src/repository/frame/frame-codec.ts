@@ -10,7 +10,7 @@ import { CodrError } from '../../base/error.ts';
 export const frameRawBytesTarget = 256 * 1024;
 
 /** No frame holds more; a length above it is damage. */
-const frameRawBytesMax = 64 * 1024 * 1024;
+export const frameRawBytesMax = 64 * 1024 * 1024;
 
 /** `delta` is reserved: blobs with their base frame as dictionary. */
 export const frameKinds = { blobs: 1, changes: 2, delta: 3, footer: 255 } as const;

@@ -3,9 +3,11 @@ import { test } from 'node:test';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
+import { frameKinds, frameRawBytesMax } from '../frame/frame-codec.ts';
 import { leafIdOf } from '../leaf/leaf-id.ts';
 import type { BlobStore } from './blob-store.ts';
 import { fixedKeys, jsonBlobs, namesIn, openBlobStore } from './pack-fixture.ts';
+import { encodeFooter, packFramesMax, packLeavesMax } from './pack-format.ts';
 
 test('blobs come back in the order asked, before the flush, after it, and in another process', async () => {
   const store = new MemoryObjectStore();
@@ -150,6 +152,35 @@ test('packs are closed at their target size, and the index follows', async () =>
   assert.ok(newPacks.every(({ bytes }) => bytes < 200_000));
   assert.deepEqual((await blobs.get('leaf', ids)).map(text), leaves.map(text));
   assert.equal(blobs.parts.index.entryCount, 80);
+});
+
+test('data that compresses to almost nothing fills packs by its leaves and its frames', async () => {
+  const blank = Array.from({ length: 200 }, (_, i) => {
+    const blob = Buffer.alloc(16 * 1024, ' ');
+    blob.write(String(i));
+    return blob;
+  });
+  for (const limits of [{ packLeavesMax: 40 }, { packFramesMax: 2 }]) {
+    const blobs = await openBlobStore(undefined, limits);
+    const session = blobs.session();
+    const ids: LeafId[] = [];
+    for (let i = 0; i < blank.length; i += 10)
+      ids.push(...(await session.put('leaf', blank.slice(i, i + 10))));
+    const { newPacks } = await session.flush();
+    assert.ok(newPacks.length >= 5, `${newPacks.length} packs`);
+    assert.ok(newPacks.every(({ leaves }) => leaves <= 40));
+    assert.deepEqual((await blobs.get('leaf', ids)).map(text), blank.map(text));
+  }
+});
+
+test('the largest footer fits into a frame', () => {
+  const leaf = { id: leafIdOf(fixedKeys.id, 'leaf', Buffer.from('one')), kind: 'leaf' } as const;
+  const frame = { offset: 0, storedLength: 1, rawLength: 1, kind: frameKinds.blobs };
+  const footer = encodeFooter(
+    Array.from({ length: packFramesMax }, () => frame),
+    Array.from({ length: packLeavesMax }, () => ({ ...leaf, frame: 0, offset: 0, length: 1 })),
+  );
+  assert.ok(footer.length < frameRawBytesMax / 5, `${footer.length} bytes`);
 });
 
 test('a failed upload fails the flush of every session that relies on it, and a new one heals', async () => {

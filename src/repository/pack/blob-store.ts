@@ -15,7 +15,13 @@ import type { FingerprintIndex } from '../index/fingerprint-index.ts';
 import type { BlobKind, LeafSource } from '../leaf/leaf-store.ts';
 import { BlobSession } from './blob-session.ts';
 import { OpenPack } from './open-pack.ts';
-import { type PackKind, type PackRef, packBytesTarget } from './pack-format.ts';
+import {
+  type PackKind,
+  type PackRef,
+  packBytesTarget,
+  packFramesMax,
+  packLeavesMax,
+} from './pack-format.ts';
 import type { PackReader } from './pack-reader.ts';
 import { type PackContext, PackWriter } from './pack-writer.ts';
 import type { PendingFrame, PlacedIn } from './pending-frame.ts';
@@ -31,6 +37,10 @@ interface BlobStoreParts {
 export interface BlobStoreOptions {
   /** Stored bytes at which a pack is closed. */
   readonly packBytesTarget?: number;
+  /** Leaves of a pack; one frame with more has a pack to itself. */
+  readonly packLeavesMax?: number;
+  /** Frames of a pack. */
+  readonly packFramesMax?: number;
   /** Frames in each of two stages: hashing and sealing. */
   readonly framesInFlightMax?: number;
   /** Closed packs on their way to the store. */
@@ -68,6 +78,8 @@ export class BlobStore implements LeafSource {
     this.#uploads = new Semaphore(options.uploadsMax ?? 2);
     this.#options = {
       packBytesTarget: options.packBytesTarget ?? packBytesTarget,
+      packLeavesMax: options.packLeavesMax ?? packLeavesMax,
+      packFramesMax: options.packFramesMax ?? packFramesMax,
       pendingLeavesMax: options.pendingLeavesMax ?? 256 * 1024,
     };
   }
@@ -186,19 +198,29 @@ export class BlobStore implements LeafSource {
   /** The permit to seal is given back when the frame is sealed. */
   async #place(kind: PackKind, frame: PendingFrame | Uint8Array<ArrayBuffer>): Promise<PlacedIn> {
     let pack = this.#open.get(kind);
-    if (pack?.takesFrames && pack.bytes >= this.#options.packBytesTarget) await this.#close(pack);
+    const isRaw = frame instanceof Uint8Array;
+    const leaves = isRaw ? 0 : frame.blobs.length;
+    if (pack?.takesFrames && this.#isFull(pack, leaves)) await this.#close(pack);
     if (!pack?.takesFrames) {
       const { context, random } = this.parts;
       pack = new OpenPack(new PackWriter(kind, context, random));
       this.#open.set(kind, pack);
       this.#watch(pack);
     }
-    const isRaw = frame instanceof Uint8Array;
     const added = isRaw ? pack.addFrame(frame, []) : pack.addFrame(frame.take(), frame.blobs);
     if (!isRaw) this.#framesOf.get(pack)?.push(frame);
     const done = (): void => this.sealing.give();
     added.sealed.then(done, done);
     return { pack, ...added };
+  }
+
+  /** True when a frame of `leaves` leaves must go into another pack. */
+  #isFull(pack: OpenPack, leaves: number): boolean {
+    const limits = this.#options;
+    if (pack.bytes >= limits.packBytesTarget) return true;
+    return (
+      pack.frameCount >= limits.packFramesMax || pack.leafCount + leaves > limits.packLeavesMax
+    );
   }
 
   /** @internal Closes the pack if it is still open and waits until it is stored. */

@@ -31,6 +31,14 @@ export class OpenPack {
     return this.#writer?.storedBytes ?? this.#ref?.bytes ?? 0;
   }
 
+  get frameCount(): number {
+    return this.#writer?.frameCount ?? 0;
+  }
+
+  get leafCount(): number {
+    return this.#writer?.leafCount ?? 0;
+  }
+
   /** True until the pack is closed or failed. */
   get takesFrames(): boolean {
     return !this.#closing && !this.#failed;

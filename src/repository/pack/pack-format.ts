@@ -11,6 +11,13 @@ import type { BlobKind } from '../leaf/leaf-store.ts';
 /** Stored bytes at which a pack is closed: the knee of request prices (64 MiB: $0.08 of PUTs a TB). */
 export const packBytesTarget = 64 * 1024 * 1024;
 
+/**
+ * Leaves and frames at which a pack is closed, however few bytes they take. They bound its footer, which is
+ * one frame, to 12.1 MiB: what compresses very well would fill it long before the pack is full.
+ */
+export const packLeavesMax = 256 * 1024;
+export const packFramesMax = 64 * 1024;
+
 /** Data (`leaf`, `chunk`), trees (`node`), changes (runs). */
 export type PackKind = 'd' | 't' | 'c';
 

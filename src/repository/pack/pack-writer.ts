@@ -81,6 +81,10 @@ export class PackWriter {
     return this.#frames.length;
   }
 
+  get leafCount(): number {
+    return this.#leaves.length;
+  }
+
   /**
    * Takes the next frame; `raw` is handed over. `frame`, its ordinal, is fixed at once; `sealed` resolves
    * when it is encrypted and was read back.

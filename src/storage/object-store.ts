@@ -27,7 +27,8 @@ export interface ObjectStore {
   readonly url: string;
   /**
    * Stores `body` under `name` unless the name is taken. Once `created` is returned the object is durable
-   * and visible to everyone, whole. On an error the outcome is unknown: read the name back.
+   * and visible to everyone, whole; so it is once `exists` is. On an error the outcome is unknown: create
+   * it again, and compare what is there with what was meant.
    */
   create(
     name: string,

@@ -1,6 +1,6 @@
 // Tries calls again that failed for a moment. Reads, lists and removals can be repeated as they are. A
-// create cannot: its reply may be lost after it took effect. So its name is read back first, and an object
-// of exactly the same bytes is our own: every object that is created competitively holds a nonce.
+// create cannot: its reply may be lost after it took effect. So when the next attempt finds the name taken,
+// an object of exactly the same bytes is our own: every object that is created competitively holds a nonce.
 import { equalBytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCodrError } from '../base/error.ts';
@@ -45,17 +45,13 @@ export class RetryingObjectStore implements ObjectStore {
   ): Promise<'created' | 'exists'> {
     let unsure = false;
     return this.#retry(signal, async () => {
-      if (unsure) {
-        const found = await this.#compare(name, body, signal);
-        if (found !== 'missing') return found === 'same' ? 'created' : 'exists';
-      }
       // From here on the call may take effect, whatever we hear of it.
       const first = !unsure;
       unsure = true;
+      // Looking is not enough after an error: only the store's own answer says that the object is durable.
       const outcome = await this.#store.create(name, body, signal);
       if (outcome === 'created' || first) return outcome;
-      // An attempt that seemed lost may have come through after the look.
-      return (await this.#compare(name, body, signal)) === 'same' ? 'created' : 'exists';
+      return (await this.#isSame(name, body, signal)) ? 'created' : 'exists';
     });
   }
 
@@ -113,24 +109,19 @@ export class RetryingObjectStore implements ObjectStore {
     await clock.sleep(Math.ceil(delayMs / 2) + random.below(Math.floor(delayMs / 2) + 1), signal);
   }
 
-  /** What stands under `name` beside `body`. */
-  async #compare(
-    name: string,
-    body: readonly Uint8Array[],
-    signal?: AbortSignal,
-  ): Promise<'missing' | 'same' | 'other'> {
+  /** True when `name` holds the bytes of `body`. */
+  async #isSame(name: string, body: readonly Uint8Array[], signal?: AbortSignal): Promise<boolean> {
     const stat = await this.#store.stat(name, signal);
-    if (!stat) return 'missing';
-    if (stat.size !== bodyBytes(body)) return 'other';
+    if (stat?.size !== bodyBytes(body)) return false;
     let at = 0;
     for (const part of body) {
       for (let from = 0; from < part.length; from += compareBytesMax) {
         const wanted = part.subarray(from, from + compareBytesMax);
         const range = { offset: at, length: wanted.length };
-        if (!equalBytes(wanted, await this.#store.get(name, range, signal))) return 'other';
+        if (!equalBytes(wanted, await this.#store.get(name, range, signal))) return false;
         at += wanted.length;
       }
     }
-    return 'same';
+    return true;
   }
 }

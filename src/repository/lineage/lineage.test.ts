@@ -76,6 +76,19 @@ for (const outcome of ['stored', 'not stored'] as const) {
   });
 }
 
+test('an entry that can be read but was not made durable is no commit', async () => {
+  const store = await emptyStore();
+  const failing: ObjectStore = Object.assign(Object.create(store), {
+    async create(name: string, body: readonly Uint8Array[]) {
+      const outcome = await store.create(name, body);
+      if (name.startsWith('lineage/')) throw new Error('fsync: EIO');
+      return outcome;
+    },
+  });
+  bindAll(failing, store);
+  await assert.rejects(count(await openAs(failing, 2), 1), /EIO/);
+});
+
 test('another writer won while the reply was lost: its entry is read and built upon', async () => {
   const store = await emptyStore();
   const rival = await openAs(store, 3);

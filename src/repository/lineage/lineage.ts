@@ -185,7 +185,10 @@ export class Lineage {
     };
   }
 
-  /** True when the object in the store is ours. After an error of unknown outcome the name is read back. */
+  /**
+   * True when the object in the store is ours and durable. After an error of unknown outcome an entry that
+   * is there is created again: what can be read may be lost with the next power cut, `exists` is an answer.
+   */
   async #create(entry: LineageEntry, bytes: Uint8Array): Promise<boolean> {
     const { store } = this.#context;
     const name = entryName(this.#context.lineage, entry.seq);
@@ -196,6 +199,7 @@ export class Lineage {
         throw error;
       });
       if (!there) throw error;
+      await store.create(name, [bytes]);
     }
     const winner = decodeEntry(this.#context, name, await store.get(name)).entry;
     return winner.nonce === entry.nonce;

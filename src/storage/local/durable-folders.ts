@@ -1,8 +1,10 @@
 // Folders that survive a power loss. A new file is durable only once the folder that names it is synced,
 // and that folder only once its own parent is, up to the root. Another process may have made a folder and
 // not synced it yet, so each process syncs every folder once itself. No folder is ever removed.
+// A system reports a failed fsync once and may say yes to the next one, though the bytes are lost. So a
+// folder whose fsync failed takes no more objects of this process.
 import { dirname } from 'node:path';
-import { type FileSystem, systemCode, unfitError } from './file-system.ts';
+import { type FileSystem, notDurableError, systemCode, unfitError } from './file-system.ts';
 
 /** Folders remembered as synced; beyond it all are forgotten and synced again when met. */
 const rememberedMax = 16_384;
@@ -14,6 +16,8 @@ export class DurableFolders {
   readonly #fs: FileSystem;
   /** Folders that exist and whose entry in their parent is durable. */
   readonly #durable = new Set<string>();
+  /** What the first failed fsync of a folder threw. */
+  readonly #failed = new Map<string, Error>();
 
   constructor(root: string, fs: FileSystem) {
     this.#root = root;
@@ -41,6 +45,7 @@ export class DurableFolders {
 
   /** Makes `folder`, which is the root or inside it, durably. Rejects with ENOENT without a root. */
   async make(folder: string): Promise<void> {
+    this.#assertTrusted(folder);
     if (folder === this.#root || this.#durable.has(folder)) return;
     const parent = dirname(folder);
     await this.make(parent);
@@ -59,16 +64,26 @@ export class DurableFolders {
     }
   }
 
-  /** Makes the entries of `folder` durable. */
+  /** Makes the entries of `folder` durable. Fails for good once it failed, see above. */
   async sync(folder: string): Promise<void> {
+    this.#assertTrusted(folder);
     const handle = await this.#fs.open(folder, 'r');
     try {
       await handle.sync();
     } catch (error) {
-      if (!noSyncCodes.has(systemCode(error) ?? '')) throw error;
-      throw unfitError(error, 'make a folder durable (fsync)', folder);
+      if (noSyncCodes.has(systemCode(error) ?? '')) {
+        throw unfitError(error, 'make a folder durable (fsync)', folder);
+      }
+      const failure = notDurableError(error, folder);
+      this.#failed.set(folder, failure);
+      throw failure;
     } finally {
       await handle.close();
     }
+  }
+
+  #assertTrusted(folder: string): void {
+    const failed = this.#failed.get(folder);
+    if (failed) throw failed;
   }
 }

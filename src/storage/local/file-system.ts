@@ -55,3 +55,14 @@ export function unfitError(error: unknown, promise: string, path: string): CodrE
     remedy: 'use a local disk, or a network file system that supports it (NFS 4, CephFS)',
   });
 }
+
+/** `store-unreachable`, for good: whether the entries of `folder` outlive a power loss is not known. */
+export function notDurableError(error: unknown, folder: string): CodrError {
+  const code = systemCode(error) ?? 'unknown error';
+  return new Failure('store-unreachable', `cannot make ${folder} durable: ${code}`, {
+    object: folder,
+    cause: error,
+    facts: { systemCode: code, transient: false },
+    remedy: 'check the disk and its space, then start again',
+  });
+}

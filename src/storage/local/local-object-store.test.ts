@@ -7,6 +7,7 @@ import { BrokenPromiseError } from '../../base/assert.ts';
 import { isCodrError } from '../../base/error.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { objectStoreConformance } from '../conformance.ts';
+import { RetryingObjectStore } from '../retrying-object-store.ts';
 import type { FileSystem } from './file-system.ts';
 import { LocalObjectStore } from './local-object-store.ts';
 
@@ -259,4 +260,43 @@ test('a root that is a file is an unreachable store', async (t) => {
   const unreachable = (error: unknown): boolean => isCodrError(error, 'store-unreachable');
   await assert.rejects(() => store.prepare(), unreachable);
   await assert.rejects(() => store.create('in/object', body), unreachable);
+});
+
+test('a create that is tried again answers only after a sync of its folder went well', async (t) => {
+  const root = await folder(t);
+  const refused = join(root, 'x');
+  const synced: string[] = [];
+  let failures = 1;
+  const system: FileSystem = {
+    ...fs,
+    open: async (path, flags, mode) => {
+      if (flags === 'r' && path === refused && failures-- > 0) throw systemError('EMFILE');
+      const file = await fs.open(path, flags, mode);
+      const sync = file.sync.bind(file);
+      return Object.assign(file, { sync: () => sync().then(() => synced.push(String(path))) });
+    },
+  };
+  const store = new RetryingObjectStore(new LocalObjectStore(root, new SeededRandom(1), system), {
+    clock: { sleep: async () => {} },
+    random: new SeededRandom(2),
+  });
+  assert.equal(await store.create('x/object', body), 'created');
+  assert.ok(synced.includes(refused), 'the folder of the object is durable');
+});
+
+test('a folder whose sync failed once takes no more objects, whatever the next sync says', async (t) => {
+  const root = await folder(t);
+  const failing = withFailingFile('sync', 'EIO', true);
+  let fail = false;
+  const open: FileSystem['open'] = (...args) => (fail ? failing : fs).open(...args);
+  const store = new LocalObjectStore(root, new SeededRandom(1), { ...fs, open });
+  await store.create('x/before', body);
+  const lost = (error: unknown): boolean =>
+    isCodrError(error, 'store-unreachable') && error.facts.transient === false;
+  fail = true;
+  await assert.rejects(store.create('x/object', body), lost);
+  fail = false;
+  await assert.rejects(store.create('x/object', body), lost);
+  await assert.rejects(store.create('x/other', body), lost);
+  await store.create('y/object', body);
 });

@@ -5,9 +5,14 @@ import type { PackId } from '../../model/id.ts';
 import { entryName, type Lineage } from '../lineage/lineage.ts';
 import type { RunRecord } from '../lineage/records.ts';
 import { packName } from '../pack/pack-format.ts';
-import { decodeIndex } from '../runs/block-index.ts';
-import { readWholeRun } from '../runs/run-reader.ts';
-import { type BlockRef, decodeRunRef, InlineBlockSource, type RunRef } from '../runs/run-ref.ts';
+import { readIndexBlock, readWholeRun, rootOf } from '../runs/run-reader.ts';
+import {
+  type Block,
+  type BlockRef,
+  decodeRunRef,
+  InlineBlockSource,
+  type RunRef,
+} from '../runs/run-ref.ts';
 import type { ContentContext } from './check-trees.ts';
 import type { SourceWords } from './describe.ts';
 
@@ -52,21 +57,23 @@ async function readInline(lineage: Lineage, run: RunRecord): Promise<void> {
 /** Reads index blocks; of data blocks only their place is looked at. */
 async function checkBlocks(context: ContentContext, run: RunRef, affected: string): Promise<void> {
   const { repository, losses, problems, signal } = context;
-  let blocks = [run.root as PackBlock];
+  let blocks: readonly Block[] = [rootOf(run)];
+  const isLost = ({ pack, frame }: PackBlock): boolean => {
+    const loss = losses.get(pack);
+    return loss !== undefined && (loss.whole || loss.frames.has(frame));
+  };
   for (let level = run.levels; ; level--) {
-    for (const { pack, frame } of blocks) {
-      const loss = losses.get(pack);
-      const object = packName({ id: pack, kind: 'c' });
-      if (loss && (loss.whole || loss.frames.has(frame))) problems.hurt(object, affected);
-      else (await repository.packs.footer({ id: pack, kind: 'c' }, signal)).frame(frame);
+    for (const { ref } of blocks) {
+      const { pack, frame } = ref as PackBlock;
+      const address = { id: pack, kind: 'c' } as const;
+      if (isLost({ pack, frame })) problems.hurt(packName(address), affected);
+      else (await repository.packs.footer(address, signal)).frame(frame);
     }
     if (level === 0) return;
-    const below: PackBlock[] = [];
+    const below: Block[] = [];
     for (const block of blocks) {
-      if (losses.get(block.pack)?.whole || losses.get(block.pack)?.frames.has(block.frame))
-        continue;
-      const [raw] = await repository.blocks.read([block]);
-      for (const { ref } of decodeIndex(raw as Uint8Array)) below.push(ref as PackBlock);
+      if (isLost(block.ref as PackBlock)) continue;
+      below.push(...(await readIndexBlock(repository.blocks, run, block)));
     }
     blocks = below;
   }

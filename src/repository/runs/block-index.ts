@@ -7,20 +7,20 @@ import {
   compareBytes,
   concatBytes,
   emptyBytes,
+  fromHex,
 } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import { type DatasetId, datasetId, packId } from '../../model/id.ts';
 import type { SourceTime } from '../../model/time.ts';
 import { blockBytesMax, readTable, writeTable } from './run-codec.ts';
-import type { BlockRef } from './run-ref.ts';
+import { type Block, type BlockRef, readDigest } from './run-ref.ts';
 
-/** One block below: where it is, where it begins, and which effective times it holds. */
-export interface IndexEntry {
+/** One block below: where it is, what it must hold, where it begins, and its effective times. */
+export interface IndexEntry extends Block {
   readonly dataset: DatasetId;
   readonly key: Uint8Array;
   readonly minTime: SourceTime;
   readonly maxTime: SourceTime;
-  readonly ref: BlockRef;
 }
 
 const indexFormat = 0x81;
@@ -44,12 +44,13 @@ export function encodeIndex(entries: readonly IndexEntry[]): Uint8Array {
   writeTable(writer, [...datasets.keys()]);
   writeTable(writer, [...packs.keys()]);
   let before: Uint8Array = emptyBytes;
-  for (const { dataset, key, minTime, maxTime, ref } of entries) {
+  for (const { dataset, key, minTime, maxTime, ref, digest } of entries) {
     const shared = commonPrefixLength(before, key);
     writer.varint(datasets.get(dataset) as number);
     writer.varint(shared).prefixed(key.subarray(shared)).u64(minTime).u64(maxTime);
     if ('pack' in ref) writer.varint((packs.get(ref.pack) as number) + 1).varint(ref.frame);
     else writer.varint(0).varint(ref.offset).varint(ref.length);
+    writer.bytes(fromHex(digest));
     before = key;
   }
   return writer.finish();
@@ -88,9 +89,10 @@ function readIndex(reader: ByteReader): IndexEntry[] {
       name !== undefined
         ? { pack: name, frame: reader.varint() }
         : { offset: reader.varint(), length: reader.varint() };
-    entries.push({ dataset, key, minTime, maxTime, ref });
+    entries.push({ dataset, key, minTime, maxTime, ref, digest: readDigest(reader) });
   }
-  return entries;
+  if (reader.remaining === 0) return entries;
+  throw new CodrError('object-damaged', 'an index block of a run has bytes after its last entry');
 }
 
 /** Order of places in a run: dataset, then key. */

@@ -104,6 +104,7 @@ test('a descriptor comes back as it was and stays under 1 KiB with the largest n
     tier: 9,
     levels: 4,
     root: { pack: packId('a'.repeat(64)), frame: 2 ** 32 - 1 },
+    rootDigest: 'e'.repeat(32),
   };
   const bytes = encodeRunRef(ref);
   assert.ok(bytes.length < 1024);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { compareBytes } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
 import { SeededRandom } from '../../base/random.ts';
@@ -194,4 +195,29 @@ test('a damaged block is reported with the id of its run', async () => {
     gather(readWholeRun(source, ref)),
     (error) => isCodrError(error, 'object-damaged') && error.message.includes(ref.id),
   );
+});
+
+test('a block that is valid but not the one that the run names is damage, in packs and inline', async () => {
+  for (const count of [1, 3_000]) {
+    for (const inlineBytesMax of [0, 4 * 1024 * 1024]) {
+      const run = await written(manyChanges(count), inlineBytesMax);
+      const others = manyChanges(count).map((each) => ({ ...each, time: each.time + 1n }));
+      const other = await written(sortChanges(others), inlineBytesMax);
+      await assert.rejects(
+        gather(readWholeRun(other.source, run.ref)),
+        (error) => isCodrError(error, 'object-damaged') && error.message.includes(run.ref.id),
+      );
+    }
+  }
+});
+
+test('a data block that is swapped below its true index is damage', async () => {
+  const { ref, source } = await written(manyChanges(3_000), 0);
+  const swapped: BlockSource = {
+    async read(refs) {
+      const raws = await source.read(refs);
+      return isDeepStrictEqual(refs, [ref.root]) ? raws : [...raws.slice(1), ...raws.slice(0, 1)];
+    },
+  };
+  await assert.rejects(gather(readWholeRun(swapped, ref)), /not the one that the run names/);
 });

@@ -7,7 +7,7 @@ import type { KeyRange } from '../../model/key-range.ts';
 import { firstTime, lastTime, type SourceTime } from '../../model/time.ts';
 import { comparePlaces, decodeIndex, type IndexEntry } from './block-index.ts';
 import { decodeBlock } from './run-codec.ts';
-import type { BlockRef, BlockSource, RunRef } from './run-ref.ts';
+import { type Block, type BlockSource, blockDigest, type RunRef } from './run-ref.ts';
 
 /** Data blocks asked for in one call: half a MiB keeps a store busy, and 64 runs under 64 MiB. */
 const blocksPerReadDefault = 4;
@@ -97,7 +97,7 @@ async function* readWindow(
   window: Window,
 ): AsyncGenerator<readonly Change[], void, void> {
   if (ref.minTime > window.until || ref.maxTime <= (window.after ?? -1n)) return;
-  let wanted: BlockRef[] = [];
+  let wanted: Block[] = [];
   for await (const block of dataBlocks(source, ref, window)) {
     wanted.push(block);
     if (wanted.length < window.blocksPerRead) continue;
@@ -111,10 +111,11 @@ async function* readBlocks(
   source: BlockSource,
   run: RunRef,
   window: Window,
-  refs: readonly BlockRef[],
+  blocks: readonly Block[],
 ): AsyncGenerator<readonly Change[], void, void> {
-  for (const raw of await source.read(refs)) {
-    const changes = within(decodeNamed(run, raw, decodeBlock), window);
+  const raws = await source.read(blocks.map(({ ref }) => ref));
+  for (const [i, block] of blocks.entries()) {
+    const changes = within(decodeNamed(run, block, raws[i], decodeBlock), window);
     if (changes.length > 0) yield changes;
   }
 }
@@ -125,19 +126,33 @@ async function* dataBlocks(
   run: RunRef,
   window: Window,
   level: number = run.levels,
-  ref: BlockRef = run.root,
-): AsyncGenerator<BlockRef, void, void> {
+  block: Block = rootOf(run),
+): AsyncGenerator<Block, void, void> {
   if (level === 0) {
-    yield ref;
+    yield block;
     return;
   }
-  const [raw] = await source.read([ref]);
-  const entries = decodeNamed(run, raw as Uint8Array, decodeIndex);
+  const entries = await readIndexBlock(source, run, block);
   for (const [i, entry] of entries.entries()) {
     if (mayHold(entry, entries[i + 1], window)) {
-      yield* dataBlocks(source, run, window, level - 1, entry.ref);
+      yield* dataBlocks(source, run, window, level - 1, entry);
     }
   }
+}
+
+/** The block at the top of a run: of the highest level of its index, or its only data block. */
+export function rootOf({ root, rootDigest }: RunRef): Block {
+  return { ref: root, digest: rootDigest };
+}
+
+/** The blocks that an index block of the run names. Errors: `object-missing`, `object-damaged`. */
+export async function readIndexBlock(
+  source: BlockSource,
+  run: RunRef,
+  block: Block,
+): Promise<IndexEntry[]> {
+  const [raw] = await source.read([block.ref]);
+  return decodeNamed(run, block, raw, decodeIndex);
 }
 
 /** A block reaches up to the first place of the next, included: one key's changes may lie in both. */
@@ -169,8 +184,17 @@ function firstAt(changes: readonly Change[], place: Place): number {
   return low;
 }
 
-function decodeNamed<T>(run: RunRef, raw: Uint8Array, decode: (raw: Uint8Array) => T): T {
+/** Whoever can write to the store could put another sealed block in its place: hence the digest. */
+function decodeNamed<T>(
+  run: RunRef,
+  block: Block,
+  raw: Uint8Array | undefined,
+  decode: (raw: Uint8Array) => T,
+): T {
   try {
+    if (!raw || blockDigest(raw) !== block.digest) {
+      throw new CodrError('object-damaged', 'a block is not the one that the run names');
+    }
     return decode(raw);
   } catch (error) {
     if (!(error instanceof CodrError)) throw error;

@@ -1,6 +1,7 @@
 // How a run is named in a lineage entry, and where its blocks are: the two small ports through which a
 // run meets change packs, with twins for runs that travel inside their lineage entry.
-import { ByteReader, ByteWriter, concatBytes } from '../../base/bytes.ts';
+import { hash } from 'node:crypto';
+import { ByteReader, ByteWriter, concatBytes, fromHex, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import { type PackId, packId } from '../../model/id.ts';
 import type { SourceTime } from '../../model/time.ts';
@@ -9,6 +10,20 @@ import type { SourceTime } from '../../model/time.ts';
 export type BlockRef =
   | { readonly pack: PackId; readonly frame: number }
   | { readonly offset: number; readonly length: number };
+
+/** A block and what it must hold: names of packs and entries alone do not prove that to a reader. */
+export interface Block {
+  readonly ref: BlockRef;
+  /** {@link blockDigest} of its bytes. */
+  readonly digest: string;
+}
+
+const digestBytes = 16;
+
+/** First 16 bytes of the SHA-256 of a block, hex. */
+export function blockDigest(raw: Uint8Array): string {
+  return hash('sha256', raw).slice(0, 2 * digestBytes);
+}
 
 /** Describes a run in less than 1 KiB, whatever the run's size. */
 export interface RunRef {
@@ -25,6 +40,8 @@ export interface RunRef {
   /** Levels of index over the data blocks; 0: `root` is the only data block. */
   readonly levels: number;
   readonly root: BlockRef;
+  /** {@link blockDigest} of the root. */
+  readonly rootDigest: string;
 }
 
 /** Takes the blocks of big runs. */
@@ -74,7 +91,7 @@ export class InlineBlockSink implements BlockSink {
   }
 }
 
-/** Reads the blocks of a run from its inline bytes; views, no copies. */
+/** Reads the blocks of a run from its inline bytes; views, no copies. A digest tells one that is cut short. */
 export class InlineBlockSource implements BlockSource {
   readonly #bytes: Uint8Array;
 
@@ -84,8 +101,8 @@ export class InlineBlockSource implements BlockSource {
 
   async read(refs: readonly BlockRef[]): Promise<Uint8Array[]> {
     return refs.map((ref) => {
-      if (!('offset' in ref) || ref.offset + ref.length > this.#bytes.length) {
-        throw new CodrError('object-damaged', 'a block lies outside the inline bytes of its run');
+      if (!('offset' in ref)) {
+        throw new CodrError('object-damaged', 'a block of an inline run lies in a pack');
       }
       return this.#bytes.subarray(ref.offset, ref.offset + ref.length);
     });
@@ -100,7 +117,7 @@ export function encodeRunRef(ref: RunRef): Uint8Array {
   writer.varint(ref.rawBytes).u64(ref.minTime).u64(ref.maxTime).varint(ref.tier).varint(ref.levels);
   if ('pack' in ref.root) writer.u8(1).text(ref.root.pack).varint(ref.root.frame);
   else writer.u8(0).varint(ref.root.offset).varint(ref.root.length);
-  return writer.finish();
+  return writer.bytes(fromHex(ref.rootDigest)).finish();
 }
 
 /** Errors: `format-unknown`, `object-damaged`. */
@@ -109,7 +126,7 @@ export function decodeRunRef(bytes: Uint8Array): RunRef {
   try {
     const format = reader.u8();
     if (format !== refFormat) throw new CodrError('format-unknown', `run descriptor ${format}`);
-    return {
+    const ref: RunRef = {
       id: reader.text(),
       records: reader.varint(),
       rawBytes: reader.varint(),
@@ -121,9 +138,16 @@ export function decodeRunRef(bytes: Uint8Array): RunRef {
         reader.u8() === 1
           ? { pack: packId(reader.text()), frame: reader.varint() }
           : { offset: reader.varint(), length: reader.varint() },
+      rootDigest: readDigest(reader),
     };
+    if (reader.remaining === 0) return ref;
+    throw new CodrError('object-damaged', 'a run descriptor has bytes left over');
   } catch (cause) {
     if (cause instanceof CodrError) throw cause;
     throw new CodrError('object-damaged', 'a run descriptor cannot be read', { cause });
   }
+}
+
+export function readDigest(reader: ByteReader): string {
+  return toHex(reader.bytes(digestBytes));
 }

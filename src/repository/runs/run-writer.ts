@@ -14,7 +14,13 @@ import type { DatasetId } from '../../model/id.ts';
 import { firstTime, lastTime, maxTime, minTime, type SourceTime } from '../../model/time.ts';
 import { encodeIndex, indexFits } from './block-index.ts';
 import { BlockEncoder } from './run-codec.ts';
-import { type BlockRef, type BlockSink, InlineBlockSink, type RunRef } from './run-ref.ts';
+import {
+  type BlockRef,
+  type BlockSink,
+  blockDigest,
+  InlineBlockSink,
+  type RunRef,
+} from './run-ref.ts';
 
 /** Data blocks of together at most this many raw bytes stay inline. */
 export const inlineBytesMaxDefault = 1024 * 1024;
@@ -68,6 +74,7 @@ interface PendingEntry {
   readonly key: Uint8Array;
   minTime: SourceTime;
   maxTime: SourceTime;
+  readonly digest: string;
   ref: Promise<BlockRef>;
 }
 
@@ -79,7 +86,7 @@ class RunWriter {
   readonly #encoder = new BlockEncoder();
   readonly #levels: PendingEntry[][] = [[]];
   #inline: InlineBlockSink | undefined = new InlineBlockSink();
-  #open: Omit<PendingEntry, 'ref'> | undefined;
+  #open: Omit<PendingEntry, 'ref' | 'digest'> | undefined;
   #last: Change | undefined;
   #records = 0;
   #rawBytes = 0;
@@ -130,6 +137,7 @@ class RunWriter {
       tier: this.#tier,
       levels,
       root: await root.ref,
+      rootDigest: root.digest,
     };
     return this.#inline ? { ref, inline: this.#inline.bytes() } : { ref };
   }
@@ -144,7 +152,7 @@ class RunWriter {
   }
 
   async #seal(): Promise<void> {
-    const open = this.#open as Omit<PendingEntry, 'ref'>;
+    const open = this.#open as Omit<PendingEntry, 'ref' | 'digest'>;
     const block = this.#encoder.finish();
     this.#open = undefined;
     this.#hash.update(block);
@@ -157,12 +165,13 @@ class RunWriter {
   }
 
   /** Wrapped, since awaiting a bare promise of a place would wait for the pack to be sealed. */
-  async #store(block: Uint8Array): Promise<{ ref: Promise<BlockRef> }> {
+  async #store(block: Uint8Array): Promise<{ digest: string; ref: Promise<BlockRef> }> {
     const sink = this.#inline ?? this.#sink;
+    const digest = blockDigest(block);
     await sink.ready();
     const ref = sink.addBlock(block);
     ref.catch(() => {}); // awaited when the level above is built; until then a failure waits there
-    return { ref };
+    return { digest, ref };
   }
 
   async #push(level: number, entry: PendingEntry): Promise<void> {

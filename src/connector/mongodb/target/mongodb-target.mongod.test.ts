@@ -1,141 +1,27 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import {
-  type CollectionInfo,
-  type Db,
-  Double,
-  type MongoClient,
-  type ObjectId,
-  Timestamp,
-} from 'mongodb';
+import { test } from 'node:test';
+import { Double, type ObjectId, Timestamp } from 'mongodb';
 import { connectorContext } from '../../../../test/harness/context.ts';
-import { startReplicaSet } from '../../../../test/harness/mongod.ts';
-import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
-import { parseRename, renamed, scopeHolds } from '../../../model/namespace.ts';
-import type { DataRecord, RecordStream } from '../../../model/record.ts';
-import type { ReplicaSet } from '../../../node/demo/mongod-server.ts';
-import type {
-  FinishedItem,
-  FinishResult,
-  LoadedRange,
-  TargetItem,
-  TargetOptions,
-  TargetOwner,
-  TargetPlan,
-} from '../../connector.ts';
-import { mongodbConnector } from '../mongodb-connector.ts';
+import type { DataRecord } from '../../../model/record.ts';
+import type { TargetItem, TargetOptions } from '../../connector.ts';
 import { MongodbSession } from '../session/mongodb-session.ts';
 import { MongodbTarget } from './mongodb-target.ts';
-
-let set: ReplicaSet;
-let root: MongoClient;
-let session: MongodbSession;
-/** Clustered collections and images of changes came with 6.0. */
-let is6 = true;
-const signal = new AbortController().signal;
-
-/** Restores with no more rights than the roles that the manual names. */
-const restorer = { user: 'restorer', password: 'p' };
-
-before(async () => {
-  set = await startReplicaSet({ auth: true, parameters: { ttlMonitorSleepSecs: 1 } });
-  root = set.clients[0] as MongoClient;
-  const admin = root.db('admin');
-  is6 = (await admin.command({ buildInfo: 1 })).versionArray[0] >= 6;
-  await admin.command({ createUser: 'restorer', pwd: 'p', roles: ['restore', 'backup'] });
-  await admin.command({ createUser: 'reader', pwd: 'p', roles: ['backup', 'clusterMonitor'] });
-  const uri = set.uriAs({ user: 'reader', password: 'p' });
-  session = await MongodbSession.open(uri, connectorContext(), signal);
-});
-after(async () => {
-  await session?.[Symbol.asyncDispose]();
-  await set?.stop();
-});
-
-interface Outcome {
-  readonly plan: TargetPlan;
-  readonly finish: FinishResult;
-  readonly changed: number;
-}
-
-const defaults = { operation: 'op', drop: false, ttl: 'keep', usersAndRoles: false } as const;
-
-function optionsOf(from: string, to: string, more: Partial<TargetOptions> = {}): TargetOptions {
-  const renames = from === to ? [] : [parseRename(`${from}.*=${to}.*`)];
-  return { ...defaults, renames, scope: { include: [`${from}.*`], exclude: [] }, ...more };
-}
-
-async function itemsOf(options: TargetOptions): Promise<TargetItem[]> {
-  const { datasets } = await session.survey(signal);
-  return datasets
-    .filter(({ entry }) => scopeHolds(options.scope, entry.namespace))
-    .map(({ entry }) => ({ entry, namespace: renamed(options.renames, entry.namespace) }));
-}
-
-async function* sourceRecords(item: TargetItem): RecordStream {
-  const segment = await session.readSegment(item.entry, wholeRange, signal);
-  if (segment) yield* segment.batches;
-}
-
-async function all(records: RecordStream): Promise<DataRecord[]> {
-  const out: DataRecord[] = [];
-  for await (const batch of records) out.push(...batch);
-  return out;
-}
-
-/** A whole restore, with a proof of every record. */
-async function restore(options: TargetOptions, login = restorer): Promise<Outcome> {
-  const items = await itemsOf(options);
-  await using target = await MongodbTarget.open(set.uriAs(login), connectorContext(), signal);
-  const plan = await target.plan(items, options, signal);
-  assert.deepEqual(plan.conflicts, []);
-  await target.begin(signal);
-  let changed = 0;
-  for (const item of items.filter(({ entry }) => entry.role === 'data')) {
-    if (plan.finished.some(({ namespace }) => namespace === item.namespace)) continue;
-    await target.create(item, signal);
-    const loaded = await target.load(item, sourceRecords(item), signal);
-    changed += loaded.changedByTarget.length;
-    await target.index(item, signal);
-    if (loaded.changedByTarget.length === 0) await prove(target, item);
-    await target.done(item, { ...finishedBy(item, loaded), proven: true }, signal);
-  }
-  for (const item of items.filter(({ entry }) => entry.role === 'definitions')) {
-    await target.define(item, await all(sourceRecords(item)), signal);
-  }
-  return { plan, finish: await target.finish(items, signal), changed };
-}
-
-function finishedBy({ namespace }: TargetItem, loaded: LoadedRange): FinishedItem {
-  return { namespace, ...loaded, root: 'a1', proven: false };
-}
-
-async function prove(target: MongodbTarget, item: TargetItem): Promise<void> {
-  const hex = ({ key, value }: DataRecord): string =>
-    `${Buffer.from(key).toString('hex')} ${Buffer.from(value).toString('hex')}`;
-  const wanted = (await all(sourceRecords(item))).map((record) =>
-    hex({ ...record, value: mongodbConnector.nativeValue(item.entry, record) }),
-  );
-  const held = (await all(target.readBack(item, wholeRange as KeyRange, signal))).map(hex);
-  assert.ok(wanted.join() === held.join(), `${item.namespace} reads back as it was`);
-}
-
-/** The server's own hash of each collection, capped ones in natural order. */
-async function hashes(db: Db): Promise<Record<string, string>> {
-  return (await db.command({ dbHash: 1 })).collections;
-}
-
-/** Options and indexes, without ids. */
-async function shape(db: Db): Promise<unknown[]> {
-  const listed = (await db.listCollections().toArray()) as CollectionInfo[];
-  const rows = await Promise.all(
-    listed.map(async ({ name, type, options }) => {
-      const indexes = type === 'view' ? [] : await db.collection(name).indexes();
-      return { name, type, options, indexes };
-    }),
-  );
-  return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
+import {
+  all,
+  defaults,
+  hashes,
+  is6,
+  itemsOf,
+  optionsOf,
+  restore,
+  restorer,
+  root,
+  session,
+  set,
+  shape,
+  signal,
+  sourceRecords,
+} from './target-fixture.ts';
 
 test('collections of every kind come back with bytes, options, indexes and views', async () => {
   const db = root.db('app');
@@ -253,112 +139,6 @@ test('until the finish a restore with drop leaves what it will replace as it is'
   assert.equal(await root.db('live').collection('a').countDocuments({ v: 'new' }), 1);
   await target.finish(items, signal);
   assert.equal(await root.db('live').collection('a').countDocuments(), 1);
-});
-
-test('the same operation resumes: what is done stays, what was begun is made anew', async () => {
-  const db = root.db('resume');
-  await db.collection('first').insertOne({ v: 1 });
-  await db.collection('second').insertMany([{ v: 1 }, { v: 2 }]);
-  const options = optionsOf('resume', 'resume2', { operation: 'resumed' });
-  const items = await itemsOf(options);
-  const [first, second] = items as [TargetItem, TargetItem];
-  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
-  await target.plan(items, options, signal);
-  await target.begin(signal);
-  await target.create(first, signal);
-  const loaded = await target.load(first, sourceRecords(first), signal);
-  await target.done(first, finishedBy(first, loaded), signal);
-  await target.create(second, signal);
-  await root.db('resume2').collection('second').insertOne({ v: 'half' });
-
-  const { plan } = await restore(options);
-
-  assert.deepEqual(plan.finished, [finishedBy(first, loaded)]);
-  assert.deepEqual(await hashes(root.db('resume2')), await hashes(db));
-});
-
-/** Loads the first item of `options`, notes it as finished, and goes away. */
-async function finishFirst(options: TargetOptions): Promise<TargetItem> {
-  const [item] = (await itemsOf(options)) as [TargetItem];
-  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
-  await target.plan([item], options, signal);
-  await target.begin(signal);
-  await target.create(item, signal);
-  const loaded = await target.load(item, sourceRecords(item), signal);
-  await target.done(item, finishedBy(item, loaded), signal);
-  return item;
-}
-
-for (const how of ['dropped', 'emptied'] as const) {
-  test(`a finished collection that was ${how} since is not finished`, async () => {
-    await root.db(`was-${how}`).collection('a').insertOne({ v: 1 });
-    const options = optionsOf(`was-${how}`, `was2-${how}`, { operation: how });
-    await finishFirst(options);
-    const loaded = root.db(`was2-${how}`).collection('a');
-    await (how === 'dropped' ? loaded.drop() : loaded.deleteMany({}));
-    const { plan } = await restore(options);
-    assert.deepEqual(plan.finished, []);
-    assert.equal(await loaded.countDocuments(), 1);
-  });
-}
-
-test('a collection that another made under a name of an earlier run stays theirs', async () => {
-  await root.db('ours').collection('a').insertOne({ v: 1 });
-  const options = optionsOf('ours', 'theirs', { operation: 'strangers' });
-  const item = await finishFirst(options);
-  const theirs = root.db('theirs').collection('a');
-  await theirs.drop();
-  await theirs.insertOne({ mine: true });
-  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
-  const plan = await target.plan([item], options, signal);
-  assert.deepEqual([plan.conflicts, plan.finished], [['theirs.a'], []]);
-  await assert.rejects(target.create(item, signal), { code: 'target-not-empty' });
-  assert.equal(await theirs.countDocuments({ mine: true }), 1);
-});
-
-test('a collection that took the place of the proven one is not swapped in', async () => {
-  await root.db('place').collection('a').insertOne({ v: 1 });
-  const options = optionsOf('place', 'place', { drop: true, operation: 'place' });
-  const [item] = (await itemsOf(options)) as [TargetItem];
-  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
-  await target.plan([item], options, signal);
-  await target.begin(signal);
-  await target.create(item, signal);
-  const beside = (await root.db('place').listCollections().toArray()).find(({ name }) =>
-    name.startsWith('codr_restore_'),
-  );
-  assert.ok(beside);
-  await root.db('place').collection(beside.name).drop();
-  await root.db('place').createCollection(beside.name);
-  await assert.rejects(target.finish([item], signal), { code: 'target-unfit' });
-  assert.equal(await root.db('place').collection('a').countDocuments(), 1);
-});
-
-test('a restore that another living run holds is busy; it is taken over when that is dead or gives it back', async () => {
-  await root.db('owned').collection('a').insertOne({ v: 1 });
-  const dead = new Set<string>();
-  const run = (id: string): TargetOwner => ({
-    id,
-    name: `process ${id}`,
-    isAlive: async (other) => (dead.has(other) ? 'dead' : 'alive'),
-  });
-  const options = optionsOf('owned', 'owned2', { operation: 'owned' });
-  const items = await itemsOf(options);
-  const open = async (id: string): Promise<MongodbTarget> => {
-    const target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
-    await target.plan(items, { ...options, owner: run(id) }, signal);
-    return target;
-  };
-  await using one = await open('1');
-  await using two = await open('2');
-  await using three = await open('3');
-  await one.begin(signal);
-  await assert.rejects(two.begin(signal), { code: 'busy', message: /process 1/ });
-  dead.add('1');
-  await two.begin(signal);
-  await assert.rejects(three.begin(signal), { code: 'busy', message: /process 2/ });
-  await two[Symbol.asyncDispose]();
-  await three.begin(signal);
 });
 
 test('expired records stay until the proof is done, then expiry begins, unless it is held', async () => {

@@ -23,7 +23,8 @@ export interface RepositoryDescription {
 /** One way to open the repository. */
 export interface KeySlot {
   readonly id: string;
-  readonly kind: 'passphrase' | 'key-file';
+  /** `passphrase`, `key-file`, `open`, or the word of a newer version. */
+  readonly kind: string;
   /** For people: `scrypt and AES-256-GCM`. */
   readonly protection: string;
 }

@@ -98,11 +98,11 @@ export function describeRepository({
 }
 
 export function describeSlot({ id, kind }: KeySlot): api.KeySlot {
-  return { id, kind: kind === 'open' ? 'passphrase' : kind, protection: protections[kind] };
+  return { id, kind, protection: protections.get(kind) ?? 'of a newer version of CODR' };
 }
 
-const protections: Readonly<Record<KeySlot['kind'], string>> = {
-  passphrase: 'scrypt and AES-256-GCM',
-  'key-file': 'HKDF and AES-256-GCM',
-  open: 'nothing: the root key lies open',
-};
+const protections: ReadonlyMap<string, string> = new Map([
+  ['passphrase', 'scrypt and AES-256-GCM'],
+  ['key-file', 'HKDF and AES-256-GCM'],
+  ['open', 'nothing: the root key lies open'],
+]);

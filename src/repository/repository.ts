@@ -9,7 +9,7 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { Sealer } from './frame/sealer.ts';
 import { FingerprintIndex } from './index/fingerprint-index.ts';
 import type { UnlockedKeys } from './keys/key-slots.ts';
-import type { RepositoryConfig } from './keys/repository-config.ts';
+import { type RepositoryConfig, requireCut, requireFeatures } from './keys/repository-config.ts';
 import { type CutHashing, openCutHashing } from './leaf/cut-hashing.ts';
 import type { LeafSink, LeafSource } from './leaf/leaf-store.ts';
 import type { Draft } from './lineage/draft.ts';
@@ -22,7 +22,7 @@ import { BlobStore } from './pack/blob-store.ts';
 import { PackReader } from './pack/pack-reader.ts';
 import type { PackContext } from './pack/pack-writer.ts';
 import type { BlockSink, BlockSource } from './runs/run-ref.ts';
-import { defaultCut } from './tree/cut-parameters.ts';
+import { cutParameterSet, defaultCut } from './tree/cut-parameters.ts';
 import type { TreeContext } from './tree/tree-level.ts';
 
 export interface RepositoryWorld {
@@ -80,10 +80,12 @@ export class Repository {
     );
   }
 
+  /** Errors: `format-unknown` when its records are cut otherwise; those of the store. */
   static async open(
     world: RepositoryWorld,
     opened: { readonly config: RepositoryConfig; readonly unlocked: UnlockedKeys },
   ): Promise<Repository> {
+    requireCut(opened.config, cutParameterSet);
     const { keys } = opened.unlocked;
     const index = await FingerprintIndex.open(world.store, {
       macKey: keys.mac,
@@ -106,9 +108,15 @@ export class Repository {
     };
   }
 
-  /** A piece of work that stores something and is then committed. */
+  /** A piece of work that stores something and is then committed. Errors: `format-unknown`. */
   session(): RepositorySession {
+    this.require('write');
     return new RepositorySession(this.blobs.session(), this.#hashing);
+  }
+
+  /** Throws `format-unknown` when `use` needs a feature that this version lacks. */
+  require(use: 'write' | 'delete'): void {
+    requireFeatures(this.config, use);
   }
 
   /** Names blobs and stores nothing: for proofs. */
@@ -143,6 +151,7 @@ export class Repository {
       repositoryId: this.config.repositoryId,
       keys: this.unlocked.keys,
       lineage,
+      requireWrite: () => this.require('write'),
       states: {
         save: (texts, draft) => this.#saveState(texts, draft),
         load: (stored) => loadStateTree(stored, this.source, defaultCut.id),

@@ -34,6 +34,7 @@ export async function init(
 
 export async function addKey(node: NodeContext, request: api.AddKeyRequest): Promise<api.KeySlot> {
   const { repository } = await node.open();
+  repository.require('write');
   const { random } = node.world;
   const slot = await addSlot(repository.store, repository.unlocked, credentialOf(request), {
     random,
@@ -46,6 +47,7 @@ export async function removeKey(
   { id }: api.RemoveKeyRequest,
 ): Promise<api.KeySlot> {
   const { repository } = await node.open();
+  repository.require('delete');
   const { repositoryId } = repository.config;
   const slot = (await listSlots(repository.store, repositoryId)).find((one) => one.id === id);
   await removeSlot(repository.store, repositoryId, id);

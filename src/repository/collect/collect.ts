@@ -20,8 +20,12 @@ export interface CollectOutcome {
   readonly heldBy: readonly string[];
 }
 
-/** Errors: those of the store; a lineage that cannot be read stops everything, since it may need any pack. */
+/**
+ * Errors: `format-unknown` when deleting here needs a newer version; those of the store; a lineage that
+ * cannot be read stops everything, since it may need any pack.
+ */
 export async function collect(context: CollectContext): Promise<CollectOutcome> {
+  context.repository.require('delete');
   return await new Collection(context).run();
 }
 

@@ -7,14 +7,16 @@ import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { namesIn, withDamage } from '../pack/pack-fixture.ts';
 import { encodeCheckedJson, type JsonObject } from './checked-json.ts';
-import { addSlot, listSlots, openKeys, removeSlot, rotateKeys } from './key-slots.ts';
+import { addSlot, listSlots, openKeys, removeSlot } from './key-slots.ts';
 import { type Credential, scryptCostFits } from './key-wrap.ts';
 import {
   createRepository,
   openRepository,
   readConfig,
+  requireCut,
   requireFeatures,
 } from './repository-config.ts';
+import { deriveRepositoryKeys } from './repository-keys.ts';
 
 const scrypt = { N: 16, r: 1, p: 1 };
 const phrase = (passphrase: string): Credential => ({ kind: 'passphrase', passphrase });
@@ -98,16 +100,20 @@ test('a removed slot opens no more, and the last one is refused', async () => {
 });
 
 test('a new key epoch gives new pack keys and keeps the old ones', async () => {
-  const { store, unlocked } = await created();
-  const salt = new Uint8Array(32);
-  const { keys } = await rotateKeys(store, unlocked, new SeededRandom(3));
-  assert.equal(keys.epoch, 2);
-  assert.notDeepEqual(keys.packKey(2, salt), keys.packKey(1, salt));
-  assert.deepEqual(keys.packKey(1, salt), unlocked.keys.packKey(1, salt));
-  assert.deepEqual(keys.id, unlocked.keys.id);
-  const { unlocked: opened } = await openRepository(store, phrase('one'));
-  assert.deepEqual(opened.keys.packKey(2, salt), keys.packKey(2, salt));
-  assert.throws(() => keys.packKey(3, salt), fails('object-missing'));
+  const { unlocked } = await created();
+  const [root, salt, kek] = [unlocked.root, new Uint8Array(32), new Uint8Array(32).fill(1)];
+  const one = deriveRepositoryKeys(root, new Map([[1, kek]]));
+  const two = deriveRepositoryKeys(
+    root,
+    new Map([
+      [1, kek],
+      [2, new Uint8Array(32)],
+    ]),
+  );
+  assert.deepEqual([one.epoch, two.epoch], [1, 2]);
+  assert.notDeepEqual(two.packKey(2, salt), two.packKey(1, salt));
+  assert.deepEqual(two.packKey(1, salt), one.packKey(1, salt));
+  assert.throws(() => one.packKey(2, salt), fails('object-missing'));
 });
 
 test('keys for other uses differ', async () => {
@@ -157,6 +163,50 @@ test('a config with a feature or a format that is not known needs a newer progra
   assert.throws(() => requireFeatures(write, 'write'), fails('format-unknown'));
 });
 
+test('whoever gives a passphrase does not get in by an open slot', async () => {
+  const { store } = await created();
+  const own = new MemoryObjectStore();
+  await createRepository(own, undefined, { ...options(), random: new SeededRandom(2) });
+  await store.remove('config');
+  for await (const { name } of own.list('')) await store.create(name, [await own.get(name)]);
+  await assert.rejects(openRepository(store, phrase('one')), (error) => {
+    return isCodrError(error, 'key-wrong') && /is not encrypted/.test(error.message);
+  });
+});
+
+test('an open slot that somebody planted stops nobody, with a passphrase or without', async () => {
+  const encrypted = await created();
+  await plantSlot(encrypted.store, encrypted.config.repositoryId, '0');
+  assert.equal(
+    (await openRepository(encrypted.store, phrase('one'))).unlocked.slot.kind,
+    'passphrase',
+  );
+  const plain = new MemoryObjectStore();
+  const { config, unlocked } = await createRepository(plain, undefined, options());
+  await plantSlot(plain, config.repositoryId, '0');
+  assert.deepEqual((await openRepository(plain, undefined)).unlocked.root, unlocked.root);
+});
+
+test('a slot of a kind or a format of a newer version is listed as such and passed over', async () => {
+  const { store, config, unlocked } = await created();
+  await plantSlot(store, config.repositoryId, '0', { kind: 'yubikey' });
+  await plantSlot(store, config.repositoryId, '1', { format: 2 });
+  assert.equal((await openRepository(store, phrase('one'))).unlocked.slot.id, unlocked.slot.id);
+  const kinds = (await listSlots(store, config.repositoryId)).map(({ kind }) => kind);
+  assert.deepEqual(kinds.sort(), ['format 2', 'passphrase', 'yubikey']);
+  await assert.rejects(openRepository(store, phrase('two')), fails('key-wrong'));
+  const removing = removeSlot(store, config.repositoryId, unlocked.slot.id);
+  await assert.rejects(removing, fails('key-last'));
+  await removeSlot(store, config.repositoryId, '0'.repeat(16));
+});
+
+test('a repository that is cut otherwise needs another version', async () => {
+  const { config } = await created();
+  requireCut(config, { leafBytes: 16384 });
+  assert.throws(() => requireCut(config, { leafBytes: 4096 }), fails('format-unknown'));
+  assert.throws(() => requireCut(config, { leafBytes: 16384, more: 1 }), fails('format-unknown'));
+});
+
 test('scrypt costs that nobody would choose are not tried', () => {
   assert.ok(scryptCostFits({ N: 2 ** 15, r: 8, p: 1 }));
   for (const cost of [
@@ -174,4 +224,16 @@ async function rewritten(store: ObjectStore, config: object): Promise<ObjectStor
   await copy.remove('config');
   await copy.create('config', [encodeCheckedJson(config as JsonObject)]);
   return copy;
+}
+
+/** A slot with a root of zeros, of kind `open` unless `other` says more. */
+async function plantSlot(
+  store: ObjectStore,
+  repositoryId: string,
+  digit: string,
+  other: JsonObject = {},
+): Promise<void> {
+  const id = digit.repeat(16);
+  const body = { format: 1, id, repositoryId, kind: 'open', root: '00'.repeat(32), ...other };
+  await store.create(`keys/${id}`, [encodeCheckedJson(body)]);
 }

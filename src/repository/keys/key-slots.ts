@@ -1,9 +1,9 @@
 // Slots wrap the root key of a repository, each for one passphrase or key file; KEKs, one an epoch, are
-// wrapped by the root. All are create-only objects under `keys/`: `keys/<slot id>` and
+// wrapped by the root, which never changes. All are create-only objects under `keys/`: `keys/<slot id>` and
 // `keys/kek-<epoch>-<repository id>`. Objects of another repository id, left by an `init` that did not
 // finish, are ignored. Layout: docs/format/keys.md.
 import { fromHex, toHex } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import {
@@ -24,13 +24,14 @@ import {
 } from './key-wrap.ts';
 import { deriveKey, deriveRepositoryKeys, type RepositoryKeys } from './repository-keys.ts';
 
-/** `open` holds the root in the clear: only `codr init --no-encryption` makes it. */
-type SlotKind = 'passphrase' | 'key-file' | 'open';
-
 export interface KeySlot {
   /** 16 hex digits. */
   readonly id: string;
-  readonly kind: SlotKind;
+  /**
+   * `passphrase`, `key-file` or `open`, which holds the root in the clear: only `codr init --no-encryption`
+   * makes it. Any other kind, or `format <n>`, is a newer version's: it is listed and opens nothing here.
+   */
+  readonly kind: string;
 }
 
 /** A repository whose root key is known. Holds secrets. */
@@ -55,6 +56,7 @@ interface StoredSlot extends KeySlot {
 }
 
 const folder = 'keys/';
+const knownKinds = ['passphrase', 'key-file', 'open'];
 
 /** Makes a root key, its first slot and the KEK of epoch 1. No credential: a slot of kind `open`. */
 export async function createKeys(
@@ -71,27 +73,54 @@ export async function createKeys(
 }
 
 /**
- * Opens the repository with what the user gave. Errors: `key-missing` when nothing was given and every
- * slot needs something, `key-wrong` when no slot opens, `object-damaged` when none opens and some slot
- * cannot be read.
+ * Opens the repository with what the user gave. Whoever gave something never gets in by an `open` slot:
+ * anybody who can write to the store can put one there. `verify` throws `object-damaged` for keys that are
+ * not the repository's; the next slot is tried then. Errors: `key-missing` when nothing was given and every
+ * slot needs something, `key-wrong` when no slot opens, `object-damaged` or `object-missing` when none opens
+ * and some slot, or what it leads to, cannot be read.
  */
 export async function openKeys(
   store: ObjectStore,
   repositoryId: string,
   credential: Credential | undefined,
+  verify: (keys: RepositoryKeys) => void = () => {},
 ): Promise<UnlockedKeys> {
   const { slots, damaged } = await readSlots(store, repositoryId);
   for (const slot of slots) {
     const root = openSlot(slot, credential);
     if (!root) continue;
-    const keys = deriveRepositoryKeys(root, await readKeks(store, repositoryId, root));
-    return { repositoryId, root, keys, slot: { id: slot.id, kind: slot.kind } };
+    try {
+      const keys = deriveRepositoryKeys(root, await readKeks(store, repositoryId, root));
+      verify(keys);
+      return { repositoryId, root, keys, slot: { id: slot.id, kind: slot.kind } };
+    } catch (error) {
+      if (!isCodrError(error, 'object-damaged') && !isCodrError(error, 'object-missing'))
+        throw error;
+      damaged.push(error);
+    }
   }
   if (damaged[0]) throw damaged[0];
-  if (!credential) throw new CodrError('key-missing', `the repository at ${store.url} needs a key`);
-  const kind = credential.kind === 'passphrase' ? 'passphrase' : 'key file';
-  throw new CodrError('key-wrong', `no key slot at ${store.url} opens with this ${kind}`, {
-    facts: { slots: slots.length },
+  throw notOpened(store, slots, credential);
+}
+
+function notOpened(
+  store: ObjectStore,
+  slots: readonly KeySlot[],
+  credential: Credential | undefined,
+): CodrError {
+  if (!credential)
+    return new CodrError('key-missing', `the repository at ${store.url} needs a key`);
+  const given = credential.kind === 'passphrase' ? 'passphrase' : 'key file';
+  if (slots.length > 0 && slots.every(({ kind }) => kind === 'open')) {
+    const message = `the repository at ${store.url} is not encrypted, but a ${given} was given`;
+    const remedy =
+      `if it was made with --no-encryption, leave the ${given} out; ` +
+      'else somebody has put other objects in its place: store nothing there';
+    return new CodrError('key-wrong', message, { remedy });
+  }
+  const facts = { slots: slots.map(({ kind }) => kind) };
+  return new CodrError('key-wrong', `no key slot at ${store.url} opens with this ${given}`, {
+    facts,
   });
 }
 
@@ -106,7 +135,8 @@ export async function addSlot(
 }
 
 /**
- * Removes a slot. The last readable one is refused (`key-last`), an unknown id is `usage`. Two removals at
+ * Removes a slot. The last one of a kind that this version opens is refused (`key-last`), an unknown id is
+ * `usage`. Two removals at
  * the same moment can each leave the other's slot as the last: removing keys is for one person at a time.
  */
 export async function removeSlot(
@@ -119,7 +149,7 @@ export async function removeSlot(
   if (!slot && !damaged.some((one) => one.object === folder + id)) {
     throw new CodrError('usage', `there is no key slot ${id}`, { remedy: 'see `codr key list`' });
   }
-  if (slot && slots.length === 1) {
+  if (slot && !slots.some((one) => one !== slot && knownKinds.includes(one.kind))) {
     throw new CodrError('key-last', `${id} is the last key slot of this repository`);
   }
   await store.remove(folder + id);
@@ -128,21 +158,6 @@ export async function removeSlot(
 /** Every readable slot, by id. */
 export async function listSlots(store: ObjectStore, repositoryId: string): Promise<KeySlot[]> {
   return (await readSlots(store, repositoryId)).slots.map(({ id, kind }) => ({ id, kind }));
-}
-
-/** Starts the next key epoch: packs written from now on use a new KEK. The new keys replace `unlocked`'s. */
-export async function rotateKeys(
-  store: ObjectStore,
-  unlocked: UnlockedKeys,
-  random: Random,
-): Promise<UnlockedKeys> {
-  const { repositoryId, root } = unlocked;
-  const epochs = (await readKeks(store, repositoryId, root)).keys();
-  await createKek(store, unlocked, Math.max(...epochs) + 1, random);
-  return {
-    ...unlocked,
-    keys: deriveRepositoryKeys(root, await readKeks(store, repositoryId, root)),
-  };
 }
 
 /** What the wrap authenticates: every clear field of the slot. */
@@ -186,8 +201,8 @@ function wrappingKey(slot: JsonObject, credential: Credential): Uint8Array {
 }
 
 function openSlot(slot: StoredSlot, credential: Credential | undefined): Uint8Array | undefined {
-  if (slot.kind === 'open') return fromHex(String(slot.body.root));
-  if (credential?.kind !== slot.kind) return undefined;
+  if (!credential) return slot.kind === 'open' ? fromHex(String(slot.body.root)) : undefined;
+  if (credential.kind !== slot.kind) return undefined;
   const wrapped = fromHex(String(slot.body.wrapped));
   return unwrapKey(wrappingKey(slot.body, credential), wrapped, aboutSlot(slot.body));
 }
@@ -213,17 +228,11 @@ async function readSlots(
 }
 
 function checkSlot(name: string, body: JsonObject): StoredSlot {
-  const kind = body.kind as SlotKind;
+  const kind = body.format === 1 ? String(body.kind) : `format ${body.format}`;
   const fits =
     name === folder + String(body.id) &&
-    (kind === 'open' ||
-      kind === 'key-file' ||
-      (kind === 'passphrase' && scryptCostFits((body.scrypt ?? {}) as unknown as ScryptCost)));
-  if (!fits) {
-    throw new CodrError('object-damaged', `${name} is not a key slot this version knows`, {
-      object: name,
-    });
-  }
+    (kind !== 'passphrase' || scryptCostFits((body.scrypt ?? {}) as unknown as ScryptCost));
+  if (!fits) throw new CodrError('object-damaged', `${name} is no key slot`, { object: name });
   return { name, id: String(body.id), kind, body };
 }
 

@@ -77,8 +77,8 @@ export async function openRepository(
   credential: Credential | undefined,
 ): Promise<OpenedRepository> {
   const config = await readConfig(store);
-  const unlocked = await openKeys(store, config.repositoryId, credential);
-  checkConfig(config, unlocked.keys);
+  const verify = (keys: RepositoryKeys): void => checkConfig(config, keys);
+  const unlocked = await openKeys(store, config.repositoryId, credential, verify);
   return { config, unlocked };
 }
 
@@ -110,6 +110,15 @@ export function requireFeatures(config: RepositoryConfig, use: FeatureUse): void
   if (unknown.length === 0) return;
   throw new CodrError('format-unknown', `to ${use} here needs ${unknown.join(', ')}`, {
     facts: { unknown },
+  });
+}
+
+/** Throws `format-unknown` when records are cut otherwise here: nothing stored would be found again. */
+export function requireCut(config: RepositoryConfig, known: CutParameterSet): void {
+  if (canonicalJson(config.cut) === canonicalJson(known)) return;
+  throw new CodrError('format-unknown', 'the repository cuts records in a way of its own', {
+    object: configName,
+    facts: { cut: config.cut },
   });
 }
 

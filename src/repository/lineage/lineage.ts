@@ -26,6 +26,8 @@ export interface LineageContext extends EntryContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly states: StateStore;
+  /** Throws when this version must not write here. */
+  readonly requireWrite: () => void;
 }
 
 /** Keeps a whole state as a tree in tree packs. */
@@ -146,6 +148,7 @@ export class Lineage {
   }
 
   async #commit(build: DraftBuilder, withState: boolean): Promise<number | undefined> {
+    this.#context.requireWrite();
     await this.#readOn();
     for (;;) {
       const seq = this.#head.seq + 1;

@@ -165,6 +165,23 @@ test('55: a part under another name is restored beside, and what was left out st
   assert.equal(unknown.json.error.code, 'namespace-unknown');
 });
 
+test('what a source leaves out is not stored, and is copied when a rename brings it in', async () => {
+  await fill(world.client, 'scope.in', rows(50));
+  await fill(world.client, 'scope.out', rows(50));
+  await using codr = await CodrProgram.create();
+  await codr.run('source', 'add', 'part', world.source.uri, '--include', 'scope.in*');
+  await codr.run('backup', 'part');
+  for (let n = 0; n < 4; n++) await fill(world.client, 'scope.out', noise(250, 4096, 1000 + 1000 * n));
+  await fill(world.client, 'scope.in', rows(10, 20, 5000));
+  const { json } = await codr.run('backup', 'part');
+  assert.ok(json.bytesStored < 500_000, `${json.bytesStored} bytes`);
+  await world.client.db('admin').command({ renameCollection: 'scope.out', to: 'scope.in2' });
+  await fill(world.client, 'scope.in2', rows(20, 20, 9000));
+  await codr.run('backup', 'part');
+  await codr.run('restore', 'part', '--to', world.target.uri);
+  await assertRestored('scope', 'brought in');
+});
+
 test('56: a target that holds data is refused untouched, unless --drop says otherwise', async () => {
   await fill(world.client, 'n56.a', rows(50));
   await fill(world.client, 'n56.b', rows(50));

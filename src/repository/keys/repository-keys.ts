@@ -12,23 +12,30 @@ export interface RepositoryKeys {
   boundary(level: number, salt: number): Uint8Array;
   /** 8 bytes: seed of the xxh64 of keys. */
   readonly boundarySeed: bigint;
-  /** 32 bytes: MACs of lineage entries. */
+  /** 32 bytes: MACs of config, index objects, lineage entries and mutables. */
   readonly mac: Uint8Array;
   /** The newest key epoch, used for new packs. */
   readonly epoch: number;
-  /** 32 bytes: the AES-256-GCM key of one pack or lineage entry, from the epoch's KEK and a 32-byte salt. */
+  /** 32 bytes: the AES-256-GCM key of one pack, from the epoch's KEK and the pack's salt of 32 bytes. */
   packKey(epoch: number, salt: Uint8Array): Uint8Array;
+  /** The same for one lineage entry. */
+  entryKey(epoch: number, salt: Uint8Array): Uint8Array;
 }
 
 /**
- * Derives every key from the 32-byte `root` and the key-encryption keys by epoch (1 …). `packKey` throws
- * `object-missing` for an epoch whose KEK was not loaded.
+ * Derives every key from the 32-byte `root` and the key-encryption keys by epoch (1 …). `packKey` and
+ * `entryKey` throw `object-missing` for an epoch whose KEK was not loaded.
  */
 export function deriveRepositoryKeys(
   root: Uint8Array,
   keks: ReadonlyMap<number, Uint8Array>,
 ): RepositoryKeys {
   const boundaries = new Map<string, Uint8Array>();
+  const ofEpoch = (epoch: number, label: string, salt: Uint8Array): Uint8Array => {
+    const kek = keks.get(epoch);
+    if (kek) return deriveKey(kek, label, 32, salt);
+    throw new CodrError('object-missing', `the key of epoch ${epoch} is missing under keys/`);
+  };
   return {
     id: deriveKey(root, 'codr/1/id', 32),
     mac: deriveKey(root, 'codr/1/mac', 32),
@@ -40,11 +47,8 @@ export function deriveRepositoryKeys(
       boundaries.set(label, known);
       return known;
     },
-    packKey(epoch, salt) {
-      const kek = keks.get(epoch);
-      if (kek) return deriveKey(kek, 'codr/1/pack', 32, salt);
-      throw new CodrError('object-missing', `the key of epoch ${epoch} is missing under keys/`);
-    },
+    packKey: (epoch, salt) => ofEpoch(epoch, 'codr/1/pack', salt),
+    entryKey: (epoch, salt) => ofEpoch(epoch, 'codr/1/entry', salt),
   };
 }
 

@@ -7,7 +7,7 @@
 //  16   8  sequence number
 //  24  32  salt
 //  56   8  zero
-//  64   …  AES-256-GCM ciphertext of the body, key = packKey(epoch, salt), nonce zero
+//  64   …  AES-256-GCM ciphertext of the body, key = entryKey(epoch, salt), nonce zero
 //   …  16  GCM tag; AAD = repository id, lineage id, the 64 bytes of header
 //   …  32  HMAC-SHA256 under K_mac over everything before
 //
@@ -74,7 +74,7 @@ export function encodeEntry(
   const smaller = packed.length < plain.length;
   const cipher = createCipheriv(
     'aes-256-gcm',
-    context.keys.packKey(context.keys.epoch, salt),
+    context.keys.entryKey(context.keys.epoch, salt),
     Buffer.alloc(12),
   );
   cipher.setAAD(additionalData(context, header));
@@ -110,7 +110,7 @@ export function decodeEntry(context: EntryContext, name: string, bytes: Uint8Arr
   try {
     const decipher = createDecipheriv(
       'aes-256-gcm',
-      context.keys.packKey(epoch, salt),
+      context.keys.entryKey(epoch, salt),
       Buffer.alloc(12),
     );
     decipher.setAAD(additionalData(context, header));

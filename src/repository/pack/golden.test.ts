@@ -1,7 +1,7 @@
-// Bytes of format version 1 that must stay readable. UPDATE_GOLDEN=1 writes them anew.
+// Bytes of format version 1 that must stay readable.
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { goldenText } from '../../../test/golden-file.ts';
 import { fromHex, toHex } from '../../base/bytes.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { leafId, packId } from '../../model/id.ts';
@@ -14,18 +14,13 @@ import { fixedKeys, namesIn, openBlobStore, packContext } from './pack-fixture.t
 import { packAddressOf } from './pack-format.ts';
 import { PackReader } from './pack-reader.ts';
 
-const golden = (file: string): URL => new URL(`../../../test/golden/${file}`, import.meta.url);
-
-/** `name hex` lines of a golden file, after writing `made` to it if asked to. */
+/** `name hex` lines of a golden file. */
 async function goldenObjects(
   file: string,
   made: ReadonlyMap<string, Uint8Array>,
 ): Promise<Map<string, Uint8Array>> {
-  if (process.env.UPDATE_GOLDEN) {
-    const lines = [...made].map(([name, bytes]) => `${name} ${toHex(bytes)}\n`);
-    await writeFile(golden(file), lines.join(''));
-  }
-  const lines = (await readFile(golden(file), 'utf8')).trim().split('\n');
+  const text = [...made].map(([name, bytes]) => `${name} ${toHex(bytes)}\n`).join('');
+  const lines = (await goldenText(file, text)).trim().split('\n');
   return new Map(
     lines.map((line) => [line.split(' ')[0] as string, fromHex(line.split(' ')[1] as string)]),
   );
@@ -71,6 +66,7 @@ test('config, slot and KEK of version 1 are written and opened as they were', as
       boundary: keys.boundary(2, 1),
       seed: Buffer.from(keys.boundarySeed.toString(16).padStart(16, '0'), 'hex'),
       pack: keys.packKey(1, salt),
+      entry: keys.entryKey(1, salt),
     }),
   );
   assertSame(derived, await goldenObjects('keys-derived.hex', derived));

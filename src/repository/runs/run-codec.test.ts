@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { goldenText } from '../../../test/golden-file.ts';
 import { toHex } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { changeKinds } from '../../model/change.ts';
 import { datasetId, packId, streamId } from '../../model/id.ts';
 import { lastTime } from '../../model/time.ts';
+import { decodeIndex, encodeIndex, type IndexEntry } from './block-index.ts';
 import { BlockEncoder, decodeBlock } from './run-codec.ts';
 import { change, randomChange } from './run-fixture.ts';
 import { decodeRunRef, encodeRunRef, type RunRef } from './run-ref.ts';
 import { sortChanges } from './run-writer.ts';
-
-const golden = new URL('../../../test/golden/run-block.hex', import.meta.url);
 
 /** One of each field that a change can leave out, and each that it can carry. */
 function goldenChanges() {
@@ -42,9 +41,64 @@ const plain = (changes: readonly object[]) =>
       .sort(),
   );
 
-test('a block of format 1 has the bytes of the golden file', () => {
-  const hex = toHex(encoded(goldenChanges()));
-  assert.equal(hex, readFileSync(golden, 'utf8').trim());
+/** Compares with the golden file, and gives its bytes. */
+async function goldenBytes(file: string, made: Uint8Array): Promise<Uint8Array> {
+  const wanted = await goldenText(file, `${toHex(made)}\n`);
+  assert.equal(toHex(made), wanted.trim());
+  return Buffer.from(wanted.trim(), 'hex');
+}
+
+test('an index block of format 1 has the bytes of the golden file', async () => {
+  const times = { minTime: 3n, maxTime: 0x6740_0000_0000_0001n };
+  const [d1, d2, pack] = [datasetId('d1'), datasetId('d2'), packId('ab'.repeat(32))];
+  const entries: IndexEntry[] = [
+    {
+      dataset: d1,
+      key: Buffer.from('apple'),
+      ...times,
+      ref: { pack, frame: 258 },
+      digest: 'c1'.repeat(16),
+    },
+    {
+      dataset: d1,
+      key: Buffer.from('apricot'),
+      ...times,
+      ref: { pack, frame: 0 },
+      digest: 'c2'.repeat(16),
+    },
+    {
+      dataset: d2,
+      key: Buffer.from('fig'),
+      ...times,
+      ref: { offset: 300, length: 7 },
+      digest: 'c3'.repeat(16),
+    },
+  ];
+  const stored = await goldenBytes('run-index.hex', encodeIndex(entries));
+  assert.deepEqual(plain(decodeIndex(stored)), plain(entries));
+});
+
+test('a descriptor of format 1 has the bytes of the golden file', async () => {
+  const ref: RunRef = {
+    id: '0f'.repeat(16),
+    records: 300,
+    rawBytes: 70_000,
+    minTime: 3n,
+    maxTime: 0x6740_0000_0000_0001n,
+    tier: 1,
+    levels: 2,
+    root: { pack: packId('ab'.repeat(32)), frame: 258 },
+    rootDigest: 'c4'.repeat(16),
+  };
+  const inline: RunRef = { ...ref, levels: 0, root: { offset: 5, length: 300 } };
+  const stored = await goldenBytes('run-ref.hex', encodeRunRef(ref));
+  const storedInline = await goldenBytes('run-ref-inline.hex', encodeRunRef(inline));
+  assert.deepEqual(decodeRunRef(stored), ref);
+  assert.deepEqual(decodeRunRef(storedInline), inline);
+});
+
+test('a block of format 1 has the bytes of the golden file', async () => {
+  const hex = toHex(await goldenBytes('run-block.hex', encoded(goldenChanges())));
   assert.deepEqual(plain(decodeBlock(Buffer.from(hex, 'hex'))), plain(goldenChanges()));
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { goldenText } from '../../../test/golden-file.ts';
 import { toHex } from '../../base/bytes.ts';
 import { leafId } from '../../model/id.ts';
 import type { DataRecord } from '../../model/record.ts';
@@ -11,13 +11,8 @@ import { encodeNode } from './node-codec.ts';
 import { memoryContext, partsOf, smallCut, treeOf } from './tree-fixture.ts';
 import { encodeTreePart } from './tree-part.ts';
 
-const golden = new URL('../../../test/golden/', import.meta.url);
-
-/** Compares with the file; CODR_GOLDEN=write makes it anew, which is a change of format. */
 async function assertGolden(name: string, actual: string): Promise<void> {
-  const file = new URL(name, golden);
-  if (process.env.CODR_GOLDEN === 'write') await writeFile(file, actual);
-  assert.equal(actual, await readFile(file, 'utf8'));
+  assert.equal(actual, await goldenText(name, actual));
 }
 
 function sha256(text: string): Buffer {

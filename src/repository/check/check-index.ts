@@ -22,6 +22,8 @@ import type { Repository } from '../repository.ts';
 export interface IndexFindings {
   /** Names of objects whose bytes are not what they should be. */
   readonly damaged: readonly string[];
+  /** Names of objects that only a newer version can read. */
+  readonly newer: readonly string[];
   /** Leaves of each pack that the whole objects lead to. */
   readonly covered: ReadonlyMap<PackId, CoveredLeaves>;
   readonly bytesRead: number;
@@ -42,6 +44,7 @@ export async function readIndex(
 ): Promise<IndexFindings> {
   const covered = new Map<PackId, CoveredLeaves>();
   const damaged: string[] = [];
+  const newer: string[] = [];
   let bytesRead = 0;
   for await (const { name } of store.list('index/', signal)) {
     try {
@@ -52,12 +55,12 @@ export async function readIndex(
       else damaged.push(name);
     } catch (error) {
       if (isCodrError(error, 'object-missing')) continue;
-      if (!isCodrError(error, 'object-damaged') && !isCodrError(error, 'format-unknown'))
-        throw error;
-      damaged.push(name);
+      if (isCodrError(error, 'format-unknown')) newer.push(name);
+      else if (isCodrError(error, 'object-damaged')) damaged.push(name);
+      else throw error;
     }
   }
-  return { damaged, covered, bytesRead };
+  return { damaged, newer, covered, bytesRead };
 }
 
 /** Packs with blobs that the index does not lead to, or not to all of them. */

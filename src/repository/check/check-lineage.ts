@@ -13,8 +13,6 @@ export interface CheckedLineage {
   readonly lineage?: Lineage;
   readonly entries: number;
   readonly bytesRead: number;
-  /** Entries that are missing or damaged. */
-  readonly lost: ReadonlySet<number>;
 }
 
 const putBack = 'put the entry back from a copy of the repository';
@@ -32,9 +30,10 @@ export async function checkLineage(
     signal.throwIfAborted();
     await chain.read(seqs.slice(at, at + entriesAtOnce));
   }
-  const { lost, bytesRead } = chain;
+  await chain.reportMissing();
+  const { bytesRead } = chain;
   const lineage = await openState(repository, name, problems);
-  return { name, ...(lineage && { lineage }), entries: seqs.length, bytesRead, lost };
+  return { name, ...(lineage && { lineage }), entries: seqs.length, bytesRead };
 }
 
 async function openState(
@@ -57,7 +56,7 @@ async function openState(
 }
 
 class ChainCheck {
-  readonly lost = new Set<number>();
+  readonly #missing: number[] = [];
   bytesRead = 0;
   readonly #repository: Repository;
   readonly #context: EntryContext;
@@ -73,16 +72,16 @@ class ChainCheck {
 
   /** Numbers of the entries from the boundary on; gaps between them are problems. */
   async list(signal: AbortSignal): Promise<number[]> {
-    const { store, unlocked } = this.#repository;
+    const { store } = this.#repository;
     const { lineage } = this.#context;
-    const first = await boundaryOf({ store, keys: unlocked.keys }, lineage);
+    const first = await this.#boundary();
     const seqs: number[] = [];
     let next: number | undefined = first;
     for await (const { name } of store.list(`lineage/${lineage}/`, signal)) {
       const seq = Number(name.slice(name.lastIndexOf('/') + 1));
       if (first !== undefined && seq < first) continue;
       next ??= seq;
-      for (; next < seq; next++) this.#miss(next);
+      for (; next < seq; next++) this.#missing.push(next);
       next = seq + 1;
       seqs.push(seq);
     }
@@ -102,7 +101,7 @@ class ChainCheck {
 
   #check(seq: number, object: string, bytes: Uint8Array | undefined): void {
     if (!bytes) {
-      this.#miss(seq);
+      this.#missing.push(seq);
       return;
     }
     this.bytesRead += bytes.length;
@@ -116,15 +115,24 @@ class ChainCheck {
       this.#last = { seq, hash: createHash('sha256').update(bytes).digest('hex') };
     } catch (error) {
       if (!(error instanceof CodrError)) throw error;
-      this.lost.add(seq);
       this.#problems.add({ object, problem: error.message, remedy: putBack });
     }
   }
 
-  #miss(seq: number): void {
-    this.lost.add(seq);
-    const object = entryName(this.#context.lineage, seq);
-    this.#problems.add({ object, problem: 'it is missing', remedy: putBack });
+  /** After all was read: a collection beside it moves the boundary before it deletes what is below. */
+  async reportMissing(): Promise<void> {
+    if (this.#missing.length === 0) return;
+    const first = (await this.#boundary()) ?? 0;
+    for (const seq of this.#missing) {
+      if (seq < first) continue;
+      const object = entryName(this.#context.lineage, seq);
+      this.#problems.add({ object, problem: 'it is missing', remedy: putBack });
+    }
+  }
+
+  async #boundary(): Promise<number | undefined> {
+    const { store, unlocked } = this.#repository;
+    return await boundaryOf({ store, keys: unlocked.keys }, this.#context.lineage);
   }
 }
 

@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
+import { createFixture, openFixture } from '../collect/repository-fixture.ts';
+import { entryName } from '../lineage/lineage.ts';
+import { createMutable } from '../lineage/mutable.ts';
 import { CheckFixture } from './check-fixture.ts';
+import { checkLineage } from './check-lineage.ts';
+import { Problems } from './problems.ts';
 
 let fixture: CheckFixture;
 before(async () => {
@@ -143,4 +151,54 @@ test('a check without repair writes nothing', async () => {
     () => fixture.check(),
   );
   assert.deepEqual(await fixture.names(''), names);
+});
+
+test('an index object of a newer format is named, and a repair removes nothing', async () => {
+  const bytes = await fixture.store.get(await objectOf('index/'));
+  bytes[8] = (bytes[8] as number) + 1; // its format
+  const newer = `index/${hash('sha256', bytes)}`;
+  await fixture.store.create(newer, [bytes]);
+  try {
+    const { problems } = await fixture.check();
+    assert.deepEqual(
+      problems.map(({ object, remedy }) => [object, /upgrade/.test(remedy)]),
+      [[newer, true]],
+    );
+    const names = await fixture.names('');
+    await assert.rejects(fixture.check({ repair: true }), { code: 'format-unknown' });
+    assert.deepEqual(await fixture.names(''), names);
+  } finally {
+    await fixture.store.remove(newer);
+  }
+});
+
+test('entries that a collection deletes beside the check are not missing', async () => {
+  const memory = new MemoryObjectStore();
+  await createFixture(memory, 1);
+  const store: ObjectStore = Object.create(memory);
+  for (const name of ['create', 'get', 'stat', 'listFolders', 'remove'] as const) {
+    Object.assign(store, { [name]: (memory[name] as () => unknown).bind(memory) });
+  }
+  store.list = (prefix) => memory.list(prefix);
+  const repository = await openFixture(store, { seed: 2 });
+  const lineage = await repository.openLineage('aa');
+  for (let i = 0; i < 8; i++) {
+    await lineage.commit((draft) => draft.set('x/1', i) as undefined, { withState: i === 6 });
+  }
+  const context = { store: memory, keys: repository.unlocked.keys };
+  await memory.remove(entryName('aa', 6));
+  await createMutable(context, { what: 'boundary', id: 'aa', n: 0 }, { seq: 1 });
+  store.list = async function* (prefix) {
+    yield* memory.list(prefix);
+    if (prefix !== 'mutable/boundary/aa/' || !(await memory.stat(entryName('aa', 0)))) return;
+    await createMutable(context, { what: 'boundary', id: 'aa', n: 1 }, { seq: 5 });
+    for (let seq = 0; seq < 5; seq++) await memory.remove(entryName('aa', seq));
+  };
+  const problems = new Problems();
+  await checkLineage(repository, 'aa', problems, new AbortController().signal);
+  const missing = problems.list.filter(({ problem }) => problem === 'it is missing');
+  assert.deepEqual(
+    missing.map(({ object }) => object),
+    [entryName('aa', 6)],
+  );
 });

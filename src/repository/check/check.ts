@@ -1,11 +1,16 @@
 // `codr check`: looks at every kind of object, says what is damaged or missing, what is hurt by it and what
 // to do. Structure by default; `readDataPercent` of the retained packs are read and decoded whole. What no
 // trace is left of cannot be missed: the newest entry of a lineage, a key slot, a pin.
+import { CodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
 import type { PackId } from '../../model/id.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Credential } from '../keys/key-wrap.ts';
-import type { OpenedRepository } from '../keys/repository-config.ts';
+import {
+  type OpenedRepository,
+  type RepositoryConfig,
+  requireFeatures,
+} from '../keys/repository-config.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { PackSet } from '../lineage/pack-set.ts';
 import { type PackRecord, packKey, packRecords, retainedPacks } from '../lineage/pack-table.ts';
@@ -69,8 +74,9 @@ export async function check(world: CheckWorld, options: CheckOptions): Promise<C
   const { store, signal } = world;
   const listed = await listPacks(store, signal);
   const index = await readIndex(store, opened.unlocked.keys.mac, signal);
+  if (options.repair) requireRepairable(opened.config, index);
   const usable = options.repair ? store : withIndexOverlay(store);
-  for (const name of index.damaged) await usable.remove(name, signal);
+  for (const name of [...index.damaged, ...index.newer]) await usable.remove(name, signal);
   const repository = await world.open(usable, opened);
   try {
     const missing = uncoveredPacks(listed.values(), index);
@@ -79,6 +85,15 @@ export async function check(world: CheckWorld, options: CheckOptions): Promise<C
   } finally {
     await repository.close();
   }
+}
+
+/** Throws `format-unknown` before anything is removed that a newer version put there. */
+function requireRepairable(config: RepositoryConfig, { newer }: IndexFindings): void {
+  requireFeatures(config, 'write');
+  requireFeatures(config, 'delete');
+  const [object] = newer;
+  if (object === undefined) return;
+  throw new CodrError('format-unknown', `${object} was written by a newer version`, { object });
 }
 
 class Check {
@@ -172,7 +187,7 @@ class Check {
   }
 
   #reportIndex(
-    { damaged }: IndexFindings,
+    { damaged, newer }: IndexFindings,
     indexed: ReadonlySet<PackId>,
     retained: ReadonlyMap<PackId, PackRecord>,
   ): void {
@@ -182,6 +197,12 @@ class Check {
       const problem = 'its bytes do not give its name';
       this.#problems.add({ object, problem, remedy, repaired: repair });
     }
+    for (const object of newer) {
+      const problem = 'it was written by a newer version';
+      this.#problems.add({ object, problem, remedy: 'upgrade CODR, then check again' });
+    }
+    // What the objects of a newer version lead to is not known here.
+    if (newer.length > 0) return;
     const missing = [...indexed].filter((id) => retained.has(id));
     if (missing.length === 0) return;
     this.#problems.add({

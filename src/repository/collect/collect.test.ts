@@ -265,3 +265,13 @@ test('entries below the newest stored state go, but not those with a run that is
   assert.equal(await entries(), source.stateSeq);
   assert.ok(source.stateSeq > 70);
 });
+
+test('a feature of deleting that is not known refuses a collection, not its plan', async () => {
+  await commit('gone', 'content that goes');
+  await drop('gone');
+  const lineage = await repository.openLineage(repositoryLineage);
+  (repository.config.features.delete as string[]).push('legal-hold');
+  const context = { repository, lineage, clock, probe, signal: new AbortController().signal };
+  await assert.rejects(collect(context), { code: 'format-unknown' });
+  assert.equal((await planCollection(context)).packsRemoved, 1);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { CodrError } from '../../base/error.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -11,7 +12,7 @@ import {
   testClock,
 } from '../collect/repository-fixture.ts';
 import { entryName, type Lineage } from './lineage.ts';
-import { createMutable } from './mutable.ts';
+import { createMutable, readMutable, removeMutable } from './mutable.ts';
 import { CondemnedPacksError, type CondemnedRecord, packKey, usePacks } from './pack-table.ts';
 import { type ClaimOptions, claimWriter } from './writer.ts';
 
@@ -157,6 +158,83 @@ test('a writer that wakes below the boundary is told that its entry is no commit
   const context = { store, keys: repository.unlocked.keys };
   await createMutable(context, { what: 'boundary', id: 'aa', n: 0 }, { seq: 7 });
   await assert.rejects(count(sleeper, 1), { code: 'lease-lost' });
+});
+
+test('a boundary that moves while it is looked for is found, and the commit stands', async () => {
+  const store = await emptyStore();
+  const context = { store, keys: (await openFixture(store, { seed: 3 })).unlocked.keys };
+  const place = { what: 'boundary', id: 'aa' };
+  await count(await openAs(store, 4), 3);
+  await createMutable(context, { ...place, n: 0 }, { seq: 1 });
+  const moving: ObjectStore = Object.assign(Object.create(store), {
+    create: store.create.bind(store),
+  });
+  bindAll(moving, store);
+  let lists = 0;
+  moving.list = async function* (prefix) {
+    if (!prefix.startsWith('mutable/boundary/')) return yield* store.list(prefix);
+    lists++;
+    // A list that runs while both objects change may show neither.
+    if (lists === 2 || lists === 4) return;
+    yield* store.list(prefix);
+    if (lists > 1) return;
+    await createMutable(context, { ...place, n: 1 }, { seq: 2 });
+    await removeMutable(context, { ...place, n: 0 });
+  };
+  const lineage = await openAs(moving, 2);
+  await count(lineage, 1);
+  assert.deepEqual([lineage.seq, lists], [3, 3]);
+  await count(lineage, 1);
+  assert.deepEqual([lineage.seq, lists], [4, 5]);
+});
+
+test('when the boundary cannot be read, the entry is said to be stored and counts afterwards', async () => {
+  const store = await emptyStore();
+  let fail = false;
+  const failing: ObjectStore = Object.assign(Object.create(store), {
+    create: store.create.bind(store),
+  });
+  bindAll(failing, store);
+  failing.list = (prefix) => {
+    if (fail && prefix.startsWith('mutable/')) throw new CodrError('store-unreachable', 'lost');
+    return store.list(prefix);
+  };
+  const lineage = await openAs(failing, 2);
+  fail = true;
+  await assert.rejects(count(lineage, 1), /entry 0 of aa is stored/);
+  fail = false;
+  await count(lineage, 1);
+  assert.deepEqual([lineage.seq, lineage.state.get('counter/n')], [1, 2]);
+});
+
+test('a value that is removed while it is looked for is not there', async () => {
+  const store = await emptyStore();
+  const context = { store, keys: (await openFixture(store, { seed: 3 })).unlocked.keys };
+  const place = { what: 'pin', id: 'aa', n: 0 };
+  await createMutable(context, place, {});
+  const vanishing: ObjectStore = Object.create(store);
+  bindAll(vanishing, store);
+  vanishing.stat = async (name) => {
+    const stat = await store.stat(name);
+    await store.remove(name);
+    return stat;
+  };
+  vanishing.get = async (name) => {
+    await store.remove(name);
+    return await store.get(name);
+  };
+  assert.equal(await readMutable({ ...context, store: vanishing }, place), undefined);
+});
+
+test('a feature of writing that is not known refuses commits and sessions, not reading', async () => {
+  const store = await emptyStore();
+  await count(await openAs(store, 2), 1);
+  const repository = await openFixture(store, { seed: 3 });
+  (repository.config.features.write as string[]).push('delta');
+  const lineage = await repository.openLineage('aa');
+  assert.equal(lineage.state.get('counter/n'), 1);
+  await assert.rejects(count(lineage, 1), { code: 'format-unknown' });
+  assert.throws(() => repository.session(), { code: 'format-unknown' });
 });
 
 test('a reader whose next entry was deleted reads the newest state', async () => {

@@ -67,6 +67,8 @@ export class Lineage {
   #state = new LineageState();
   #head: Head = { seq: -1, hash: '', stateSeq: -1 };
   #deltaBytes = 0;
+  /** Boundaries only move up. */
+  #boundarySeen = 0;
   /** By entry: runs that are read for each dataset of a restore, and by the merge soon after their tick. */
   readonly #attachments = new LRUCache<number, Uint8Array>({
     maxSize: attachmentBytesMax,
@@ -132,7 +134,8 @@ export class Lineage {
     if (known) return known;
     const name = entryName(this.#context.lineage, seq);
     const bytes = await this.#context.store.get(name);
-    const { attachments } = decodeEntry(this.#context, name, bytes);
+    const { entry, attachments } = decodeEntry(this.#context, name, bytes);
+    if (entry.seq !== seq) throw brokenChain(this.name, seq);
     this.#keepAttachments(seq, attachments);
     return attachments;
   }
@@ -158,9 +161,9 @@ export class Lineage {
       const salt = this.#context.random.bytes(32);
       const bytes = encodeEntry(this.#context, entry, draft.attachments, salt);
       if (await this.#create(entry, bytes)) {
+        await this.#checkBoundary(seq);
         this.#apply(entry, bytes);
         this.#keepAttachments(seq, concatBytes(draft.attachments));
-        await this.#checkBoundary(seq);
         return seq;
       }
       await this.#readOn();
@@ -208,9 +211,20 @@ export class Lineage {
     return winner.nonce === entry.nonce;
   }
 
-  /** Below the boundary collection has deleted entries, so a late create there is no commit. */
+  /**
+   * Below the boundary collection has deleted entries, so a late create there is no commit. When that
+   * cannot be read the outcome is unknown, as when a create fails: the next commit reads the entry and sees.
+   */
   async #checkBoundary(seq: number): Promise<void> {
-    if (seq >= (await this.#boundary())) return;
+    const boundary = await this.#boundary().catch((cause: unknown) => {
+      if (!isCodrError(cause, 'store-unreachable')) throw cause;
+      const message = `entry ${seq} of ${this.name} is stored; whether it counts cannot be told now`;
+      throw new CodrError(cause.code, `${message}: ${cause.message}`, {
+        cause,
+        facts: cause.facts,
+      });
+    });
+    if (seq >= boundary) return;
     throw new CodrError(
       'lease-lost',
       `entry ${seq} of ${this.name} was written long after its time`,
@@ -218,7 +232,9 @@ export class Lineage {
   }
 
   async #boundary(): Promise<number> {
-    return (await newestBoundary(this.#context, this.name))?.value.seq ?? 0;
+    const newest = await newestBoundary(this.#context, this.name, this.#boundarySeen > 0);
+    this.#boundarySeen = Math.max(this.#boundarySeen, newest?.value.seq ?? 0);
+    return this.#boundarySeen;
   }
 
   #apply(entry: LineageEntry, bytes: Uint8Array): void {
@@ -310,8 +326,9 @@ export interface BoundaryRecord {
 export async function newestBoundary(
   context: MutableContext,
   lineage: string,
+  known = false,
 ): Promise<{ n: number; value: BoundaryRecord } | undefined> {
-  return await newestMutable<BoundaryRecord>(context, 'boundary', lineage);
+  return await newestMutable<BoundaryRecord>(context, { what: 'boundary', id: lineage, known });
 }
 
 /** Two listings: the folders, then the newest folder that holds something. */

@@ -2,7 +2,7 @@
 // `mutable/<what>/<id>/<n>`, of which the newest counts. Each is JSON and its MAC; nothing secret goes here.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { view } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 
 export interface MutableContext {
@@ -38,8 +38,13 @@ export async function readMutable<T>(
   place: { what: string; id: string; n: number },
 ): Promise<T | undefined> {
   const name = nameOf(place.what, place.id, place.n);
-  if (!(await context.store.stat(name))) return undefined;
-  const bytes = await context.store.get(name);
+  let bytes: Uint8Array;
+  try {
+    bytes = await context.store.get(name);
+  } catch (error) {
+    if (isCodrError(error, 'object-missing')) return undefined;
+    throw error;
+  }
   const json = bytes.subarray(macBytes);
   const fits =
     bytes.length >= macBytes &&
@@ -49,21 +54,29 @@ export async function readMutable<T>(
   return JSON.parse(view(json).toString('utf8')) as T;
 }
 
-/** The newest value and its number. */
+/**
+ * The newest value and its number. `known`: the chain is known to hold something. A list that runs while
+ * the newest is created and the one before is removed may show neither; so it is made once more then.
+ */
 export async function newestMutable<T>(
   context: MutableContext,
-  what: string,
-  id: string,
+  of: { readonly what: string; readonly id: string; readonly known?: boolean },
 ): Promise<{ n: number; value: T } | undefined> {
-  for (;;) {
+  const { what, id } = of;
+  for (let again = of.known ?? false; ; ) {
     let newest: number | undefined;
     for await (const object of context.store.list(folderOf(what, id))) {
       newest = Number(object.name.slice(object.name.lastIndexOf('/') + 1));
     }
-    if (newest === undefined) return undefined;
+    if (newest === undefined) {
+      if (!again) return undefined;
+      again = false;
+      continue;
+    }
+    again = true;
     const value = await readMutable<T>(context, { what, id, n: newest });
     if (value !== undefined) return { n: newest, value };
-    // It was removed since the list, so a newer one is there, or none at all.
+    // It was removed since the list, so a newer one is there.
   }
 }
 

@@ -69,6 +69,7 @@ export function decodeNode(level: number, blob: Uint8Array): NodeEntry[] {
       throw new CodrError('object-damaged', `a node of level ${found} stands at level ${level}`);
     }
     const count = reader.varint();
+    if (count === 0) throw new CodrError('object-damaged', 'a node has no entries');
     const entries: NodeEntry[] = [];
     let previous: Uint8Array | undefined;
     for (let i = 0; i < count; i++) {

@@ -6,6 +6,7 @@ import { isCodrError } from '../../base/error.ts';
 import { rangeHolds } from '../../model/key-range.ts';
 import type { DataRecord } from '../../model/record.ts';
 import type { LeafSource } from '../leaf/leaf-store.ts';
+import { decodeNode, encodeNode } from './node-codec.ts';
 import { collect, memoryContext, seededRecords, treeOf } from './tree-fixture.ts';
 import { readTree, splitTree } from './tree-reader.ts';
 import { walkTree } from './tree-walk.ts';
@@ -13,6 +14,14 @@ import { walkTree } from './tree-walk.ts';
 function plain(records: readonly DataRecord[]): string[] {
   return records.map(({ key, value }) => `${toHex(key)}=${toHex(value)}`);
 }
+
+test('a node without entries is refused', () => {
+  const empty = encodeNode(1, []);
+  assert.throws(
+    () => decodeNode(1, empty),
+    (error) => isCodrError(error, 'object-damaged'),
+  );
+});
 
 test('any range reads back the records that were put into it', async () => {
   const records = seededRecords(1, 1200, 900);

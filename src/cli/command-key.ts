@@ -45,7 +45,8 @@ export const keyRemoveCommand = defineCommand({
   path: 'key remove',
   summary: 'remove a way to open the repository',
   about:
-    'Who kept the secret and a copy of the slot can still open what was stored before. The last slot stays.',
+    'The root key stays: who kept the secret and a copy of the slot can still open all that is stored, ' +
+    'also what is stored later. To shut somebody out, make a new repository. The last slot stays.',
   examples: ['codr key remove 7f3a'],
   json: slotJson,
   input: z.object({

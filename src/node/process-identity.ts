@@ -1,11 +1,14 @@
-// Who this process is, so that another can tell whether it still lives: host, boot, process id and start
-// time. A process id alone is not enough, since ids come round again; a host name alone is not either,
-// since containers share a kernel. Source of the fields: proc(5).
+// Who this process is, so that another can tell whether it still lives: machine, boot, process id and start
+// time. A process id alone is not enough, since ids come round again; a host name alone is not either, since
+// two machines may have the same, and containers share a kernel. Sources: proc(5), machine-id(5).
+import { createHmac } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
 export interface ProcessIdentity {
   readonly host: string;
+  /** Stays for the life of an installation; empty where the system does not say. Not the system's own text. */
+  readonly machineId: string;
   /** Changes with every start of the kernel; empty where the system does not say. */
   readonly bootId: string;
   /** The process id namespace (a container's own); empty where the system does not say. */
@@ -18,6 +21,7 @@ export interface ProcessIdentity {
 export async function currentProcess(): Promise<ProcessIdentity> {
   return {
     host: hostname(),
+    machineId: await machineId(),
     bootId: await textOr('', readFile('/proc/sys/kernel/random/boot_id', 'utf8')),
     pidSpace: await textOr('', readlink('/proc/self/ns/pid')),
     pid: process.pid,
@@ -26,14 +30,20 @@ export async function currentProcess(): Promise<ProcessIdentity> {
 }
 
 /**
- * `dead` only when it is certain: this host has started anew since, or no such process is on it.
- * `unknown` for other hosts and other containers.
+ * `dead` only when it is certain: the machine has started anew since, or no such process is on it. A kernel
+ * is told by its boot id, or by the machine's where it says none. `unknown` for other machines, for other
+ * containers, and after a new start of what does not say which machine it is. `self`: this process.
  */
-export async function isAlive(other: ProcessIdentity): Promise<'alive' | 'dead' | 'unknown'> {
-  const self = await currentProcess();
-  if (other.host !== self.host) return 'unknown';
-  if (other.bootId !== self.bootId) return 'dead';
-  if (other.pidSpace !== self.pidSpace) return 'unknown';
+export async function isAlive(
+  other: ProcessIdentity,
+  self?: ProcessIdentity,
+): Promise<'alive' | 'dead' | 'unknown'> {
+  const here = self ?? (await currentProcess());
+  if (other.host !== here.host) return 'unknown';
+  const isSameMachine = other.machineId === here.machineId && here.machineId !== '';
+  if (other.bootId !== here.bootId) return isSameMachine ? 'dead' : 'unknown';
+  if (here.bootId === '' && !isSameMachine) return 'unknown';
+  if (other.pidSpace !== here.pidSpace) return 'unknown';
   if (other.startTicks === '') return signalReaches(other.pid) ? 'alive' : 'dead';
   const stat = await readStat(other.pid);
   return stat && !stat.ended && stat.startTicks === other.startTicks ? 'alive' : 'dead';
@@ -67,4 +77,14 @@ async function textOr(fallback: string, read: Promise<string>): Promise<string> 
   } catch {
     return fallback;
   }
+}
+
+/** The system's id is to be kept from untrusted places, so a hash of it is what others get to see. */
+async function machineId(): Promise<string> {
+  const text =
+    (await textOr('', readFile('/etc/machine-id', 'utf8'))) ||
+    (await textOr('', readFile('/var/lib/dbus/machine-id', 'utf8')));
+  // Of an image that was not started yet: nothing that tells machines apart.
+  if (text === '' || text === 'uninitialized') return '';
+  return createHmac('sha256', text).update('codr/1/machine').digest('hex').slice(0, 32);
 }

@@ -164,7 +164,7 @@ export class SimulatedProcess {
 /** Processes with odd ids run on another host, so that nobody can tell at once whether they live. */
 export function identityOf(pid: number): ProcessIdentity {
   const host = pid % 4 === 3 ? 'elsewhere' : 'here';
-  return { host, bootId: 'boot', pidSpace: 'space', pid, startTicks: String(pid) };
+  return { host, machineId: host, bootId: 'boot', pidSpace: 'space', pid, startTicks: String(pid) };
 }
 
 function worldOf(

@@ -21,6 +21,7 @@ export interface FixtureOptions {
 
 export const self: ProcessIdentity = {
   host: 'here',
+  machineId: 'machine-1',
   bootId: 'boot-1',
   pidSpace: 'pid:[1]',
   pid: 100,

@@ -8,6 +8,8 @@ import type { Lineage } from './lineage.ts';
 /** One process, named so that another on the same host can tell whether it still runs. */
 export interface ProcessIdentity {
   readonly host: string;
+  /** Of the installation; empty where the system does not say. Tells two machines of one name apart. */
+  readonly machineId: string;
   /** Changes with every boot of the host. */
   readonly bootId: string;
   /** The process id namespace. */

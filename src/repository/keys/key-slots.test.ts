@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../base/error-catalogue.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { openFixture } from '../collect/repository-fixture.ts';
 import { namesIn, withDamage } from '../pack/pack-fixture.ts';
 import { encodeCheckedJson, type JsonObject } from './checked-json.ts';
 import { addSlot, listSlots, openKeys, removeSlot } from './key-slots.ts';
@@ -205,6 +206,9 @@ test('a repository that is cut otherwise needs another version', async () => {
   requireCut(config, { leafBytes: 16384 });
   assert.throws(() => requireCut(config, { leafBytes: 4096 }), fails('format-unknown'));
   assert.throws(() => requireCut(config, { leafBytes: 16384, more: 1 }), fails('format-unknown'));
+  const store = new MemoryObjectStore();
+  await createRepository(store, undefined, options());
+  await assert.rejects(openFixture(store, { seed: 1 }), fails('format-unknown'));
 });
 
 test('scrypt costs that nobody would choose are not tried', () => {

@@ -91,10 +91,19 @@ export class NodeContext implements AsyncDisposable {
     for (const one of this.#closing.reverse()) await one[Symbol.asyncDispose]();
   }
 
-  /** Errors: `repository-exists`, `store-unfit`, `key-missing`. */
+  /** Errors: `repository-exists`, `store-unfit`, `key-missing`; `usage` for a secret without encryption. */
   async create(encryption: boolean, signal: AbortSignal): Promise<OpenedRepository> {
     const credential = this.credential();
     if (encryption && !credential) throw new CodrError('key-missing', 'no passphrase was given');
+    if (!encryption && credential) {
+      throw new CodrError(
+        'usage',
+        'a passphrase or key file was given, and no encryption is wanted',
+        {
+          remedy: 'leave out the one or the other',
+        },
+      );
+    }
     const store = this.#wrapped(await prepareStore(repositoryUrl(this.config), this.world, signal));
     const options = { random: this.world.random, cut: cutParameterSet };
     return await createRepository(store, encryption ? credential : undefined, options);

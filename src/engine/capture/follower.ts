@@ -11,7 +11,7 @@ import type {
   SourceSession,
   UnknownEntry,
 } from '../../connector/connector.ts';
-import type { CatalogChange } from '../../model/catalog.ts';
+import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
 import type { DatasetId, StreamId } from '../../model/id.ts';
 import {
@@ -180,8 +180,9 @@ export class Follower {
     this.#lastTickMs = this.#context.world.clock.monotonic();
     const { last } = gathered;
     assert(last, 'a tick has a position');
-    const changes = sortChanges(gathered.changes);
+    const before = this.#catalog.entries;
     const differences = this.#catalog.apply(gathered.catalog);
+    const changes = sortChanges(this.#protected(gathered.changes, before));
     const session = this.#context.repository.session();
     const run = await writeRun(once(changes), session.blocks, { tier: 0 });
     const used = await session.flush();
@@ -218,6 +219,27 @@ export class Follower {
     });
   }
 
+  /**
+   * Without changes of datasets outside of the scope. One that the log saw being made is kept all the same:
+   * a rename may bring it into the scope, with its whole history. Others get a base copy then.
+   */
+  #protected(changes: readonly Change[], before: ReadonlyMap<DatasetId, CatalogEntry>): Change[] {
+    const { scope, lineage } = this.#context;
+    const isOut = (entry: CatalogEntry | undefined): boolean =>
+      entry !== undefined && !inScope(scope, entry);
+    const known = new Map<DatasetId, boolean>();
+    return changes.filter(({ dataset }) => {
+      let isKept = known.get(dataset);
+      if (isKept === undefined) {
+        isKept =
+          !(isOut(before.get(dataset)) && isOut(this.#catalog.entries.get(dataset))) ||
+          hasBase(lineage.state, dataset, this.#options.epoch);
+        known.set(dataset, isKept);
+      }
+      return isKept;
+    });
+  }
+
   /** A stream's next interval begins where the stored one ends; else somebody else has gone on. */
   #checkStream(state: StateView): void {
     const stored = state.get<StreamRecord>(`stream/${this.#options.stream}`);
@@ -241,7 +263,9 @@ export class Follower {
     }
     for (const { entry, time } of difference.entered) {
       if (hasBase(draft, entry.dataset, epoch)) continue;
-      const want = { epoch, from: timeToHex(time), initial: false, records: 0, bytes: 0 };
+      const from = timeToHex(time);
+      // Changes before it entered are not kept: a copy begun then would lack them.
+      const want = { epoch, from, notBefore: from, initial: false, records: 0, bytes: 0 };
       draft.set(`want/${entry.dataset}`, want satisfies WantRecord);
       wants++;
     }

@@ -24,9 +24,15 @@ async function accounts(client: MongoClient): Promise<unknown> {
     showCustomData: true,
   });
   const { roles } = await of('n41', { rolesInfo: 1, showPrivileges: true });
+  // The server makes these of a set, in no order.
+  for (const role of roles) role.inheritedRoles.sort(byName);
   return JSON.parse(
     JSON.stringify({ users: users.filter(({ user }: Document) => user !== 'root'), roles }),
   );
+}
+
+function byName(a: Document, b: Document): number {
+  return `${a.db}.${a.role}` < `${b.db}.${b.role}` ? -1 : 1;
 }
 
 test('41: users and roles are those of the moment, can log in, and the restoring user stays', async () => {

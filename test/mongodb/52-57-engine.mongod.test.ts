@@ -171,7 +171,8 @@ test('what a source leaves out is not stored, and is copied when a rename brings
   await using codr = await CodrProgram.create();
   await codr.run('source', 'add', 'part', world.source.uri, '--include', 'scope.in*');
   await codr.run('backup', 'part');
-  for (let n = 0; n < 4; n++) await fill(world.client, 'scope.out', noise(250, 4096, 1000 + 1000 * n));
+  for (let n = 0; n < 4; n++)
+    await fill(world.client, 'scope.out', noise(250, 4096, 1000 + 1000 * n));
   await fill(world.client, 'scope.in', rows(10, 20, 5000));
   const { json } = await codr.run('backup', 'part');
   assert.ok(json.bytesStored < 500_000, `${json.bytesStored} bytes`);

@@ -61,6 +61,8 @@ test('the least roles suffice over TLS for backup, follow, verify and restore', 
   await fill(clientOf(source), 'shop.late', rows(50));
   const end = await child.interrupt();
   assert.equal(end.code, 0, end.stderr);
+  // What was written just before the interrupt may not have been heard yet.
+  await codr.run('backup', 'least');
   const verified = await codr.run('verify', 'least', '--against', uriOf(source, 'capture'));
   assert.equal(verified.json.datasets[0].verdict, 'equal');
   await codr.run('restore', 'least', '--to', uriOf(target, 'give'));

@@ -8,16 +8,21 @@ import type { SourceContext } from '../source-context.ts';
 import { foldDataset, type OpenedRuns } from './fold.ts';
 import { type PointDataset, type ResolvedPoint, unknownNamespace } from './point.ts';
 
-/** All records of a dataset of role `definitions`. */
+/** The records of a dataset of role `definitions`; of those with names, what the source's scope means. */
 export async function readDefinitions(
   context: SourceContext,
   runs: OpenedRuns,
   dataset: PointDataset,
   at: SourceTime,
 ): Promise<DataRecord[]> {
+  const { connector, scope } = context;
+  const isMeant = (record: DataRecord): boolean => {
+    const name = connector.definedName(dataset.entry, record);
+    return name === undefined || scopeHolds(scope, name);
+  };
   const records: DataRecord[] = [];
   for await (const batch of foldDataset(context, runs, dataset, { range: wholeRange, at })) {
-    records.push(...batch);
+    records.push(...batch.filter(isMeant));
   }
   return records;
 }

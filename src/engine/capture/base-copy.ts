@@ -319,9 +319,11 @@ export class BaseCopyJob implements Job {
         .keys('want')
         .map(datasetId)
         .filter((dataset) => !this.#options.entryOf(dataset));
-    if (gone().length === 0) return;
+    const before = new Set(gone());
+    if (before.size === 0) return;
     await this.#options.caughtUp(signal);
-    const left = gone();
+    // One that has gone meanwhile is not committed yet: the tick that tells of it ends its want.
+    const left = gone().filter((dataset) => before.has(dataset));
     if (left.length === 0) return;
     await this.#context.lineage.commit((draft): undefined => {
       this.#options.claim.check(draft);

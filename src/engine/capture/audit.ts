@@ -10,7 +10,7 @@ import type { WantRecord } from '../../repository/lineage/records.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import { splitTree } from '../../repository/tree/tree-reader.ts';
 import { baseAt, settledTime } from '../history/source-history.ts';
-import { foldDataset, OpenedRuns, treeRootOf } from '../read/fold.ts';
+import { foldDataset, nativeRecords, OpenedRuns, treeRootOf } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 import { firstDifference } from '../verify/compare-streams.ts';
@@ -80,10 +80,5 @@ async function* native(
   where: { readonly range: KeyRange; readonly at: SourceTime },
 ): RecordStream {
   const runs = new OpenedRuns(context);
-  for await (const batch of foldDataset(context, runs, dataset, where)) {
-    yield batch.map((record) => ({
-      key: record.key,
-      value: context.connector.nativeValue(dataset.entry, record),
-    }));
-  }
+  yield* nativeRecords(context, dataset, foldDataset(context, runs, dataset, where));
 }

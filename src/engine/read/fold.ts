@@ -96,6 +96,20 @@ export async function* foldDataset(
   yield* context.connector.foldRange(input);
 }
 
+/** The same records as a reader of the live database sees them. */
+export async function* nativeRecords(
+  { connector }: Pick<SourceContext, 'connector'>,
+  { entry }: PointDataset,
+  records: RecordStream,
+): AsyncGenerator<RecordBatch, void, void> {
+  for await (const batch of records) {
+    yield batch.map((record) => ({
+      key: record.key,
+      value: connector.nativeValue(entry, record),
+    }));
+  }
+}
+
 export function treeRootOf(tree: TreeRecord): TreeRoot {
   const { root, height, records, bytes, parameters } = tree;
   return { id: leafId(fromHex(root)), height, records, bytes, cut: parameters };

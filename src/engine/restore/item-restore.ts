@@ -10,7 +10,7 @@ import type {
   TargetItem,
 } from '../../connector/connector.ts';
 import { type KeyRange, wholeRange } from '../../model/key-range.ts';
-import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
+import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
@@ -18,7 +18,7 @@ import type { TreePart } from '../../repository/tree/tree-part.ts';
 import { splitTree } from '../../repository/tree/tree-reader.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
 import type { ProgressMeter } from '../progress.ts';
-import { foldDataset, type OpenedRuns, treeRootOf } from '../read/fold.ts';
+import { foldDataset, nativeRecords, type OpenedRuns, treeRootOf } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 import { ExpiringCount } from './expiring.ts';
@@ -186,17 +186,8 @@ export class ItemRestore {
   }
 
   /** As a reader of the live database sees the records. */
-  async *#native(records: RecordStream): RecordStream {
-    const { connector } = this.#shared.context;
-    const { entry } = this.#item;
-    for await (const batch of records) {
-      yield batch.map(
-        (record): DataRecord => ({
-          key: record.key,
-          value: connector.nativeValue(entry, record),
-        }),
-      );
-    }
+  #native(records: RecordStream): RecordStream {
+    return nativeRecords(this.#shared.context, this.#item.dataset, records);
   }
 
   async *#metered(records: RecordStream): RecordStream {

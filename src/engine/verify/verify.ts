@@ -18,7 +18,7 @@ import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts'
 import { openRuns, runTouches } from '../capture/run-records.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { refuseUnmatched } from '../read/definitions.ts';
-import { foldDataset, OpenedRuns } from '../read/fold.ts';
+import { foldDataset, nativeRecords, OpenedRuns } from '../read/fold.ts';
 import type { PointDataset, ResolvedPoint } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { firstDifference } from './compare-streams.ts';
@@ -212,15 +212,10 @@ class Verification {
     return await joinParts([await buildRange(this.#metered(records), tree)], tree);
   }
 
-  async *#folded(dataset: PointDataset): RecordStream {
+  #folded(dataset: PointDataset): RecordStream {
     const where = { range: wholeRange, at: this.#options.point.at };
-    const { connector } = this.#context;
-    for await (const batch of foldDataset(this.#context, this.#runs, dataset, where)) {
-      yield batch.map((record) => ({
-        key: record.key,
-        value: connector.nativeValue(dataset.entry, record),
-      }));
-    }
+    const folded = foldDataset(this.#context, this.#runs, dataset, where);
+    return nativeRecords(this.#context, dataset, folded);
   }
 
   async *#metered(records: RecordStream): RecordStream {

@@ -65,9 +65,7 @@ export function elementAt(source: Buffer, at: number, docEnd: number): BsonEleme
     if (at !== docEnd - 1) throw damagedBson('the document ends before its length', at);
     return undefined;
   }
-  const nameEnd = source.indexOf(0, at + 1);
-  if (nameEnd < 0 || nameEnd >= docEnd - 1) throw damagedBson('a field name does not end', at);
-  const valueStart = nameEnd + 1;
+  const valueStart = nameEnd(source, at, docEnd);
   return {
     source,
     type,
@@ -128,6 +126,24 @@ export function documentOf(element: BsonElement | undefined): Buffer | undefined
   return element?.type === bsonTypes.document ? valueBytes(element) : undefined;
 }
 
+/**
+ * The documents that an array holds, as views; other values are left out. On the path of every record: no
+ * object is made beside the views.
+ */
+export function documentsOf(array: Buffer): Buffer[] {
+  const documents: Buffer[] = [];
+  const arrayEnd = documentEnd(array, 0);
+  let at = 4;
+  while (array[at] !== bsonTypes.end) {
+    const type = array[at] as number;
+    const valueStart = nameEnd(array, at, arrayEnd);
+    at = valueEnd(array, type, valueStart, arrayEnd - 1);
+    if (type === bsonTypes.document) documents.push(array.subarray(valueStart, at));
+  }
+  if (at !== arrayEnd - 1) throw damagedBson('the document ends before its length', at);
+  return documents;
+}
+
 /** The nested array's bytes (a document with the names 0, 1, …); undefined when it is none. */
 export function arrayOf(element: BsonElement | undefined): Buffer | undefined {
   return element?.type === bsonTypes.array ? valueBytes(element) : undefined;
@@ -162,6 +178,14 @@ export function uuidOf(element: BsonElement | undefined): string | undefined {
   const subtype = element.source[at + 4];
   if (element.source.readInt32LE(at) !== 16 || (subtype !== 4 && subtype !== 3)) return undefined;
   return element.source.toString('hex', at + 5, at + 21);
+}
+
+/** The offset behind the name of the element at `at`. Names are short: a loop beats a native search. */
+function nameEnd(source: Buffer, at: number, docEnd: number): number {
+  let end = at + 1;
+  while (source[end] !== 0 && end < docEnd) end++;
+  if (end >= docEnd - 1) throw damagedBson('a field name does not end', at);
+  return end + 1;
 }
 
 const fixedLengths = new Int8Array(256).fill(-1);

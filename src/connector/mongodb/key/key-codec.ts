@@ -44,6 +44,10 @@ export const keyTypes = {
 export function keyOfDocument(document: Uint8Array): Uint8Array {
   const source = view(document);
   const end = documentEnd(source, 0);
+  // Most documents begin so; the general way makes two objects a document.
+  if (source[4] === bsonTypes.objectId && hasIdName(source, 4) && end >= objectIdDocumentBytes) {
+    return objectIdKey(source, 9);
+  }
   let id = elementAt(source, 4, end);
   if (!id || !isId(id)) id = findElement(source, '_id');
   if (!id) throw new CodrError('object-damaged', 'a document has no _id');
@@ -53,25 +57,34 @@ export function keyOfDocument(document: Uint8Array): Uint8Array {
 /** The key of one value, its name left out; bounded to 1 KiB + 32 bytes. The caller owns the result. */
 export function encodeKey(element: BsonElement): Uint8Array {
   const { source, type, valueStart: at } = element;
-  if (type === bsonTypes.objectId) {
-    const key = Buffer.allocUnsafe(13);
-    key[0] = keyTypes.objectId;
-    source.copy(key, 1, at, at + 12);
-    return key;
-  }
+  if (type === bsonTypes.objectId) return objectIdKey(source, at);
   const out = new ByteWriter(element.end - at + 8);
   out.u8(keyTypeOf(type, at));
   appendValue(out, element, 0);
   return boundedKey(out.finish());
 }
 
-function isId(element: BsonElement): boolean {
-  const { source, start } = element;
+/** Length, type, `_id` and its zero, 12 bytes, and the document's zero. */
+const objectIdDocumentBytes = 4 + 1 + 4 + 12 + 1;
+
+function objectIdKey(source: Buffer, at: number): Uint8Array {
+  const key = Buffer.allocUnsafe(13);
+  key[0] = keyTypes.objectId;
+  for (let i = 0; i < 12; i++) key[i + 1] = source[at + i] as number;
+  return key;
+}
+
+function isId({ source, start }: BsonElement): boolean {
+  return hasIdName(source, start);
+}
+
+/** True when the element that begins at `start` is called `_id`. */
+function hasIdName(source: Buffer, start: number): boolean {
   return (
-    element.valueStart - start === 5 &&
     source[start + 1] === 0x5f &&
     source[start + 2] === 0x69 &&
-    source[start + 3] === 0x64
+    source[start + 3] === 0x64 &&
+    source[start + 4] === 0
   );
 }
 

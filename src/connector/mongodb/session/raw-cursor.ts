@@ -7,7 +7,7 @@ import { Long } from 'mongodb';
 import { assert } from '../../../base/assert.ts';
 import { view } from '../../../base/bytes.ts';
 import {
-  documentOf,
+  documentsOf,
   elementsOf,
   hasName,
   stringOf,
@@ -116,15 +116,12 @@ function readReply(reply: Document): RawReply {
   const cursor = reply.cursor as Uint8Array;
   let id = 0n;
   let namespace = '';
-  const documents: Buffer[] = [];
+  let documents: Buffer[] = [];
   for (const element of elementsOf(view(cursor))) {
     if (hasName(element, 'id')) id = uint64Of(element) ?? 0n;
     else if (hasName(element, 'ns')) namespace = stringOf(element) ?? '';
     else if (hasName(element, 'firstBatch') || hasName(element, 'nextBatch')) {
-      for (const item of elementsOf(valueBytes(element))) {
-        const document = documentOf(item);
-        if (document) documents.push(document);
-      }
+      documents = documentsOf(valueBytes(element));
     }
   }
   const collection = namespace.slice(namespace.indexOf('.') + 1);

@@ -132,10 +132,13 @@ export class Repository {
     return { sink, hashing: this.#hashing, cut: defaultCut, signal };
   }
 
-  /** After the entry that lists them is durable: their content is known from now on. Returns new bytes. */
+  /**
+   * After the entry that lists them is durable: their content is known from now on. Returns the bytes of
+   * packs that no commit listed before: sessions side by side share packs, and each lists them.
+   */
   committed(used: UsedPacks): number {
-    this.blobs.committed(used.newPacks.map(({ id }) => id));
-    return used.newPacks.reduce((sum, { bytes }) => sum + bytes, 0);
+    const first = new Set(this.blobs.committed(used.newPacks.map(({ id }) => id)));
+    return used.newPacks.reduce((sum, { id, bytes }) => sum + (first.has(id) ? bytes : 0), 0);
   }
 
   forget(packs: readonly PackId[]): void {

@@ -207,13 +207,13 @@ export class Follower {
         draft.set(runKey(draft.seq), runRecord(run, where, groups));
       }
     });
-    this.#context.repository.committed(used);
+    const packBytes = this.#context.repository.committed(used);
     this.#committed = stream;
     this.#wake();
     this.#options.onTick({
       changes: changes.length,
       bytesRead: gathered.bytes,
-      bytesStored: run?.inline?.length ?? used.newPacks.reduce((sum, pack) => sum + pack.bytes, 0),
+      bytesStored: run?.inline?.length ?? packBytes,
       through: last.through.time,
       wants: wants > 0,
     });

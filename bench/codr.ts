@@ -1,8 +1,21 @@
-// The program under test, as a user runs it, with a repository in a folder of its own.
+// The program under test, built as a user installs it, with a repository in a folder of its own.
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { rootFolder } from '../test/source-files.ts';
 import { benchFolder } from './data.ts';
-import { type Cost, runProgram } from './measure.ts';
+import { type Cost, type RunningProgram, runProgram, startProgram } from './measure.ts';
+
+const program = 'dist/cli/main.js';
+
+/** Makes `dist` of what the sources are now. */
+export function buildCodr(): void {
+  const { status } = spawnSync(process.execPath, ['test/build.ts'], {
+    cwd: rootFolder,
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error('codr could not be built');
+}
 
 export class BenchRepository implements AsyncDisposable {
   readonly #folder: string;
@@ -23,11 +36,15 @@ export class BenchRepository implements AsyncDisposable {
 
   /** One command of codr; `servers` are the processes whose CPU it uses. */
   async run(args: readonly string[], servers: readonly number[] = []): Promise<Cost> {
-    return await runProgram('src/cli/main.ts', this.flags(args), servers);
+    return await runProgram(program, this.#flags(args), servers);
   }
 
-  /** The command line, for runs that are stopped by a signal. */
-  flags(args: readonly string[]): string[] {
+  /** A command that runs until it is told to stop. */
+  start(args: readonly string[]): RunningProgram {
+    return startProgram(program, this.#flags(args));
+  }
+
+  #flags(args: readonly string[]): string[] {
     const where = [
       '--repo',
       join(this.#folder, 'repository'),

@@ -1,7 +1,7 @@
 // How much slower does a writer that keeps the server busy become while codr listens to the log?
 import { availableParallelism } from 'node:os';
 import { BenchRepository } from './codr.ts';
-import { runProgram, startProgram } from './measure.ts';
+import { runProgram } from './measure.ts';
 import { type BenchOptions, type Question, say } from './question.ts';
 import { copiedSource } from './server.ts';
 
@@ -21,8 +21,7 @@ async function run({ mebibytes, runs }: BenchOptions): Promise<void> {
   const rates: { alone: number; followed: number }[] = [];
   for (let i = 0; i < runs; i++) {
     const alone = await rateOfWriter(source.uri);
-    const command = repository.flags(['backup', 'bench', '--follow']);
-    const follower = startProgram('src/cli/main.ts', command);
+    const follower = repository.start(['backup', 'bench', '--follow']);
     await follower.said('"following"');
     const followed = await rateOfWriter(source.uri);
     const cpuSeconds = await follower.stop();

@@ -2,6 +2,7 @@
 // one question. Each runs codr as a process of its own beside a floor that is measured in the same run.
 import { parseArgs } from 'node:util';
 import { backupQuestion } from './backup.ts';
+import { buildCodr } from './codr.ts';
 import { followQuestion } from './follow.ts';
 import { incrementalQuestion } from './incremental.ts';
 import { memoryQuestion } from './memory.ts';
@@ -30,6 +31,7 @@ if (asked.length === 0) {
   for (const { name, about } of questions) say(`${name.padEnd(14)}${about}`);
   say('\nnpm run bench NAME… -- --size MEBIBYTES --runs COUNT');
 }
+if (asked.length > 0) buildCodr();
 for (const question of asked) {
   say(`\n${question.name}: ${question.about}`);
   await question.run({ mebibytes: Number(values.size), runs: Number(values.runs) });

@@ -2,7 +2,7 @@
 // database servers that it used. Linux only (/proc).
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { rootFolder } from '../test/source-files.ts';
 
 export interface Cost {
   readonly seconds: number;
@@ -16,16 +16,15 @@ export interface Cost {
 const pollMs = 25;
 /** USER_HZ of Linux on every common platform. */
 const ticksPerSecond = 100;
-const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** A TypeScript program of this repository, by the same Node. Extra V8 flags: CODR_BENCH_NODE_FLAGS. */
+/** A program of this repository, by the same Node. Extra V8 flags: CODR_BENCH_NODE_FLAGS. */
 export async function runProgram(
   path: string,
   args: readonly string[],
   servers: readonly number[] = [],
 ): Promise<Cost> {
   const flags = (process.env.CODR_BENCH_NODE_FLAGS ?? '').split(' ').filter(Boolean);
-  return await runCommand(process.execPath, [...flags, `${root}${path}`, ...args], servers);
+  return await runCommand(process.execPath, [...flags, `${rootFolder}${path}`, ...args], servers);
 }
 
 /** Rejects when the command ends with another code than 0, with what it said. */
@@ -67,7 +66,7 @@ export interface RunningProgram {
 }
 
 export function startProgram(path: string, args: readonly string[]): RunningProgram {
-  const child = spawn(process.execPath, [`${root}${path}`, ...args], {
+  const child = spawn(process.execPath, [`${rootFolder}${path}`, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let output = '';

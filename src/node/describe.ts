@@ -72,8 +72,8 @@ export function describePoints(context: SourceContext, nowMs: number): api.Point
     holes: describeHoles(context),
     points: state
       .list<PointRecord>('point')
-      .map(([id, point]) => describePoint(connector, id, point))
-      .sort((a, b) => (a.wall < b.wall ? -1 : a.wall > b.wall ? 1 : 0)),
+      .sort(([, a], [, b]) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
+      .map(([id, point]) => describePoint(connector, id, point)),
     ...(lagSeconds !== undefined && { lagSeconds }),
   };
 }

@@ -83,7 +83,9 @@ export function runTouches(run: RunRecord, after: SourceTime, until: SourceTime)
  * Counts atomic groups: changes of one effective time that concern several datasets are one transaction,
  * since entries of a log have distinct times. Given in any order.
  */
-export function groupsOf(changes: Iterable<Change>): RunRecord['groups'] {
+export function groupsOf(changes: readonly Change[]): RunRecord['groups'] {
+  const [one] = changes;
+  if (changes.every(({ dataset }) => dataset === one?.dataset)) return [];
   const firstAt = new Map<SourceTime, DatasetId>();
   const wideAt = new Map<SourceTime, Set<DatasetId>>();
   for (const { time, dataset } of changes) {

@@ -2,15 +2,18 @@
 // Only a top-level `lsid` and `txnNumber` make a batch part of a transaction: a client's own `applyOps`
 // carries an `lsid` inside `o`, and vectored inserts of 8.0 (`multiOpType: 1`) stand for themselves.
 // Source: mongodb/mongo src/mongo/db/repl/README.md and oplog_entry.idl.
+import { view } from '../../../base/bytes.ts';
 import type { Position, SourceTime } from '../../../model/time.ts';
 import {
   type BsonElement,
   bsonTypes,
   damagedBson,
-  elementsOf,
+  documentEnd,
+  documentOf,
+  elementAt,
   findElement,
   flagOf,
-  nameOf,
+  hasName,
   numberOf,
   stringOf,
   uint64Of,
@@ -77,6 +80,7 @@ export function positionOfEntry(bytes: Uint8Array): Position {
   return { time, term: termOf(findElement(bytes, 't')) };
 }
 
+/** On the path of every entry: names are compared as bytes, not made into texts. */
 function readEnvelope(bytes: Uint8Array): Envelope {
   let [op, namespace] = ['', ''];
   let ts: bigint | undefined;
@@ -88,21 +92,20 @@ function readEnvelope(bytes: Uint8Array): Envelope {
   let txnNumber: BsonElement | undefined;
   let previous: Position | undefined;
   let multiOpType = 0;
-  for (const element of elementsOf(bytes)) {
-    const name = nameOf(element);
-    if (name === 'op') op = stringOf(element) ?? '';
-    else if (name === 'ns') namespace = stringOf(element) ?? '';
-    else if (name === 'ui') ui = element;
-    else if (name === 'o')
-      o = element.type === bsonTypes.document ? valueBytes(element) : undefined;
-    else if (name === 'o2')
-      o2 = element.type === bsonTypes.document ? valueBytes(element) : undefined;
-    else if (name === 'ts') ts = uint64Of(element);
-    else if (name === 't') term = termOf(element);
-    else if (name === 'lsid') lsid = element;
-    else if (name === 'txnNumber') txnNumber = element;
-    else if (name === 'prevOpTime') previous = opTimeOf(element);
-    else if (name === 'multiOpType') multiOpType = numberOf(element) ?? 0;
+  const source = view(bytes);
+  const end = documentEnd(source, 0);
+  for (let next = elementAt(source, 4, end); next; next = elementAt(source, next.end, end)) {
+    if (hasName(next, 'op')) op = stringOf(next) ?? '';
+    else if (hasName(next, 'ns')) namespace = stringOf(next) ?? '';
+    else if (hasName(next, 'ui')) ui = next;
+    else if (hasName(next, 'o')) o = documentOf(next);
+    else if (hasName(next, 'o2')) o2 = documentOf(next);
+    else if (hasName(next, 'ts')) ts = uint64Of(next);
+    else if (hasName(next, 't')) term = termOf(next);
+    else if (hasName(next, 'lsid')) lsid = next;
+    else if (hasName(next, 'txnNumber')) txnNumber = next;
+    else if (hasName(next, 'prevOpTime')) previous = opTimeOf(next);
+    else if (hasName(next, 'multiOpType')) multiOpType = numberOf(next) ?? 0;
   }
   return { op, namespace, ts, term, ui, o, o2, lsid, txnNumber, previous, multiOpType };
 }

@@ -9,7 +9,7 @@ interface DocumentSequence {
 }
 
 /** Of one message: the server takes 48 MB and 100,000 documents. */
-export const messageLimits = { bytes: 16 << 20, documents: 50_000 } as const;
+export const messageLimits = { bytes: 4 << 20, documents: 50_000 } as const;
 
 export interface RawInsertOptions {
   /** Stops at the first refused document, and keeps the order. */

@@ -50,6 +50,12 @@ export interface Connector {
    * anywhere never changes the bytes that come out.
    */
   foldRange(input: FoldInput): RecordStream;
+  /**
+   * What an entry that an older version did not know comes to: its changes of records; undefined when this
+   * version cannot say it either, or when the entry also changes the catalog. `entries`: what is followed
+   * now. Pure.
+   */
+  reread(stored: StoredEntry, entries: readonly CatalogEntry[]): readonly Change[] | undefined;
   /** What there was at a time: a pure fold of all catalog changes up to it, in ascending order. */
   foldCatalog(changes: Iterable<CatalogChange>): CatalogEntry[];
   /** The same fold, held open for changes that are still to come. */
@@ -183,6 +189,9 @@ export interface UnknownEntry {
   readonly name: string;
   readonly body: Uint8Array;
 }
+
+/** An {@link UnknownEntry} as it was stored. */
+export type StoredEntry = UnknownEntry & { readonly stream: StreamId };
 
 export interface FollowOptions {
   /** Start at `resume`, where the first row must be this very entry (else `gap`). */

@@ -29,7 +29,7 @@ const ticks = Number(process.env.CODR_TICKS ?? 20_000);
 const writesPerTick = 2;
 const recordCount = 2000;
 /** Restores of each kind; the fastest counts. */
-const repeats = Number(process.env.CODR_REPEATS ?? 3);
+const repeats = Number(process.env.CODR_REPEATS ?? 5);
 
 class CountingStore extends MemoryObjectStore {
   gets = 0;

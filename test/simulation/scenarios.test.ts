@@ -10,6 +10,7 @@ import { parseWhen, resolvePoint } from '../../src/engine/read/point.ts';
 import { type RestoreOutcome, restore } from '../../src/engine/restore/restore.ts';
 import { everything, type Scope } from '../../src/model/namespace.ts';
 import type { RecordBatch } from '../../src/model/record.ts';
+import type { SourceTime } from '../../src/model/time.ts';
 import { createRepository } from '../../src/repository/keys/repository-config.ts';
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
@@ -20,12 +21,15 @@ import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 class FrailConnector extends MemoryConnector {
   recordsMax = Number.POSITIVE_INFINITY;
   forgetful = false;
+  /** No segment may be read. */
+  refusing = false;
   segments = 0;
 
   override async connect(...args: Parameters<MemoryConnector['connect']>): Promise<SourceSession> {
     const session = await super.connect(...args);
     const read = session.readSegment.bind(session);
     session.readSegment = async (...segment) => {
+      if (this.refusing) throw new CodrError('source-rights', 'made by a test');
       const reader = await read(...segment);
       this.segments++;
       return reader && { ...reader, batches: this.#frail(reader.batches) };
@@ -91,13 +95,13 @@ async function openWorld() {
     }
     if (process.ending.kind === 'failed') throw process.ending.error;
   };
-  const restoreLatest = async (scope: Scope = everything): Promise<RestoreOutcome> => {
+  const restoreAt = async (when: string, scope: Scope): Promise<RestoreOutcome> => {
     const context = await (await SimulatedProcess.start(++pid, shared)).openSource();
     const { connector, lineage } = context;
     const point = { state: lineage.state, connector, scope: everything };
     const options = {
       to: { kind: 'memory', uri: 'memory:target' },
-      point: resolvePoint(point, parseWhen(point, 'latest'), scope),
+      point: resolvePoint(point, parseWhen(point, when), scope),
       scope,
       renames: [],
       drop: false,
@@ -107,7 +111,9 @@ async function openWorld() {
     } as const;
     return await restore(context, options, new AbortController().signal);
   };
-  return { database, target, connector, fill, backup, restoreLatest };
+  const restoreLatest = (scope: Scope = everything): Promise<RestoreOutcome> =>
+    restoreAt('latest', scope);
+  return { database, target, connector, fill, backup, restoreAt, restoreLatest };
 }
 
 test('a dataset whose snapshot grows too old is cut smaller until its pieces fit', async () => {
@@ -156,4 +162,52 @@ test('transactions that a partial restore cuts in two are counted, whole ones ar
   await backup();
   const outcome = await restoreLatest({ include: ['a.*'], exclude: [] });
   assert.equal(outcome.tornTransactions, 2);
+});
+
+test('an unknown entry closes the interval, and a version that knows it opens it again', async () => {
+  const { fill, backup, restoreAt, connector, database, target } = await openWorld();
+  fill('a.one', 3);
+  fill('a.two', 3);
+  await backup();
+  database.frobnicate('a.one', [{ key: Buffer.from('k0001'), value: Buffer.from('by it') }]);
+  const named = database.now;
+  await backup();
+  database.frobnicate();
+  const whole = database.now;
+  database.put('a.two', Buffer.from('k0002'), Buffer.from('later'));
+  await backup();
+  const restore = async (at: SourceTime): Promise<void> => {
+    await restoreAt(connector.formatTime(at), everything);
+    for (const name of ['a.one', 'a.two']) {
+      const restored = target.stateAt(target.datasetOf(name), target.now);
+      assert.deepEqual(restored, database.stateAt(database.datasetOf(name), at));
+      target.drop(name);
+    }
+  };
+  const isRefused = (error: unknown): boolean => isCodrError(error, 'time-not-restorable');
+  await restore(named - 1n);
+  await assert.rejects(restore(named), isRefused);
+  await assert.rejects(restore(whole), isRefused);
+  await backup();
+  await assert.rejects(restore(named), isRefused);
+  connector.knowing = true;
+  await backup();
+  for (const at of [named - 1n, named, whole - 1n, whole, whole + 1n]) await restore(at);
+});
+
+test('a new base copy that an unknown entry wanted is not made once the entry is known', async () => {
+  const { fill, backup, restoreAt, connector, database, target } = await openWorld();
+  fill('a.one', 3);
+  await backup();
+  database.frobnicate('a.one', [{ key: Buffer.from('k0001'), value: Buffer.from('by it') }]);
+  const at = database.now;
+  connector.refusing = true;
+  await assert.rejects(backup(), (error) => isCodrError(error, 'source-rights'));
+  connector.knowing = true;
+  await backup();
+  await restoreAt(connector.formatTime(at), everything);
+  assert.deepEqual(
+    target.stateAt(target.datasetOf('a.one'), target.now),
+    database.stateAt(database.datasetOf('a.one'), at),
+  );
 });

@@ -3,6 +3,7 @@
 import { view } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
+import type { Change } from '../../model/change.ts';
 import type { DataRecord, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import type {
@@ -13,15 +14,19 @@ import type {
   RestoreTarget,
   SourceConfig,
   SourceSession,
+  StoredEntry,
 } from '../connector.ts';
 import type { MemoryDatabase, MemoryDatabases } from './memory-database.ts';
 import { foldMemoryCatalog, foldMemoryRange } from './memory-fold.ts';
+import { rereadOperations } from './memory-follow.ts';
 import { MemorySession } from './memory-session.ts';
 import { MemoryTarget } from './memory-target.ts';
 
 export class MemoryConnector implements Connector {
   readonly kind = 'memory';
   readonly capabilities = { orderedLog: true, snapshotReads: true };
+  /** As a later version, which knows stored entries that this one does not. */
+  knowing = false;
   readonly #databases: MemoryDatabases;
 
   constructor(databases: MemoryDatabases) {
@@ -38,6 +43,10 @@ export class MemoryConnector implements Connector {
 
   foldRange(input: FoldInput): RecordStream {
     return foldMemoryRange(input);
+  }
+
+  reread(stored: StoredEntry): readonly Change[] | undefined {
+    return this.knowing ? rereadOperations(stored) : undefined;
   }
 
   foldCatalog(changes: Iterable<CatalogChange>): CatalogEntry[] {

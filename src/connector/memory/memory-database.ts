@@ -1,6 +1,7 @@
 // A small deterministic database: named datasets of key and value bytes, one or more ordered logs,
 // transactions over all of them, every version of every record. It moves only when it is called. What it
 // answers about its past comes from its versions, never from its logs: a fold can be held against it.
+import { assert } from '../../base/assert.ts';
 import { compareBytes, emptyBytes, fromHex, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
@@ -238,10 +239,19 @@ export class MemoryDatabase {
     return this.#lastTime;
   }
 
-  /** An entry that no connector knows. */
-  frobnicate(namespace?: string): void {
-    const dataset = namespace === undefined ? {} : { dataset: this.#named(namespace).dataset };
-    this.append(this.logs[0] as MemoryLog, { kind: 'unknown', name: 'frobnicate', ...dataset });
+  /** An entry that only a later connector knows; `written` names a dataset and tells what it does there. */
+  frobnicate(namespace?: string, written: readonly DataRecord[] = []): void {
+    const dataset = namespace === undefined ? undefined : this.#named(namespace).dataset;
+    const operations = written.map(({ key, value }): Operation => {
+      assert(dataset, 'what is written lies in a dataset');
+      return { dataset, key, kind: changeKinds.put, value };
+    });
+    const named = { name: 'frobnicate', ...(dataset && { dataset }) };
+    const body: EntryBody = { kind: 'unknown', ...named, operations };
+    const time = this.append(this.logs[0] as MemoryLog, body);
+    for (const one of operations) {
+      this.apply(one.dataset, one.key, { time, decided: time, value: one.value });
+    }
   }
 
   truncateLogs(before: SourceTime): void {

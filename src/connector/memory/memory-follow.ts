@@ -1,11 +1,11 @@
 // From log entries to changes: gathers each transaction until its decision, and gives what `through` says
 // is new. A pure state machine; the session feeds it.
-import { emptyBytes } from '../../base/bytes.ts';
+import { fromHex, toHex, view } from '../../base/bytes.ts';
 import type { CatalogChange } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
 import type { StreamId } from '../../model/id.ts';
 import { comparePositions, type Position, type SourceTime } from '../../model/time.ts';
-import type { ChangeBatch, FollowOptions, UnknownEntry } from '../connector.ts';
+import type { ChangeBatch, FollowOptions, StoredEntry, UnknownEntry } from '../connector.ts';
 import type { LogEntry, Operation } from './memory-log.ts';
 
 /** A transaction that has begun and has not been decided. */
@@ -45,8 +45,8 @@ export class MemoryFollower {
         this.#catalog.push({ ...order, ...operation, ...creates });
       }
     } else if (body.kind === 'unknown') {
-      const { name, dataset } = body;
-      const named = { name, body: emptyBytes, ...(dataset && { dataset }) };
+      const { name, dataset, operations } = body;
+      const named = { name, body: operationBytes(operations), ...(dataset && { dataset }) };
       this.#unknown.push({ time: position.time, position, ...named });
     }
   }
@@ -101,4 +101,26 @@ export class MemoryFollower {
       this.#bytes += operation.key.length + operation.value.length;
     }
   }
+}
+
+/** Raw bytes of an unknown entry: JSON. */
+function operationBytes(operations: readonly Operation[]): Uint8Array {
+  const rows = operations.map(({ key, value, ...rest }) => ({
+    ...rest,
+    key: toHex(key),
+    value: toHex(value),
+  }));
+  return Buffer.from(JSON.stringify(rows));
+}
+
+/** What a later version makes of a stored entry. */
+export function rereadOperations({ stream, time, position, body }: StoredEntry): Change[] {
+  const rows = JSON.parse(view(body).toString()) as (Omit<Operation, 'key' | 'value'> & {
+    readonly key: string;
+    readonly value: string;
+  })[];
+  return rows.map(({ key, value, ...rest }, index) => {
+    const order = { time, stream, position, index };
+    return { ...order, ...rest, key: fromHex(key), value: fromHex(value) };
+  });
 }

@@ -30,7 +30,13 @@ export type EntryBody =
   | { readonly kind: 'prepare'; readonly transaction: number }
   | { readonly kind: 'commit'; readonly transaction: number; readonly time: SourceTime }
   | { readonly kind: 'abort'; readonly transaction: number }
-  | { readonly kind: 'unknown'; readonly name: string; readonly dataset?: DatasetId };
+  /** `operations`: what it means to a connector that knows it. */
+  | {
+      readonly kind: 'unknown';
+      readonly name: string;
+      readonly dataset?: DatasetId;
+      readonly operations: readonly Operation[];
+    };
 
 export interface LogEntry {
   readonly position: Position;

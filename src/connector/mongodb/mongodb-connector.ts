@@ -13,6 +13,7 @@ import { foldRange } from './fold/fold-range.ts';
 import { keyOfDocument } from './key/key-codec.ts';
 import { renderKey } from './key/render-key.ts';
 import { orderPrefixBytes } from './oplog/effects.ts';
+import { rereadEntry } from './oplog/reread-entry.ts';
 import { MongodbSession } from './session/mongodb-session.ts';
 import { MongodbTarget } from './target/mongodb-target.ts';
 import { viewName } from './target/view-definitions.ts';
@@ -23,6 +24,7 @@ export const mongodbConnector: Connector = {
   connect: (config, context, signal) => MongodbSession.open(config.uri, context, signal),
   openTarget: (config, context, signal) => MongodbTarget.open(config.uri, context, signal),
   foldRange,
+  reread: rereadEntry,
   foldCatalog,
   openCatalog,
   nativeValue,

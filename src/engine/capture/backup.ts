@@ -23,6 +23,7 @@ import { BaseCopyJob } from './base-copy.ts';
 import { openEpoch, runningEpoch } from './epoch.ts';
 import { Follower, type TickReport } from './follower.ts';
 import { mergeDueRuns } from './merge.ts';
+import { rereadUnknown } from './reread.ts';
 
 export interface BackupOptions {
   readonly follow: boolean;
@@ -145,6 +146,8 @@ class Backup {
         pulse.beat();
       },
     });
+    const entries = follower.catalog.followed;
+    await rereadUnknown(this.#context, { claim: this.#claim, epoch, entries });
     let failure: { error: unknown } | undefined;
     const guarded = async (work: Promise<void>): Promise<void> => {
       try {

@@ -280,21 +280,28 @@ export class Follower {
     const surveyed = record ? timeFromHex(record.catalogFrom) : firstTime;
     for (const { time, position, dataset, name, body } of unknown) {
       this.#context.world.log.error({ name, time: timeToHex(time) }, 'unknown log entry');
-      const raw: UnknownRecord = { ...(dataset && { dataset }), name, body: toBase64(body) };
-      draft.set(`unknown/${positionToText(position)}`, raw);
+      const place = positionToText(position);
+      draft.set(`unknown/${place}`, this.#rawRecord({ time, dataset, name, body }));
       // Read again for a transaction that was open at the survey: every base copy is newer.
       if (time <= surveyed) continue;
       const reason = `unknown log entry: ${name}`;
       const [stream, from] = [this.#options.stream, timeToHex(time)];
-      if (!dataset) addHole(draft, { stream, from: timeToHex(time - 1n), reason });
-      else if (this.#isWanted(dataset)) wants += this.#wantAnew(draft, dataset, { from, reason });
+      const why = { reason, unknown: place };
+      if (!dataset) addHole(draft, { stream, from: timeToHex(time - 1n), ...why });
+      else if (this.#isWanted(dataset)) wants += this.#wantAnew(draft, dataset, { from, ...why });
       else {
         // It may have been in scope until this tick; when it comes again it needs a new copy.
         const to = timeToHex(this.#heard + 1n);
-        addHole(draft, { stream, dataset, from: timeToHex(time - 1n), to, reason });
+        addHole(draft, { stream, dataset, from: timeToHex(time - 1n), to, ...why });
       }
     }
     return wants;
+  }
+
+  #rawRecord({ time, dataset, name, body }: Omit<UnknownEntry, 'position'>): UnknownRecord {
+    const { epoch, stream } = this.#options;
+    const at = { epoch, stream, time: timeToHex(time) };
+    return { ...at, ...(dataset && { dataset }), name, body: toBase64(body) };
   }
 
   #isWanted(dataset: DatasetId): boolean {
@@ -303,7 +310,11 @@ export class Follower {
   }
 
   /** A doubt about one dataset ends with its next base copy. One that is on its way will be newer. */
-  #wantAnew(draft: Draft, dataset: DatasetId, why: { from: string; reason: string }): number {
+  #wantAnew(
+    draft: Draft,
+    dataset: DatasetId,
+    why: { readonly from: string; readonly reason: string; readonly unknown: string },
+  ): number {
     const pending = draft.get<WantRecord>(`want/${dataset}`);
     for (const rest of [...draft.keys('segment', `${dataset}/`)]) {
       draft.set(`segment/${rest}`, null); // read before the doubt

@@ -33,6 +33,7 @@ export function endWant(
       from: timeToHex(timeFromHex(want.from) - 1n),
       to: timeToHex(exactFrom),
       reason: want.reason ?? 'it entered the scope without its history',
+      ...(want.unknown && { unknown: want.unknown }),
     });
     return;
   }

@@ -33,6 +33,8 @@ export interface WantRecord {
   readonly initial: boolean;
   /** Why there is a hole, unless `initial`. */
   readonly reason?: string;
+  /** As in {@link HoleRecord}. */
+  readonly unknown?: string;
   /** A copy that is older is of no use: there was a doubt at this time. */
   readonly notBefore?: string;
   /** Estimates of the survey. */
@@ -111,10 +113,16 @@ export interface HoleRecord {
   readonly from: string;
   readonly to?: string;
   readonly reason: string;
+  /** The unknown entry that made it (the rest of its key): a version that knows the entry ends the hole. */
+  readonly unknown?: string;
 }
 
-/** `unknown/<time>.<position>`: an entry that this version does not know, raw. */
+/** `unknown/<position>`: an entry that this version does not know, raw. */
 export interface UnknownRecord {
+  readonly epoch: number;
+  readonly stream: string;
+  /** Effective time. */
+  readonly time: string;
   readonly dataset?: DatasetId;
   readonly name: string;
   readonly body: string;

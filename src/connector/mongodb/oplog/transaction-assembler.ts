@@ -122,8 +122,7 @@ export class TransactionAssembler implements AsyncDisposable {
       await this.#held.discard(action.name);
     } else if (action.kind === 'torn' && this.#isNew(entry.position)) {
       const { position } = entry;
-      const name = 'a transaction whose beginning was not read';
-      this.#unknown.push({ time: position.time, position, name, body: raw });
+      this.#unknown.push({ time: position.time, position, name: tornTransaction, body: raw });
     }
   }
 
@@ -178,10 +177,14 @@ export class TransactionAssembler implements AsyncDisposable {
   }
 }
 
+/** The name of an unknown entry that lacks what came before it. */
+export const tornTransaction = 'a transaction whose beginning was not read';
+
 const noEffect = (): void => {};
 const silentSink: EffectSink = { change: noEffect, catalog: noEffect, unknown: noEffect };
 
-function operationsOf(meaning: OplogEntry['meaning']): readonly Operation[] {
+/** What an entry does by itself; nothing for the decision of a transaction. */
+export function operationsOf(meaning: OplogEntry['meaning']): readonly Operation[] {
   if (meaning.kind === 'operation') return [meaning.operation];
   return meaning.kind === 'batch' ? meaning.operations : [];
 }

@@ -150,3 +150,8 @@ export class AsyncQueue<T> implements AsyncIterable<T> {
     }
   }
 }
+
+/** A stream of one item. */
+export async function* once<T>(value: T): AsyncGenerator<T> {
+  yield value;
+}

@@ -2,7 +2,7 @@
 // one into a run and stores it together with the stream's position, the catalog's changes and every
 // doubt, in one entry. What is not committed when the process dies is read again from the source's log.
 import { assert } from '../../base/assert.ts';
-import { untilAborted } from '../../base/async.ts';
+import { once, untilAborted } from '../../base/async.ts';
 import { toBase64 } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type {
@@ -344,8 +344,4 @@ export function streamRecord(at: {
     through: positionToText(at.through),
     settled: timeToHex(at.settled),
   };
-}
-
-async function* once<T>(value: T): AsyncGenerator<T> {
-  yield value;
 }

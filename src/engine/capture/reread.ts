@@ -1,6 +1,7 @@
 // Entries that an older version did not know are stored raw, and close the interval. A version that knows
 // them makes their changes a run, and the holes that they made end: the log was kept all the time. Entries
 // of closed epochs stay as they are.
+import { once } from '../../base/async.ts';
 import { fromBase64 } from '../../base/bytes.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
@@ -84,7 +85,7 @@ function knownNow(
 /** Holes, and wants of new base copies, whose entry is known now and that no other entry keeps open. */
 function endDoubts(draft: Draft, known: ReadonlySet<string>): void {
   const left = draft.list<UnknownRecord>('unknown').map(([, record]) => record);
-  const inDoubt = ({ dataset, from, to }: Pick<HoleRecord, 'dataset' | 'from' | 'to'>): boolean =>
+  const inDoubt = ({ dataset, from, to }: Omit<HoleRecord, 'stream' | 'reason'>): boolean =>
     dataset !== undefined &&
     left.some((r) => r.dataset === dataset && r.time > from && (to === undefined || r.time < to));
   for (const [n, hole] of draft.list<HoleRecord>('hole')) {
@@ -97,8 +98,4 @@ function endDoubts(draft: Draft, known: ReadonlySet<string>): void {
     draft.set(`want/${rest}`, null);
     for (const part of [...draft.keys('segment', `${rest}/`)]) draft.set(`segment/${part}`, null);
   }
-}
-
-async function* once<T>(value: T): AsyncGenerator<T> {
-  yield value;
 }

@@ -1,7 +1,7 @@
 // Gives a moment back: plans, folds, loads, indexes, proves by reading back, then swaps and lets expiry
 // begin. Nothing is replayed on the target; every record is loaded once, in its final form.
 import { createHash } from 'node:crypto';
-import { Semaphore } from '../../base/async.ts';
+import { forEachLimit, Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
@@ -197,28 +197,47 @@ async function loadAll(
     const expiring = await countExpiring(context, shared.runs, dataset, where, signal);
     done.set(namespace, restoredItem(entry.namespace, before, expiring));
   }
+  const beside = { ...shared, slots: new Semaphore(context.world.limits.workers * smallAtOnce) };
+  const load = async (item: Item, isSmall: boolean, stop: AbortSignal): Promise<void> => {
+    const restoring = new ItemRestore(isSmall ? beside : shared, item);
+    const before = finished.get(item.namespace);
+    const restored = before
+      ? await restoring.proveFinished(before, stop)
+      : await restoring.run(stop);
+    done.set(item.namespace, restored);
+  };
   const job: Job = {
     id: `restore/${toHex(context.world.random.bytes(8))}`,
     plan: async () =>
-      wanted
-        .filter(({ namespace }) => !done.has(namespace))
-        .map(
-          (item): Task => ({
-            id: `load-${item.entry.dataset}`,
-            weight: item.dataset.base.tree?.bytes ?? 0,
-            run: async (task) => {
-              const restoring = new ItemRestore(shared, item);
-              const before = finished.get(item.namespace);
-              const restored = before
-                ? await restoring.proveFinished(before, task.signal)
-                : await restoring.run(task.signal);
-              done.set(item.namespace, restored);
-            },
-          }),
-        ),
+      groupsOf(wanted.filter(({ namespace }) => !done.has(namespace))).map((group): Task => {
+        const isSmall = group.length > 1;
+        return {
+          id: `load-${group[0]?.entry.dataset}-${group.length}`,
+          weight: group.reduce((sum, { dataset }) => sum + (dataset.base.tree?.bytes ?? 0), 0),
+          run: ({ signal: stop }) =>
+            forEachLimit(group, smallAtOnce, (item, one) => load(item, isSmall, one), stop),
+        };
+      }),
   };
   await context.world.runJob(job, signal);
   return wanted.map(({ namespace }) => done.get(namespace) as RestoredItem);
+}
+
+/** A dataset of a few records costs waiting, not work: such ones share a task, and wait side by side. */
+const smallBytesMax = 64 * 1024;
+const smallAtOnce = 8;
+const smallPerTask = 64;
+
+/** What one task loads: a dataset, or several small ones. One born in the log may be of any size. */
+function groupsOf(items: readonly Item[]): Item[][] {
+  const isSmall = ({ dataset: { base } }: Item): boolean =>
+    base.tree !== undefined && base.tree.bytes <= smallBytesMax;
+  const groups = items.filter((item) => !isSmall(item)).map((item) => [item]);
+  const small = items.filter(isSmall);
+  for (let at = 0; at < small.length; at += smallPerTask) {
+    groups.push(small.slice(at, at + smallPerTask));
+  }
+  return groups;
 }
 
 /** Views, users and roles: few records, handed over whole, after the data they stand on. */

@@ -2,6 +2,7 @@
 // there and exchanged by a rename after the proof. A marker in the target lets the same command resume.
 
 import { assert } from '../../../base/assert.ts';
+import { forEachLimit } from '../../../base/async.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import { sortRecords } from '../../../base/external-sort.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
@@ -40,6 +41,9 @@ import {
   viewName,
   viewsOf,
 } from './view-definitions.ts';
+
+/** Collections that are looked at or renamed side by side. */
+const itemsAtOnce = 8;
 
 interface Operation extends PlannedTarget {
   readonly options: TargetOptions;
@@ -183,9 +187,11 @@ export class MongodbTarget implements RestoreTarget {
     );
     const warnings: string[] = [];
     const notMade: { namespace: string; reason: string }[] = [];
-    for (const item of data) await this.#placeOf(item, signal);
+    const all = (work: (item: TargetItem) => Promise<void>): Promise<void> =>
+      forEachLimit(data, itemsAtOnce, work, signal);
+    await all(async (item) => void (await this.#placeOf(item, signal)));
     const dropped = options.drop ? await this.#dropOthers(data, signal) : [];
-    for (const item of data) await this.#swap(item, signal);
+    await all((item) => this.#swap(item, signal));
     for (const view of inDependencyOrder(this.#views)) {
       const { namespace } = view;
       const { reason } = await this.#makeView(view, signal);
@@ -195,8 +201,7 @@ export class MongodbTarget implements RestoreTarget {
         warnings.push(`${namespace} reads ${read} of its own database, no longer ${name}`);
       }
     }
-    for (const item of data) {
-      if (options.ttl !== 'keep') continue;
+    for (const item of options.ttl === 'keep' ? data : []) {
       warnings.push(...(await beginExpiry(this.#connection, item, signal)));
     }
     await marker.remove(signal);

@@ -1,5 +1,6 @@
 // How long does a base copy take (compressed, encrypted, deduplicated, into a folder), beside a bare read
-// of the same collections over as many connections, and beside mongodump where there is one?
+// of the same collections over as many connections, beside gzip of the same documents, and beside mongodump
+// where there is one?
 import { availableParallelism } from 'node:os';
 import { BenchRepository } from './codr.ts';
 import { type Cost, runProgram } from './measure.ts';
@@ -27,11 +28,14 @@ async function run({ mebibytes, runs }: BenchOptions): Promise<void> {
     stored = await repository.storedBytes();
   }
   const { bytes } = JSON.parse(bare[0]?.stdout ?? '{}') as { bytes: number };
+  const gzip = await runProgram('bench/floor/gzip.ts', [`${mebibytes}`]);
   const rows = [
     { label: `bare read, ${connections} connections`, ...fastest(bare) },
     { label: 'codr backup', ...fastest(codr) },
+    { label: 'gzip of the documents alone', ...gzip },
   ];
   rows.push(...(await rivalDumps(source)));
   printRows(rows, { bytes });
-  say(`stored ${(stored / 1e6).toFixed(0)} MB of ${(bytes / 1e6).toFixed(0)} MB`);
+  const sizes = [stored, JSON.parse(gzip.stdout).stored, bytes].map((n) => (n / 1e6).toFixed(0));
+  say(`stored ${sizes[0]} MB, gzip ${sizes[1]} MB, of ${sizes[2]} MB`);
 }

@@ -20,6 +20,8 @@ export interface RestoreRequest {
 export interface RestorePlan {
   readonly source: string;
   readonly at: Moment;
+  /** It goes on with what an earlier run of the same restore has left unfinished. */
+  readonly resumes: boolean;
   readonly datasets: readonly PlannedDataset[];
   /** Names in the target that stand in the way. */
   readonly conflicts: readonly string[];

@@ -17,9 +17,10 @@ export const restoreCommand = defineCommand({
   summary: 'give back any moment, whole or in part, and prove it',
   about:
     'Plans, loads, builds indexes, reads everything back and compares. Refuses names that hold data in ' +
-    'the target, unless --drop or --rename say otherwise. The same command again resumes. Users and ' +
-    'roles are left alone unless --include names admin.system.users or admin.system.roles; the user who ' +
-    'restores stays as he is. A view may be named alone; views follow the renames of what they read. ' +
+    'the target, unless --drop or --rename say otherwise. The same command again resumes: ' +
+    '`latest` then means the moment that the first run named. Users and roles are left alone unless ' +
+    '--include names admin.system.users or admin.system.roles; the user who restores stays as he is. ' +
+    'A view may be named alone; views follow the renames of what they read. ' +
     '--dry-run says how many records are past their expiry.',
   examples: [
     'codr restore shop --to mongodb://standby:27017/',
@@ -28,7 +29,7 @@ export const restoreCommand = defineCommand({
   json:
     '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], dropped:[…], ' +
     'skipped:[{namespace,reason}], changedByTarget:[{namespace,key}], tornTransactions, warnings:[…], ' +
-    'seconds}; with --dry-run {source, at, datasets:[{from,to,records,bytes,expiring?}], conflicts:[…], dropped:[…], ' +
+    'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,expiring?}], conflicts:[…], dropped:[…], ' +
     'skipped:[…], warnings:[…]}',
   input: z.object({
     source: sourceArgument(),
@@ -80,7 +81,8 @@ const isPlan = (outcome: RestorePlan | RestoreResult): outcome is RestorePlan =>
   'conflicts' in outcome;
 
 function printPlan(plan: RestorePlan, output: Output): void {
-  output.line(`would restore ${plan.source} at ${plan.at.wall} (${plan.at.time})`);
+  const would = plan.resumes ? 'would go on with the restore of' : 'would restore';
+  output.line(`${would} ${plan.source} at ${plan.at.wall} (${plan.at.time})`);
   printTable(
     output,
     [

@@ -108,15 +108,8 @@ test('restore passes on every option, lists in the order given', async () => {
 });
 
 test('restore --dry-run asks for the plan, and ends with 5 when names stand in the way', async () => {
-  const plan = {
-    source: 'shop',
-    at: to,
-    datasets: [],
-    conflicts: ['a.b'],
-    dropped: [],
-    skipped: [],
-    warnings: [],
-  };
+  const none = { datasets: [], dropped: [], skipped: [], warnings: [] };
+  const plan = { source: 'shop', at: to, resumes: false, conflicts: ['a.b'], ...none };
   const words = ['restore', 'shop', '--to', 'mongodb://t/', '--dry-run'];
   const run = await runFake(words, { api: { planRestore: async () => plan } });
   assert.equal(run.exitCode, 5);

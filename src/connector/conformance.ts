@@ -235,9 +235,13 @@ async function targetsTakeRecords(run: Run): Promise<void> {
     entry,
     namespace: entry.namespace,
   }));
-  const options = { operation: 'op1', renames: [], scope: everything, drop: false } as const;
-  await target.plan(items, { ...options, ttl: 'keep', usersAndRoles: false }, signal);
+  const asked = { operation: 'op1', moment: 'then', scope: everything, drop: false } as const;
+  const options = { ...asked, renames: [], ttl: 'keep', usersAndRoles: false } as const;
+  await target.plan(items, options, signal);
+  assert.equal(await target.unfinished('op1', signal), undefined);
   await target.begin(signal);
+  assert.equal((await target.unfinished('op1', signal))?.moment, 'then');
+  assert.equal(await target.unfinished('op2', signal), undefined);
   for (const item of items) {
     await target.create(item, signal);
     const loaded = await target.load(item, fold(run, captured, item.entry, { at }), signal);
@@ -250,6 +254,7 @@ async function targetsTakeRecords(run: Run): Promise<void> {
     await target.done(item, { namespace, ...loaded, root: '', proven: true }, signal);
   }
   await target.finish(items, signal);
+  assert.equal(await target.unfinished('op1', signal), undefined);
   for (const { namespace } of items) {
     assert.deepEqual(
       texts(await world.targetState(namespace)),
@@ -268,6 +273,7 @@ async function conflictsAreNamed(run: Run): Promise<void> {
   const items = [{ entry, namespace: 't.a' }];
   const options = {
     operation: 'op1',
+    moment: 'then',
     renames: [],
     scope: everything,
     ttl: 'keep',

@@ -256,6 +256,8 @@ export interface TargetOwner {
 export interface TargetOptions {
   /** Names this restore, in the marker that lets it resume. */
   readonly operation: string;
+  /** What is given back; opaque. The marker keeps it for {@link RestoreTarget.unfinished}. */
+  readonly moment: string;
   /** Who runs it; absent: runs of one operation are not kept apart. */
   readonly owner?: TargetOwner;
   readonly renames: readonly Rename[];
@@ -266,6 +268,14 @@ export interface TargetOptions {
   readonly ttl: 'keep' | 'hold';
   /** Users and roles are restored, those of them that `scope` holds; else they are left alone. */
   readonly usersAndRoles: boolean;
+}
+
+/** A restore that has begun in a target, and not ended. */
+export interface UnfinishedRestore {
+  /** {@link TargetOptions.moment} of the run that began it. */
+  readonly moment: string;
+  /** What its marker is called in the target: for messages. */
+  readonly marker: string;
 }
 
 /** One dataset of the point, under the name it gets. */
@@ -316,13 +326,15 @@ export interface ChangedRecord {
 /** One restore into one target. Calls per item, in this order: create, load…, index, readBack…, done; then finish. */
 export interface RestoreTarget extends AsyncDisposable {
   readonly identity: SourceIdentity;
+  /** What an earlier run of the operation left here. Looks, changes nothing; comes before the plan. */
+  unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined>;
   /** Looks, changes nothing. Errors: `target-rights`, `target-unfit`. */
   plan(
     items: readonly TargetItem[],
     options: TargetOptions,
     signal: AbortSignal,
   ): Promise<TargetPlan>;
-  /** Writes the marker. Errors: `busy`, when a living run holds it. */
+  /** Writes the marker. Errors: `busy`, when a living run holds it, or one began meanwhile. */
   begin(signal: AbortSignal): Promise<void>;
   /** Makes the dataset with all its options but expiry; one that an earlier run began is made anew. */
   create(item: TargetItem, signal: AbortSignal): Promise<void>;

@@ -1,12 +1,18 @@
 // What a restore may take for its own in the target: what an earlier run made and proved, and nothing else;
 // one run at a time.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Document } from 'mongodb';
+import { CodrProgram } from './codr-program.ts';
 import { failPoint, formatTime, type Protected, World } from './world.ts';
 
 let world: World;
 before(async () => {
   world = await World.open({ target: { parameters: { enableTestCommands: 1 } } });
+});
+beforeEach(async () => {
+  await world.targetClient.db('codr_restore').dropDatabase();
 });
 after(async () => {
   await world?.[Symbol.asyncDispose]();
@@ -88,4 +94,97 @@ test('the same restore twice at once: one of them is refused as busy', async () 
     assert.equal((error as { code: string }).code, 'target-not-empty');
   });
   assert.equal(await world.targetClient.db('n58d').collection('a').countDocuments(), 2);
+});
+
+/** The marker of the one restore that is unfinished in the target. */
+async function marker(): Promise<string> {
+  const listed = await world.targetClient.db('codr_restore').listCollections().toArray();
+  assert.equal(listed.length, 1);
+  return listed[0]?.name as string;
+}
+
+const uuidOf = async (name: string, collection: string): Promise<unknown> => {
+  const [listed] = await world.targetClient
+    .db(name)
+    .listCollections({ name: collection })
+    .toArray();
+  return (listed as Document | undefined)?.info.uuid;
+};
+
+/** Starts `codr restore` and kills it when it has proven `name`.a and loads `name`.b. */
+async function killHalfway(codr: CodrProgram, name: string, words: string[]): Promise<void> {
+  const data = { failCommands: ['insert'], namespace: `${name}.b`, errorCode: 8000 };
+  const wait = { blockConnection: true, blockTimeMS: 10_000 };
+  await failPoint(world.targetClient, 'failCommand', 'alwaysOn', { ...data, ...wait });
+  const child = codr.start(...words);
+  const early = child.ended.then((end) => assert.fail(JSON.stringify(end.json) + end.stderr));
+  const isProven = async (): Promise<void> => {
+    const rows = async (): Promise<Document[]> => {
+      const [listed] = await world.targetClient.db('codr_restore').listCollections().toArray();
+      const kept = world.targetClient.db('codr_restore').collection<Document>(listed?.name ?? 'x');
+      return await kept.find({ _id: new RegExp(`^proven ${name}.a `) as never }).toArray();
+    };
+    while ((await rows()).length === 0) await sleep(50);
+  };
+  await Promise.race([early, isProven()]);
+  early.catch(() => {});
+  await child.kill();
+  await failPoint(world.targetClient, 'failCommand', 'off');
+}
+
+test('58: killed half-way, a restore to latest goes on with its moment while the backup has gone on', async () => {
+  const db = world.client.db('n58e');
+  for (const name of ['a', 'b']) await db.collection(name).insertMany([{ v: 1 }, { v: 2 }]);
+  await using codr = await CodrProgram.create();
+  await codr.run('source', 'add', 'n58e', world.source.uri, '--include', 'n58e.*');
+  const first = (await codr.run('backup', 'n58e')).json.point.time;
+  const words = ['restore', 'n58e', '--to', world.target.uri];
+  await killHalfway(codr, 'n58e', words);
+  const loaded = await uuidOf('n58e', 'a');
+  for (const name of ['a', 'b']) await db.collection(name).insertOne({ v: 3 });
+  const second = (await codr.run('backup', 'n58e')).json.point.time;
+  const named = `codr_restore.${await marker()}`;
+  for (const at of ['latest', first]) {
+    const { json } = await codr.run(...words, '--at', at, '--dry-run');
+    assert.deepEqual([json.at.time, json.resumes, json.conflicts], [first, true, []]);
+  }
+  const other = await codr.tryRun(...words, '--at', second, '--dry-run');
+  assert.deepEqual(
+    [other.code, other.json.resumes],
+    [5, false],
+    'another moment is another restore',
+  );
+  const { json } = await codr.run(...words);
+  assert.equal(json.at.time, first);
+  assert.ok(
+    json.warnings.some((text: string) => text.includes(first) && text.includes(named)),
+    json.warnings.join('\n'),
+  );
+  assert.deepEqual(await uuidOf('n58e', 'a'), loaded, 'what was proven is not loaded again');
+  const restored = world.targetClient.db('n58e');
+  for (const name of ['a', 'b']) assert.equal(await restored.collection(name).countDocuments(), 2);
+  assert.ok(json.datasets.every(({ proven }: Document) => proven));
+  const anew = await codr.run(...words, '--rename', 'n58e.*=n58x.*', '--dry-run');
+  assert.deepEqual([anew.json.at.time, anew.json.resumes], [second, false]);
+  const again = await codr.tryRun(...words, '--dry-run');
+  assert.deepEqual([again.json.at.time, again.json.resumes], [second, false], 'it has finished');
+});
+
+test('a restore whose moment is no longer restorable is refused, and its marker named', async () => {
+  const one = await protectedSource('n58f');
+  const data = { failCommands: ['insert'], namespace: 'n58f.b', errorCode: 8000 };
+  await failPoint(world.targetClient, 'failCommand', 'alwaysOn', data);
+  await assert.rejects(one.source.restoreAt('latest', { drop: false }));
+  await failPoint(world.targetClient, 'failCommand', 'off');
+  const name = await marker();
+  const kept = world.targetClient.db('codr_restore').collection<Document>(name);
+  const moment = '0000000100000001';
+  await kept.updateOne({ _id: 'operation' as never }, { $set: { moment } });
+  await assert.rejects(one.source.restoreAt('latest', { drop: false }), {
+    code: 'time-not-restorable',
+    object: `codr_restore.${name}`,
+  });
+  await kept.drop();
+  await world.targetClient.db('n58f').dropDatabase();
+  await one.source.restoreAt('latest', { drop: false });
 });

@@ -11,7 +11,6 @@ import { Follower } from '../../src/engine/capture/follower.ts';
 import { mergeDueRuns, mergeNeighbours } from '../../src/engine/capture/merge.ts';
 import { openRuns } from '../../src/engine/capture/run-records.ts';
 import { catalogChanges } from '../../src/engine/history/source-history.ts';
-import { parseWhen, resolvePoint } from '../../src/engine/read/point.ts';
 import { restore } from '../../src/engine/restore/restore.ts';
 import { connectorContext, type SourceContext } from '../../src/engine/source-context.ts';
 import { streamId } from '../../src/model/id.ts';
@@ -141,8 +140,6 @@ async function measureRestore(world: World, n: number): Promise<Measured> {
   const { databases, database, shared, store } = world;
   const process = await SimulatedProcess.start(100 + n, shared);
   const context = await process.openSource();
-  const { lineage, connector, scope } = context;
-  const point = { state: lineage.state, connector, scope };
   const target = databases.add(new MemoryDatabase({ name: `target-${n}` }));
   store.gets = 0;
   store.bytes = 0;
@@ -151,7 +148,7 @@ async function measureRestore(world: World, n: number): Promise<Measured> {
     context,
     {
       to: { kind: 'memory', uri: `memory:${target.id}` },
-      point: resolvePoint(point, parseWhen(point, 'latest')),
+      when: 'latest',
       scope: everything,
       renames: [],
       drop: false,

@@ -148,7 +148,7 @@ export class RestoreCheck {
       context,
       {
         to: { kind: 'memory', uri: `memory:${target.id}` },
-        point,
+        when: point.at,
         scope,
         renames: names,
         drop: random.below(2) === 0,

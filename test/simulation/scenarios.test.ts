@@ -6,7 +6,6 @@ import { SeededRandom } from '../../src/base/random.ts';
 import type { RestoreTarget, SourceConfig, SourceSession } from '../../src/connector/connector.ts';
 import { MemoryConnector } from '../../src/connector/memory/memory-connector.ts';
 import { MemoryDatabase, MemoryDatabases } from '../../src/connector/memory/memory-database.ts';
-import { parseWhen, resolvePoint } from '../../src/engine/read/point.ts';
 import { type RestoreOutcome, restore } from '../../src/engine/restore/restore.ts';
 import { everything, type Scope } from '../../src/model/namespace.ts';
 import type { RecordBatch } from '../../src/model/record.ts';
@@ -97,11 +96,9 @@ async function openWorld() {
   };
   const restoreAt = async (when: string, scope: Scope): Promise<RestoreOutcome> => {
     const context = await (await SimulatedProcess.start(++pid, shared)).openSource();
-    const { connector, lineage } = context;
-    const point = { state: lineage.state, connector, scope: everything };
     const options = {
       to: { kind: 'memory', uri: 'memory:target' },
-      point: resolvePoint(point, parseWhen(point, when), scope),
+      when: when === 'latest' ? when : (connector.parseTime(when) ?? 0n),
       scope,
       renames: [],
       drop: false,

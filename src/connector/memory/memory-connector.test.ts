@@ -260,6 +260,7 @@ test('a restore with --drop swaps names at its end and drops what the point lack
   const target = await connector.openTarget({ kind: 'memory', uri: 'memory:m' });
   const items = [{ entry, namespace: 't.a' }];
   const options = {
+    moment: 'then',
     renames: [],
     scope: { include: [], exclude: [] },
     ttl: 'keep',

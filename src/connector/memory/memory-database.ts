@@ -33,6 +33,7 @@ export interface MemoryDatabaseOptions {
 /** Where a restore has got to; lives in the target. */
 export interface RestoreMarker {
   readonly operation: string;
+  readonly moment: string;
   readonly finished: Map<string, FinishedItem>;
 }
 

@@ -14,6 +14,7 @@ import type {
   TargetItem,
   TargetOptions,
   TargetPlan,
+  UnfinishedRestore,
 } from '../connector.ts';
 import type { MemoryDatabase } from './memory-database.ts';
 import { definitionOf } from './memory-fold.ts';
@@ -30,6 +31,12 @@ export class MemoryTarget implements RestoreTarget {
   constructor(database: MemoryDatabase) {
     this.#database = database;
     this.identity = memoryIdentity(database);
+  }
+
+  async unfinished(operation: string): Promise<UnfinishedRestore | undefined> {
+    const { marker, id } = this.#database;
+    if (marker?.operation !== operation) return undefined;
+    return { moment: marker.moment, marker: `the marker of ${id}` };
   }
 
   async plan(items: readonly TargetItem[], options: TargetOptions): Promise<TargetPlan> {
@@ -62,8 +69,10 @@ export class MemoryTarget implements RestoreTarget {
   }
 
   async begin(): Promise<void> {
-    const operation = this.#planned().operation;
-    this.#database.marker ??= { operation, finished: new Map() };
+    const { operation, moment } = this.#planned();
+    this.#database.marker ??= { operation, moment, finished: new Map() };
+    if (this.#database.marker.moment === moment) return;
+    throw new CodrError('busy', 'another run of this restore has begun meanwhile');
   }
 
   async create(item: TargetItem): Promise<void> {

@@ -104,7 +104,7 @@ export function resolvePoint(
 }
 
 /** For people: the wall clock, and the source's own form. */
-function describeTime(connector: Connector, time: SourceTime): string {
+export function describeTime(connector: Connector, time: SourceTime): string {
   return `${new Date(connector.wallMs(time)).toISOString()} (${connector.formatTime(time)})`;
 }
 

@@ -1,6 +1,5 @@
 // Gives a moment back: plans, folds, loads, indexes, proves by reading back, then swaps and lets expiry
 // begin. Nothing is replayed on the target; every record is loaded once, in its final form.
-import { createHash } from 'node:crypto';
 import { forEachLimit, Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
@@ -13,25 +12,21 @@ import type {
   TargetOptions,
   TargetPlan,
 } from '../../connector/connector.ts';
-import { type Rename, renamed, type Scope } from '../../model/namespace.ts';
-import { timeToHex } from '../../model/time.ts';
+import { renamed } from '../../model/namespace.ts';
+import { type SourceTime, timeToHex } from '../../model/time.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { readDefinitions, refuseUnmatched } from '../read/definitions.ts';
 import { OpenedRuns } from '../read/fold.ts';
-import type { PointDataset, ResolvedPoint } from '../read/point.ts';
+import { describeTime, type PointDataset } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { countExpiring, expiringWarnings } from './expiring.ts';
 import { ItemRestore, type RestoredItem, restoredItem } from './item-restore.ts';
 import { openOwner } from './restore-owner.ts';
+import { askedPoint, type ChosenPoint, choosePoint, type RestoreWish } from './restore-point.ts';
 import { countTornTransactions } from './torn-transactions.ts';
 
-export interface RestoreOptions {
+export interface RestoreOptions extends RestoreWish {
   readonly to: SourceConfig;
-  readonly point: ResolvedPoint;
-  readonly scope: Scope;
-  readonly renames: readonly Rename[];
-  readonly drop: boolean;
-  readonly ttl: 'keep' | 'hold';
   readonly usersAndRoles: boolean;
   /** Read everything back and compare roots. */
   readonly verify: boolean;
@@ -39,6 +34,7 @@ export interface RestoreOptions {
 }
 
 export interface RestoreOutcome {
+  readonly at: SourceTime;
   readonly items: readonly RestoredItem[];
   readonly finish: FinishResult;
   readonly warnings: readonly string[];
@@ -48,6 +44,9 @@ export interface RestoreOutcome {
 }
 
 export interface PlannedRestore {
+  readonly at: SourceTime;
+  /** It goes on with what an earlier run has left unfinished. */
+  readonly resumes: boolean;
   readonly items: readonly PlannedItem[];
   readonly plan: TargetPlan;
   readonly warnings: readonly string[];
@@ -64,22 +63,28 @@ export async function planRestore(
   options: RestoreOptions,
   signal: AbortSignal,
 ): Promise<PlannedRestore> {
-  const runs = new OpenedRuns(context);
-  await refuseUnmatched(context, runs, options.point);
+  const asked = askedPoint(context, options);
   await using target = await openTarget(context, options, signal);
-  const items = itemsOf(options);
-  const plan = await target.plan(items, targetOptions(context, options), signal);
-  const { ttl, point } = options;
+  const chosen = await choosePoint(context, options, asked, target, signal);
+  const runs = new OpenedRuns(context);
+  await refuseUnmatched(context, runs, chosen.point);
+  const items = itemsOf(options, chosen);
+  const plan = await target.plan(items, targetOptions(options, chosen), signal);
+  const { at } = chosen.point;
   const planned: PlannedItem[] = [];
   for (const item of items) {
-    const where = { at: point.at, ttl };
+    const where = { at, ttl: options.ttl };
     const expiring = await countExpiring(context, runs, item.dataset, where, signal);
     planned.push({ ...item, expiring });
   }
-  return { items: planned, plan, warnings: [...plan.warnings, ...expiringWarnings(planned)] };
+  const warnings = [...chosen.warnings, ...plan.warnings, ...expiringWarnings(planned)];
+  return { at, resumes: chosen.resumes, items: planned, plan, warnings };
 }
 
-/** Errors: `target-not-empty`, `target-rights`, `target-unfit`, `proof-failed`; all name the dataset. */
+/**
+ * Errors: `target-not-empty`, `target-rights`, `target-unfit`, `proof-failed`, which name the dataset;
+ * `interrupted`, which names the moment.
+ */
 export async function restore(
   context: SourceContext,
   options: RestoreOptions,
@@ -87,28 +92,46 @@ export async function restore(
 ): Promise<RestoreOutcome> {
   const meter = new ProgressMeter(context.world.clock, options.listener);
   meter.phase('plan');
-  await refuseUnmatched(context, new OpenedRuns(context), options.point);
+  const asked = askedPoint(context, options);
+  await using target = await openTarget(context, options, signal);
+  const chosen = await choosePoint(context, options, asked, target, signal);
+  for (const warning of chosen.warnings) context.world.log.warn({ source: context.name }, warning);
+  try {
+    return await giveBack(context, { target, options, chosen, meter }, signal);
+  } catch (error) {
+    throw signal.aborted ? interruptedAt(context, chosen) : error;
+  }
+}
+
+async function giveBack(
+  context: SourceContext,
+  { target, options, chosen, meter }: Pick<Work, 'target' | 'options' | 'chosen' | 'meter'>,
+  signal: AbortSignal,
+): Promise<RestoreOutcome> {
+  await refuseUnmatched(context, new OpenedRuns(context), chosen.point);
   const { probe, random } = context.world;
   using owner = openOwner(probe, toHex(random.bytes(16)));
-  await using target = await openTarget(context, options, signal);
-  const items = itemsOf(options);
-  const plan = await target.plan(items, { ...targetOptions(context, options), owner }, signal);
+  const items = itemsOf(options, chosen);
+  const plan = await target.plan(items, { ...targetOptions(options, chosen), owner }, signal);
   refuseConflicts(plan);
   await target.begin(signal);
-  const loaded = await loadAll(context, { target, options, items, plan, meter }, signal);
-  const defined = await defineAll(context, { target, options, items }, signal);
+  const work: Work = { target, options, chosen, items, plan, meter };
+  const loaded = await loadAll(context, work, signal);
+  const defined = await defineAll(context, work, signal);
   meter.phase('finishing');
   const finish = await target.finish(items, signal);
   return {
+    at: chosen.point.at,
     items: loaded,
     finish,
     skipped: [...plan.skipped, ...defined, ...finish.skipped],
     warnings: [
+      ...chosen.warnings,
       ...plan.warnings,
       ...expiringWarnings(loaded.map(({ to, expiring }) => ({ namespace: to, expiring }))),
       ...finish.warnings,
     ],
-    tornTransactions: await countTornTransactions(context, options.point),
+    tornTransactions: await countTornTransactions(context, chosen.point),
     seconds: meter.seconds,
   };
 }
@@ -123,7 +146,7 @@ async function openTarget(
 
 type Item = TargetItem & { readonly dataset: PointDataset };
 
-function itemsOf({ point, renames }: RestoreOptions): Item[] {
+function itemsOf({ renames }: RestoreOptions, { point }: ChosenPoint): Item[] {
   return point.datasets.map((dataset) => ({
     dataset,
     entry: dataset.entry,
@@ -142,21 +165,27 @@ function refuseConflicts(plan: TargetPlan): void {
   });
 }
 
-/** The same command gives the same name, so that its marker lets it resume. */
-function targetOptions(context: SourceContext, options: RestoreOptions): TargetOptions {
-  const { renames, drop, ttl, usersAndRoles, scope, point } = options;
-  const words = [
-    context.lineage.name,
-    timeToHex(point.at),
-    JSON.stringify([scope, renames, drop, ttl]),
-  ];
-  const operation = createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 32);
-  return { operation, renames, drop, ttl, usersAndRoles, scope };
+function targetOptions(
+  { renames, drop, ttl, usersAndRoles, scope }: RestoreOptions,
+  { operation, point }: ChosenPoint,
+): TargetOptions {
+  const moment = timeToHex(point.at);
+  return { operation, moment, renames, drop, ttl, usersAndRoles, scope };
+}
+
+/** Also the command that names the moment goes on, whatever `latest` is by then. */
+function interruptedAt({ connector }: SourceContext, { point }: ChosenPoint): CodrError {
+  const at = connector.formatTime(point.at);
+  const message = `the restore to ${describeTime(connector, point.at)} was interrupted`;
+  return new CodrError('interrupted', message, {
+    remedy: `the same command goes on with it; so it does with --at ${at}`,
+  });
 }
 
 interface Work {
   readonly target: RestoreTarget;
   readonly options: RestoreOptions;
+  readonly chosen: ChosenPoint;
   readonly items: readonly Item[];
   readonly plan: TargetPlan;
   readonly meter: ProgressMeter;
@@ -168,7 +197,7 @@ async function loadAll(
   work: Work,
   signal: AbortSignal,
 ): Promise<RestoredItem[]> {
-  const { target, options, plan, meter } = work;
+  const { target, options, chosen, plan, meter } = work;
   const skipped = new Set(plan.skipped.map(({ namespace }) => namespace));
   const wanted = work.items.filter(
     ({ entry, namespace }) => entry.role === 'data' && !skipped.has(namespace),
@@ -182,7 +211,7 @@ async function loadAll(
     context,
     target,
     runs: new OpenedRuns(context),
-    at: options.point.at,
+    at: chosen.point.at,
     verify: options.verify,
     ttl: options.ttl,
     meter,
@@ -243,14 +272,14 @@ function groupsOf(items: readonly Item[]): Item[][] {
 /** Views, users and roles: few records, handed over whole, after the data they stand on. */
 async function defineAll(
   context: SourceContext,
-  { target, options, items }: Pick<Work, 'target' | 'options' | 'items'>,
+  { target, chosen, items }: Work,
   signal: AbortSignal,
 ): Promise<{ namespace: string; reason: string }[]> {
   const runs = new OpenedRuns(context);
   const skipped: { namespace: string; reason: string }[] = [];
   for (const item of items) {
     if (item.entry.role !== 'definitions') continue;
-    const records = await readDefinitions(context, runs, item.dataset, options.point.at);
+    const records = await readDefinitions(context, runs, item.dataset, chosen.point.at);
     // None at all is a definition too: with `drop`, what the target has goes.
     const result = await target.define(item, records, signal);
     skipped.push(...result.skipped);

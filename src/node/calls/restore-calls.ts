@@ -1,7 +1,5 @@
 // Giving back.
 import type * as api from '../../api/codr-api.ts';
-import { CodrError } from '../../base/error.ts';
-import type { Connector } from '../../connector/connector.ts';
 import { parseWhen, resolvePoint } from '../../engine/read/point.ts';
 import {
   type RestoreOptions,
@@ -24,10 +22,11 @@ export async function planRestore(
 ): Promise<api.RestorePlan> {
   const { context } = await node.source(request.source, 'heavy');
   const options = optionsOf(node, context, request, call);
-  const { items, plan, warnings } = await runPlan(context, options, call.signal);
+  const { at, resumes, items, plan, warnings } = await runPlan(context, options, call.signal);
   return {
     source: request.source,
-    at: momentOf(context.connector, options.point.at),
+    at: momentOf(context.connector, at),
+    resumes,
     datasets: items
       .filter(({ entry }) => entry.role === 'data')
       .map(({ entry, namespace, dataset, expiring }) => ({
@@ -53,12 +52,10 @@ export async function restore(
   return await withPin(context, async () => {
     const options = optionsOf(node, context, request, call);
     const { connector } = context;
-    const outcome = await runRestore(context, options, call.signal).catch((error: unknown) => {
-      throw call.signal.aborted ? interruptedAt(connector, options) : error;
-    });
+    const outcome = await runRestore(context, options, call.signal);
     return {
       source: request.source,
-      at: momentOf(connector, options.point.at),
+      at: momentOf(connector, outcome.at),
       datasets: outcome.items.map(({ from, to, records, bytes, root, proven }) => ({
         from,
         to,
@@ -76,14 +73,6 @@ export async function restore(
       warnings: outcome.warnings,
       seconds: outcome.seconds,
     };
-  });
-}
-
-/** `latest` is another moment by the time of the next try: the error names the one to resume. */
-function interruptedAt(connector: Connector, { point }: RestoreOptions): CodrError {
-  const at = connector.formatTime(point.at);
-  return new CodrError('interrupted', `the restore to ${at} was interrupted`, {
-    remedy: `the same command with --at ${at} goes on with it`,
   });
 }
 
@@ -127,10 +116,10 @@ function optionsOf(
 ): RestoreOptions {
   const { include, exclude, drop, ttl, verify, to } = request;
   const scope = { include, exclude };
-  const at = parseWhen(pointContext(context), request.at);
+  const { at } = request;
   return {
     to: { kind: connectorFor(node.connectors, to).kind, uri: to },
-    point: resolvePoint(pointContext(context), at, scope),
+    when: at === 'latest' ? at : parseWhen(pointContext(context), at),
     scope,
     renames: request.renames.map(parseRename),
     drop,

@@ -19,6 +19,7 @@ import type {
   TargetItem,
   TargetOptions,
   TargetPlan,
+  UnfinishedRestore,
 } from '../../connector.ts';
 import { orderPrefixBytes } from '../oplog/effects.ts';
 import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
@@ -86,6 +87,10 @@ export class MongodbTarget implements RestoreTarget {
     }
   }
 
+  unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined> {
+    return TargetMarker.unfinished(this.#connection, operation, signal);
+  }
+
   async plan(
     items: readonly TargetItem[],
     options: TargetOptions,
@@ -102,7 +107,7 @@ export class MongodbTarget implements RestoreTarget {
 
   async begin(signal: AbortSignal): Promise<void> {
     const { marker, options } = this.#planned;
-    await marker.begin(options.owner, signal);
+    await marker.begin(options, signal);
   }
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {

@@ -53,6 +53,7 @@ export interface Outcome {
 
 export const defaults = {
   operation: 'op',
+  moment: 'then',
   drop: false,
   ttl: 'keep',
   usersAndRoles: false,

@@ -3,10 +3,10 @@
 // do no more (tested on 6.0.5). What is noted of a collection holds for its UUID alone.
 import { Binary, type Document } from 'mongodb';
 import { CodrError } from '../../../base/error.ts';
-import type { FinishedItem, TargetOwner } from '../../connector.ts';
+import type { FinishedItem, TargetOptions, UnfinishedRestore } from '../../connector.ts';
 import { markerDatabase } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
-import { serverCodes, translated } from '../session/translate-error.ts';
+import { codeOf, serverCodes, translated } from '../session/translate-error.ts';
 
 /** A row holds no more rewritten records than this; an item with more is not noted, and loaded again. */
 const changedMax = 10_000;
@@ -42,6 +42,22 @@ export class TargetMarker {
   ): Promise<TargetMarker> {
     const rows = await rowsOf(connection, operation, {}, signal);
     return new TargetMarker(connection, operation, new Map(rows.map((row) => [row._id, row])));
+  }
+
+  /** The moment of the run that began the operation; undefined also for who may not look. */
+  static async unfinished(
+    connection: MongodbConnection,
+    operation: string,
+    signal: AbortSignal,
+  ): Promise<UnfinishedRestore | undefined> {
+    try {
+      const [row] = await rowsOf(connection, operation, { _id: 'operation' }, signal);
+      return row && { moment: row.moment, marker: `${markerDatabase}.${operation}` };
+    } catch (error) {
+      // The plan names all rights that are missing.
+      if (codeOf(error) === serverCodes.unauthorized) return undefined;
+      throw error;
+    }
   }
 
   /** An earlier run was about to make something of this name. */
@@ -84,11 +100,23 @@ export class TargetMarker {
   }
 
   /** Errors: `busy`, naming the run that goes on. */
-  async begin(owner: TargetOwner | undefined, signal: AbortSignal): Promise<void> {
-    await this.#insert({ _id: 'operation', by: 'codr restore' }, signal);
+  async begin(
+    { owner, moment }: Pick<TargetOptions, 'owner' | 'moment'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#insert({ _id: 'operation', by: 'codr restore', moment }, signal);
+    const rows = await rowsOf(
+      this.#connection,
+      this.#operation,
+      { _id: /^o(peration$|wner )/ },
+      signal,
+    );
+    // Another run may have begun since the look: two moments must never meet in one target.
+    const begun = rows.find(({ _id }) => _id === 'operation');
+    if (begun?.moment !== moment) throw this.#busy('another process');
     if (!owner) return;
-    const owners = await rowsOf(this.#connection, this.#operation, { _id: /^owner / }, signal);
-    const last = (owners as unknown as OwnerRow[]).reduce<OwnerRow | undefined>(
+    const owners = rows.filter((row) => row !== begun) as unknown as OwnerRow[];
+    const last = owners.reduce<OwnerRow | undefined>(
       (newest, row) => (newest && numberOf(newest) > numberOf(row) ? newest : row),
       undefined,
     );

@@ -202,7 +202,11 @@ export async function foldedValues(
   ) as CatalogEntry;
   const records = await gather(fold(run, captured, entry, { at }));
   assertAscending(records);
-  return records.map((record) => run.world.connector.nativeValue(entry, record));
+  const { connector } = run.world;
+  const values = records.map((record) => connector.nativeValue(entry, record));
+  const stored = records.map(({ value }) => value);
+  if (connector.storesNative(entry)) assert.deepEqual(values, stored);
+  return values;
 }
 
 /** The entries of the names that these tests use. */

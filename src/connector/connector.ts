@@ -62,6 +62,8 @@ export interface Connector {
   openCatalog(): CatalogFold;
   /** The fold's records as a reader of the live database would see them: order prefixes and the like gone. */
   nativeValue(entry: CatalogEntry, record: DataRecord): Uint8Array;
+  /** True when `nativeValue` gives every record of the entry back as it is. */
+  storesNative(entry: CatalogEntry): boolean;
   /** `latest` is handled by the engine; this reads the database's own form: `1763816700:42`. */
   parseTime(text: string): SourceTime | undefined;
   formatTime(time: SourceTime): string;

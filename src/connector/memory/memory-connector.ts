@@ -66,6 +66,10 @@ export class MemoryConnector implements Connector {
     return record.value;
   }
 
+  storesNative(): boolean {
+    return true;
+  }
+
   /** `seconds:increment`, as cluster times are written. */
   parseTime(text: string): SourceTime | undefined {
     const parts = /^(\d{1,10}):(\d{1,10})$/.exec(text);

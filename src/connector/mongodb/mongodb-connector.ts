@@ -28,6 +28,7 @@ export const mongodbConnector: Connector = {
   foldCatalog,
   openCatalog,
   nativeValue,
+  storesNative,
   parseTime,
   formatTime: (time) => `${time >> 32n}:${time & 0xffffffffn}`,
   wallMs: (time) => Number(time >> 32n) * 1000,
@@ -44,8 +45,12 @@ export const mongodbConnector: Connector = {
   redact,
 };
 
-function nativeValue({ kind }: CatalogEntry, { value }: DataRecord): Uint8Array {
-  return kind === 'capped' ? value.subarray(orderPrefixBytes) : value;
+function nativeValue(entry: CatalogEntry, { value }: DataRecord): Uint8Array {
+  return storesNative(entry) ? value : value.subarray(orderPrefixBytes);
+}
+
+function storesNative({ kind }: CatalogEntry): boolean {
+  return kind !== 'capped';
 }
 
 /** `seconds:increment`, both decimal and below 2^32. */

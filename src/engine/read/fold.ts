@@ -4,7 +4,7 @@ import { fromBase64, fromHex } from '../../base/bytes.ts';
 import type { FoldInput } from '../../connector/connector.ts';
 import type { Change } from '../../model/change.ts';
 import { leafId } from '../../model/id.ts';
-import type { KeyRange } from '../../model/key-range.ts';
+import { type KeyRange, wholeRange } from '../../model/key-range.ts';
 import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import { minTime, type SourceTime, timeFromHex } from '../../model/time.ts';
 import type { TreeRecord } from '../../repository/lineage/records.ts';
@@ -56,6 +56,17 @@ export class OpenedRuns {
       yield* readRun(await blocks(), run.ref, query);
     });
     return mergeRuns(inputs);
+  }
+
+  /** True when no change between the base copy and `at` is stored: the tree is what there was. */
+  async areSilent(dataset: PointDataset, at: SourceTime): Promise<boolean> {
+    const after = stepsOf(dataset)
+      .map((step) => step.after)
+      .reduce(minTime);
+    for await (const changes of this.changes(dataset, wholeRange, { after, at })) {
+      if (changes.length > 0) return false;
+    }
+    return (await this.clears(dataset, at)).every(({ time }) => time <= after);
   }
 
   async clears(dataset: PointDataset, at: SourceTime): Promise<Change[]> {

@@ -1,5 +1,6 @@
 // Restores one dataset: folds its ranges side by side, loads them, builds its indexes, reads it back and
-// compares the roots. The expected root is cut from the very stream that is loaded.
+// compares the roots. The expected root is cut from the very stream that is loaded, or is the one that the
+// capture cut, where nothing has changed since.
 import { forEachLimit, type Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
@@ -12,6 +13,7 @@ import type {
 import { type KeyRange, wholeRange } from '../../model/key-range.ts';
 import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
+import { defaultCut } from '../../repository/tree/cut-parameters.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
 import type { TreePart } from '../../repository/tree/tree-part.ts';
@@ -72,11 +74,13 @@ export class ItemRestore {
     const { target, verify } = this.#shared;
     await target.create(this.#item, signal);
     const ranges = await this.#ranges();
-    const expected = verify
-      ? await this.#rootOf(ranges, signal, (range) => this.#load(range, signal))
-      : undefined;
-    if (!verify)
-      await this.#eachRange(ranges, signal, (range) => this.#loadUnproven(range, signal));
+    const captured = verify ? await this.#capturedRoot() : undefined;
+    let expected = captured;
+    if (verify && !captured) {
+      expected = await this.#rootOf(ranges, signal, (range) => this.#load(range, signal));
+    } else {
+      await this.#eachRange(ranges, signal, (range) => this.#loadUncut(range, signal));
+    }
     await target.index(this.#item, signal);
     if (expected) await this.#prove(ranges, expected, signal);
     return await this.#done(
@@ -160,8 +164,19 @@ export class ItemRestore {
     return results;
   }
 
-  /** Nothing is cut where nothing will be compared: half of the work beside the target's. */
-  async #loadUnproven(range: KeyRange, signal: AbortSignal): Promise<void> {
+  /** The root that the capture cut, where it is the expected one: then what is loaded need not be cut. */
+  async #capturedRoot(): Promise<TreeRoot | undefined> {
+    const { context, runs, at } = this.#shared;
+    const { dataset } = this.#item;
+    const { tree } = dataset.base;
+    if (!tree || !context.connector.storesNative(dataset.entry)) return undefined;
+    const root = treeRootOf(tree);
+    if (root.cut !== defaultCut.id) return undefined;
+    return (await runs.areSilent(dataset, at)) ? root : undefined;
+  }
+
+  /** For what is not compared, or with a root that is known: half of the work beside the target's. */
+  async #loadUncut(range: KeyRange, signal: AbortSignal): Promise<void> {
     const { context, target, runs, at } = this.#shared;
     const folded = foldDataset(context, runs, this.#item.dataset, { range, at });
     const { changedByTarget } = await target.load(this.#item, this.#metered(folded), signal);

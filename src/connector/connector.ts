@@ -216,7 +216,8 @@ export interface SourceSession extends AsyncDisposable {
     signal: AbortSignal,
   ): Promise<KeyRange[]>;
   /**
-   * Errors: `snapshot-too-old` from the batches (split and read again). A dropped dataset gives undefined.
+   * Errors: `snapshot-too-old` from the batches: split and read again, or when its cause is
+   * `source-unreachable` read again as it is. A dropped dataset gives undefined.
    * `fuzzy`: not by snapshot, but as it changes, so that `exactFrom` lies after `after`.
    */
   readSegment(

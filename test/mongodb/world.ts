@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Document, type MongoClient, Timestamp } from 'mongodb';
 import type { BackupResult, RestoreRequest, RestoreResult } from '../../src/api/codr-api.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import { type Random, SeededRandom } from '../../src/base/random.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import type { ReplicaSet } from '../../src/node/demo/mongod-server.ts';
@@ -25,6 +26,8 @@ export interface WorldOptions {
   readonly target?: TestSetOptions;
   /** Raw bytes of one segment of a base copy; CODR's own value unless given. */
   readonly segmentBytes?: number;
+  /** CODR's clock; the machine's own unless given. */
+  readonly clock?: Clock;
 }
 
 export interface ProtectOptions {
@@ -117,7 +120,7 @@ export class World implements AsyncDisposable {
     const config = loadConfig({ repo, logLevel: 'warn' }, { CODR_PASSWORD: 'a passphrase' });
     const level = process.env.CODR_TEST_LOG === undefined ? 'silent' : 'info';
     const world: NodeWorld = {
-      clock: systemClock,
+      clock: this.#options.clock ?? systemClock,
       random: systemRandom,
       spill: new TemporarySpill(this.folder),
       log: openLogger(level, {

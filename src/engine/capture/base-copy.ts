@@ -246,7 +246,9 @@ export class BaseCopyJob implements Job {
       const part = await buildRange(this.#metered(reader.batches), store.tree(signal));
       return { range: unit.range, after: reader.after, exactFrom: reader.exactFrom(), part };
     } catch (error) {
-      if (isCodrError(error, 'snapshot-too-old')) {
+      // A member that fell silent says nothing about the size of what was read.
+      const isTooOld = isCodrError(error, 'snapshot-too-old');
+      if (isTooOld && !isCodrError(error.cause, 'source-unreachable')) {
         this.#tooOld.set(unit.dataset, (this.#tooOld.get(unit.dataset) ?? 0) + 1);
         this.#halveSegments(unit.dataset);
       }

@@ -23,6 +23,9 @@ import type { PointDataset, ResolvedPoint } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { firstDifference } from './compare-streams.ts';
 
+/** How often one dataset of the live cluster is read before it counts as unreadable. */
+const liveAttempts = 4;
+
 export interface VerifyOptions {
   readonly point: ResolvedPoint;
   /** What of another live cluster is compared. */
@@ -173,12 +176,30 @@ class Verification {
     try {
       const root = await this.#rootOf(this.#folded(dataset));
       const counts = { records: root.records, bytes: root.bytes, root: toHex(root.id) };
-      return this.#live ? as(...(await this.#compare(dataset, root, counts))) : as('whole', counts);
+      return this.#live
+        ? as(...(await this.#compareLive(dataset, root, counts)))
+        : as('whole', counts);
     } catch (error) {
       if (isCodrError(error, 'object-missing') || isCodrError(error, 'object-damaged')) {
         return as('damaged', { detail: error.message });
       }
       throw error;
+    }
+  }
+
+  /** A read that was cut off is done again at the same moment, as long as the live cluster can. */
+  async #compareLive(
+    dataset: PointDataset,
+    wanted: TreeRoot,
+    counts: Partial<VerifiedDataset>,
+  ): Promise<[VerifiedDataset['verdict'], Partial<VerifiedDataset>]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#compare(dataset, wanted, counts);
+      } catch (error) {
+        if (!isCodrError(error, 'snapshot-too-old')) throw error;
+        if (attempt >= liveAttempts) return ['unreadable', { ...counts, detail: error.message }];
+      }
     }
   }
 

@@ -11,7 +11,7 @@ import { keyOfDocument, keyTypes } from '../key/key-codec.ts';
 import { databaseOf } from '../oplog/namespace-rules.ts';
 import { keyFloor } from './key-floor.ts';
 import { timestampOf } from './native-time.ts';
-import { type RawBatch, RawCursor } from './raw-cursor.ts';
+import { type NextOptions, type RawBatch, RawCursor, type Reading } from './raw-cursor.ts';
 
 /** A reply is asked to be about this long. */
 const replyBytes = 4 << 20;
@@ -54,11 +54,11 @@ export async function openOrderedScan(
   source: ScanSource,
   range: KeyRange,
   time: ReadTime,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<RawCursor> {
   const from = range.from && keyFloor(range.from);
   // `min` MaxKey is refused: nothing lies between it and the end.
-  if (from?.value instanceof MaxKey) return openMaxKeyScan(client, source, time, signal);
+  if (from?.value instanceof MaxKey) return openMaxKeyScan(client, source, time, reading);
   const to = range.to && keyFloor(range.to);
   if (source.buckets) {
     // All `_id`s are ObjectIds, so a comparison within the type bounds the scan.
@@ -68,7 +68,7 @@ export async function openOrderedScan(
     };
     const bounded = Object.keys(filter).length > 0 && { filter: { _id: filter } };
     const command = { ...findOf(source, time), hint: { $natural: 1 }, ...bounded };
-    return RawCursor.open(client, source.database, command, signal);
+    return RawCursor.open(client, source.database, command, reading);
   }
   const command = {
     ...findOf(source, time),
@@ -78,7 +78,7 @@ export async function openOrderedScan(
     // itself then.
     ...(to?.exact && !(to.value instanceof MinKey) && { max: { _id: to.value } }),
   };
-  return RawCursor.open(client, source.database, command, signal);
+  return RawCursor.open(client, source.database, command, reading);
 }
 
 /** The one document that a scan with a lower bound alone may leave out (seen on 6.0.5). */
@@ -86,10 +86,10 @@ export async function openMaxKeyScan(
   client: MongoClient,
   source: ScanSource,
   time: ReadTime,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<RawCursor> {
   const command = { ...findOf(source, time), filter: { _id: new MaxKey() } };
-  return RawCursor.open(client, source.database, command, signal);
+  return RawCursor.open(client, source.database, command, reading);
 }
 
 /** True when {@link openMaxKeyScan} belongs to the range. */
@@ -101,10 +101,10 @@ export async function openNaturalScan(
   client: MongoClient,
   source: ScanSource,
   time: ReadTime,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<RawCursor> {
   const command = { ...findOf(source, time), hint: { $natural: 1 } };
-  return RawCursor.open(client, source.database, command, signal);
+  return RawCursor.open(client, source.database, command, reading);
 }
 
 function findOf(source: ScanSource, time: ReadTime): Document {
@@ -116,7 +116,10 @@ function findOf(source: ScanSource, time: ReadTime): Document {
 }
 
 /** The documents of a cursor, batch by batch; the next reply is fetched while one is consumed. */
-export async function* batchesOf(cursor: RawCursor): AsyncGenerator<RawBatch, void, undefined> {
+export async function* batchesOf(
+  cursor: RawCursor,
+  options: Pick<NextOptions, 'unhurried'> = {},
+): AsyncGenerator<RawBatch, void, undefined> {
   let batch = cursor.first;
   let batchSize = 0;
   let next: Promise<RawBatch> | undefined;
@@ -126,7 +129,9 @@ export async function* batchesOf(cursor: RawCursor): AsyncGenerator<RawBatch, vo
         const documentBytes = batch.bytes / batch.documents.length;
         batchSize = Math.max(1, Math.min(batchSizeMax, Math.floor(replyBytes / documentBytes)));
       }
-      next = cursor.alive ? cursor.next(batchSize ? { batchSize } : {}) : undefined;
+      next = cursor.alive
+        ? cursor.next({ ...options, ...(batchSize && { batchSize }) })
+        : undefined;
       // A failure belongs to the moment when the batch is asked for, not to the consumer's own time.
       next?.catch(() => {});
       if (batch.documents.length > 0) yield batch;
@@ -146,7 +151,8 @@ export async function* orderedRecords(
   range: KeyRange,
 ): RecordStream {
   let last: Uint8Array | undefined;
-  for await (const { documents } of batchesOf(cursor)) {
+  // The filter of a scan over buckets passes over all that lies outside of the range.
+  for await (const { documents } of batchesOf(cursor, { unhurried: source.buckets })) {
     const records: DataRecord[] = [];
     for (const value of documents) {
       const key = keyOfDocument(value);

@@ -6,6 +6,7 @@ import type { Clock } from '../../../base/clock.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { Position, SourceTime } from '../../../model/time.ts';
 import { positionOf, timeOf } from './native-time.ts';
+import type { Reading } from './raw-cursor.ts';
 import { codeOf, isPassing, type Side, serverCodes, translated } from './translate-error.ts';
 
 const selectionMsMax = 10_000;
@@ -70,6 +71,10 @@ export class MongodbConnection implements AsyncDisposable {
       await client.close().catch(() => {});
       throw error;
     }
+  }
+
+  reading(signal: AbortSignal): Reading {
+    return { signal, clock: this.#clock };
   }
 
   /** Runs a command on `admin` of the primary. Errors are translated. */

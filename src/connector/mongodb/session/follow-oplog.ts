@@ -12,7 +12,7 @@ import { positionOfEntry } from '../oplog/entry-decoder.ts';
 import { TransactionAssembler } from '../oplog/transaction-assembler.ts';
 import type { MongodbConnection } from './connection.ts';
 import { timestampOf } from './native-time.ts';
-import { RawCursor } from './raw-cursor.ts';
+import { RawCursor, type Reading } from './raw-cursor.ts';
 import { isPassing, translated } from './translate-error.ts';
 
 /** How long a getMore waits for news: the longest time between two batches, about. */
@@ -97,7 +97,7 @@ async function* followMember(
     capped,
   });
   await using cursor = await connection.within(client, signal, (member, stop) =>
-    openOplog(member, resume, stop),
+    openOplog(member, resume, connection.reading(stop)),
   );
   const progress = new TailProgress(connection, context);
   let { documents } = cursor.first;
@@ -173,7 +173,7 @@ function noteCapped({ dataset, kind, body }: CatalogChange, capped: Set<DatasetI
   if (dataset && o && flagOf(findElement(o, 'capped'))) capped.add(dataset);
 }
 
-function openOplog(client: MongoClient, from: Position, signal: AbortSignal): Promise<RawCursor> {
+function openOplog(client: MongoClient, from: Position, reading: Reading): Promise<RawCursor> {
   const command = {
     find: 'oplog.rs',
     filter: { ts: { $gte: timestampOf(from.time) } },
@@ -181,7 +181,7 @@ function openOplog(client: MongoClient, from: Position, signal: AbortSignal): Pr
     awaitData: true,
     readConcern: { level: 'majority' },
   };
-  return RawCursor.open(client, 'local', command, signal);
+  return RawCursor.open(client, 'local', command, reading);
 }
 
 /** The entry found at or after `wanted` must be that very one. */

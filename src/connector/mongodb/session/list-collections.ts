@@ -68,7 +68,8 @@ export async function listRaw(
 ): Promise<Buffer[]> {
   try {
     const all = { ...command, cursor: {} };
-    await using cursor = await RawCursor.open(connection.client, database, all, signal);
+    const reading = connection.reading(signal);
+    await using cursor = await RawCursor.open(connection.client, database, all, reading);
     const documents: Buffer[] = [...cursor.first.documents];
     while (cursor.alive) documents.push(...(await cursor.next()).documents);
     return documents.map((document) => Buffer.from(document));

@@ -6,6 +6,8 @@ import type { ClientSession, Db, Document, MongoClient } from 'mongodb';
 import { Long } from 'mongodb';
 import { assert } from '../../../base/assert.ts';
 import { view } from '../../../base/bytes.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { CodrError } from '../../../base/error.ts';
 import {
   documentsOf,
   elementsOf,
@@ -21,15 +23,36 @@ export interface RawBatch {
   readonly bytes: number;
 }
 
+/**
+ * A member that does not answer a getMore for this long is silent. A reply is a few MiB of an index in order,
+ * milliseconds of work. A find may rightly wait longer, for an undecided prepared transaction; a getMore does
+ * not wait for those (seen on 6.0.5).
+ */
+export const silentMsMax = 60_000;
+/** A cursor that is given up is closed within this time, or left to its session's end. */
+const closeMsMax = 5_000;
+
+/** How a cursor is read: until `signal` aborts, each reply within a time. */
+export interface Reading {
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
 export interface NextOptions {
   readonly batchSize?: number;
+  /** The server may pass over many documents before it finds one. */
+  readonly unhurried?: boolean;
   /** Tailable cursors: how long the server waits for more. */
   readonly maxTimeMs?: number;
 }
 
 export class RawCursor implements AsyncDisposable {
+  /** The member that is read. */
+  readonly client: MongoClient;
   readonly #db: Db;
   readonly #session: ClientSession;
+  readonly #clock: Clock;
+  readonly #silent = new AbortController();
   readonly #signal: AbortSignal;
   #collection: string;
   #id: bigint;
@@ -37,10 +60,16 @@ export class RawCursor implements AsyncDisposable {
   /** What the opening command gave. */
   readonly first: RawBatch;
 
-  private constructor(db: Db, session: ClientSession, signal: AbortSignal, reply: RawReply) {
+  private constructor(
+    { client, db, session }: { client: MongoClient; db: Db; session: ClientSession },
+    { signal, clock }: Reading,
+    reply: RawReply,
+  ) {
+    this.client = client;
     this.#db = db;
     this.#session = session;
-    this.#signal = signal;
+    this.#clock = clock;
+    this.#signal = AbortSignal.any([signal, this.#silent.signal]);
     this.#id = reply.id;
     this.#collection = reply.collection;
     this.first = reply.batch;
@@ -51,14 +80,15 @@ export class RawCursor implements AsyncDisposable {
     client: MongoClient,
     database: string,
     command: Document,
-    signal: AbortSignal,
+    reading: Reading,
   ): Promise<RawCursor> {
     const session = client.startSession({ causalConsistency: false });
     try {
       const db = client.db(database);
+      const { signal } = reading;
       const options = { raw: true, session, signal, readPreference: 'primaryPreferred' as const };
       const reply = readReply(await db.command(command, options));
-      return new RawCursor(db, session, signal, reply);
+      return new RawCursor({ client, db, session }, reading, reply);
     } catch (error) {
       await session.endSession().catch(() => {});
       throw error;
@@ -71,6 +101,12 @@ export class RawCursor implements AsyncDisposable {
     return this.#id !== 0n;
   }
 
+  /** The server has not answered in time: this cursor is of no use any more. */
+  get silent(): boolean {
+    return this.#silent.signal.aborted;
+  }
+
+  /** Errors: the driver's own, and `source-unreachable` when the server is silent. */
   async next(options: NextOptions = {}): Promise<RawBatch> {
     const command = {
       getMore: Long.fromBigInt(BigInt.asIntN(64, this.#id)),
@@ -78,30 +114,54 @@ export class RawCursor implements AsyncDisposable {
       ...(options.batchSize && { batchSize: options.batchSize }),
       ...(options.maxTimeMs && { maxTimeMS: options.maxTimeMs }),
     };
-    const reply = readReply(
-      await this.#db.command(command, {
-        raw: true,
-        session: this.#session,
-        signal: this.#signal,
-        readPreference: 'primaryPreferred',
-      }),
-    );
-    this.#id = reply.id;
-    return reply.batch;
+    const answered = new AbortController();
+    if (!options.unhurried) {
+      this.#clock.sleep(silentMsMax, answered.signal).then(
+        () => this.#silent.abort(this.#silence()),
+        () => {},
+      );
+    }
+    try {
+      const reply = readReply(
+        await this.#db.command(command, {
+          raw: true,
+          session: this.#session,
+          signal: this.#signal,
+          readPreference: 'primaryPreferred',
+        }),
+      );
+      this.#id = reply.id;
+      return reply.batch;
+    } finally {
+      answered.abort();
+    }
+  }
+
+  #silence(): CodrError {
+    const host = this.client.options.hosts.join(',');
+    const message = `${host} has not answered for ${silentMsMax / 1000} s`;
+    return new CodrError('source-unreachable', message, { object: host });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#id !== 0n) {
-      const cursors = [Long.fromBigInt(BigInt.asIntN(64, this.#id))];
-      const kill = { killCursors: this.#collection, cursors };
-      // A cursor that cannot be killed now ends with its session.
-      await this.#db
-        .command(kill, { session: this.#session, readPreference: 'primaryPreferred' })
-        .catch(() => {});
-    }
+    if (this.#id !== 0n) await this.#kill();
     await this.#session.endSession().catch(() => {});
+  }
+
+  /** A cursor that cannot be killed now ends with its session. */
+  async #kill(): Promise<void> {
+    const cursors = [Long.fromBigInt(BigInt.asIntN(64, this.#id))];
+    const kill = { killCursors: this.#collection, cursors };
+    const [late, done] = [new AbortController(), new AbortController()];
+    this.#clock.sleep(closeMsMax, done.signal).then(
+      () => late.abort(),
+      () => {},
+    );
+    const options = { session: this.#session, readPreference: 'primaryPreferred' as const };
+    await this.#db.command(kill, { ...options, signal: late.signal }).catch(() => {});
+    done.abort();
   }
 }
 

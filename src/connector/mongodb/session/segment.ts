@@ -24,7 +24,7 @@ import {
   scanSource,
 } from './collection-scan.ts';
 import type { MongodbConnection } from './connection.ts';
-import type { RawCursor } from './raw-cursor.ts';
+import type { RawCursor, Reading } from './raw-cursor.ts';
 import { codeOf, isPassing, serverCodes, translated } from './translate-error.ts';
 import { readViews } from './view-records.ts';
 
@@ -103,23 +103,23 @@ async function scanRecords(
 ): Promise<RecordStream | undefined> {
   const { connection, context } = source;
   const scan = scanSource(entry);
-  const cursor = await openOnMember(connection, entry, signal, (client, stop) =>
+  const cursor = await openOnMember(connection, entry, signal, (client, reading) =>
     kind === 'ordered'
-      ? openOrderedScan(client, scan, range, time, stop)
-      : openNaturalScan(client, scan, time, stop),
+      ? openOrderedScan(client, scan, range, time, reading)
+      : openNaturalScan(client, scan, time, reading),
   );
   if (!cursor) return undefined;
   if (kind === 'sorted') {
     const sorted = sortRecordsOf(documentsOf(cursor, range), context);
-    return closing(sorted, cursor, entry, signal);
+    return closing(source, sorted, cursor, entry, signal);
   }
-  const records = closing(orderedRecords(cursor, scan, range), cursor, entry, signal);
+  const records = closing(source, orderedRecords(cursor, scan, range), cursor, entry, signal);
   if (!endsOpen(range)) return records;
   return withMaxKey(records, async () => {
-    const last = await openOnMember(connection, entry, signal, (client, stop) =>
-      openMaxKeyScan(client, scan, time, stop),
+    const last = await openOnMember(connection, entry, signal, (client, reading) =>
+      openMaxKeyScan(client, scan, time, reading),
     );
-    return last && closing(orderedRecords(last, scan, range), last, entry, signal);
+    return last && closing(source, orderedRecords(last, scan, range), last, entry, signal);
   });
 }
 
@@ -162,8 +162,8 @@ async function readCapped(
 ): Promise<SegmentReader | undefined> {
   const { connection, context } = source;
   const open = (): Promise<RawCursor | undefined> =>
-    openOnMember(connection, entry, signal, (client, stop) =>
-      openNaturalScan(client, scanSource(entry), { after }, stop),
+    openOnMember(connection, entry, signal, (client, reading) =>
+      openNaturalScan(client, scanSource(entry), { after }, reading),
     );
   const first = await open();
   if (!first) return undefined;
@@ -186,6 +186,8 @@ async function readCapped(
         return;
       } catch (error) {
         signal.throwIfAborted();
+        noteSilence(source, cursor, entry);
+        if (cursor.silent) throw cutOff(entry, error);
         if (!isPassing(error) || attempt >= cappedAttempts)
           throw translated(error, entry.namespace);
         opened = await open();
@@ -220,6 +222,7 @@ async function* documentsOf(cursor: RawCursor, range: KeyRange): RecordStream {
 
 /** Closes the cursor at the end and translates what goes wrong on the way. */
 async function* closing(
+  source: SegmentSource,
   records: RecordStream,
   cursor: RawCursor,
   entry: CatalogEntry,
@@ -229,6 +232,7 @@ async function* closing(
     yield* records;
   } catch (error) {
     signal.throwIfAborted();
+    noteSilence(source, cursor, entry);
     // A cursor that is gone, or its member: the read can be done again at a newer time.
     if (isPassing(error)) throw cutOff(entry, error);
     throw translated(error, entry.namespace);
@@ -237,6 +241,20 @@ async function* closing(
   }
 }
 
+/** Another member is read next, where there is one. */
+function noteSilence(
+  { connection, context }: SegmentSource,
+  cursor: RawCursor,
+  { namespace }: CatalogEntry,
+): void {
+  if (!cursor.silent) return;
+  const host = cursor.client.options.hosts.join(',');
+  const message = 'a read got no answer, and is done again';
+  context.log.warn({ namespace, host }, message);
+  connection.passOver(cursor.client);
+}
+
+/** The cause is `source-unreachable` when the member was silent: what was read was not too much. */
 function cutOff({ namespace }: CatalogEntry, cause?: unknown): CodrError {
   return new CodrError('snapshot-too-old', `${namespace}: the read was cut off`, {
     object: namespace,
@@ -249,13 +267,15 @@ async function openOnMember(
   connection: MongodbConnection,
   entry: CatalogEntry,
   signal: AbortSignal,
-  open: (client: MongoClient, signal: AbortSignal) => Promise<RawCursor>,
+  open: (client: MongoClient, reading: Reading) => Promise<RawCursor>,
 ): Promise<RawCursor | undefined> {
   let last: unknown;
   for (let attempt = 0; attempt < openAttempts; attempt++) {
     const [client] = await connection.readers(signal);
     try {
-      return await connection.within(client, signal, open);
+      return await connection.within(client, signal, (member, stop) =>
+        open(member, connection.reading(stop)),
+      );
     } catch (error) {
       signal.throwIfAborted();
       if (codeOf(error) === serverCodes.namespaceNotFound) return undefined;

@@ -133,7 +133,8 @@ export class BulkLoad {
     const single = BSON.deserialize(documentWith(id), { promoteValues: false, bsonRegExp: true });
     const command = { find: collectionOf(namespace), filter: { _id: single.v }, limit: 1 };
     const database = databaseOf(namespace);
-    await using cursor = await RawCursor.open(connection.client, database, command, this.#signal);
+    const reading = connection.reading(this.#signal);
+    await using cursor = await RawCursor.open(connection.client, database, command, reading);
     return cursor.first.documents[0];
   }
 

@@ -93,7 +93,8 @@ async function readExisting(
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const existing = new Map<string, Uint8Array>();
   const command = { find: `system.${kind}` };
-  await using cursor = await RawCursor.open(connection.client, 'admin', command, signal);
+  const reading = connection.reading(signal);
+  await using cursor = await RawCursor.open(connection.client, 'admin', command, reading);
   for await (const { documents } of batchesOf(cursor)) {
     for (const document of documents) existing.set(nameOf(document), document.slice());
   }

@@ -22,7 +22,9 @@ export const checkCommand = defineCommand({
     'Looks at every commit, and at the name and size of every pack. Ends with 9 when something is ' +
     'damaged and not mended, and names what can no longer be restored.',
   examples: ['codr check', 'codr check --read-data=10%', 'codr check --read-data --repair'],
-  json: '{packs, commits, bytesRead, problems:[{object,problem,affected:[…],remedy?,repaired}], seconds}',
+  json:
+    '{packs, commits, bytesRead, problems:[{object,problem,affected:[…],remedy?,repaired}], givenUp:[source…], ' +
+    'seconds}',
   input: z.object({
     readData: option(percent.optional(), {
       text: 'also read and decode this share of the packs, all when no share is given',
@@ -30,16 +32,22 @@ export const checkCommand = defineCommand({
       optionalValue: true,
       env: false,
     }),
-    repair: consent('make anew what can be made from the rest, and mark what is lost as holes'),
+    repair: consent(
+      'make anew what can be made from the rest; give up what is lost: its times become holes, and the ' +
+        'next backup copies its datasets anew',
+    ),
   }),
   run: async ({ readData, repair }, { api, call }) =>
     (await api()).check({ readDataPercent: readData ?? 0, repair }, call),
-  print({ packs, commits, bytesRead, problems, seconds }, output) {
+  print({ packs, commits, bytesRead, problems, givenUp, seconds }, output) {
     for (const { object, problem, affected, remedy, repaired } of problems) {
       const mark = repaired ? output.paint('yellow', 'repaired') : output.paint('red', 'damaged ');
       output.line(`${mark}  ${object}: ${problem}`);
       for (const lost of affected) output.line(`          affects ${lost}`);
       if (remedy !== undefined && !repaired) output.line(`          ${remedy}`);
+    }
+    for (const source of givenUp) {
+      output.line(`the next codr backup ${source} copies anew what ${source} has lost`);
     }
     const verdict =
       problems.length === 0 ? output.paint('green', 'no problems') : `${problems.length} problems`;

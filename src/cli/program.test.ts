@@ -161,7 +161,8 @@ test('verify ends with 6 when bytes differ, with 9 when something is damaged, wi
 });
 
 test('check reads a share of the data as percent, all of it without a number, none unless told', async () => {
-  const result: CheckResult = { packs: 1, commits: 1, bytesRead: 0, problems: [], seconds: 0 };
+  const nothing = { packs: 1, commits: 1, bytesRead: 0, seconds: 0 };
+  const result: CheckResult = { ...nothing, problems: [], givenUp: [] };
   const { asked, call } = answering(result);
   for (const flag of [[], ['--read-data'], ['--read-data=10%'], ['--read-data', '2.5']]) {
     await runFake(['check', ...flag], { api: { check: call } });
@@ -180,6 +181,7 @@ test('check ends with 9 only while a problem is not repaired', async () => {
     commits: 1,
     bytesRead: 0,
     problems: [{ object: 'packs/d/00/x', problem: 'is missing', affected: ['shop'], repaired }],
+    givenUp: [],
     seconds: 0,
   });
   const mended = await runFake(['check', '--repair'], { api: { check: async () => result(true) } });

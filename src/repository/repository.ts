@@ -4,7 +4,7 @@ import { fromHex, transferableBytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Spill } from '../base/spill.ts';
-import type { PackId } from '../model/id.ts';
+import { type PackId, packId } from '../model/id.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { Sealer } from './frame/sealer.ts';
 import { FingerprintIndex } from './index/fingerprint-index.ts';
@@ -182,6 +182,7 @@ export class Repository {
   /** Content of packs that a lineage holds is known: called for each lineage before anything is stored. */
   learn(lineage: Lineage): void {
     const held = lineage.state.list<PackRecord>('pack').map(([, { id }]) => id);
+    this.blobs.forget(lineage.state.keys('lost').map(packId));
     this.blobs.committed(held);
   }
 

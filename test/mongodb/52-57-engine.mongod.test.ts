@@ -3,7 +3,7 @@
 //   CODR_FULL=1 runs number 57 with 100,000 collections and 50 GiB; without it with 5,000 and 1 GiB.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -118,6 +118,44 @@ test('53: one changed byte of the repository is found and told, and no restore p
   await writeFile(largest.path, bytes);
   assert.equal((await codr.tryRun('verify', 'n53', '--read-data')).code, 0);
 });
+
+for (const how of ['flipped', 'missing'] as const) {
+  test(`53: what a ${how} pack held is given up by a repair, and stored anew by the next backup`, async () => {
+    const name = `n53${how}`;
+    await fill(world.client, `${name}.a`, noise(400, 2000));
+    await fill(world.client, `${name}.b`, rows(50));
+    await using codr = await CodrProgram.create();
+    await protect(codr, name);
+    await codr.run('backup', name);
+    await fill(world.client, `${name}.a`, noise(10, 100, 1000));
+    const { json: hurt } = await codr.run('backup', name);
+    const [largest] = await filesBySize(codr.repository);
+    assert.ok(largest && largest.size > 500_000, 'a pack of data');
+    const damaged = await readFile(largest.path);
+    damaged[Math.floor(damaged.length / 2)]! ^= 1;
+    if (how === 'flipped') await writeFile(largest.path, damaged);
+    else await rm(largest.path);
+    const read = how === 'flipped' ? ['--read-data'] : [];
+    const looked = await codr.tryRun('check', ...read);
+    assert.deepEqual([looked.code, looked.json.givenUp], [9, []]);
+    const repaired = await codr.tryRun('check', ...read, '--repair');
+    assert.deepEqual([repaired.code, repaired.json.givenUp], [9, [name]]);
+    assert.equal((await codr.run('check', ...read)).json.problems.length, 0);
+    const restore = ['restore', name, '--to', world.target.uri, '--at'];
+    assert.equal((await codr.tryRun(...restore, hurt.point.id)).code, 4);
+    // Another source asks for the same content: it must not rely on what is lost.
+    await codr.run('source', 'add', 'again', world.source.uri, '--include', `${name}.*`);
+    await codr.run('backup', 'again');
+    assert.equal((await codr.run('verify', 'again', '--read-data')).code, 0);
+    const { json: anew } = await codr.run('backup', name);
+    assert.ok(
+      anew.holes.some(({ dataset }: Document) => dataset),
+      'the hole is told',
+    );
+    await codr.run(...restore, anew.point.id);
+    await assertRestored(name, 'what was stored anew');
+  });
+}
 
 async function filesBySize(folder: string): Promise<{ path: string; size: number }[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

@@ -20,6 +20,7 @@ import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import { hex } from '../history/history-fixture.ts';
 import { epochKey } from '../history/source-history.ts';
 import type { SourceContext } from '../source-context.ts';
+import { closeEpoch } from './epoch.ts';
 import { Follower } from './follower.ts';
 
 const stream = streamId('s');
@@ -173,6 +174,16 @@ test('a follower that another has overtaken commits nothing', async () => {
     isCodrError(error, 'lease-lost'),
   );
   assert.equal(lineage.seq, seq);
+});
+
+test('an epoch that a check has closed meanwhile takes no more commits: the next one follows', async () => {
+  const { follower, lineage } = await open();
+  const one = follower();
+  await follow(one, [batch(20, [20])]);
+  await lineage.commit((draft): undefined => {
+    closeEpoch(draft, 'a run is lost');
+  });
+  await assert.rejects(follow(one, [batch(30, [30])]), (error) => isCodrError(error, 'gap'));
 });
 
 test('whoever waits for a time is woken by the commit that settles it', async () => {

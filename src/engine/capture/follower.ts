@@ -240,8 +240,14 @@ export class Follower {
     });
   }
 
-  /** A stream's next interval begins where the stored one ends; else somebody else has gone on. */
+  /**
+   * A stream's next interval begins where the stored one ends; else somebody else has gone on. An epoch that
+   * somebody closed (a check that gave a run up) goes on as the next one.
+   */
   #checkStream(state: StateView): void {
+    if (state.get<EpochRecord>(epochKey(this.#options.epoch))?.closedAt !== undefined) {
+      throw new CodrError('gap', 'the history of the source was closed: a new base copy follows');
+    }
     const stored = state.get<StreamRecord>(`stream/${this.#options.stream}`);
     if (stored?.through === this.#committed.through) return;
     throw new CodrError('lease-lost', `another process has followed ${this.#options.stream}`);

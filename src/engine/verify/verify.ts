@@ -8,20 +8,16 @@ import { wholeRange } from '../../model/key-range.ts';
 import { type Scope, scopeHolds } from '../../model/namespace.ts';
 import type { RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
-import { entryName } from '../../repository/lineage/lineage.ts';
-import { PackSet } from '../../repository/lineage/pack-set.ts';
-import { packRecords } from '../../repository/lineage/pack-table.ts';
-import { packName } from '../../repository/pack/pack-format.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
-import { openRuns, runTouches } from '../capture/run-records.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { refuseUnmatched } from '../read/definitions.ts';
 import { foldDataset, nativeRecords, OpenedRuns } from '../read/fold.ts';
 import type { PointDataset, ResolvedPoint } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { firstDifference } from './compare-streams.ts';
+import { NeededObjects } from './needed-objects.ts';
 
 /** How often one dataset of the live cluster is read before it counts as unreadable. */
 const liveAttempts = 4;
@@ -147,6 +143,7 @@ class Verification {
   readonly #live: Live | undefined;
   readonly #signal: AbortSignal;
   readonly #runs: OpenedRuns;
+  readonly #needed: NeededObjects;
 
   constructor(
     context: SourceContext,
@@ -161,6 +158,7 @@ class Verification {
     this.#live = live;
     this.#signal = signal;
     this.#runs = new OpenedRuns(context);
+    this.#needed = new NeededObjects(context, options.point.at, signal);
   }
 
   async run(dataset: PointDataset): Promise<VerifiedDataset> {
@@ -170,8 +168,8 @@ class Verification {
       verdict: VerifiedDataset['verdict'],
       more: Partial<VerifiedDataset> = {},
     ): VerifiedDataset => ({ namespace: entry.namespace, verdict, records, bytes, ...more });
-    const missing = await this.#missingObject(dataset);
-    if (missing) return as('damaged', { detail: `${missing} is missing` });
+    const missing = await this.#needed.lacks(dataset);
+    if (missing) return as('damaged', { detail: missing });
     if (!this.#live && !this.#options.readData) return as('whole');
     try {
       const root = await this.#rootOf(this.#folded(dataset));
@@ -248,31 +246,4 @@ class Verification {
       yield batch;
     }
   }
-
-  /** Of the packs that the base copy and its runs need, the name of one that is not there. */
-  async #missingObject({ base }: PointDataset): Promise<string | undefined> {
-    const { lineage, repository } = this.#context;
-    const runs = openRuns(lineage.state, base.epoch).filter(({ record }) =>
-      runTouches(record, -1n, this.#options.point.at),
-    );
-    const sets = [base.packs, ...runs.map(({ record }) => record.packs)].map(PackSet.parse);
-    for (const { record } of runs) {
-      const name = record.seq === undefined ? undefined : entryName(lineage.name, record.seq);
-      if (name && !this.#sizes.has(name)) {
-        const there = await repository.store.stat(name);
-        if (!there) return name;
-        this.#sizes.set(name, there.size);
-      }
-    }
-    const needed = sets.reduce((all, set) => all.union(set), PackSet.empty);
-    for (const pack of packRecords(lineage.state, needed)) {
-      const name = packName(pack);
-      const there = this.#sizes.get(name) ?? (await repository.store.stat(name))?.size;
-      if (there === undefined || (pack.bytes > 0 && there !== pack.bytes)) return name;
-      this.#sizes.set(name, there);
-    }
-    return undefined;
-  }
-
-  readonly #sizes = new Map<string, number>();
 }

@@ -2,10 +2,12 @@
 import type * as api from '../../api/codr-api.ts';
 import { fromBase64, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
+import { giveUp } from '../../engine/capture/give-up.ts';
 import { catalogChanges, epochsOf } from '../../engine/history/source-history.ts';
 import { lastTime, timeFromHex } from '../../model/time.ts';
 import { type CheckWorld, check as runCheck } from '../../repository/check/check.ts';
 import type { SourceWords } from '../../repository/check/describe.ts';
+import type { Losses } from '../../repository/check/losses.ts';
 import { planCollection, collect as runCollect } from '../../repository/collect/collect.ts';
 import { InlineSealer } from '../../repository/frame/sealer.ts';
 import { addSlot, listSlots, removeSlot } from '../../repository/keys/key-slots.ts';
@@ -109,8 +111,23 @@ export async function check(
     describe: (own) => (lineage, state) => sourceWords(node, own, lineage, state),
     signal,
   };
-  const outcome = await runCheck(world, { readDataPercent, repair });
-  return { ...outcome, seconds: (clock.monotonic() - startMs) / 1000 };
+  const { losses, ...outcome } = await runCheck(world, { readDataPercent, repair });
+  const givenUp = repair && losses.packs.length > 0 ? await giveUpLosses(node, losses) : [];
+  return { ...outcome, givenUp, seconds: (clock.monotonic() - startMs) / 1000 };
+}
+
+/** In every lineage, since each may ask for what a lost pack held. Names of the sources that lost something. */
+async function giveUpLosses(node: NodeContext, losses: Losses): Promise<string[]> {
+  const { repository, lineage: own } = await node.open();
+  repository.require('write');
+  const sources = registeredSources(own.state);
+  const names: string[] = [];
+  for (const { lineage: id } of losses.lineages) {
+    const lineage = id === own.name ? own : await repository.openLineage(id);
+    if (!(await giveUp(lineage, losses))) continue;
+    names.push(sources.find((source) => source.id === id)?.name ?? id);
+  }
+  return names;
 }
 
 /** Names of a source's datasets, times and keys as its connector writes them. */

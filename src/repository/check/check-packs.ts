@@ -30,10 +30,6 @@ export interface PackFindings {
   readonly bytesRead: number;
 }
 
-const remedy =
-  'put the pack back from a copy of the repository; else what it held is lost, and the next base copy of ' +
-  'the datasets makes new times restorable';
-
 const headerRemedy = 'put the pack back from a copy of the repository; nothing is lost by it yet';
 
 /** `chosen` packs are read whole. */
@@ -44,10 +40,11 @@ export async function checkPacks(
   options: {
     readonly chosen: ReadonlySet<PackId>;
     readonly problems: Problems;
+    readonly remedy: string;
     readonly signal: AbortSignal;
   },
 ): Promise<PackFindings> {
-  const { chosen, problems, signal } = options;
+  const { chosen, problems, remedy, signal } = options;
   const losses = new Map<PackId, PackLoss>();
   let bytesRead = 0;
   const check = async (pack: PackRecord): Promise<void> => {

@@ -18,10 +18,6 @@ import type { SourceWords } from './describe.ts';
 
 type PackBlock = Extract<BlockRef, { readonly pack: PackId }>;
 
-const remedy =
-  'put what is missing back from a copy of the repository; else these times are lost, and a new base copy ' +
-  'opens the next interval';
-
 export async function checkRuns(
   context: ContentContext,
   lineage: Lineage,
@@ -33,14 +29,17 @@ export async function checkRuns(
     const affected = `${words.name}: changes of ${span}, and every later time that folds over them`;
     const object = run.seq === undefined ? undefined : entryName(lineage.name, run.seq);
     try {
-      if (object === undefined)
-        await checkBlocks(context, decodeRunRef(fromBase64(run.ref)), affected);
-      else await readInline(lineage, run);
+      if (object !== undefined) await readInline(lineage, run);
+      else if (await lacksBlocks(context, decodeRunRef(fromBase64(run.ref)), affected)) {
+        context.found.runs.add(rest);
+      }
     } catch (error) {
       if (!(error instanceof CodrError)) throw error;
+      context.found.runs.add(rest);
       const named = object ?? (error.object?.includes('/') ? error.object : `run ${rest}`);
       if (context.problems.hurt(named, affected)) continue;
       const problem = `run ${rest}: ${error.message}`;
+      const { remedy } = context;
       context.problems.add({ object: named, problem, affected: [affected], remedy });
     }
   }
@@ -54,9 +53,14 @@ async function readInline(lineage: Lineage, run: RunRecord): Promise<void> {
   for await (const _ of batches);
 }
 
-/** Reads index blocks; of data blocks only their place is looked at. */
-async function checkBlocks(context: ContentContext, run: RunRef, affected: string): Promise<void> {
+/** Reads index blocks; of data blocks only their place is looked at. True when one is lost. */
+async function lacksBlocks(
+  context: ContentContext,
+  run: RunRef,
+  affected: string,
+): Promise<boolean> {
   const { repository, losses, problems, signal } = context;
+  let lacks = false;
   let blocks: readonly Block[] = [rootOf(run)];
   const isLost = ({ pack, frame }: PackBlock): boolean => {
     const loss = losses.get(pack);
@@ -66,10 +70,12 @@ async function checkBlocks(context: ContentContext, run: RunRef, affected: strin
     for (const { ref } of blocks) {
       const { pack, frame } = ref as PackBlock;
       const address = { id: pack, kind: 'c' } as const;
-      if (isLost({ pack, frame })) problems.hurt(packName(address), affected);
-      else (await repository.packs.footer(address, signal)).frame(frame);
+      if (isLost({ pack, frame })) {
+        problems.hurt(packName(address), affected);
+        lacks = true;
+      } else (await repository.packs.footer(address, signal)).frame(frame);
     }
-    if (level === 0) return;
+    if (level === 0) return lacks;
     const below: Block[] = [];
     for (const block of blocks) {
       if (isLost(block.ref as PackBlock)) continue;

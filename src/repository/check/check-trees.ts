@@ -12,12 +12,16 @@ import type { Repository } from '../repository.ts';
 import { type WalkedBlob, walkTree } from '../tree/tree-walk.ts';
 import type { PackLoss } from './check-packs.ts';
 import type { SourceWords } from './describe.ts';
+import type { FoundLosses } from './losses.ts';
 import type { Problems } from './problems.ts';
 
 export interface ContentContext {
   readonly repository: Repository;
   readonly losses: ReadonlyMap<PackId, PackLoss>;
   readonly problems: Problems;
+  /** What to do about something that is lost. */
+  readonly remedy: string;
+  readonly found: FoundLosses;
   readonly signal: AbortSignal;
 }
 
@@ -27,14 +31,16 @@ export async function checkTrees(
   state: StateView,
   words: SourceWords,
 ): Promise<void> {
-  const seen = new Set<string>();
+  const isHurt = new Map<string, boolean>();
   for (const [rest, base] of state.list<BaseRecord>('base')) {
     const name = `${base.tree?.root}/${base.packs}`;
-    if (!base.tree || seen.has(name)) continue;
-    seen.add(name);
+    if (!base.tree) continue;
     const dataset = rest.slice(0, rest.indexOf('/'));
     const what = `${words.name}: ${words.dataset(dataset)} from ${words.time(base.exactFrom)} on`;
-    await new TreeCheck(context, state, base, { words, what }).run();
+    const hurt =
+      isHurt.get(name) ?? (await new TreeCheck(context, state, base, { words, what }).run());
+    isHurt.set(name, hurt);
+    if (hurt) context.found.bases.add(rest);
   }
 }
 
@@ -44,6 +50,7 @@ class TreeCheck {
   readonly #held: ReadonlySet<PackId>;
   readonly #words: SourceWords;
   readonly #what: string;
+  #isHurt = false;
 
   constructor(
     context: ContentContext,
@@ -58,7 +65,8 @@ class TreeCheck {
     this.#what = what;
   }
 
-  async run(): Promise<void> {
+  /** True when something of the tree is lost. */
+  async run(): Promise<boolean> {
     const { repository, problems, signal } = this.#context;
     const { root, height, records, bytes, parameters } = this.#base.tree as NonNullable<
       BaseRecord['tree']
@@ -68,17 +76,19 @@ class TreeCheck {
       for await (const blobs of walkTree(repository.source, tree, { chunks: true, signal })) {
         await this.#checkBlobs(blobs);
       }
+      return this.#isHurt;
     } catch (error) {
       if (!(error instanceof CodrError)) throw error;
       const affected = `${this.#what}: keys below a node that cannot be read`;
       const object = packObject(error.object);
-      if (object !== undefined && problems.hurt(object, affected)) return;
+      if (object !== undefined && problems.hurt(object, affected)) return true;
       problems.add({
         object: object ?? `tree ${root}`,
         problem: error.message,
         affected: [affected],
-        remedy: 'put what is missing back from a copy of the repository, or copy the dataset anew',
+        remedy: this.#context.remedy,
       });
+      return true;
     }
   }
 
@@ -102,14 +112,15 @@ class TreeCheck {
   }
 
   #lost({ kind, id, range }: WalkedBlob, pack: PackRef | undefined): void {
-    const { problems } = this.#context;
+    const { problems, remedy } = this.#context;
+    this.#isHurt = true;
     const affected = `${this.#what}: ${this.#rangeText(range)}`;
     if (pack && problems.hurt(packName(pack), affected)) return;
     problems.add({
       object: `tree ${this.#base.tree?.root}`,
       problem: `no pack of the base copy holds the ${kind} ${toHex(id)}`,
       affected: [affected],
-      remedy: 'put missing packs back from a copy of the repository, or copy the dataset anew',
+      remedy,
     });
   }
 

@@ -3,7 +3,7 @@
 // trace is left of cannot be missed: the newest entry of a lineage, a key slot, a pin.
 import { CodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
-import type { PackId } from '../../model/id.ts';
+import { type PackId, packId } from '../../model/id.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { Credential } from '../keys/key-wrap.ts';
 import {
@@ -14,12 +14,7 @@ import {
 import type { Lineage } from '../lineage/lineage.ts';
 import { PackSet } from '../lineage/pack-set.ts';
 import { type PackRecord, packKey, packRecords, retainedPacks } from '../lineage/pack-table.ts';
-import type {
-  BaseRecord,
-  RunRecord,
-  SegmentRecord,
-  StoredStateRecord,
-} from '../lineage/records.ts';
+import type { SegmentRecord, StoredStateRecord } from '../lineage/records.ts';
 import type { StateView } from '../lineage/state.ts';
 import { type ListedPack, listPacks } from '../pack/listed-packs.ts';
 import { packName } from '../pack/pack-format.ts';
@@ -28,11 +23,12 @@ import { type IndexFindings, indexAgain, readIndex, uncoveredPacks } from './che
 import { checkKeys } from './check-keys.ts';
 import { type CheckedLineage, checkLineage } from './check-lineage.ts';
 import { checkMutables } from './check-mutables.ts';
-import { checkPacks, type PackFindings } from './check-packs.ts';
+import { checkPacks, type PackFindings, type PackLoss } from './check-packs.ts';
 import { checkRuns } from './check-runs.ts';
 import { checkTrees } from './check-trees.ts';
 import type { Describe } from './describe.ts';
 import { withIndexOverlay } from './index-overlay.ts';
+import { FoundLosses, type Losses } from './losses.ts';
 import { type Problem, Problems } from './problems.ts';
 
 export interface CheckWorld {
@@ -64,13 +60,26 @@ export interface CheckOutcome {
   readonly commits: number;
   readonly bytesRead: number;
   readonly problems: readonly Problem[];
+  /** What of it cannot be made again. */
+  readonly losses: Losses;
 }
+
+const noLosses: Losses = { packs: [], lineages: [] };
+const putBack = 'put what is missing back from a copy of the repository';
+const remedies = {
+  look:
+    `${putBack}, or give it up by \`codr check --repair\`: its times become holes, and the next ` +
+    'backup of the source copies the datasets anew',
+  repair: 'it is given up: its times are holes now, and the next backup copies the datasets anew',
+} as const;
 
 /** Errors: those of the store, and of a key that does not fit. Damage is an answer, not an error. */
 export async function check(world: CheckWorld, options: CheckOptions): Promise<CheckOutcome> {
   const problems = new Problems();
   const opened = await checkKeys(world.store, world.credential, problems);
-  if (!opened) return { packs: 0, commits: 0, bytesRead: 0, problems: problems.list };
+  if (!opened) {
+    return { packs: 0, commits: 0, bytesRead: 0, problems: problems.list, losses: noLosses };
+  }
   const { store, signal } = world;
   const listed = await listPacks(store, signal);
   const index = await readIndex(store, opened.unlocked.keys.mac, signal);
@@ -144,9 +153,17 @@ class Check {
     this.#reportLost(index, listed, lineages);
     const chosen = this.#choose([...retained.keys()]);
     const { signal } = this.#world;
-    const options = { chosen, problems: this.#problems, signal };
+    const remedy = this.#remedy;
+    const options = { chosen, problems: this.#problems, remedy, signal };
     const packs = await checkPacks(this.#repository, retained, listed, options);
-    await this.#checkContents(lineages, packs, own);
+    const losses = await this.#checkContents(lineages, packs, own);
+    // What was given up and is still there for the sake of its neighbours.
+    for (const state of states) {
+      for (const id of state.keys('lost')) {
+        const record = retained.get(packId(id));
+        if (record) this.#problems.forgive(packName(record));
+      }
+    }
     await checkMutables(
       { store: this.#world.store, keys: this.#repository.unlocked.keys },
       own,
@@ -158,7 +175,12 @@ class Check {
       commits: lineages.reduce((sum, { entries }) => sum + entries, 0),
       bytesRead: index.bytesRead + packs.bytesRead + entryBytes,
       problems: this.#problems.list,
+      losses,
     };
+  }
+
+  get #remedy(): string {
+    return this.#options.repair ? remedies.repair : remedies.look;
   }
 
   /** Every lineage in the store and every one that is registered: a registered one begins with an entry. */
@@ -248,43 +270,44 @@ class Check {
     lineages: readonly CheckedLineage[],
     { losses }: PackFindings,
     own: StateView | undefined,
-  ): Promise<void> {
+  ): Promise<Losses> {
     const { signal } = this.#world;
     const problems = this.#problems;
     const describe = this.#world.describe(own);
-    const context = { repository: this.#repository, losses, problems, signal };
+    const common = { repository: this.#repository, losses, problems, remedy: this.#remedy, signal };
+    const all: FoundLosses[] = [];
     for (const { name, lineage } of lineages) {
       const words = describe(name, lineage?.state);
       if (!lineage) continue;
-      for (const [id, loss] of losses) {
-        if (loss.whole) this.#hurtHolders(id, lineage.state, words);
-      }
-      await checkTrees(context, lineage.state, words);
-      await checkRuns(context, lineage, words);
+      const found = new FoundLosses(name);
+      all.push(found);
+      for (const loss of losses) this.#hurtHolders(loss, lineage.state, words, found);
+      await checkTrees({ ...common, found }, lineage.state, words);
+      await checkRuns({ ...common, found }, lineage, words);
     }
+    return { packs: [...losses.keys()], lineages: all };
   }
 
-  /** What is recorded to need a pack that is lost as a whole. */
-  #hurtHolders(id: PackId, state: StateView, words: ReturnType<Describe>): void {
+  /** What needs a damaged pack and is not looked at piece by piece. */
+  #hurtHolders(
+    [id, loss]: readonly [PackId, PackLoss],
+    state: StateView,
+    words: ReturnType<Describe>,
+    found: FoundLosses,
+  ): void {
     const ordinal = state.ordinalOf(id);
     const pack = ordinal === undefined ? undefined : state.get<PackRecord>(packKey(ordinal));
     if (ordinal === undefined || !pack) return;
-    const hurt = (holder: { packs: string }, what: string): void => {
-      if (!PackSet.parse(holder.packs).has(ordinal)) return;
-      this.#problems.hurt(packName(pack), `${words.name}: ${what}`);
+    const hurt = (holder: { packs: string }, what: string): boolean => {
+      if (!PackSet.parse(holder.packs).has(ordinal)) return false;
+      return this.#problems.hurt(packName(pack), `${words.name}: ${what}`);
     };
-    for (const [rest, base] of state.list<BaseRecord>('base')) {
-      const name = words.dataset(rest.slice(0, rest.indexOf('/')));
-      hurt(base, `${name} from ${words.time(base.exactFrom)} on`);
-    }
-    for (const [, run] of state.list<RunRecord>('run')) {
-      hurt(run, `changes of ${words.time(run.minTime)} to ${words.time(run.maxTime)}`);
-    }
     for (const [rest, segment] of state.list<SegmentRecord>('segment')) {
       const name = words.dataset(rest.slice(0, rest.indexOf('/')));
-      hurt(segment, `an unfinished base copy of ${name}, which will be read again`);
+      const isHurt = hurt(segment, `an unfinished base copy of ${name}, which will be read again`);
+      if (isHurt) found.segments.add(rest);
     }
-    for (const [, stored] of state.list<StoredStateRecord>('stored')) {
+    for (const [, stored] of loss.whole ? state.list<StoredStateRecord>('stored') : []) {
       hurt(stored, 'its stored state: every point, once this process ends');
     }
   }

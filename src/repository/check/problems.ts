@@ -43,6 +43,13 @@ export class Problems {
     return known;
   }
 
+  /** Takes back what was said about `object`, unless something is hurt by it. */
+  forgive(object: string): void {
+    for (const [name, { finding, affected }] of this.#byName) {
+      if (finding.object === object && affected.size === 0) this.#byName.delete(name);
+    }
+  }
+
   has(object: string): boolean {
     return [...this.#byName.values()].some(({ finding }) => finding.object === object);
   }

@@ -25,13 +25,23 @@ export interface CondemnedRecord {
   readonly seq: number;
 }
 
-/** Thrown while building an entry that relies on condemned packs: their content must be stored anew. */
+/** `lost/<pack>`: a check found it damaged or missing, and gave it up. It is never relied on again. */
+export function lostKey(pack: PackId): string {
+  return `lost/${pack}`;
+}
+
+/** True when no commit of this lineage may come to rely on the pack. */
+function isRefused(draft: StateView, pack: PackId): boolean {
+  return draft.condemnedBy(pack).length > 0 || draft.get(lostKey(pack)) !== undefined;
+}
+
+/** Thrown while building an entry that relies on condemned or lost packs: their content must be stored anew. */
 export class CondemnedPacksError extends Error {
   override readonly name = 'CondemnedPacksError';
   readonly packs: readonly PackId[];
 
   constructor(packs: readonly PackId[], count = packs.length) {
-    super(`${count} packs were condemned by a collection`);
+    super(`${count} packs were condemned by a collection, or lost`);
     this.packs = packs;
   }
 }
@@ -39,7 +49,7 @@ export class CondemnedPacksError extends Error {
 /** Numbers what is new and returns the set for a `packs` field. Throws {@link CondemnedPacksError}. */
 export function usePacks(draft: Draft, used: UsedPacks): PackSet {
   const packs = [...used.newPacks, ...used.reusedPacks];
-  const lost = packs.filter(({ id }) => draft.condemnedBy(id).length > 0);
+  const lost = packs.filter(({ id }) => isRefused(draft, id));
   if (lost.length > 0) throw new CondemnedPacksError(lost.map(({ id }) => id));
   let next = draft.get<number>('counter/pack') ?? 0;
   const added = new Map<PackId, number>();
@@ -72,7 +82,7 @@ export function checkPacks(draft: Draft): void {
     for (const ordinal of PackSet.parse(packs)) {
       const record = draft.get<PackRecord>(packKey(ordinal));
       if (!record) gone++;
-      else if (draft.condemnedBy(record.id).length > 0) lost.add(record.id);
+      else if (isRefused(draft, record.id)) lost.add(record.id);
     }
   }
   if (lost.size + gone > 0) throw new CondemnedPacksError([...lost], lost.size + gone);

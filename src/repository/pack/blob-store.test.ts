@@ -250,6 +250,31 @@ test('a leaf is read from its other pack when one was deleted', async () => {
   assert.deepEqual((await third.get('leaf', ids)).map(text), leaves.map(text));
 });
 
+test('a leaf is read from its other pack when one is damaged, and its neighbours from the damaged one', async () => {
+  const store = new MemoryObjectStore();
+  const leaves = jsonBlobs(1, 300, 2000);
+  const first = (await openBlobStore(store)).session();
+  const ids: LeafId[] = [];
+  for (let at = 0; at < 300; at += 100) {
+    ids.push(...(await first.put('leaf', leaves.slice(at, at + 100))));
+  }
+  await first.flush();
+  const [name] = await namesIn(store, 'packs/');
+  const second = (await openBlobStore(store, { seed: 2 })).session();
+  await second.put('leaf', leaves.slice(0, 20));
+  await second.flush();
+  const bytes = Buffer.from(await store.get(name as string));
+  bytes[100] = (bytes[100] as number) ^ 1; // in the first frame
+  await store.remove(name as string);
+  await store.create(name as string, [bytes]);
+  const third = await openBlobStore(store);
+  const wanted = [...ids.slice(0, 20), ...ids.slice(280)];
+  const expected = [...leaves.slice(0, 20), ...leaves.slice(280)];
+  assert.deepEqual((await third.get('leaf', wanted)).map(text), expected.map(text));
+  const isDamage = (error: unknown): boolean => isCodrError(error, 'object-damaged');
+  await assert.rejects(third.get('leaf', ids.slice(0, 40)), isDamage);
+});
+
 /** Calls `onGet` at the end of each read. */
 class HookedStore extends MemoryObjectStore {
   onGet = (): void => {};

@@ -6,8 +6,7 @@
 // 256 KiB hashing and as many sealing, one frame a session and kind, about 130 bytes a leaf of packs that
 // are not yet in the index (`pendingLeavesMax`), and the caches of the reader and the index.
 import { Mutex, Semaphore } from '../../base/async.ts';
-import { toHex, view } from '../../base/bytes.ts';
-import { CodrError, isCodrError } from '../../base/error.ts';
+import { view } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -25,6 +24,7 @@ import {
 import type { PackReader } from './pack-reader.ts';
 import { type PackContext, PackWriter } from './pack-writer.ts';
 import type { PendingFrame, PlacedIn } from './pending-frame.ts';
+import { readStored } from './stored-blobs.ts';
 
 interface BlobStoreParts {
   readonly store: ObjectStore;
@@ -125,18 +125,8 @@ export class BlobStore implements LeafSource {
       frames.set(frame, raw);
       out[i] = raw.slice(offset, offset + length);
     }
-    const gone = new Set<PackId>();
-    let left = stored;
-    for (let round = 0; left.length > 0; round++) {
-      if (round > 0) await this.parts.index.refresh();
-      const missing = await this.#getStored(ids, left, { out, gone, lastResort: round > 0 });
-      if (round > 0 && missing.length === left.length && gone.size === 0) {
-        throw notStored(kind, ids[missing[0] as number] as LeafId);
-      }
-      if (round >= 3 && missing.length > 0)
-        throw notStored(kind, ids[missing[0] as number] as LeafId);
-      left = missing;
-    }
+    const isCondemned = (pack: PackRef): boolean => this.#states.get(pack.id) === 'condemned';
+    await readStored(this.parts, { kind, ids, wanted: stored, out, isCondemned });
     return out;
   }
 
@@ -303,75 +293,8 @@ export class BlobStore implements LeafSource {
     const frames = await this.parts.reader.frames(ref, [ordinal]);
     return frames.get(ordinal) as Uint8Array;
   }
-
-  /** Reads those of `wanted` that a pack holds into `out`; returns the rest. */
-  async #getStored(
-    ids: readonly LeafId[],
-    wanted: readonly number[],
-    to: {
-      readonly out: Uint8Array[];
-      readonly gone: Set<PackId>;
-      /** Condemned packs count too. */
-      readonly lastResort: boolean;
-    },
-  ): Promise<number[]> {
-    // A condemned pack may be spared, and is there until it is deleted: good enough to be read.
-    const usable = ({ id }: PackRef): boolean =>
-      (to.lastResort || this.#states.get(id) !== 'condemned') && !to.gone.has(id);
-    const asked = wanted.map((i) => ids[i] as LeafId);
-    const locations = await this.parts.index.lookup(asked, usable);
-    const missing: number[] = [];
-    const packs = new Map<PackId, { ref: PackRef; leaves: { i: number; leaf: number }[] }>();
-    for (const [k, i] of wanted.entries()) {
-      const at = locations[k];
-      if (!at) {
-        missing.push(i);
-        continue;
-      }
-      const group = packs.get(at.pack.id) ?? { ref: at.pack, leaves: [] };
-      packs.set(at.pack.id, group);
-      group.leaves.push({ i, leaf: at.leaf });
-    }
-    for (const { ref, leaves } of packs.values()) {
-      try {
-        await this.#getFromPack(ids, ref, leaves, to.out);
-      } catch (error) {
-        if (!isCodrError(error, 'object-missing')) throw error;
-        to.gone.add(ref.id);
-        missing.push(...leaves.map(({ i }) => i));
-      }
-    }
-    return missing;
-  }
-
-  async #getFromPack(
-    ids: readonly LeafId[],
-    ref: PackRef,
-    leaves: readonly { readonly i: number; readonly leaf: number }[],
-    out: Uint8Array[],
-  ): Promise<void> {
-    const { reader } = this.parts;
-    const footer = await reader.footer(ref);
-    const entries = leaves.map(({ i, leaf }) => ({ i, entry: footer.leaf(leaf) }));
-    const ordinals = [...new Set(entries.map(({ entry }) => entry.frame))];
-    const frames = await reader.frames(ref, ordinals);
-    for (const { i, entry } of entries) {
-      if (Buffer.compare(entry.id, ids[i] as LeafId) !== 0) {
-        throw new CodrError('object-damaged', `the index leads to another leaf in ${ref.id}`, {
-          object: ref.id,
-        });
-      }
-      const raw = frames.get(entry.frame) as Uint8Array;
-      out[i] = raw.slice(entry.offset, entry.offset + entry.length);
-    }
-  }
 }
 
 function keyOf(id: LeafId): string {
   return view(id).toString('latin1');
-}
-
-function notStored(kind: BlobKind, id: LeafId): CodrError {
-  const name = toHex(id);
-  return new CodrError('object-missing', `no pack holds the ${kind} ${name}`, { object: name });
 }

@@ -1,0 +1,137 @@
+// Reads named blobs out of stored packs: by the index, from whichever pack gives them. A pack that was deleted
+// or is damaged is passed over for another that holds the same blob.
+import { toHex } from '../../base/bytes.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
+import type { LeafId, PackId } from '../../model/id.ts';
+import type { FingerprintIndex } from '../index/fingerprint-index.ts';
+import type { BlobKind } from '../leaf/leaf-store.ts';
+import type { PackRef } from './pack-format.ts';
+import type { PackReader } from './pack-reader.ts';
+
+interface Parts {
+  readonly index: FingerprintIndex;
+  readonly reader: PackReader;
+}
+
+export interface StoredBlobs {
+  readonly kind: BlobKind;
+  readonly ids: readonly LeafId[];
+  /** Places in `ids` of what is read. */
+  readonly wanted: readonly number[];
+  /** Filled at those places, with memory of its own. */
+  readonly out: Uint8Array[];
+  /** Such packs are read when no other is left: they may be spared, and are there until then. */
+  isCondemned(pack: PackRef): boolean;
+}
+
+/** Looks into the index once more for what others have written meanwhile, then at condemned packs. */
+const roundsMax = 4;
+
+/** Errors: `object-missing` when no pack holds an id; `object-damaged` when none gives it whole. */
+export async function readStored(parts: Parts, blobs: StoredBlobs): Promise<void> {
+  const reading = new Reading(parts, blobs);
+  let left = blobs.wanted;
+  for (let round = 0; left.length > 0; round++) {
+    if (round > 0) await parts.index.refresh();
+    const missing = await reading.round(left, { lastResort: round > 0 });
+    const isVain = round > 0 && missing.length === left.length && !reading.hasPassedOver;
+    if (missing.length > 0 && (isVain || round + 1 >= roundsMax)) {
+      throw reading.damage ?? notStored(blobs.kind, blobs.ids[missing[0] as number] as LeafId);
+    }
+    left = missing;
+  }
+}
+
+/** Where a wanted blob lies in a pack. */
+interface Place {
+  /** In `ids`. */
+  readonly i: number;
+  /** In the pack's footer. */
+  readonly leaf: number;
+}
+
+class Reading {
+  /** The first damage that was met. */
+  damage: CodrError | undefined;
+  readonly #parts: Parts;
+  readonly #blobs: StoredBlobs;
+  readonly #passedOver = new Set<PackId>();
+
+  constructor(parts: Parts, blobs: StoredBlobs) {
+    this.#parts = parts;
+    this.#blobs = blobs;
+  }
+
+  get hasPassedOver(): boolean {
+    return this.#passedOver.size > 0;
+  }
+
+  /** Reads what some pack gives; returns the rest. */
+  async round(
+    wanted: readonly number[],
+    { lastResort }: { readonly lastResort: boolean },
+  ): Promise<number[]> {
+    const { ids, isCondemned } = this.#blobs;
+    const usable = (pack: PackRef): boolean =>
+      (lastResort || !isCondemned(pack)) && !this.#passedOver.has(pack.id);
+    const asked = wanted.map((i) => ids[i] as LeafId);
+    const locations = await this.#parts.index.lookup(asked, usable);
+    const missing: number[] = [];
+    const packs = new Map<PackId, { ref: PackRef; places: Place[] }>();
+    for (const [k, i] of wanted.entries()) {
+      const at = locations[k];
+      if (!at) {
+        missing.push(i);
+        continue;
+      }
+      const group = packs.get(at.pack.id) ?? { ref: at.pack, places: [] };
+      packs.set(at.pack.id, group);
+      group.places.push({ i, leaf: at.leaf });
+    }
+    for (const { ref, places } of packs.values()) {
+      missing.push(...(await this.#readWhatIsWhole(ref, places)));
+    }
+    return missing;
+  }
+
+  /** Returns the places in `ids` of what the pack does not give. */
+  async #readWhatIsWhole(ref: PackRef, places: readonly Place[]): Promise<number[]> {
+    try {
+      await this.#read(ref, places);
+      return [];
+    } catch (error) {
+      const isDamaged = isCodrError(error, 'object-damaged');
+      if (!isDamaged && !isCodrError(error, 'object-missing')) throw error;
+      this.#passedOver.add(ref.id);
+      if (!isDamaged) return places.map(({ i }) => i);
+      this.damage ??= error;
+      if (places.length === 1) return places.map(({ i }) => i);
+    }
+    const lost: number[] = [];
+    for (const place of places) lost.push(...(await this.#readWhatIsWhole(ref, [place])));
+    return lost;
+  }
+
+  async #read(ref: PackRef, places: readonly Place[]): Promise<void> {
+    const { reader } = this.#parts;
+    const { ids, out } = this.#blobs;
+    const footer = await reader.footer(ref);
+    const entries = places.map(({ i, leaf }) => ({ i, entry: footer.leaf(leaf) }));
+    const ordinals = [...new Set(entries.map(({ entry }) => entry.frame))];
+    const frames = await reader.frames(ref, ordinals);
+    for (const { i, entry } of entries) {
+      if (Buffer.compare(entry.id, ids[i] as LeafId) !== 0) {
+        throw new CodrError('object-damaged', `the index leads to another leaf in ${ref.id}`, {
+          object: ref.id,
+        });
+      }
+      const raw = frames.get(entry.frame) as Uint8Array;
+      out[i] = raw.slice(entry.offset, entry.offset + entry.length);
+    }
+  }
+}
+
+function notStored(kind: BlobKind, id: LeafId): CodrError {
+  const name = toHex(id);
+  return new CodrError('object-missing', `no pack holds the ${kind} ${name}`, { object: name });
+}

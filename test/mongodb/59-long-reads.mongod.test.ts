@@ -1,7 +1,9 @@
-// A server that stops answering in the middle of a collection: the read is given up after a minute and done
-// again. The clock of these tests makes two seconds of that minute.
+// What may happen behind the first reply of a read. A server that stops answering: the read is given up after a
+// minute and done again; the clock of these tests makes two seconds of that minute. A transaction that is
+// undecided when its records are read.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MongoClient } from 'mongodb';
 import type { Clock } from '../../src/base/clock.ts';
 import { silentMsMax } from '../../src/connector/mongodb/session/raw-cursor.ts';
@@ -76,4 +78,46 @@ test('59: a proof reads on behind the last key when the target leaves a getMore 
   const log = world.targetClient.db('local').collection('oplog.rs');
   const made = await log.countDocuments({ ns: 'n59b.$cmd', 'o.create': 'a' });
   assert.equal(made, 1, 'it was loaded once');
+});
+
+test('59: a transaction that is undecided when the copy reads its records is in from its commit time on', async () => {
+  await fillMuch('n59c.a');
+  const session = world.client.startSession();
+  session.startTransaction();
+  const held = world.client.db('n59c').collection<{ _id: number; held?: boolean }>('a');
+  await held.updateOne({ _id: 5500 }, { $set: { held: true } }, { session });
+  await held.deleteOne({ _id: 5600 }, { session });
+  const admin = world.client.db('admin');
+  const { prepareTimestamp: commitTimestamp } = await admin.command(
+    { prepareTransaction: 1, writeConcern: { w: 'majority' } },
+    { session },
+  );
+  const one = await world.protect('n59c');
+  // What is read after this is read at a time at which the transaction will turn out to be committed.
+  await held.updateOne({ _id: 1 }, { $set: { held: true } });
+  let begun = false;
+  const progress = ({ phase }: { phase: string }): void => {
+    begun ||= phase === 'base copy';
+  };
+  await using node = await world.node();
+  const request = { source: 'n59c', follow: false, rpoSeconds: 1 };
+  const copying = node.backup(request, { ...call(), progress });
+  const isCopied = async (): Promise<void> => {
+    for (;;) {
+      await sleep(50);
+      const hasBegun = begun;
+      await using other = await world.node();
+      const { sources } = await other.status({}, call());
+      const state = sources.find(({ name }) => name === 'n59c')?.state;
+      if (hasBegun && state !== 'copying') return;
+    }
+  };
+  await Promise.race([isCopied(), copying]);
+  await admin.command({ commitTransaction: 1, commitTimestamp }, { session });
+  await session.endSession();
+  await copying;
+  await one.assertEqualAt((await one.interval()).to);
+  const restored = world.targetClient.db('n59c').collection<{ _id: number; held?: boolean }>('a');
+  assert.equal((await restored.findOne({ _id: 5500 }))?.held, true);
+  assert.equal(await restored.countDocuments(), 5999);
 });

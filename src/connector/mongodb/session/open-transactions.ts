@@ -1,10 +1,10 @@
 // Where following must begin so that no transaction is seen without its beginning. `config.transactions`
 // refuses snapshot reads, so a transaction may end between the two looks; the log itself tells of those.
 import type { Document } from 'mongodb';
-import type { Position } from '../../../model/time.ts';
-import { comparePositions } from '../../../model/time.ts';
+import type { Position, SourceTime } from '../../../model/time.ts';
+import { comparePositions, minTime } from '../../../model/time.ts';
 import type { MongodbConnection } from './connection.ts';
-import { positionOf, timestampOf } from './native-time.ts';
+import { positionOf, timeOf, timestampOf } from './native-time.ts';
 
 const chainEntriesMax = 100_000;
 
@@ -33,6 +33,31 @@ export async function positionBefore(
     before = earlier(before, await chainStart(connection, link, signal));
   }
   return before;
+}
+
+/**
+ * The first entry's time of the oldest transaction that a majority knows to be prepared and undecided. What a
+ * majority holds after this call knows every decision that this one missed.
+ */
+export async function oldestPrepared(
+  connection: MongodbConnection,
+  signal: AbortSignal,
+): Promise<SourceTime | undefined> {
+  const reply = await connection.command(
+    'config',
+    {
+      find: 'transactions',
+      filter: { state: 'prepared' },
+      projection: { startOpTime: 1, lastWriteOpTime: 1 },
+      batchSize: chainEntriesMax,
+      singleBatch: true,
+      readConcern: { level: 'majority' },
+    },
+    signal,
+  );
+  return (reply.cursor.firstBatch as Document[])
+    .map((row) => timeOf((row.startOpTime ?? row.lastWriteOpTime).ts))
+    .reduce<SourceTime | undefined>((a, b) => (a === undefined ? b : minTime(a, b)), undefined);
 }
 
 function earlier(a: Position, b: Position): Position {

@@ -9,7 +9,7 @@ import { sortRecords } from '../../../base/external-sort.ts';
 import type { CatalogEntry } from '../../../model/catalog.ts';
 import { type KeyRange, rangeHolds } from '../../../model/key-range.ts';
 import type { DataRecord, RecordStream } from '../../../model/record.ts';
-import { maxTime, type SourceTime } from '../../../model/time.ts';
+import { maxTime, minTime, type SourceTime } from '../../../model/time.ts';
 import type { ConnectorContext, SegmentReader } from '../../connector.ts';
 import { keyOfDocument, keyTypes } from '../key/key-codec.ts';
 import { cappedValue } from '../oplog/effects.ts';
@@ -24,6 +24,7 @@ import {
   scanSource,
 } from './collection-scan.ts';
 import type { MongodbConnection } from './connection.ts';
+import { oldestPrepared } from './open-transactions.ts';
 import type { RawCursor, Reading } from './raw-cursor.ts';
 import { codeOf, isPassing, serverCodes, translated } from './translate-error.ts';
 import { readViews } from './view-records.ts';
@@ -51,13 +52,37 @@ export async function readSegment(
   signal: AbortSignal,
 ): Promise<SegmentReader | undefined> {
   const { connection } = source;
+  const times = await readTimes(source, signal);
+  if (kind === 'views') return readViews(connection, entry, range, times.at, signal);
+  if (kind === 'capped') return readCapped(source, entry, times, range, signal);
+  if (fuzzy) return readFuzzy(source, entry, kind, { range, ...times }, signal);
+  const { after, at } = times;
+  const records = await readAt(source, entry, kind, range, at, signal);
+  return records && { after, exactFrom: () => at, batches: records };
+}
+
+interface ReadTimes {
+  /** Changes after this are to be applied to what is read. */
+  readonly after: SourceTime;
+  /** All else that was decided by then is in what is read. */
+  readonly at: SourceTime;
+}
+
+/**
+ * A getMore gives a record as it was before an undecided prepared transaction, and does not wait, even when the
+ * transaction may become visible before the time of the snapshot (seen on 6.0.5; a find waits). So changes
+ * count from before the oldest of them. Those that are prepared after the look are later than `before`.
+ */
+async function readTimes(source: SegmentSource, signal: AbortSignal): Promise<ReadTimes> {
+  const { connection, notBefore } = source;
+  const before = await connection.majority(signal);
+  const prepared = await oldestPrepared(connection, signal);
   const majority = await connection.majority(signal);
-  const after = maxTime(majority.time, source.notBefore);
-  if (kind === 'views') return readViews(connection, entry, range, after, signal);
-  if (kind === 'capped') return readCapped(source, entry, after, range, signal);
-  if (fuzzy) return readFuzzy(source, entry, kind, { range, after }, signal);
-  const records = await readAt(source, entry, kind, range, after, signal);
-  return records && { after, exactFrom: () => after, batches: records };
+  const known = maxTime(before.time, notBefore);
+  return {
+    after: prepared === undefined ? known : minTime(known, prepared - 1n),
+    at: maxTime(majority.time, notBefore),
+  };
 }
 
 /** As the collection changes: `_id`s never do, so each record that stays is met once. */
@@ -65,15 +90,15 @@ async function readFuzzy(
   source: SegmentSource,
   entry: CatalogEntry,
   kind: 'ordered' | 'sorted',
-  { range, after }: { readonly range: KeyRange; readonly after: SourceTime },
+  { range, after, at }: { readonly range: KeyRange } & ReadTimes,
   signal: AbortSignal,
 ): Promise<SegmentReader | undefined> {
-  const records = await scanRecords(source, entry, kind, { range, time: { after } }, signal);
+  const records = await scanRecords(source, entry, kind, { range, time: { after: at } }, signal);
   if (!records) return undefined;
   let exactFrom: SourceTime | undefined;
   const batches = async function* (): RecordStream {
     yield* records;
-    exactFrom = maxTime(after, (await source.connection.majority(signal)).time);
+    exactFrom = maxTime(at, (await source.connection.majority(signal)).time);
   };
   const known = (): SourceTime => {
     assert(exactFrom !== undefined, 'a fuzzy copy is exact from its end on');
@@ -156,18 +181,18 @@ async function* sortRecordsOf(records: RecordStream, context: ConnectorContext):
 async function readCapped(
   source: SegmentSource,
   entry: CatalogEntry,
-  after: SourceTime,
+  { after, at }: ReadTimes,
   range: KeyRange,
   signal: AbortSignal,
 ): Promise<SegmentReader | undefined> {
   const { connection, context } = source;
   const open = (): Promise<RawCursor | undefined> =>
     openOnMember(connection, entry, signal, (client, reading) =>
-      openNaturalScan(client, scanSource(entry), { after }, reading),
+      openNaturalScan(client, scanSource(entry), { after: at }, reading),
     );
   const first = await open();
   if (!first) return undefined;
-  let exactFrom = after;
+  let exactFrom = at;
   const batches = async function* (): RecordStream {
     let opened: RawCursor | undefined = first;
     for (let attempt = 1; opened; attempt++) {
@@ -177,7 +202,7 @@ async function readCapped(
         // All is read and sorted before the first batch comes out: until then a lost place is mended.
         const iterator = sorted[Symbol.asyncIterator]();
         const head = await iterator.next();
-        exactFrom = maxTime(after, (await connection.majority(signal)).time);
+        exactFrom = maxTime(at, (await connection.majority(signal)).time);
         if (head.done) return;
         yield head.value;
         for (let next = await iterator.next(); !next.done; next = await iterator.next()) {

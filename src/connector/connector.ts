@@ -176,10 +176,19 @@ export interface ChangeBatch {
   readonly through: Position;
   /** Every effect at or before this time has been given: `through`, or less while a prepare is undecided. */
   readonly settled: SourceTime;
+  /** The oldest transaction that holds `settled` back. */
+  readonly undecided?: UndecidedTransaction;
   /** Entries that this version does not know: they close the interval at their time. */
   readonly unknown: readonly UnknownEntry[];
   /** Bytes of log read. */
   readonly bytes: number;
+}
+
+/** Prepared, and neither committed nor aborted: nothing from `preparedAt` on is settled. */
+export interface UndecidedTransaction {
+  /** As the database's own tools find it. */
+  readonly name: string;
+  readonly preparedAt: SourceTime;
 }
 
 export interface UnknownEntry {

@@ -156,13 +156,57 @@ test('27, 28: a prepared transaction is out before its commit time, in from it o
 });
 
 /** The status tells what holds the newest restorable time back. */
-async function untilHeldBack(source: string): Promise<void> {
+async function untilHeldBack(source: string): Promise<string> {
   for (const end = performance.now() + 20_000; ; await sleep(100)) {
     await using node = await world.node();
     const { sources } = await node.status({}, { signal: new AbortController().signal });
-    if (sources.some(({ name, heldBackBy }) => name === source && heldBackBy)) return;
+    const { heldBackBy } = sources.find(({ name }) => name === source) ?? {};
+    if (heldBackBy) return heldBackBy;
     assert.ok(performance.now() < end, 'the status tells of the prepared transaction');
   }
+}
+
+test('28: a backup beside an undecided transaction names it while it waits, and so does the status', async () => {
+  await fill(client, 'n28w.a', rows(10));
+  const one = await world.protect('n28w');
+  const session = client.startSession();
+  session.startTransaction();
+  await client
+    .db('n28w')
+    .collection('a')
+    .insertMany(rows(3, 20, 100), { session });
+  const prepared = await prepare(session);
+  const transactions = client.db('config').collection<Document>('transactions');
+  const known = await transactions.findOne({ state: 'prepared' });
+  const { heldBackBy, note } = await heldBackup('n28w', async () => {
+    await session.abortTransaction();
+  });
+  for (const text of [note, heldBackBy]) {
+    assert.ok(text.includes(`lsid ${known?._id.id} txnNumber ${known?.txnNum}`), text);
+    assert.ok(text.includes(`(${formatTime(prepared)})`), text);
+  }
+  await session.endSession();
+  await one.assertEqualAt((await one.interval()).to);
+});
+
+/** Backs up, and decides by `decide` when the backup and the status have said what they wait for. */
+async function heldBackup(
+  source: string,
+  decide: () => Promise<void>,
+): Promise<{ heldBackBy: string; note: string }> {
+  const told = Promise.withResolvers<string>();
+  const progress = ({ note }: { note?: string }): void => {
+    if (note?.startsWith('waits for')) told.resolve(note);
+  };
+  await using node = await world.node();
+  const { signal } = new AbortController();
+  const request = { source, follow: false, rpoSeconds: 1 };
+  const working = node.backup(request, { signal, progress });
+  const note = await Promise.race([told.promise, working.then(() => 'it did not wait')]);
+  const heldBackBy = await untilHeldBack(source);
+  await decide();
+  await working;
+  return { heldBackBy, note };
 }
 
 test('28: a prepared transaction that is aborted leaves nothing', async () => {

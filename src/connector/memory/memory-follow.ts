@@ -62,12 +62,18 @@ export class MemoryFollower {
       (time, { prepared }) => (prepared !== undefined && prepared <= time ? prepared - 1n : time),
       this.#through.time,
     );
+    const undecided = [...this.#open]
+      .flatMap(([name, { prepared }]) =>
+        prepared ? [{ name: `${name}`, preparedAt: prepared }] : [],
+      )
+      .sort((a, b) => Number(a.preparedAt - b.preparedAt))[0];
     const batch: ChangeBatch = {
       changes: this.#changes,
       catalog: this.#catalog,
       resume: first ?? this.#through,
       through: this.#through,
       settled,
+      ...(undecided && { undecided }),
       unknown: this.#unknown,
       bytes: this.#bytes,
     };

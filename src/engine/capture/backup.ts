@@ -16,6 +16,7 @@ import {
   inScope,
   restorableIntervals,
 } from '../history/source-history.ts';
+import { describeUndecided } from '../history/undecided.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { auditOnce } from './audit.ts';
@@ -47,6 +48,9 @@ export interface BackupOutcome {
 }
 
 const idleCommitMs = 60_000;
+/** A backup that is held back by an undecided transaction says so after this time, and then this often. */
+const heldToldAfterMs = 5_000;
+const heldToldEveryMs = 30_000;
 
 /** Runs until a point is committed, or, when following, until `signal` aborts. */
 export async function backup(
@@ -148,6 +152,7 @@ class Backup {
     });
     const entries = follower.catalog.followed;
     await rereadUnknown(this.#context, { claim: this.#claim, epoch, entries });
+    const telling = this.#tellWhatHolds(follower, both);
     let failure: { error: unknown } | undefined;
     const guarded = async (work: Promise<void>): Promise<void> => {
       try {
@@ -161,8 +166,26 @@ class Backup {
       stop.abort(finished),
     );
     await Promise.all([guarded(follower.run(this.#session, both)), guarded(copying)]);
+    await telling;
     if (failure) throw failure.error;
     if (signal.aborted && this.#point) await this.#commitPoint();
+  }
+
+  /** Until the first point: a copy may have to wait, and nothing is restorable, while one is undecided. */
+  async #tellWhatHolds(follower: Follower, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#context.world;
+    for (let ms = heldToldAfterMs; !this.#point; ms = follower.undecided ? heldToldEveryMs : ms) {
+      try {
+        await clock.sleep(ms, signal);
+      } catch {
+        return; // the work has ended
+      }
+      const { undecided } = follower;
+      if (!undecided || this.#point) continue;
+      const held = `waits for ${describeUndecided(this.#context.connector, undecided)}`;
+      log.warn({ source: this.#context.name }, held);
+      this.#meter.report(held);
+    }
   }
 
   async #copyAndKeep(
@@ -237,7 +260,9 @@ class Backup {
     if (!this.#options.follow || !this.#point) return;
     this.#meter.add(tick.changes, tick.bytesRead);
     const time = this.#context.connector.formatTime(tick.through);
-    this.#meter.report(`committed up to ${time}`);
+    const { undecided } = tick;
+    const held = undecided && describeUndecided(this.#context.connector, undecided);
+    this.#meter.report(`committed up to ${time}${held ? `, held back by ${held}` : ''}`);
   }
 
   async #commitPoint(): Promise<void> {

@@ -9,6 +9,7 @@ import type {
   CatalogFold,
   ChangeBatch,
   SourceSession,
+  UndecidedTransaction,
   UnknownEntry,
 } from '../../connector/connector.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
@@ -68,6 +69,7 @@ export interface TickReport {
   readonly bytesRead: number;
   readonly bytesStored: number;
   readonly through: SourceTime;
+  readonly undecided?: UndecidedTransaction | undefined;
   /** Datasets now want a base copy that did not before. */
   readonly wants: boolean;
 }
@@ -78,7 +80,7 @@ interface Gathered {
   unknown: UnknownEntry[];
   valueBytes: number;
   bytes: number;
-  last: Pick<ChangeBatch, 'resume' | 'through' | 'settled'> | undefined;
+  last: Pick<ChangeBatch, 'resume' | 'through' | 'settled' | 'undecided'> | undefined;
 }
 
 const empty = (): Gathered => ({
@@ -102,6 +104,7 @@ export class Follower {
   #committed: StreamRecord;
   /** Time of the last entry of the tick that is being committed. */
   #heard = firstTime;
+  #undecided: UndecidedTransaction | undefined;
   #waiting: { time: SourceTime; done: () => void }[] = [];
 
   constructor(context: SourceContext, options: FollowerOptions) {
@@ -117,6 +120,11 @@ export class Follower {
 
   get catalog(): CatalogTracker {
     return this.#catalog;
+  }
+
+  /** What nothing later can be settled without, as last heard. */
+  get undecided(): UndecidedTransaction | undefined {
+    return this.#undecided;
   }
 
   /** Follows until aborted; then commits what was heard and returns. Errors: `gap`, those of the source. */
@@ -160,13 +168,15 @@ export class Follower {
     gathered.unknown.push(...batch.unknown);
     gathered.bytes += batch.bytes;
     gathered.last = batch;
+    this.#undecided = batch.undecided;
   }
 
   #isDue(): boolean {
     const { changes, catalog, unknown, last, valueBytes } = this.#gathered;
     if (!last) return false;
     const sinceMs = this.#context.world.clock.monotonic() - this.#lastTickMs;
-    const something = changes.length > 0 || catalog.length > 0 || unknown.length > 0;
+    const isToldOf = last.undecided?.name === this.#committed.undecided?.name;
+    const something = changes.length > 0 || catalog.length > 0 || unknown.length > 0 || !isToldOf;
     return (
       valueBytes > this.#context.world.limits.tickBytesMax ||
       sinceMs >= (something ? this.#options.rpoMs : this.#options.idleMs) ||
@@ -215,6 +225,7 @@ export class Follower {
       bytesRead: gathered.bytes,
       bytesStored: run?.inline?.length ?? packBytes,
       through: last.through.time,
+      undecided: last.undecided,
       wants: wants > 0,
     });
   }
@@ -344,10 +355,15 @@ export function streamRecord(at: {
   readonly resume: Position;
   readonly through: Position;
   readonly settled: SourceTime;
+  readonly undecided?: UndecidedTransaction;
 }): StreamRecord {
+  const { undecided } = at;
   return {
     resume: positionToText(at.resume),
     through: positionToText(at.through),
     settled: timeToHex(at.settled),
+    ...(undecided && {
+      undecided: { name: undecided.name, preparedAt: timeToHex(undecided.preparedAt) },
+    }),
   };
 }

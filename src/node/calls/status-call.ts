@@ -1,6 +1,7 @@
 // The state of everything at one look: the repository, each source with lag and headroom, who writes.
 import type * as api from '../../api/codr-api.ts';
 import { restorableIntervals } from '../../engine/history/source-history.ts';
+import { describeUndecided, undecidedOf } from '../../engine/history/undecided.ts';
 import { connectorContext } from '../../engine/source-context.ts';
 import { streamId } from '../../model/id.ts';
 import { positionFromText } from '../../model/time.ts';
@@ -101,7 +102,9 @@ function heldBack({ context }: OpenSource): { heldBackBy?: string } {
   for (const [stream, record] of context.lineage.state.list<StreamRecord>('stream')) {
     const through = positionFromText(record.through).time;
     if (BigInt(`0x${record.settled}`) < through) {
-      return { heldBackBy: `an undecided prepared transaction in ${stream}` };
+      const undecided = undecidedOf(record);
+      const held = undecided && describeUndecided(context.connector, undecided);
+      return { heldBackBy: `${held ?? 'an undecided prepared transaction'} in ${stream}` };
     }
   }
   return {};

@@ -10,6 +10,8 @@ export interface StreamRecord {
   readonly through: string;
   /** Every effect at or before this time is stored. */
   readonly settled: string;
+  /** The prepared transaction that holds `settled` back. */
+  readonly undecided?: { readonly name: string; readonly preparedAt: string };
 }
 
 /**

@@ -17,6 +17,7 @@ import {
   numberOf,
   stringOf,
   uint64Of,
+  uuidOf,
   valueBytes,
 } from '../bson/raw-bson.ts';
 import {
@@ -146,6 +147,14 @@ function batchOf(envelope: Envelope, o: Buffer): Batch {
 function transactionOf({ lsid, txnNumber }: Envelope): string | undefined {
   if (!lsid || !txnNumber) return undefined;
   return `${valueBytes(lsid).toString('hex')}:${uint64Of(txnNumber) ?? numberOf(txnNumber)}`;
+}
+
+/** A transaction's name as the server's own tools show it: the session's id and the number. */
+export function describeTransaction(name: string): string {
+  const colon = name.lastIndexOf(':');
+  const session = uuidOf(findElement(Buffer.from(name.slice(0, colon), 'hex'), 'id'));
+  const id = session?.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-') ?? 'unknown';
+  return `lsid ${id} txnNumber ${name.slice(colon + 1)}`;
 }
 
 /** `{ts, t}`; undefined for the null one that opens a chain. */

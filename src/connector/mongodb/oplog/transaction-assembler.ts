@@ -10,13 +10,14 @@ import type { DatasetId, StreamId } from '../../../model/id.ts';
 import { comparePositions, type Position, type SourceTime } from '../../../model/time.ts';
 import type { ChangeBatch, UnknownEntry } from '../../connector.ts';
 import { type EffectSink, emitEffect } from './effects.ts';
-import { decodeEntry, type OplogEntry } from './entry-decoder.ts';
+import { decodeEntry, describeTransaction, type OplogEntry } from './entry-decoder.ts';
 import { HeldEntries } from './held-entries.ts';
 import type { Operation } from './operation-decoder.ts';
 import {
   type Action,
   nothingOpen,
   type OpenBatches,
+  oldestUndecided,
   resumePosition,
   settledTime,
   stepTransactions,
@@ -159,12 +160,16 @@ export class TransactionAssembler implements AsyncDisposable {
   }
 
   #batch(): ChangeBatch {
+    const undecided = oldestUndecided(this.#open);
     const batch: ChangeBatch = {
       changes: this.#changes,
       catalog: this.#catalog,
       resume: this.resume,
       through: this.#through,
       settled: settledTime(this.#open, this.#through),
+      ...(undecided && {
+        undecided: { ...undecided, name: describeTransaction(undecided.name) },
+      }),
       unknown: this.#unknown,
       bytes: this.#logBytes,
     };

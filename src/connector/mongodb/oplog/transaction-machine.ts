@@ -76,6 +76,18 @@ export function settledTime(open: OpenBatches, through: Position): SourceTime {
   return settled;
 }
 
+/** The one prepared first of those that are undecided, by its name. */
+export function oldestUndecided(
+  open: OpenBatches,
+): { readonly name: string; readonly preparedAt: SourceTime } | undefined {
+  let oldest: { name: string; preparedAt: SourceTime } | undefined;
+  for (const [name, { preparedAt }] of open) {
+    if (preparedAt === undefined || (oldest && oldest.preparedAt <= preparedAt)) continue;
+    oldest = { name, preparedAt };
+  }
+  return oldest;
+}
+
 function stepBatch(open: OpenBatches, batch: Batch, position: Position): Step {
   const { transaction, previous, partial, prepared } = batch;
   const goesOn = partial || prepared;

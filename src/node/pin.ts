@@ -1,9 +1,14 @@
 // A pin holds what a reader needs while it reads: collection deletes nothing while a live pin is older
-// than its barrier. The pin is created before the state is read, so it always holds what is then seen.
+// than its barrier. The pin is created before the state is read, so it always holds what is then seen; it is
+// renewed while the work goes on, since a host that cannot be asked is believed for a day only.
 import type { EngineWorld } from '../engine/source-context.ts';
-import type { PinRecord } from '../repository/collect/pins.ts';
+import { type PinRecord, renewPinMs } from '../repository/collect/pins.ts';
 import type { Lineage } from '../repository/lineage/lineage.ts';
-import { createMutable, removeMutable } from '../repository/lineage/mutable.ts';
+import {
+  createMutable,
+  type MutableContext,
+  removeMutable,
+} from '../repository/lineage/mutable.ts';
 import type { Repository } from '../repository/repository.ts';
 import { newId } from './node-context.ts';
 
@@ -11,29 +16,85 @@ import { newId } from './node-context.ts';
 interface Pinned {
   readonly repository: Repository;
   readonly lineage: Lineage;
-  readonly world: Pick<EngineWorld, 'clock' | 'probe' | 'random'>;
+  readonly world: Pick<EngineWorld, 'clock' | 'log' | 'probe' | 'random'>;
 }
 
 /** Runs `work` under a pin, with the lineage read anew after the pin stands. */
 export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promise<T> {
   const { repository, lineage, world } = context;
-  const place = { what: 'pin', id: newId(world.random), n: 0 };
   const mutable = { store: repository.store, keys: repository.unlocked.keys };
-  const pin: PinRecord = {
+  const pin = new StandingPin(mutable, newId(world.random), {
     lineage: lineage.name,
     holder: world.probe.self,
     sinceMs: world.clock.now(),
     seq: lineage.seq,
-  };
-  const isPinned = await createMutable(mutable, place, pin).catch((error: unknown) => {
+  });
+  const isPinned = await pin.create().catch((error: unknown) => {
     if (!isReadOnly(error)) throw error;
     return false; // nothing can be collected here either
   });
+  const done = new AbortController();
+  const keeping = isPinned ? keep(pin, world, done.signal) : undefined;
   try {
     await lineage.refresh();
     return await work();
   } finally {
-    if (isPinned) await removeMutable(mutable, place);
+    done.abort();
+    await keeping;
+    if (isPinned) await pin.remove();
+  }
+}
+
+/** Renews the pin until `signal` aborts. A renewal may fail: there is time for three more. */
+async function keep(
+  pin: StandingPin,
+  { clock, log }: Pinned['world'],
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    try {
+      await clock.sleep(renewPinMs, signal);
+    } catch {
+      return; // the work has ended
+    }
+    await pin.renew(clock.now()).catch((error: unknown) => {
+      log.warn({ error }, 'a pin could not be renewed');
+    });
+  }
+}
+
+class StandingPin {
+  readonly #mutable: MutableContext;
+  readonly #id: string;
+  readonly #record: PinRecord;
+  #n = 0;
+
+  constructor(mutable: MutableContext, id: string, record: PinRecord) {
+    this.#mutable = mutable;
+    this.#id = id;
+    this.#record = record;
+  }
+
+  async create(): Promise<boolean> {
+    return await createMutable(this.#mutable, this.#place(0), this.#record);
+  }
+
+  /** The value before stays until the next renewal: a list that runs now shows it, or the new one. */
+  async renew(renewedMs: number): Promise<void> {
+    const n = this.#n + 1;
+    await createMutable(this.#mutable, this.#place(n), { ...this.#record, renewedMs });
+    this.#n = n;
+    if (n > 1) await removeMutable(this.#mutable, this.#place(n - 2));
+  }
+
+  async remove(): Promise<void> {
+    for (const n of [this.#n - 1, this.#n]) {
+      if (n >= 0) await removeMutable(this.#mutable, this.#place(n));
+    }
+  }
+
+  #place(n: number): { what: string; id: string; n: number } {
+    return { what: 'pin', id: this.#id, n };
   }
 }
 

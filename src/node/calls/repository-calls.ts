@@ -91,7 +91,7 @@ export async function check(
   { readDataPercent, repair }: api.CheckRequest,
   { signal }: api.Call,
 ): Promise<api.CheckResult> {
-  const { clock, random, spill } = node.world;
+  const { clock, log, random, spill } = node.world;
   const startMs = clock.monotonic();
   const { probe } = await node.engineWorld();
   const open = async (store: ObjectStore, opened: OpenedRepository): Promise<Repository> => {
@@ -107,7 +107,7 @@ export async function check(
     random,
     open,
     pinned: (repository, lineage, work) =>
-      withPin({ repository, lineage, world: { clock, random, probe } }, work),
+      withPin({ repository, lineage, world: { clock, random, probe, log } }, work),
     describe: (own) => (lineage, state) => sourceWords(node, own, lineage, state),
     signal,
   };

@@ -4,24 +4,28 @@ import type { Clock } from '../../base/clock.ts';
 import { type MutableContext, readMutable, removeMutable } from '../lineage/mutable.ts';
 import { nameOf, type ProcessIdentity, type ProcessProbe } from '../lineage/writer.ts';
 
-/** Value of `mutable/pin/<id>/0`. */
+/** Value of `mutable/pin/<id>/<n>`; the newest counts, and the one before stays beside it. */
 export interface PinRecord {
   readonly lineage: string;
   readonly holder: ProcessIdentity;
   readonly sinceMs: number;
+  /** Absent in the first value. */
+  readonly renewedMs?: number;
   /** The reader sees this entry or a later one; −1 when nothing had been read. */
   readonly seq: number;
 }
 
-/** A pin of a host that cannot be asked counts for this long. */
+/** A pin of a host that cannot be asked counts for this long after its last renewal. */
 export const unknownPinMs = 24 * 60 * 60 * 1000;
+/** Holders renew their pins this often. */
+export const renewPinMs = unknownPinMs / 4;
 
 /** Pins that count. Those of processes of this host that have ended are removed. */
 export async function livePins(
   context: MutableContext,
   world: { readonly probe: ProcessProbe; readonly clock: Clock },
 ): Promise<PinRecord[]> {
-  const live: PinRecord[] = [];
+  const live = new Map<string, PinRecord>();
   for await (const { name } of context.store.list('mutable/pin/')) {
     const [, , id = '', n] = name.split('/');
     const place = { what: 'pin', id, n: Number(n) };
@@ -29,9 +33,15 @@ export async function livePins(
     if (!pin) continue;
     const known = await world.probe.isAlive(pin.holder);
     if (known === 'dead') await removeMutable(context, place);
-    else if (known === 'alive' || pin.sinceMs > world.clock.now() - unknownPinMs) live.push(pin);
+    else if (known === 'alive' || lastSign(pin) > world.clock.now() - unknownPinMs) {
+      live.set(id, pin);
+    }
   }
-  return live;
+  return [...live.values()];
+}
+
+function lastSign({ sinceMs, renewedMs = sinceMs }: PinRecord): number {
+  return renewedMs;
 }
 
 /** For people. */

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { ManualClock } from '../../test/harness/manual-clock.ts';
+import { silentLogger } from '../base/log.ts';
+import { SeededRandom } from '../base/random.ts';
+import { livePins } from '../repository/collect/pins.ts';
+import {
+  createFixture,
+  openFixture,
+  probe,
+  registerSource,
+} from '../repository/collect/repository-fixture.ts';
+import type { Lineage } from '../repository/lineage/lineage.ts';
+import type { Repository } from '../repository/repository.ts';
+import { MemoryObjectStore } from '../storage/memory/memory-object-store.ts';
+import { withPin } from './pin.ts';
+
+const hour = 3_600_000;
+/** A collector on a machine that cannot ask the reader's. */
+const elsewhere = { ...probe, isAlive: async () => 'unknown' as const };
+
+let store: MemoryObjectStore;
+let clock: ManualClock;
+let repository: Repository;
+let lineage: Lineage;
+
+beforeEach(async () => {
+  store = new MemoryObjectStore();
+  await createFixture(store, 1);
+  clock = new ManualClock();
+  repository = await openFixture(store, { seed: 2, clock });
+  lineage = await registerSource(repository, 'aa');
+});
+
+const count = async (): Promise<number> => {
+  const context = { store, keys: repository.unlocked.keys };
+  return (await livePins(context, { clock, probe: elsewhere })).length;
+};
+
+const stored = async (): Promise<number> => {
+  let objects = 0;
+  for await (const _ of store.list('mutable/pin/')) objects++;
+  return objects;
+};
+
+/** Begins work that lasts until it is told to end. */
+function pinned(): { readonly end: () => void; readonly ended: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const world = { clock, probe, log: silentLogger, random: new SeededRandom(3) };
+  const ended = withPin({ repository, lineage, world }, () => promise);
+  return { end: resolve, ended };
+}
+
+test('a pin counts elsewhere as long as its work lasts, and is gone afterwards', async () => {
+  const work = pinned();
+  for (let days = 0; days < 4; days++) {
+    await clock.advance(25 * hour);
+    assert.equal(await count(), 1, `after ${days + 1} days`);
+    assert.equal(await stored(), 2, 'the newest value and the one before');
+  }
+  work.end();
+  await work.ended;
+  assert.deepEqual([await count(), await stored(), clock.sleeping], [0, 0, 0]);
+});
+
+test('a pin that nobody renews counts for a day', async () => {
+  pinned();
+  await clock.advance(5 * hour);
+  const { create } = store;
+  store.create = async () => {
+    throw new Error('the store is away');
+  };
+  await clock.advance(18 * hour);
+  assert.equal(await count(), 1);
+  await clock.advance(2 * hour);
+  assert.equal(await count(), 0);
+  store.create = create.bind(store);
+  await clock.advance(6 * hour);
+  assert.equal(await count(), 1, 'it is renewed as soon as the store is back');
+});
+
+test('short work leaves nothing behind', async () => {
+  const work = pinned();
+  work.end();
+  await work.ended;
+  assert.equal(await stored(), 0);
+});

@@ -43,6 +43,8 @@ export interface PlannedDataset {
    * datasets without expiry, and with `ttl: hold`.
    */
   readonly expiring?: number;
+  /** With `expiring`; false: a TTL index has a filter, and fewer may go. */
+  readonly expiringExact?: boolean;
 }
 
 export interface RestoreResult {

@@ -29,7 +29,7 @@ export const restoreCommand = defineCommand({
   json:
     '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], dropped:[…], ' +
     'skipped:[{namespace,reason}], changedByTarget:[{namespace,key}], tornTransactions, warnings:[…], ' +
-    'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,expiring?}], conflicts:[…], dropped:[…], ' +
+    'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,expiring?,expiringExact?}], conflicts:[…], dropped:[…], ' +
     'skipped:[…], warnings:[…]}',
   input: z.object({
     source: sourceArgument(),
@@ -92,12 +92,12 @@ function printPlan(plan: RestorePlan, output: Output): void {
       { title: 'BYTES', right: true },
       { title: 'EXPIRING', right: true },
     ],
-    plan.datasets.map(({ from, to, records, bytes, expiring }) => [
+    plan.datasets.map(({ from, to, records, bytes, expiring, expiringExact }) => [
       from,
       to,
       formatCount(records),
       formatBytes(bytes),
-      expiring === undefined ? '' : formatCount(expiring),
+      expiring === undefined ? '' : `${expiringExact ? '' : 'at most '}${formatCount(expiring)}`,
     ]),
   );
   for (const name of plan.conflicts) {

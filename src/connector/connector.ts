@@ -81,11 +81,18 @@ export interface Connector {
    * Tells the folded records of `entry` that the database would delete by itself at `nowMs`, ms since 1970;
    * undefined when it never deletes one. Pure.
    */
-  expiry(entry: CatalogEntry, nowMs: number): ((record: DataRecord) => boolean) | undefined;
+  expiry(entry: CatalogEntry, nowMs: number): ExpiryRule | undefined;
   /** What a record of role `definitions` defines, when users know it by a name of its own: a view. */
   definedName(entry: CatalogEntry, record: DataRecord): string | undefined;
   /** Text of the URI without its password, for lists and messages. */
   redact(uri: string): string;
+}
+
+/** Which records a database deletes by itself at one time. */
+export interface ExpiryRule {
+  isExpired(record: DataRecord): boolean;
+  /** False: it names all of them, and perhaps others that stay. */
+  readonly exact: boolean;
 }
 
 /** A fold of catalog changes in ascending order, up to now. */

@@ -38,8 +38,9 @@ export const mongodbConnector: Connector = {
   renderValue: renderDocument,
   renderKey: ({ value }) => renderKey(value),
   expiry: (entry, nowMs) => {
-    const isExpired = expiryOf(entry, nowMs);
-    return isExpired && ((record) => isExpired(nativeValue(entry, record)));
+    const rule = expiryOf(entry, nowMs);
+    if (!rule) return undefined;
+    return { ...rule, isExpired: (record) => rule.isExpired(nativeValue(entry, record)) };
   },
   definedName: ({ kind }, { value }) => (kind === 'views' ? viewName(value) : undefined),
   redact,

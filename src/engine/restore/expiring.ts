@@ -1,4 +1,5 @@
 // How many records of a point the database would delete at once by its own rules.
+import type { ExpiryRule } from '../../connector/connector.ts';
 import { wholeRange } from '../../model/key-range.ts';
 import type { RecordBatch } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
@@ -6,24 +7,31 @@ import { foldDataset, type OpenedRuns } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 
-/** Counts the expired among folded records; `count` is undefined for a dataset that never expires. */
+/** How many records expire at once. */
+export interface Expiring {
+  readonly count: number;
+  /** False: it is a bound, and fewer may go. */
+  readonly exact: boolean;
+}
+
+/** Counts the expired among folded records; `found` is undefined for a dataset that never expires. */
 export class ExpiringCount {
-  readonly #isExpired: ((record: RecordBatch[number]) => boolean) | undefined;
+  readonly #rule: ExpiryRule | undefined;
   #count = 0;
 
   /** `ttl` `hold`: nothing expires, whatever the dataset says. */
   constructor(context: SourceContext, { entry }: PointDataset, ttl: 'keep' | 'hold') {
     const nowMs = context.world.clock.now();
-    this.#isExpired = ttl === 'keep' ? context.connector.expiry(entry, nowMs) : undefined;
+    this.#rule = ttl === 'keep' ? context.connector.expiry(entry, nowMs) : undefined;
   }
 
-  get count(): number | undefined {
-    return this.#isExpired && this.#count;
+  get found(): Expiring | undefined {
+    return this.#rule && { count: this.#count, exact: this.#rule.exact };
   }
 
   add(records: RecordBatch): void {
-    if (!this.#isExpired) return;
-    for (const record of records) if (this.#isExpired(record)) this.#count++;
+    if (!this.#rule) return;
+    for (const record of records) if (this.#rule.isExpired(record)) this.#count++;
   }
 }
 
@@ -34,25 +42,26 @@ export async function countExpiring(
   dataset: PointDataset,
   { at, ttl }: { readonly at: SourceTime; readonly ttl: 'keep' | 'hold' },
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<Expiring | undefined> {
   const expiring = new ExpiringCount(context, dataset, ttl);
-  if (expiring.count === undefined) return undefined;
+  if (!expiring.found) return undefined;
   for await (const batch of foldDataset(context, runs, dataset, { range: wholeRange, at })) {
     signal.throwIfAborted();
     expiring.add(batch);
   }
-  return expiring.count;
+  return expiring.found;
 }
 
 /** One line for each dataset of which records go at once; `namespace` is the name in the target. */
 export function expiringWarnings(
-  items: readonly { readonly namespace: string; readonly expiring?: number | undefined }[],
+  items: readonly { readonly namespace: string; readonly expiring?: Expiring | undefined }[],
 ): string[] {
-  return items
-    .filter(({ expiring = 0 }) => expiring > 0)
-    .map(
-      ({ namespace, expiring }) =>
-        `${namespace}: ${expiring} records are past their expiry and go as soon as it begins; ` +
-        '--ttl hold keeps them: indexes and options that expire are then not made',
+  return items.flatMap(({ namespace, expiring }) => {
+    if (!expiring || expiring.count === 0) return [];
+    const { count, exact } = expiring;
+    return (
+      `${namespace}: ${exact ? '' : 'at most '}${count} records are past their expiry and go as soon as it ` +
+      'begins; --ttl hold keeps them: indexes and options that expire are then not made'
     );
+  });
 }

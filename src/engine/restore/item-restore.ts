@@ -23,7 +23,7 @@ import type { ProgressMeter } from '../progress.ts';
 import { foldDataset, nativeRecords, type OpenedRuns, treeRootOf } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
-import { ExpiringCount } from './expiring.ts';
+import { type Expiring, ExpiringCount } from './expiring.ts';
 import { ConsumerStoppedError, tee } from './tee.ts';
 
 export interface RestoredItem {
@@ -37,7 +37,7 @@ export interface RestoredItem {
   /** Records that the target rewrote by itself. */
   readonly changedByTarget: readonly ChangedRecord[];
   /** Records that expire at once; absent for datasets without expiry, and when it is held. */
-  readonly expiring?: number | undefined;
+  readonly expiring?: Expiring | undefined;
 }
 
 export interface SharedRestore {
@@ -118,7 +118,7 @@ export class ItemRestore {
       changedByTarget: this.#changed,
     };
     await this.#shared.target.done(this.#item, finished, signal);
-    return restoredItem(entry.namespace, finished, this.#expiring.count);
+    return restoredItem(entry.namespace, finished, this.#expiring.found);
   }
 
   /** One range when the records must keep their insertion order. */
@@ -256,7 +256,7 @@ async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]
 export function restoredItem(
   from: string,
   { namespace, ...finished }: FinishedItem,
-  expiring: number | undefined,
+  expiring: Expiring | undefined,
 ): RestoredItem {
   return { from, to: namespace, ...finished, expiring };
 }

@@ -19,7 +19,7 @@ import { readDefinitions, refuseUnmatched } from '../read/definitions.ts';
 import { OpenedRuns } from '../read/fold.ts';
 import { describeTime, type PointDataset } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
-import { countExpiring, expiringWarnings } from './expiring.ts';
+import { countExpiring, type Expiring, expiringWarnings } from './expiring.ts';
 import { ItemRestore, type RestoredItem, restoredItem } from './item-restore.ts';
 import { openOwner } from './restore-owner.ts';
 import { askedPoint, type ChosenPoint, choosePoint, type RestoreWish } from './restore-point.ts';
@@ -54,7 +54,7 @@ export interface PlannedRestore {
 
 export interface PlannedItem extends Item {
   /** Records that would expire at once; absent for datasets without expiry, and when it is held. */
-  readonly expiring?: number | undefined;
+  readonly expiring?: Expiring | undefined;
 }
 
 /** What a restore would do; changes nothing. Datasets with expiry are folded to count what has expired. */

@@ -152,6 +152,27 @@ test('the plan says how many records expire at once, and what keeps them', async
   );
 });
 
+test('a filter of a TTL index makes the count a bound, and the plan says so', async () => {
+  await source.collection('people').dropIndex('seen_1');
+  const partialFilterExpression = { name: 'one' };
+  const options = { expireAfterSeconds: 3600, partialFilterExpression };
+  await source.collection('people').createIndex({ seen: 1 }, options);
+  await using node = await world.node();
+  await node.backup({ source: 'all', follow: false, rpoSeconds: 1 }, call());
+  const { datasets, warnings } = await plan({ include: ['app.people'], renames: ['app.*=ttl2.*'] });
+  assert.deepEqual(
+    datasets.map(({ expiring, expiringExact }) => [expiring, expiringExact]),
+    [[2, false]],
+  );
+  assert.ok(
+    warnings.some((text) => text.startsWith('ttl2.people: at most 2 records are past')),
+    warnings.join('\n'),
+  );
+  await source.collection('people').dropIndex('seen_1');
+  await source.collection('people').createIndex({ seen: 1 }, { expireAfterSeconds: 3600 });
+  await node.backup({ source: 'all', follow: false, rpoSeconds: 1 }, call());
+});
+
 test('held expiry keeps every record, and what was not made is named', async () => {
   const { warnings, skipped } = await restore({
     include: ['app.*'],

@@ -34,7 +34,7 @@ export async function planRestore(
         to: namespace,
         records: dataset.base.tree?.records ?? 0,
         bytes: dataset.base.tree?.bytes ?? 0,
-        ...(expiring !== undefined && { expiring }),
+        ...(expiring && { expiring: expiring.count, expiringExact: expiring.exact }),
       })),
     conflicts: plan.conflicts,
     dropped: plan.dropped,

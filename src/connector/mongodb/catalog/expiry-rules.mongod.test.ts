@@ -34,18 +34,23 @@ after(async () => {
 });
 
 /** Whether each stored document is expired, by its `_id`. */
-async function predicted(namespace: string, stored: string): Promise<Map<string, boolean>> {
+async function predicted(
+  namespace: string,
+  stored: string,
+  exact = true,
+): Promise<Map<string, boolean>> {
   await using session = await MongodbSession.open(set.uri, connectorContext(), signal);
   const { datasets } = await session.survey(signal);
   const entry = datasets.find((one) => one.entry.namespace === namespace)?.entry;
   assert.ok(entry);
-  const isExpired = mongodbConnector.expiry(entry, now);
-  assert.ok(isExpired, `${namespace} has expiry`);
+  const rule = mongodbConnector.expiry(entry, now);
+  assert.ok(rule, `${namespace} has expiry`);
+  assert.equal(rule.exact, exact);
   const found = await db.collection(stored).find({}, { raw: true }).toArray();
   return new Map(
     (found as unknown as Uint8Array[]).map((value) => {
       const record = { key: keyOfDocument(value), value };
-      return [mongodbConnector.renderKey(record), isExpired(record)];
+      return [mongodbConnector.renderKey(record), rule.isExpired(record)];
     }),
   );
 }
@@ -122,6 +127,26 @@ test('what is said to be expired is what the server deletes', async () => {
   }
   await monitorPasses();
   for (const [stored, kept] of expected) assert.deepEqual(await left(stored), kept, stored);
+});
+
+test('of an index with a filter more are said to be expired than the server deletes, never fewer', async () => {
+  const rows = [
+    ...[{ at: old, done: true }, { at: old, done: false }, { at: young, done: true }, { at: old }],
+    ...[
+      { at: future, done: true },
+      { at: [young, old], done: true },
+    ],
+  ];
+  const some = db.collection<Document>('some');
+  await some.insertMany(rows.map((each, i) => ({ _id: i as never, ...each })));
+  const partialFilterExpression = { done: true };
+  await some.createIndex({ at: 1 }, { expireAfterSeconds: 86_400, partialFilterExpression });
+  const verdicts = [...(await predicted('app.some', 'some', false))];
+  await monitorPasses();
+  const kept = await left('some');
+  const gone = verdicts.filter(([id]) => !kept.includes(id));
+  assert.ok(gone.length > 0 && gone.every(([, isExpired]) => isExpired), String(gone));
+  assert.ok(verdicts.filter(([, isExpired]) => isExpired).length > gone.length, 'a bound');
 });
 
 test('a collection without expiry has none to tell', () => {

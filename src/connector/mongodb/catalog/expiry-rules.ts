@@ -20,10 +20,12 @@ export interface IndexExpiry {
   /** Dotted, as in the index. */
   readonly field: string;
   readonly seconds: number;
+  /** Only records that fit its `partialFilterExpression` go. */
+  readonly partial: boolean;
 }
 
 /** Tells a native record that is expired. */
-export type IsExpired = (record: Uint8Array) => boolean;
+type IsExpired = (record: Uint8Array) => boolean;
 
 /** What an index specification lets expire; undefined for indexes that expire nothing. */
 export function expiryOfIndex(spec: Uint8Array): IndexExpiry | undefined {
@@ -31,7 +33,8 @@ export function expiryOfIndex(spec: Uint8Array): IndexExpiry | undefined {
   const key = documentOf(findElement(spec, 'key'));
   const [first] = key ? elementsOf(key) : [];
   if (seconds === undefined || !first) return undefined;
-  return { field: nameOf(first), seconds };
+  const partial = findElement(spec, 'partialFilterExpression') !== undefined;
+  return { field: nameOf(first), seconds, partial };
 }
 
 /** `expireAfterSeconds` of a clustered collection or time series; undefined when nothing expires. */
@@ -42,21 +45,27 @@ export function collectionExpiry(entry: CatalogEntry): number | undefined {
 
 /**
  * Records that are expired at `nowMs`; undefined when none ever does. An index with a
- * `partialFilterExpression` counts as if it had none, so its number is an upper bound.
+ * `partialFilterExpression` counts as if it had none, and the rule is then not exact.
  */
-export function expiryOf(entry: CatalogEntry, nowMs: number): IsExpired | undefined {
+export function expiryOf(
+  entry: CatalogEntry,
+  nowMs: number,
+): { readonly isExpired: IsExpired; readonly exact: boolean } | undefined {
   const rules: IsExpired[] = [];
+  let exact = true;
   const indexes = arrayOf(findElement(entry.body, 'indexes'));
   for (const element of indexes ? elementsOf(indexes) : []) {
     const expiry = expiryOfIndex(valueBytes(element));
-    if (expiry && !Number.isNaN(expiry.seconds)) rules.push(indexRule(expiry, nowMs));
+    if (!expiry || Number.isNaN(expiry.seconds)) continue;
+    rules.push(indexRule(expiry, nowMs));
+    exact &&= !expiry.partial;
   }
   const seconds = collectionExpiry(entry);
   if (seconds !== undefined && !Number.isNaN(seconds)) {
     rules.push(collectionRule(entry, nowMs - seconds * 1000));
   }
   if (rules.length === 0) return undefined;
-  return (record) => rules.some((isExpired) => isExpired(record));
+  return { isExpired: (record) => rules.some((isExpired) => isExpired(record)), exact };
 }
 
 /** Of several dates (arrays, documents in arrays) the smallest decides; what is no date never expires. */

@@ -23,12 +23,22 @@ export interface RestorePlan {
   /** It goes on with what an earlier run of the same restore has left unfinished. */
   readonly resumes: boolean;
   readonly datasets: readonly PlannedDataset[];
+  /** What else would be made. */
+  readonly definitions: readonly PlannedDefinition[];
   /** Names in the target that stand in the way. */
   readonly conflicts: readonly string[];
-  /** Names that `drop` will remove or replace. */
+  /** Names that `drop` will remove or replace, views too. */
   readonly dropped: readonly string[];
+  /** What of the scope would not be made, and why. */
   readonly skipped: readonly Skipped[];
   readonly warnings: readonly string[];
+}
+
+export interface PlannedDefinition {
+  /** `views`, `users`, `roles`. */
+  readonly kind: string;
+  /** Its name in the target: of a view `db.view`, of a user or role `db.name`. */
+  readonly name: string;
 }
 
 export interface PlannedDataset {

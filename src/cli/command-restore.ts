@@ -29,7 +29,7 @@ export const restoreCommand = defineCommand({
   json:
     '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], dropped:[…], ' +
     'skipped:[{namespace,reason}], changedByTarget:[{namespace,key}], tornTransactions, warnings:[…], ' +
-    'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,expiring?,expiringExact?}], conflicts:[…], dropped:[…], ' +
+    'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,expiring?,expiringExact?}], definitions:[{kind,name}], conflicts:[…], dropped:[…], ' +
     'skipped:[…], warnings:[…]}',
   input: z.object({
     source: sourceArgument(),
@@ -77,6 +77,13 @@ export const restoreCommand = defineCommand({
   },
 });
 
+/** One of each kind, as people call it. */
+const kinds: ReadonlyMap<string, string> = new Map([
+  ['views', 'the view'],
+  ['users', 'the user'],
+  ['roles', 'the role'],
+]);
+
 const isPlan = (outcome: RestorePlan | RestoreResult): outcome is RestorePlan =>
   'conflicts' in outcome;
 
@@ -100,6 +107,12 @@ function printPlan(plan: RestorePlan, output: Output): void {
       expiring === undefined ? '' : `${expiringExact ? '' : 'at most '}${formatCount(expiring)}`,
     ]),
   );
+  for (const { kind, name } of plan.definitions.slice(0, listedMax)) {
+    output.line(`would make ${kinds.get(kind) ?? kind} ${name}`);
+  }
+  if (plan.definitions.length > listedMax) {
+    output.line(`and ${formatCount(plan.definitions.length - listedMax)} more: see --json`);
+  }
   for (const name of plan.conflicts) {
     output.line(
       output.paint('red', `in the way: ${name}: use --drop, or --rename to restore beside it`),

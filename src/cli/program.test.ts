@@ -108,12 +108,17 @@ test('restore passes on every option, lists in the order given', async () => {
 });
 
 test('restore --dry-run asks for the plan, and ends with 5 when names stand in the way', async () => {
-  const none = { datasets: [], dropped: [], skipped: [], warnings: [] };
-  const plan = { source: 'shop', at: to, resumes: false, conflicts: ['a.b'], ...none };
+  const none = { datasets: [], dropped: [], warnings: [] };
+  const skipped = [{ namespace: 'a.w', reason: 'the name is taken' }];
+  const made = { definitions: [{ kind: 'views', name: 'a.v' }], skipped };
+  const plan = { source: 'shop', at: to, resumes: false, conflicts: ['a.b'], ...none, ...made };
   const words = ['restore', 'shop', '--to', 'mongodb://t/', '--dry-run'];
   const run = await runFake(words, { api: { planRestore: async () => plan } });
   assert.equal(run.exitCode, 5);
-  assert.match(run.stdout, /in the way: a\.b/);
+  assert.match(
+    run.stdout,
+    /would make the view a\.v\nin the way: a\.b.*\nskipped a\.w: the name is/,
+  );
 });
 
 test('a restore that left something out, or that the target changed, ends with 3 and names it', async () => {

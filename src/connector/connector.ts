@@ -367,6 +367,12 @@ export interface RestoreTarget extends AsyncDisposable {
   readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
   /** Remembers in the marker how the item was finished: a resumed restore passes over what still stands so. */
   done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void>;
+  /** What `define` and the finish would make of it. Looks, changes nothing; comes after the plan. */
+  planDefinitions(
+    item: TargetItem,
+    records: readonly DataRecord[],
+    signal: AbortSignal,
+  ): Promise<PlannedDefinitions>;
   /** Gives a dataset of role `definitions` to the target: views, users, roles. */
   define(
     item: TargetItem,
@@ -380,6 +386,10 @@ export interface RestoreTarget extends AsyncDisposable {
 export interface DefineResult {
   readonly defined: readonly string[];
   readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
+}
+
+export interface PlannedDefinitions extends DefineResult {
+  readonly warnings: readonly string[];
 }
 
 export interface FinishResult {

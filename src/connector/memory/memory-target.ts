@@ -9,6 +9,7 @@ import type {
   FinishedItem,
   FinishResult,
   LoadedRange,
+  PlannedDefinitions,
   RestoreTarget,
   SourceIdentity,
   TargetItem,
@@ -117,14 +118,18 @@ export class MemoryTarget implements RestoreTarget {
     if (batch.length > 0) yield batch;
   }
 
+  async planDefinitions(
+    { namespace }: TargetItem,
+    records: readonly DataRecord[],
+  ): Promise<PlannedDefinitions> {
+    return { defined: definedNames(namespace, records), skipped: [], warnings: [] };
+  }
+
   async define(item: TargetItem, records: readonly DataRecord[]): Promise<DefineResult> {
     const name = item.namespace;
     if (!this.#database.definition(name)) this.#database.create(name, { role: 'definitions' });
     this.#database.putAll(name, records);
-    return {
-      defined: records.map(({ key }) => `${name}/${Buffer.from(key).toString()}`),
-      skipped: [],
-    };
+    return { defined: definedNames(name, records), skipped: [] };
   }
 
   async finish(items: readonly TargetItem[]): Promise<FinishResult> {
@@ -147,6 +152,10 @@ export class MemoryTarget implements RestoreTarget {
     if (!this.#options) throw new CodrError('usage', 'a restore is planned before it begins');
     return this.#options;
   }
+}
+
+function definedNames(namespace: string, records: readonly DataRecord[]): string[] {
+  return records.map(({ key }) => `${namespace}/${Buffer.from(key).toString()}`);
 }
 
 function beside({ namespace }: TargetItem): string {

@@ -48,6 +48,8 @@ export interface PlannedRestore {
   /** It goes on with what an earlier run has left unfinished. */
   readonly resumes: boolean;
   readonly items: readonly PlannedItem[];
+  /** Views, users and roles that would be made, by their names in the target. */
+  readonly definitions: readonly { readonly kind: string; readonly name: string }[];
   readonly plan: TargetPlan;
   readonly warnings: readonly string[];
 }
@@ -77,8 +79,40 @@ export async function planRestore(
     const expiring = await countExpiring(context, runs, item.dataset, where, signal);
     planned.push({ ...item, expiring });
   }
-  const warnings = [...chosen.warnings, ...plan.warnings, ...expiringWarnings(planned)];
-  return { at, resumes: chosen.resumes, items: planned, plan, warnings };
+  const defined = await planDefinitions(context, { target, items, runs, at }, signal);
+  return {
+    at,
+    resumes: chosen.resumes,
+    items: planned,
+    definitions: defined.definitions,
+    plan: { ...plan, skipped: [...plan.skipped, ...defined.skipped] },
+    warnings: [
+      ...chosen.warnings,
+      ...plan.warnings,
+      ...defined.warnings,
+      ...expiringWarnings(planned),
+    ],
+  };
+}
+
+async function planDefinitions(
+  context: SourceContext,
+  from: { target: RestoreTarget; items: readonly Item[]; runs: OpenedRuns; at: SourceTime },
+  signal: AbortSignal,
+): Promise<Pick<PlannedRestore, 'definitions' | 'warnings'> & Pick<TargetPlan, 'skipped'>> {
+  const definitions: { kind: string; name: string }[] = [];
+  const skipped: { namespace: string; reason: string }[] = [];
+  const warnings: string[] = [];
+  for (const item of from.items) {
+    if (item.entry.role !== 'definitions') continue;
+    const { kind } = item.entry;
+    const records = await readDefinitions(context, from.runs, item.dataset, from.at);
+    const planned = await from.target.planDefinitions(item, records, signal);
+    definitions.push(...planned.defined.map((name) => ({ kind, name })));
+    skipped.push(...planned.skipped);
+    warnings.push(...planned.warnings);
+  }
+  return { definitions, skipped, warnings };
 }
 
 /**

@@ -251,6 +251,52 @@ test('a plain full restore leaves users and roles alone, and says so', async () 
   assert.deepEqual(await userNames(), before);
 });
 
+test('the plan names views, users and roles that would be made, what is left out, and what goes', async () => {
+  const app = targetDb('app');
+  await app.dropDatabase();
+  await app.collection('people').insertOne({ mine: true });
+  await app.createCollection('adults', { viewOn: 'people', pipeline: [] });
+  await app.createCollection('extra', { viewOn: 'people', pipeline: [] });
+  const taken = { namespace: 'app.adults', reason: 'the view is not restored, the name is taken' };
+  const beside = await plan({ include: ['app.adults'] });
+  assert.deepEqual([beside.definitions, beside.skipped], [[], [taken]]);
+  const dropping = await plan({ include: ['app.*'], drop: true });
+  assert.deepEqual(dropping.definitions, [{ kind: 'views', name: 'app.adults' }]);
+  assert.deepEqual(dropping.dropped.toSorted(), ['app.adults', 'app.extra', 'app.people']);
+  const apart = await plan({ include: ['app.*'], renames: ['app.people=other.people'] });
+  assert.match(apart.skipped.map(({ reason }) => reason).join(), /taken/);
+  await app.dropDatabase();
+  const split = await plan({ include: ['app.*'], renames: ['app.people=other.people'] });
+  assert.match(split.skipped.map(({ reason }) => reason).join(), /need one database/);
+  const restored = await restore({ include: ['app.*'], renames: ['app.*=planned.*'] });
+  assert.deepEqual(restored.skipped, []);
+
+  const admin = targetDb('admin');
+  await admin.command({ createUser: 'gone', pwd: 'p', roles: [] });
+  const named = ['admin.system.users', 'admin.system.roles'];
+  const users = await plan({ include: named });
+  assert.deepEqual(
+    users.definitions.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    [
+      { kind: 'roles', name: 'admin.clerk' },
+      { kind: 'users', name: 'admin.zed' },
+    ],
+  );
+  assert.deepEqual(
+    users.skipped.map(({ namespace }) => namespace),
+    ['admin.root'],
+  );
+  const { warnings } = await plan({ include: named, drop: true });
+  assert.ok(
+    warnings.includes('--drop removes admin.gone from the users of the target'),
+    warnings.join('\n'),
+  );
+  assert.deepEqual((await plan({})).definitions, [{ kind: 'views', name: 'app.adults' }]);
+  assert.deepEqual(await userNames(), ['gone', 'root']);
+  await admin.command({ dropUser: 'gone' });
+  await targetDb('planned').dropDatabase();
+});
+
 test('users and roles come back when they are named, and the restoring user survives', async () => {
   await restore({ include: ['admin.system.roles'] });
   assert.deepEqual(await userNames(), ['root']);

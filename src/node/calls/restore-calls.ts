@@ -22,7 +22,11 @@ export async function planRestore(
 ): Promise<api.RestorePlan> {
   const { context } = await node.source(request.source, 'heavy');
   const options = optionsOf(node, context, request, call);
-  const { at, resumes, items, plan, warnings } = await runPlan(context, options, call.signal);
+  const { at, resumes, items, definitions, plan, warnings } = await runPlan(
+    context,
+    options,
+    call.signal,
+  );
   return {
     source: request.source,
     at: momentOf(context.connector, at),
@@ -36,6 +40,7 @@ export async function planRestore(
         bytes: dataset.base.tree?.bytes ?? 0,
         ...(expiring && { expiring: expiring.count, expiringExact: expiring.exact }),
       })),
+    definitions,
     conflicts: plan.conflicts,
     dropped: plan.dropped,
     skipped: plan.skipped,

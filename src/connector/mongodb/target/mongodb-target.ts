@@ -14,6 +14,7 @@ import type {
   FinishedItem,
   FinishResult,
   LoadedRange,
+  PlannedDefinitions,
   RestoreTarget,
   SourceIdentity,
   TargetItem,
@@ -34,10 +35,11 @@ import { readTargetIdentity } from './target-identity.ts';
 import { TargetMarker } from './target-marker.ts';
 import { isOurs, type PlannedTarget, planTarget } from './target-plan.ts';
 import { checkTargetRights, type LoggedIn } from './target-rights.ts';
-import { mergeUsersOrRoles } from './user-definitions.ts';
+import { mergeUsersOrRoles, planUsersOrRoles } from './user-definitions.ts';
 import {
   createView,
   inDependencyOrder,
+  misplaced,
   type ViewDefinition,
   viewName,
   viewsOf,
@@ -161,6 +163,28 @@ export class MongodbTarget implements RestoreTarget {
     await this.#planned.marker.noteFinished(uuid, finished, signal);
   }
 
+  async planDefinitions(
+    item: TargetItem,
+    records: readonly DataRecord[],
+    signal: AbortSignal,
+  ): Promise<PlannedDefinitions> {
+    const { loggedIn, options } = this.#planned;
+    const { kind } = item.entry;
+    if (kind === 'users' || kind === 'roles') {
+      if (!this.#wants(item)) return { defined: [], skipped: [], warnings: [] };
+      const { drop } = options;
+      return planUsersOrRoles(this.#connection, records, { kind, loggedIn, drop }, signal);
+    }
+    const defined: string[] = [];
+    const skipped: { namespace: string; reason: string }[] = [];
+    for (const view of kind === 'views' ? this.#viewsOf(records) : []) {
+      const reason = (await this.#takenBy(view, signal)) ?? misplaced(view);
+      if (reason === undefined) defined.push(view.namespace);
+      else skipped.push({ namespace: view.namespace, reason });
+    }
+    return { defined, skipped, warnings: [] };
+  }
+
   async define(
     item: TargetItem,
     records: readonly DataRecord[],
@@ -169,15 +193,12 @@ export class MongodbTarget implements RestoreTarget {
     const { options, loggedIn } = this.#planned;
     const { kind } = item.entry;
     if (kind === 'views') {
-      const wanted = records.filter(({ value }) => scopeHolds(options.scope, viewName(value)));
-      const rename = (namespace: string): string => renamed(options.renames, namespace);
-      const views = viewsOf(wanted, rename);
+      const views = this.#viewsOf(records);
       // Made at the finish, when the names are free.
       this.#views.push(...views);
       return { defined: views.map(({ namespace }) => namespace), skipped: [] };
     }
-    const wanted = options.usersAndRoles && scopeHolds(options.scope, item.namespace);
-    if (!wanted || (kind !== 'users' && kind !== 'roles')) {
+    if (!this.#wants(item) || (kind !== 'users' && kind !== 'roles')) {
       return { defined: [], skipped: [] };
     }
     const { drop } = options;
@@ -235,14 +256,33 @@ export class MongodbTarget implements RestoreTarget {
     });
   }
 
-  /** A reason when the view cannot be made; one that is there already stays unless `drop` is on. */
-  async #makeView(view: ViewDefinition, signal: AbortSignal): Promise<{ reason?: string }> {
+  /** Whether users or roles are restored. */
+  #wants({ namespace }: TargetItem): boolean {
+    const { options } = this.#planned;
+    return options.usersAndRoles && scopeHolds(options.scope, namespace);
+  }
+
+  /** Those of the scope, under their names in the target. */
+  #viewsOf(records: readonly DataRecord[]): ViewDefinition[] {
+    const { scope, renames } = this.#planned.options;
+    const wanted = records.filter(({ value }) => scopeHolds(scope, viewName(value)));
+    return viewsOf(wanted, (namespace) => renamed(renames, namespace));
+  }
+
+  /** A reason when something else has the view's name; with `drop` that goes. */
+  async #takenBy({ namespace }: ViewDefinition, signal: AbortSignal): Promise<string | undefined> {
     const { options, marker } = this.#planned;
-    const { namespace } = view;
     const standing = await standingCollection(this.#connection, namespace, signal);
     const ours = options.drop || (marker.wasMaking(namespace) && standing?.type === 'view');
-    if (!ours && standing) return { reason: 'the view is not restored, the name is taken' };
-    await marker.noteMaking(namespace, signal);
+    return ours || !standing ? undefined : 'the view is not restored, the name is taken';
+  }
+
+  /** A reason when the view cannot be made; one that is there already stays unless `drop` is on. */
+  async #makeView(view: ViewDefinition, signal: AbortSignal): Promise<{ reason?: string }> {
+    const { marker } = this.#planned;
+    const reason = await this.#takenBy(view, signal);
+    if (reason !== undefined) return { reason };
+    await marker.noteMaking(view.namespace, signal);
     try {
       await createView(this.#connection, view, signal);
       return {};

@@ -5,7 +5,7 @@
 import type { Document } from 'mongodb';
 import { equalBytes } from '../../../base/bytes.ts';
 import type { DataRecord } from '../../../model/record.ts';
-import type { DefineResult } from '../../connector.ts';
+import type { DefineResult, PlannedDefinitions } from '../../connector.ts';
 import { findElement, stringOf } from '../bson/raw-bson.ts';
 import { batchesOf } from '../session/collection-scan.ts';
 import type { MongodbConnection } from '../session/connection.ts';
@@ -25,9 +25,52 @@ export interface MergeOptions {
 export async function mergeUsersOrRoles(
   connection: MongodbConnection,
   records: readonly DataRecord[],
-  { kind, loggedIn, drop }: MergeOptions,
+  options: MergeOptions,
   signal: AbortSignal,
 ): Promise<DefineResult> {
+  const { kind, drop } = options;
+  const { defined, skipped, documents, existing } = await chosen(
+    connection,
+    records,
+    options,
+    signal,
+  );
+  if (documents.length > 0 || (drop && existing.size > 0)) {
+    await merge(connection, kind, documents, drop, signal);
+  }
+  return { defined, skipped };
+}
+
+/** What {@link mergeUsersOrRoles} would do, and whom `drop` would remove. */
+export async function planUsersOrRoles(
+  connection: MongodbConnection,
+  records: readonly DataRecord[],
+  options: MergeOptions,
+  signal: AbortSignal,
+): Promise<PlannedDefinitions> {
+  const { kind, drop } = options;
+  const found = await chosen(connection, records, options, signal);
+  const kept = new Set(found.documents.map(nameOf));
+  const removed = drop ? [...found.existing.keys()].filter((name) => !kept.has(name)) : [];
+  const warnings = removed.map((name) => `--drop removes ${name} from the ${kind} of the target`);
+  return { defined: found.defined, skipped: found.skipped, warnings };
+}
+
+interface ChosenDocuments {
+  readonly defined: readonly string[];
+  readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
+  /** What the server is told to merge. */
+  readonly documents: readonly Uint8Array[];
+  /** What the target has. */
+  readonly existing: ReadonlyMap<string, Uint8Array>;
+}
+
+async function chosen(
+  connection: MongodbConnection,
+  records: readonly DataRecord[],
+  { kind, loggedIn, drop }: MergeOptions,
+  signal: AbortSignal,
+): Promise<ChosenDocuments> {
   const existing = await readExisting(connection, kind, signal);
   const own = kind === 'users' ? loggedIn : await rolesOf(connection, loggedIn, signal);
   const defined: string[] = [];
@@ -49,10 +92,7 @@ export async function mergeUsersOrRoles(
     }
   }
   if (drop) documents.push(...[...own].flatMap((name) => existing.get(name) ?? []));
-  if (documents.length > 0 || (drop && existing.size > 0)) {
-    await merge(connection, kind, documents, drop, signal);
-  }
-  return { defined, skipped };
+  return { defined, skipped, documents, existing };
 }
 
 async function merge(

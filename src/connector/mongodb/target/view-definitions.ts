@@ -75,6 +75,12 @@ export function inDependencyOrder(views: readonly ViewDefinition[]): ViewDefinit
   return ordered;
 }
 
+/** Why no server can make the view; undefined when nothing is known against it. */
+export function misplaced({ namespace, viewOn }: ViewDefinition): string | undefined {
+  if (databaseOf(viewOn) === databaseOf(namespace)) return undefined;
+  return `${namespace} would read ${viewOn}: a view and its collection need one database`;
+}
+
 /** Makes the view anew. Errors: `target-unfit` when a rename put it and its collection into two databases. */
 export async function createView(
   connection: MongodbConnection,
@@ -82,12 +88,12 @@ export async function createView(
   signal: AbortSignal,
 ): Promise<void> {
   const database = databaseOf(view.namespace);
-  if (databaseOf(view.viewOn) !== database) {
-    throw new CodrError(
-      'target-unfit',
-      `${view.namespace} would read ${view.viewOn}: a view and its collection need one database`,
-      { object: view.namespace, remedy: 'rename both into the same database' },
-    );
+  const reason = misplaced(view);
+  if (reason !== undefined) {
+    throw new CodrError('target-unfit', reason, {
+      object: view.namespace,
+      remedy: 'rename both into the same database',
+    });
   }
   await dropCollection(connection, view.namespace, signal);
   await connection.command(

@@ -7,7 +7,14 @@ import { CodrError } from '../../../base/error.ts';
 import type { Position, SourceTime } from '../../../model/time.ts';
 import { positionOf, timeOf } from './native-time.ts';
 import type { Reading } from './raw-cursor.ts';
-import { codeOf, isPassing, type Side, serverCodes, translated } from './translate-error.ts';
+import {
+  codeOf,
+  invalidUri,
+  isPassing,
+  type Side,
+  serverCodes,
+  translated,
+} from './translate-error.ts';
 
 const selectionMsMax = 10_000;
 const memberSelectionMsMax = 3_000;
@@ -61,7 +68,7 @@ export class MongodbConnection implements AsyncDisposable {
         readPreference: 'primary',
       });
     } catch (error) {
-      throw translated(error, 'the URI', side);
+      throw invalidUri(error, uri, side);
     }
     const connection = new MongodbConnection(client, uri, clock, side);
     try {

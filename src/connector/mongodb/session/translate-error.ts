@@ -56,7 +56,12 @@ export type Side = 'source' | 'target';
  * `where`: the hosts or the namespace it is about.
  */
 export function translated(error: unknown, where: string, side: Side = 'source'): unknown {
+  if (isUnresolved(error)) {
+    const message = `${where} does not answer: ${error.message}`;
+    return new CodrError('source-unreachable', message, { object: where, cause: error });
+  }
   if (!(error instanceof MongoError)) return error;
+  shorten(error);
   const wrap = (code: ErrorCode, message: string, remedy?: string): CodrError =>
     new CodrError(code, message, { object: where, cause: error, ...(remedy && { remedy }) });
   if (error instanceof MongoParseError || error instanceof MongoInvalidArgumentError) {
@@ -78,10 +83,52 @@ export function translated(error: unknown, where: string, side: Side = 'source')
     return wrap('snapshot-too-old', `${where}: ${error.message}`);
   }
   if (isPassing(error)) {
-    const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
-    return wrap('source-unreachable', `${where} does not answer: ${error.message}${cause}`);
+    const cause = error.cause instanceof Error ? error.cause.message : '';
+    const why = error.message.includes(cause) ? '' : ` (${cause})`;
+    return wrap('source-unreachable', `${where} does not answer: ${error.message}${why}`);
   }
   return wrap(`${side}-unfit`, `${where}: the server answers: ${error.message}`);
+}
+
+/**
+ * Whatever the driver says when it reads a URI, as `config-invalid`. Its parser has error classes of its own.
+ * The driver's words are left out where they could be a part of a password with signs that it took for
+ * the end of the login.
+ */
+export function invalidUri(error: unknown, uri: string, side: Side): CodrError {
+  const what = `the URI of the ${side} is not valid`;
+  const hasLogin = uri.includes('@');
+  const message = error instanceof Error ? error.message : String(error);
+  if (/unescaped|malformed|Invalid connection string/.test(message)) {
+    return new CodrError('config-invalid', hasLogin ? `${what}: its login cannot be read` : what, {
+      remedy: hasLogin
+        ? 'write these signs of user and password percent-encoded: % as %25, @ as %40, : as %3A, / as %2F, ' +
+          '? as %3F, # as %23'
+        : 'write mongodb://user@host1:27017,host2:27017/?replicaSet=name',
+    });
+  }
+  if (/^Unable to parse/.test(message)) {
+    const place = hasLogin
+      ? 'a host or port'
+      : message.replace(/^Unable to parse | with URL$/g, '');
+    return new CodrError('config-invalid', `${what}: ${place} cannot be read`, {
+      remedy:
+        'write host:port, with a port from 1 to 65535' +
+        (hasLogin ? ', and @ in user and password as %40' : ''),
+    });
+  }
+  return new CodrError('config-invalid', `${what}: ${message}`, { cause: error });
+}
+
+/** DNS does not know the name of a `mongodb+srv` URI, or does not answer: an error of Node's own. */
+function isUnresolved(error: unknown): error is Error {
+  const call = error instanceof Error && 'syscall' in error ? error.syscall : undefined;
+  return call === 'querySrv' || call === 'queryTxt';
+}
+
+/** A refusal repeats the whole command, with session and signature: only its beginning says something. */
+function shorten(error: MongoError): void {
+  error.message = error.message.replace(/(to execute command \{ \w+: [^,{}]+),.*$/s, '$1, … }');
 }
 
 const rolesNeeded = {

@@ -6,7 +6,7 @@ import type { DataRecord } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import type { SourceContext } from '../source-context.ts';
 import { foldDataset, type OpenedRuns } from './fold.ts';
-import { type PointDataset, type ResolvedPoint, unknownNamespace } from './point.ts';
+import { nothingLeft, type PointDataset, type ResolvedPoint, unknownNamespace } from './point.ts';
 
 /** The records of a dataset of role `definitions`; of those with names, what the source's scope means. */
 export async function readDefinitions(
@@ -29,24 +29,27 @@ export async function readDefinitions(
 
 /**
  * A filter that matches nothing is a mistake that must be heard. Errors: `namespace-unknown` when an
- * include of the point fits neither a dataset nor anything that is defined.
+ * include of the point fits neither a dataset nor anything that is defined, or the excludes leave neither.
  */
 export async function refuseUnmatched(
   context: SourceContext,
   runs: OpenedRuns,
-  { at, datasets, unmatched }: ResolvedPoint,
+  { at, datasets, unmatched, emptied }: ResolvedPoint,
 ): Promise<void> {
   const { connector } = context;
   let left = unmatched;
+  let isEmpty = emptied !== undefined;
   for (const dataset of datasets) {
-    if (left.length === 0) return;
+    if (left.length === 0 && !isEmpty) return;
     if (dataset.entry.role !== 'definitions') continue;
     const names = (await readDefinitions(context, runs, dataset, at))
       .map((record) => connector.definedName(dataset.entry, record))
       .filter((name) => name !== undefined);
+    if (emptied && names.some((name) => scopeHolds(emptied, name))) isEmpty = false;
     left = left.filter(
       (pattern) => !names.some((name) => scopeHolds({ include: [pattern], exclude: [] }, name)),
     );
   }
   if (left[0] !== undefined) throw unknownNamespace(left[0]);
+  if (emptied && isEmpty) throw nothingLeft(emptied);
 }

@@ -98,3 +98,14 @@ test('an include that matches nothing is heard', () => {
     (error) => isCodrError(error, 'namespace-unknown') && error.object === 'nope.*',
   );
 });
+
+test('excludes that leave nothing are heard', () => {
+  const exclude = (...patterns: string[]) => ({ include: [], exclude: patterns });
+  assert.equal(resolvePoint(context(), 20n, exclude('b.*')).datasets.length, 1);
+  for (const scope of [exclude('*'), exclude('nope', 'a.*')]) {
+    assert.throws(
+      () => resolvePoint(context(), 20n, scope),
+      (error) => isCodrError(error, 'namespace-unknown') && /leave nothing/.test(error.message),
+    );
+  }
+});

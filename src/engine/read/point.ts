@@ -37,6 +37,8 @@ export interface ResolvedPoint {
   readonly datasets: readonly PointDataset[];
   /** Includes that fit no dataset; they may fit something that a dataset of role `definitions` defines. */
   readonly unmatched: readonly string[];
+  /** The filter, when its excludes leave no dataset; what a dataset defines may still be meant. */
+  readonly emptied?: Scope;
 }
 
 /**
@@ -84,6 +86,8 @@ export function resolvePoint(
   const unmatched = unmatchedBy(scope, chosen);
   const defines = chosen.some(({ role }) => role === 'definitions');
   if (unmatched[0] !== undefined && !defines) throw unknownNamespace(unmatched[0]);
+  const isEmptied = entries.some(({ role }) => role === 'data') && leavesNothing(scope, chosen);
+  if (isEmptied && !defines) throw nothingLeft(scope);
   const datasets = chosen.map((entry): PointDataset => {
     const base = baseAt(state, entry.dataset, epoch.number, at);
     if (!base) throw refuse(`${entry.namespace} has no base copy as old as that`);
@@ -100,7 +104,7 @@ export function resolvePoint(
     );
     if (hole) throw refuse(`${entry.namespace} has a hole: ${hole.reason}`);
   }
-  return { at, datasets, unmatched };
+  return { at, datasets, unmatched, ...(isEmptied && { emptied: scope }) };
 }
 
 /** For people: the wall clock, and the source's own form. */
@@ -134,6 +138,19 @@ function unmatchedBy(scope: Scope, chosen: readonly CatalogEntry[]): string[] {
   return scope.include.filter((pattern) => {
     const one: Scope = { include: [pattern], exclude: [] };
     return !chosen.some(({ namespace }) => scopeHolds(one, namespace));
+  });
+}
+
+/** Definitions are always chosen: they count only when an include names them. */
+function leavesNothing(scope: Scope, chosen: readonly CatalogEntry[]): boolean {
+  const counts = (entry: CatalogEntry): boolean =>
+    (entry.role === 'data' || scope.include.length > 0) && scopeHolds(scope, entry.namespace);
+  return scope.exclude.length > 0 && !chosen.some(counts);
+}
+
+export function nothingLeft({ exclude }: Scope): CodrError {
+  return new CodrError('namespace-unknown', `the excludes leave nothing: ${exclude.join(', ')}`, {
+    remedy: 'exclude less; see `codr ls` for the names at that time',
   });
 }
 

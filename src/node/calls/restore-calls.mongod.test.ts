@@ -234,6 +234,12 @@ test('a filter that matches nothing is refused, also where views might have been
     await assert.rejects(plan({ include: [pattern] }), refusal);
     await assert.rejects(restore({ include: ['app.people', pattern] }), refusal);
   }
+  const nothing = { code: 'namespace-unknown', message: /the excludes leave nothing/ };
+  await assert.rejects(plan({ exclude: ['*'] }), nothing);
+  await assert.rejects(restore({ include: ['*'], exclude: ['admin.*', 'app.*'] }), nothing);
+  const collections = ['people', 'orders', 'weather', 'tides', 'stamps'];
+  const viewsAlone = await plan({ exclude: collections.map((name) => `app.${name}`) });
+  assert.deepEqual(viewsAlone.datasets, []);
 });
 
 test('a plain full restore leaves users and roles alone, and says so', async () => {

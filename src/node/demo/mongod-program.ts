@@ -76,8 +76,8 @@ export interface FindOptions {
 
 /**
  * Finds or fetches mongod. Reads `CODR_MONGOD` (a program), `CODR_MONGOD_VERSION` (one of the versions
- * above; anything from 5.0 fits when it is not set) and `XDG_CACHE_HOME`. Errors: `target-unfit` with
- * everything that was tried.
+ * above; anything from 5.0 fits when it is not set) and `XDG_CACHE_HOME`. Errors: `config-invalid` when the
+ * named program does not run, else `target-unfit` with everything that was tried.
  */
 export async function findMongod(
   environment: NodeJS.ProcessEnv,
@@ -89,7 +89,10 @@ export async function findMongod(
   if (named) {
     const version = await versionOf(named, {});
     if (version) return { path: named, version, environment: {} };
-    throw noMongod([`CODR_MONGOD=${named} does not run`]);
+    throw new CodrError('config-invalid', `${named} is no mongod that runs`, {
+      object: named,
+      remedy: 'name a mongod of version 5.0 or later by --mongod or CODR_MONGOD, or leave both out',
+    });
   }
   const onPath = await versionOf('mongod', {});
   if (onPath && (wanted ? onPath === wanted : Number.parseInt(onPath, 10) >= 5)) {

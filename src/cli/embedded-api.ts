@@ -13,6 +13,7 @@ export function openEmbeddedNode(config: Config): Promise<CodrApi> {
     random: systemRandom,
     spill: new TemporarySpill(config.tempDir),
     log: openLogger(config.logLevel, {
+      stacks: config.debug,
       readable: process.stderr.isTTY === true,
       write: (line) => {
         process.stderr.write(line);

@@ -3,6 +3,7 @@
 import { BrokenPromiseError } from '../base/assert.ts';
 import { CodrError } from '../base/error.ts';
 import type { ErrorCode } from '../base/error-catalogue.ts';
+import { errorChain, messageOf, oneLine } from '../node/error-chain.ts';
 import { redactFields, redactText } from '../node/logger-redact.ts';
 
 /** The one JSON object of a command that failed. */
@@ -19,21 +20,18 @@ export interface ErrorReport {
   };
 }
 
-const causesMax = 8;
-
 export function reportError(thrown: unknown, options: { readonly debug: boolean }): ErrorReport {
   const error = asCodrError(thrown);
-  // Drivers wrap one failure several times over: each sentence is told once.
-  const causes = [...new Set(causesOf(thrown).map((cause) => oneLine(messageOf(cause))))];
+  const [, ...causes] = errorChain(thrown).map(redactText);
   const stack = thrown instanceof Error ? fullStack(thrown) : undefined;
   const object = error.object;
   return {
     error: {
       code: error.code,
       exitCode: error.exitCode,
-      message: oneLine(error.message),
+      message: safe(error.message),
       ...(object !== undefined && { object: redactText(object) }),
-      remedy: oneLine(error.remedy),
+      remedy: safe(error.remedy),
       causes,
       ...(Object.keys(error.facts).length > 0 && { facts: redactFields(error.facts) }),
       ...(options.debug && stack && { stack }),
@@ -63,31 +61,9 @@ function asCodrError(thrown: unknown): CodrError {
   return new CodrError('failed', messageOf(thrown), { cause });
 }
 
-function causesOf(thrown: unknown): unknown[] {
-  const causes: unknown[] = [];
-  const waiting = [thrown];
-  while (waiting.length > 0 && causes.length < causesMax) {
-    const error = waiting.shift();
-    if (!(error instanceof Error)) continue;
-    const inner: unknown[] = error instanceof AggregateError ? [...error.errors] : [];
-    if (error.cause !== undefined) inner.push(error.cause);
-    causes.push(...inner);
-    waiting.push(...inner);
-  }
-  return causes.slice(0, causesMax);
-}
-
-function messageOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return String(thrown);
-  return thrown.message === '' ? thrown.name : thrown.message;
-}
-
 function fullStack(error: Error): string {
   const inner = error.cause instanceof Error ? `\ncaused by ${fullStack(error.cause)}` : '';
   return redactText(`${error.stack ?? error.message}${inner}`);
 }
 
-const oneLine = (text: string): string =>
-  redactText(text)
-    .replace(/\s*\n\s*/g, ' ')
-    .trim();
+const safe = (text: string): string => redactText(oneLine(text));

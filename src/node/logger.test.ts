@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import { CodrError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import { openLogger } from './logger.ts';
-import { redactFields, redactText } from './logger-redact.ts';
+import { redactFields, redactFieldsWithStacks, redactText } from './logger-redact.ts';
 
 /** The lines that `work` logs. */
-function logged(work: (log: Logger) => void, readable = false): string[] {
+function logged(work: (log: Logger) => void, readable = false, stacks = false): string[] {
   const lines: string[] = [];
-  work(openLogger('info', { readable, write: (line) => lines.push(line) }));
+  work(openLogger('info', { readable, stacks, write: (line) => lines.push(line) }));
   return lines;
 }
 
@@ -46,10 +46,10 @@ test('fields whose name says that they hold a secret are hidden at any depth, pa
   });
 });
 
-test('byte arrays are logged as their length, big numbers as text, errors with their chain', () => {
+test('byte arrays are logged as their length, big numbers as text, errors with stacks and chain on request', () => {
   const cause = new Error('mongodb://u:pw@h refused');
   const error = new CodrError('source-unreachable', 'no answer', { cause });
-  const out = redactFields({ record: new Uint8Array(3), time: 5n, error });
+  const out = redactFieldsWithStacks({ record: new Uint8Array(3), time: 5n, error });
   const shown = out.error as { code: string; cause: { message: string; stack: string } };
   assert.deepEqual([out.record, out.time, shown.code], ['<3 bytes>', '5', 'source-unreachable']);
   assert.equal(shown.cause.message, 'mongodb://u:***@h refused');
@@ -86,4 +86,27 @@ test('lines are JSON, or for people on a terminal; lower levels are left out', (
     line as string,
     /^\d\d:\d\d:\d\d\.\d{3} WARN {2}log is short source=shop note="two words"\n$/,
   );
+});
+
+test('an error is one line of its code and its causes, each told once; its stack is there when wanted', () => {
+  const refused = new Error('connect ECONNREFUSED h:1');
+  const driver = new Error('no server of mongodb://u:hunter2@h\n was found', { cause: refused });
+  const error = new CodrError(
+    'source-unreachable',
+    'h:1 does not answer: connect ECONNREFUSED h:1',
+    {
+      cause: driver,
+    },
+  );
+  const work = (log: Logger): void => log.child({ error }).warn({ error, attempt: 2 }, 'again');
+  const line =
+    'source-unreachable: h:1 does not answer: connect ECONNREFUSED h:1: ' +
+    'no server of mongodb://u:***@h was found';
+  const [json] = logged(work);
+  const [text] = logged(work, true);
+  assert.equal(JSON.parse(json as string).error, line);
+  assert.ok((text as string).endsWith(`again error=${JSON.stringify(line)} attempt=2\n`), text);
+  assert.equal((text as string).split('\n').length, 2);
+  const [debug] = logged(work, false, true);
+  assert.match(JSON.parse(debug as string).error.cause.stack, /logger\.test\.ts/);
 });

@@ -1,11 +1,14 @@
 // The log: pino, JSON lines on stderr, or readable lines when stderr is a terminal. Whatever passes is
-// redacted first: the fields by their names, the whole line for passwords in URIs.
+// redacted first: the fields by their names, the whole line for passwords in URIs. An error is one line with
+// its causes unless stacks are wanted.
 import { type Logger as PinoLogger, pino } from 'pino';
 import type { Logger } from '../base/log.ts';
 import type { Config } from './config.ts';
-import { redactFields, redactText } from './logger-redact.ts';
+import { redactFields, redactFieldsWithStacks, redactText } from './logger-redact.ts';
 
 export interface LogDestination {
+  /** True: errors with their stacks. */
+  readonly stacks: boolean;
   /** True: lines for people. */
   readonly readable: boolean;
   /** Takes whole lines, each with its line end. */
@@ -13,6 +16,7 @@ export interface LogDestination {
 }
 
 export function openLogger(level: Config['logLevel'], to: LogDestination): Logger {
+  const redact = to.stacks ? redactFieldsWithStacks : redactFields;
   const logger = pino(
     {
       level,
@@ -20,7 +24,7 @@ export function openLogger(level: Config['logLevel'], to: LogDestination): Logge
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: {
         level: (label) => ({ level: label }),
-        log: redactFields,
+        log: redact,
       },
     },
     {
@@ -30,17 +34,17 @@ export function openLogger(level: Config['logLevel'], to: LogDestination): Logge
       },
     },
   );
-  return redacting(logger);
+  return redacting(logger, redact);
 }
 
 /** Pino's formatters see the fields of a line, not those that a child carries. */
-function redacting(logger: PinoLogger): Logger {
+function redacting(logger: PinoLogger, redact: typeof redactFields): Logger {
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
-    child: (bindings) => redacting(logger.child(redactFields(bindings))),
+    child: (bindings) => redacting(logger.child(redact(bindings)), redact),
   };
 }
 

@@ -124,6 +124,7 @@ export class World implements AsyncDisposable {
       random: systemRandom,
       spill: new TemporarySpill(this.folder),
       log: openLogger(level, {
+        stacks: true,
         readable: true,
         write: (line) => {
           process.stderr.write(line);

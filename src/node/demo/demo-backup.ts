@@ -136,6 +136,7 @@ export class DemoBackup {
       random: systemRandom,
       spill: new TemporarySpill(this.#config.tempDir),
       log: openLogger(this.#config.logLevel, {
+        stacks: this.#config.debug,
         readable: true,
         write: (line) => void process.stderr.write(line),
       }),

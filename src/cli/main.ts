@@ -5,12 +5,20 @@ import type { CliWorld } from './command.ts';
 import type { TextSink } from './output.ts';
 import { runProgram } from './program.ts';
 
-/** A reader that has gone (`codr points | head`) is no failure. */
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+/**
+ * A reader that has gone (`codr points | head`) is no failure. Elsewhere a result that nobody could read is one,
+ * though the work itself goes on to its end. Of stderr nothing can be told.
+ */
+let isOutputLost = false;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE' || isOutputLost) return;
+  isOutputLost = true;
+  process.stderr.write(`error: the output cannot be written: ${error.message}\n`);
+});
+process.stderr.on('error', () => {});
+process.on('exit', () => {
+  if (isOutputLost) process.exitCode ||= 1;
+});
 
 const world: CliWorld = {
   env: process.env,

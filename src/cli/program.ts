@@ -24,6 +24,9 @@ export async function runProgram(argv: readonly string[], world: CliWorld): Prom
     if (!ran) return 0;
     return await runCommand(ran.command, ran.args, ran.own, flagsOf(root), world);
   } catch (error) {
+    if (error instanceof OtherWords) {
+      return runProgram([...error.words, ...argv.filter((word) => word === '--json')], world);
+    }
     if (error instanceof CommanderError) return usageExit(error, argv, world);
     return showError(
       error,
@@ -36,12 +39,21 @@ export async function runProgram(argv: readonly string[], world: CliWorld): Prom
 type Flags = Readonly<Record<string, unknown>>;
 type Chosen = (command: Command, args: string[], own: Flags) => void;
 
+/** Thrown while parsing: what was written means these words. */
+class OtherWords extends Error {
+  readonly words: readonly string[];
+
+  constructor(words: readonly string[]) {
+    super(words.join(' '));
+    this.words = words;
+  }
+}
+
 function buildProgram(world: CliWorld, chosen: Chosen): Commander {
   const json = { wanted: false };
   const root = new Commander('codr')
     .description('Consistent, orchestrated, distributed recovery for clusters of databases.')
     .version(programVersion(), '--version', 'print the version')
-    .helpCommand('help [command]', 'show help for a command')
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -69,7 +81,34 @@ function buildProgram(world: CliWorld, chosen: Chosen): Commander {
     }
     addCommand(parent, name, command, chosen);
   }
+  for (const [name, parent] of parents) addHelp(parent, name);
+  addHelp(root);
   return root;
+}
+
+/** Help is asked for by `help backup`, `help source add` or `--help`; of a command that is none, it is an error. */
+function addHelp(parent: Commander, ...path: readonly string[]): void {
+  const known = (at: Commander, word: string): Commander | undefined =>
+    at.commands.find((command) => command.name() === word);
+  parent
+    .helpCommand(false)
+    .addHelpText('before', ({ command }) => {
+      const [word] = command.args;
+      const isCommand = word === undefined || word.startsWith('-') || known(command, word);
+      if (!isCommand) throw new OtherWords([...path, word]);
+      return '';
+    })
+    .command('help')
+    .argument('[command...]')
+    .description('show help for a command')
+    .action((words: string[]) => {
+      let at: Commander | undefined = parent;
+      for (const [i, word] of words.entries()) {
+        at = known(at, word);
+        if (!at) throw new OtherWords([...path, ...words.slice(0, i + 1)]);
+      }
+      throw new OtherWords([...path, ...words, '--help']);
+    });
 }
 
 function addCommand(parent: Commander, name: string, command: Command, chosen: Chosen): void {
@@ -214,7 +253,9 @@ function showError(thrown: unknown, { json, debug }: ErrorForm, world: CliWorld)
 function usageExit(error: CommanderError, argv: readonly string[], world: CliWorld): number {
   if (error.exitCode === 0) return 0;
   if (!argv.includes('--json')) return 2;
-  const message = error.message.replace(/^error: /, '');
+  // Commander shows help when no command is named, and says so in its own words.
+  const isUnnamed = error.code === 'commander.help';
+  const message = isUnnamed ? 'no command was given' : error.message.replace(/^error: /, '');
   return showError(new CodrError('usage', message), { json: true, debug: false }, world);
 }
 

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import { ManualClock } from '../../test/harness/manual-clock.ts';
 import { silentLogger } from '../base/log.ts';
@@ -11,7 +14,9 @@ import {
   registerSource,
 } from '../repository/collect/repository-fixture.ts';
 import type { Lineage } from '../repository/lineage/lineage.ts';
-import type { Repository } from '../repository/repository.ts';
+import { type Repository, repositoryLineage } from '../repository/repository.ts';
+import { type FileSystem, nodeFileSystem } from '../storage/local/file-system.ts';
+import { LocalObjectStore } from '../storage/local/local-object-store.ts';
 import { MemoryObjectStore } from '../storage/memory/memory-object-store.ts';
 import { withPin } from './pin.ts';
 
@@ -84,4 +89,51 @@ test('short work leaves nothing behind', async () => {
   work.end();
   await work.ended;
   assert.equal(await stored(), 0);
+});
+
+/** What is warned of when the same repository is read twice through such a file system. */
+async function readTwice(fs: Partial<FileSystem>): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-pin-'));
+  try {
+    const random = new SeededRandom(1);
+    await createFixture(new LocalObjectStore(folder, random), 1);
+    const store = new LocalObjectStore(folder, random, { ...nodeFileSystem, ...fs });
+    const repository = await openFixture(store, { seed: 2 });
+    const lineage = await repository.openLineage(repositoryLineage);
+    const warnings: string[] = [];
+    const warn = (_fields: object, message: string): void => void warnings.push(message);
+    const log = { ...silentLogger, warn };
+    for (const value of [7, 8]) {
+      const world = { clock: new ManualClock(), log, probe, random };
+      assert.equal(await withPin({ repository, lineage, world }, async () => value), value);
+    }
+    return warnings;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const refusal = (code: string) => (): Promise<never> =>
+  Promise.reject(Object.assign(new Error(code), { code }));
+
+test('a repository that may only be read is read without a pin, and one warning says what that means', async () => {
+  for (const code of ['EACCES', 'EPERM', 'EROFS']) {
+    const refuse = refusal(code);
+    const open: FileSystem['open'] = (path, flags, mode) =>
+      flags === 'r' ? nodeFileSystem.open(path, flags, mode) : refuse();
+    const warnings = await readTwice({ open, mkdir: refuse, unlink: refuse });
+    assert.equal(warnings.length, 1, code);
+    assert.match(warnings[0] as string, /read without a pin.*could remove packs/);
+  }
+});
+
+test('a store that keeps what it took may keep the pin; one that takes pins is not warned of', async () => {
+  assert.deepEqual(await readTwice({ unlink: refusal('EPERM') }), []);
+  assert.deepEqual(await readTwice({}), []);
+});
+
+test('a store that fails otherwise is not read', async () => {
+  const open: FileSystem['open'] = (path, flags, mode) =>
+    flags === 'r' ? nodeFileSystem.open(path, flags, mode) : refusal('EIO')();
+  await assert.rejects(readTwice({ open }), { code: 'store-unreachable' });
 });

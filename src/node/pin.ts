@@ -19,7 +19,10 @@ interface Pinned {
   readonly world: Pick<EngineWorld, 'clock' | 'log' | 'probe' | 'random'>;
 }
 
-/** Runs `work` under a pin, with the lineage read anew after the pin stands. */
+/**
+ * Runs `work` under a pin, with the lineage read anew after the pin stands. A copy that may only be read is
+ * read without a pin, with a warning: the folder may be collected by somebody who may write.
+ */
 export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promise<T> {
   const { repository, lineage, world } = context;
   const mutable = { store: repository.store, keys: repository.unlocked.keys };
@@ -29,10 +32,8 @@ export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promi
     sinceMs: world.clock.now(),
     seq: lineage.seq,
   });
-  const isPinned = await pin.create().catch((error: unknown) => {
-    if (!isReadOnly(error)) throw error;
-    return false; // nothing can be collected here either
-  });
+  const isPinned = await unlessReadOnly(() => pin.create());
+  if (!isPinned) warnOnce(context);
   const done = new AbortController();
   const keeping = isPinned ? keep(pin, world, done.signal) : undefined;
   try {
@@ -41,7 +42,8 @@ export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promi
   } finally {
     done.abort();
     await keeping;
-    if (isPinned) await pin.remove();
+    // A store may take objects and never let them go: the pin ends with its process all the same.
+    if (isPinned) await unlessReadOnly(() => pin.remove());
   }
 }
 
@@ -98,9 +100,29 @@ class StandingPin {
   }
 }
 
-function isReadOnly(error: unknown): boolean {
-  for (let one = error; one instanceof Error; one = one.cause) {
-    if ((one as NodeJS.ErrnoException).code === 'EROFS') return true;
+const readOnlyCodes = new Set(['EROFS', 'EACCES', 'EPERM']);
+
+/** Undefined when the store refuses because it is read-only for this process. */
+async function unlessReadOnly<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    for (let one = error; one instanceof Error; one = one.cause) {
+      if (readOnlyCodes.has((one as NodeJS.ErrnoException).code ?? '')) return undefined;
+    }
+    throw error;
   }
-  return false;
+}
+
+/** Repositories of which the user has been told; a check pins one lineage after the other. */
+const warned = new WeakSet<Repository>();
+
+function warnOnce({ repository, world }: Pinned): void {
+  if (warned.has(repository)) return;
+  warned.add(repository);
+  world.log.warn(
+    { repository: repository.store.url },
+    'the repository is read-only: it is read without a pin, so a collection elsewhere could ' +
+      'remove packs meanwhile',
+  );
 }

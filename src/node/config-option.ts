@@ -42,6 +42,8 @@ export interface OptionRow {
   /** As text; undefined when there is none, or for switches and lists. */
   readonly fallback: string | undefined;
   readonly required: boolean;
+  /** All values that it may have, where they are an enumeration. */
+  readonly choices?: readonly string[];
 }
 
 /** All options and arguments of a schema, in the order of their declaration. */
@@ -63,6 +65,7 @@ export function optionRows(schema: z.ZodObject): OptionRow[] {
       text,
       fallback: shape === 'value' && fallback !== undefined ? String(fallback) : undefined,
       required,
+      ...(inner instanceof z.ZodEnum && { choices: inner.options.map(String) }),
     };
   });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isCodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import { MemoryConnector } from '../../connector/memory/memory-connector.ts';
 import { definitionBytes, MemoryDatabases } from '../../connector/memory/memory-database.ts';
 import type { CatalogChange } from '../../model/catalog.ts';
@@ -50,6 +50,39 @@ test('a moment is latest, a point, the own form of the source, or RFC 3339', () 
     () => at('yesterday'),
     (error) => isCodrError(error, 'usage'),
   );
+});
+
+test('what is no moment is told what a moment may be; a time without a zone, how to write it', () => {
+  const refusal = (when: string): CodrError => {
+    try {
+      parseWhen(context(), when);
+    } catch (error) {
+      if (error instanceof CodrError) return error;
+    }
+    return assert.fail(`${when} was taken`);
+  };
+  assert.match(refusal('p133').message, /"p133" is no time, and no point of this source/);
+  assert.match(refusal('p133').remedy, /^give latest, .* of the source \(0:50\), .*codr points/);
+  for (const [when, fixed] of [
+    ['2026-11-26T22:12:13', '2026-11-26T22:12:13Z'],
+    ['2026-11-26 22:12:13.5', '2026-11-26T22:12:13.5Z'],
+    ['2026-11-26T22:12', '2026-11-26T22:12:00Z'],
+    ['2026-11-26', '2026-11-26T00:00:00Z'],
+  ] as const) {
+    assert.equal(refusal(when).message, `"${when}" says no time zone`);
+    assert.ok(refusal(when).remedy.startsWith(`write ${fixed} if it is UTC, `), when);
+    parseWhen(context(), fixed);
+  }
+  assert.match(refusal('2026-13-26').message, /is no time/);
+});
+
+test('a refused whole second is named as the wall clock shows it', () => {
+  const at = parseWhen(context(), '2099-01-01T00:00:00Z');
+  assert.throws(
+    () => resolvePoint(context(), at),
+    /^CodrError: 2099-01-01T00:00:00.000Z cannot be/,
+  );
+  assert.throws(() => resolvePoint(context(), at - 1n), /000Z \(4070908800:4294967294\) cannot be/);
 });
 
 test('latest is refused while nothing is restorable', () => {

@@ -60,12 +60,31 @@ export function parseWhen(context: PointContext, when: string): SourceTime {
   if (own !== undefined) return own;
   const wall = rfc3339.test(when) ? Date.parse(when) : Number.NaN;
   if (!Number.isNaN(wall)) return connector.timeOfWall(wall);
-  throw new CodrError('usage', `"${when}" is no time`, {
-    remedy: "give latest, RFC 3339, the source's own form, or a point id",
-  });
+  throw noMoment(context, when);
 }
 
 const rfc3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+const withoutZone = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?)?$/i;
+
+/** Says what a moment may be; of a time without a zone, how it is written in UTC. */
+function noMoment({ state, connector }: PointContext, when: string): CodrError {
+  const [whole, day, minute = '00:00', second = ':00'] = withoutZone.exec(when) ?? [];
+  const inUtc = `${day}T${minute}${second}Z`;
+  if (whole !== undefined && !Number.isNaN(Date.parse(inUtc))) {
+    return new CodrError('usage', `"${when}" says no time zone`, {
+      object: when,
+      remedy: `write ${inUtc} if it is UTC, else its offset in place of Z, such as +01:00`,
+    });
+  }
+  const settled = settledTime(state);
+  const own = settled === undefined ? '' : ` (${connector.formatTime(settled)})`;
+  return new CodrError('usage', `"${when}" is no time, and no point of this source`, {
+    object: when,
+    remedy:
+      'give latest, a time with its zone (2026-11-22T13:05:00Z), a time in the form of the ' +
+      `source${own}, or a point that \`codr points\` names`,
+  });
+}
 
 /**
  * Everything in `scope` at `at`. Errors: `time-not-restorable` naming the nearest moments,
@@ -107,9 +126,11 @@ export function resolvePoint(
   return { at, datasets, unmatched, ...(isEmptied && { emptied: scope }) };
 }
 
-/** For people: the wall clock, and the source's own form. */
+/** For people: the wall clock, and the source's own form unless all that the wall clock says is meant. */
 export function describeTime(connector: Connector, time: SourceTime): string {
-  return `${new Date(connector.wallMs(time)).toISOString()} (${connector.formatTime(time)})`;
+  const wallMs = connector.wallMs(time);
+  const wall = new Date(wallMs).toISOString();
+  return connector.timeOfWall(wallMs) === time ? wall : `${wall} (${connector.formatTime(time)})`;
 }
 
 /** A dataset that wants a base copy anew is in doubt from that time on. */

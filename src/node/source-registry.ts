@@ -45,13 +45,17 @@ export function scopeOf(source: SourceRecord): Scope {
   return { include: source.include, exclude: source.exclude };
 }
 
-/** The connector whose kind is the scheme of `uri`. Errors: `usage`. */
+/** The connector whose kind is the scheme of `uri`, which is not shown. Errors: `usage`. */
 export function connectorFor(connectors: readonly Connector[], uri: string): Connector {
-  const scheme = uri.slice(0, Math.max(0, uri.indexOf(':'))).replace(/\+.*$/, '');
-  const found = connectors.find(({ kind }) => kind === scheme);
+  const scheme = /^([a-z][a-z0-9.-]*)(?:\+[a-z0-9+.-]*)?:/i.exec(uri)?.[1];
+  const found = connectors.find(({ kind }) => kind === scheme?.toLowerCase());
   if (found) return found;
-  const known = connectors.map(({ kind }) => `${kind}://`).join(', ');
-  throw new CodrError('usage', `"${scheme}:" is no kind of source`, { remedy: `known: ${known}` });
+  const what =
+    scheme === undefined || !uri.includes('://') ? 'what was given is' : `${scheme}:// is`;
+  const known = connectors.map(({ kind }) => `${kind}://user@host1:port,host2:port/`).join(' or ');
+  throw new CodrError('usage', `${what} no URI of a database that is known`, {
+    remedy: `write ${known}, as its own driver takes it`,
+  });
 }
 
 /** The URI with its password in place. Errors: `config-invalid` when the reference cannot be read. */

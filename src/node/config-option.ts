@@ -94,9 +94,25 @@ export function readOptions<S extends z.ZodObject>(schema: S, origins: OptionOri
   const result = schema.safeParse(values);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const name = String(issue?.path[0]);
+  const [name, index] = (issue?.path ?? []).map(String);
   const row = optionRows(schema).find((candidate) => candidate.name === name);
-  throw wrongValue(places[name], row, issue?.message ?? 'wrong value');
+  const place = name === undefined ? undefined : places[name];
+  throw wrongValue(place, {
+    row,
+    index: Number(index ?? 0),
+    why: issue ? wordsOf(issue) : 'wrong',
+  });
+}
+
+/** Zod's own sentences speak of types; those of a declaration are left as they are. */
+function wordsOf(issue: z.core.$ZodIssue): string {
+  const isText = issue.code === 'too_small' && issue.origin === 'string' && issue.minimum === 1;
+  if (isText) return 'it is empty';
+  const type = issue.code === 'invalid_type' ? issue.expected : undefined;
+  if (type === 'boolean') return 'not true or false';
+  if (type === 'string') return 'not a text';
+  if (type === 'array') return 'not a list';
+  return issue.message;
 }
 
 interface Place {
@@ -168,12 +184,30 @@ function fromEnvironment(row: OptionRow, text: string): unknown {
   return text;
 }
 
-function wrongValue(place: Place | undefined, row: OptionRow | undefined, why: string): CodrError {
-  if (!place) return new CodrError('usage', `${row ? argumentLabel(row) : 'a value'} is missing`);
-  const shown = row?.text.secret ? '' : ` ${JSON.stringify(place.value)}`;
+interface Wrong {
+  readonly row: OptionRow | undefined;
+  /** Of the item, in a list. */
+  readonly index: number;
+  readonly why: string;
+}
+
+function wrongValue(place: Place | undefined, { row, index, why }: Wrong): CodrError {
+  if (!place) return missingValue(row);
+  const value = Array.isArray(place.value) ? place.value[index] : place.value;
+  const shown = row?.text.secret ? '' : ` ${JSON.stringify(value)}`;
   const detail: ErrorDetail = { object: place.label, remedy: `give ${expected(row)}` };
   const code = place.kind === 'flag' ? 'usage' : 'config-invalid';
   return new CodrError(code, `${place.label}${shown}: ${why}`, detail);
+}
+
+function missingValue(row: OptionRow | undefined): CodrError {
+  if (!row) return new CodrError('usage', 'a value is missing');
+  const { flag, env, text } = row;
+  const label = text.argument ? argumentLabel(row) : flag;
+  const twin = env && `, or set ${env}${text.fileToo ? ` or ${env}_FILE` : ''}`;
+  return new CodrError('usage', `${label} is missing`, {
+    remedy: `give ${text.argument ? '' : `${flag} `}${expected(row)}${twin ?? ''}`,
+  });
 }
 
 const argumentLabel = (row: OptionRow): string => row.text.value ?? row.flag;

@@ -115,6 +115,29 @@ test('a wrong flag is wrong usage, a wrong variable wrong configuration; both sa
   );
 });
 
+test('a wrong value is named by itself and in plain words, a missing one by its option', () => {
+  const schema = z.object({
+    to: option(z.string().min(1), { text: 'the target', value: 'URI', fileToo: true }),
+    include: option(z.array(z.string().min(1)).default([]), { text: 'these', value: 'NS' }),
+    json: option(z.boolean().default(false), { text: 'print JSON' }),
+  });
+  const asked = (flags: object, env = {}): string =>
+    refusal(() => readOptions(schema, { flags: { ...flags }, env }));
+  assert.equal(
+    asked({}),
+    'usage: --to is missing: give --to URI: the target, or set CODR_TO or CODR_TO_FILE',
+  );
+  assert.equal(asked({ to: '' }), 'usage: --to "": it is empty: give URI: the target');
+  assert.equal(
+    asked({ to: 'x', include: ['a', ''] }),
+    'usage: --include "": it is empty: give NS: these',
+  );
+  assert.equal(
+    asked({ to: 'x' }, { CODR_JSON: 'banana' }),
+    'config-invalid: CODR_JSON "banana": not true or false: give true or false: print JSON',
+  );
+});
+
 test('a configuration file holds known options only, and no password', () => {
   const refuse = (content: string): string => {
     const config = file('wrong.json', content);

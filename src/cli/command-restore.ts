@@ -142,7 +142,9 @@ function printResult(result: RestoreResult, output: Output): void {
       dataset.proven ? output.paint('green', 'same root') : output.paint('yellow', 'not read back'),
     ]),
   );
-  for (const name of dropped) output.line(`dropped ${name}`);
+  // What the target held is gone in both cases, but only one of them leaves nothing under the name.
+  const given = new Set(datasets.map(({ to }) => to));
+  for (const name of dropped) output.line(`${given.has(name) ? 'replaced' : 'dropped'} ${name}`);
   printDoubts(result, output);
   for (const { namespace, key } of changedByTarget.slice(0, listedMax)) {
     output.line(output.paint('yellow', `changed by the target: ${namespace} ${key}`));

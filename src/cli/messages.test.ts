@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RestoreResult } from '../api/codr-api.ts';
+import { CodrError } from '../base/error.ts';
+import { runFake } from './fake-world.ts';
+
+const at = { time: '1763816700:42', wall: '2025-11-22T13:05:00.000Z' };
+
+test('after --drop, what came back under its name is replaced, what the point lacks is dropped', async () => {
+  const result: RestoreResult = {
+    source: 'shop',
+    at,
+    datasets: [{ from: 'a.b', to: 'a.c', records: 2, bytes: 64, root: 'ab12', proven: true }],
+    dropped: ['a.c', 'a.old'],
+    skipped: [],
+    changedByTarget: [],
+    tornTransactions: 0,
+    warnings: [],
+    seconds: 2,
+  };
+  const words = ['restore', 'shop', '--to', 'mongodb://t/', '--drop'];
+  const run = await runFake(words, { api: { restore: async () => result } });
+  assert.match(run.stdout, /\nreplaced a\.c\ndropped a\.old\n/);
+});
+
+test('a cause that the error quotes already is not told again', async () => {
+  const refused = new Error('connect ECONNREFUSED h:1');
+  const selection = new Error('connect ECONNREFUSED h:1', { cause: refused });
+  const message = 'h:1 does not answer: connect ECONNREFUSED h:1';
+  const error = new CodrError('source-unreachable', message, {
+    object: 'h:1',
+    cause: new Error('the set has no primary', { cause: selection }),
+  });
+  const run = await runFake(['status'], { api: { status: () => Promise.reject(error) } });
+  assert.equal(
+    run.stderr,
+    `error: ${message}: check the address and the network\n  because: the set has no primary\n`,
+  );
+});

@@ -73,8 +73,7 @@ async function start(folder: string): Promise<BenchServer> {
     ...['--oplogSize', '2048', '--wiredTigerCacheSizeGB', `${cacheGiB}`],
     ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
   ];
-  const environment = { ...process.env, ...program.environment };
-  const child = spawn(program.path, flags, { stdio: 'ignore', env: environment });
+  const child = spawn(program.path, flags, { stdio: 'ignore' });
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   const client = new MongoClient(`mongodb://127.0.0.1:${port}/`, { directConnection: true });

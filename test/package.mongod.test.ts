@@ -95,11 +95,8 @@ test('the installed program makes a repository and tells a wrong passphrase from
 });
 
 test('the installed program tells its demo, and proves it', async () => {
-  const { path, environment } = await mongod();
-  const told = await codr(['demo', '--records', '300', '--json'], {
-    ...environment,
-    CODR_MONGOD: path,
-  });
+  const { path } = await mongod();
+  const told = await codr(['demo', '--records', '300', '--json'], { CODR_MONGOD: path });
   assert.equal(told.code, 0, told.stderr);
   const { proven, records, kept } = JSON.parse(told.stdout);
   assert.equal(proven, true);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findMongod } from '../../src/node/demo/mongod-program.ts';
+import { chosenMongod } from './get-mongod.ts';
 import { startReplicaSet } from './mongod.ts';
 
 test('a set of one takes writes, and takes them again after a kill and a restart', async () => {
@@ -17,7 +18,7 @@ test('a set of one takes writes, and takes them again after a kill and a restart
 
 test('a mongod that cannot be had is refused with what was tried', async () => {
   await assert.rejects(
-    findMongod({ CODR_MONGOD_VERSION: '1.2.3' }),
-    /no download of mongod 1\.2\.3/,
+    chosenMongod({ CODR_MONGOD_VERSION: '1.2.3' }),
+    /CODR_MONGOD_VERSION=1\.2\.3: no download is known/,
   );
 });

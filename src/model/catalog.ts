@@ -3,6 +3,7 @@
 import type { Order } from './change.ts';
 import type { DatasetId } from './id.ts';
 
+/** What ends a dataset is a change of that dataset, even where the log tells it within another's. */
 export interface CatalogChange extends Order {
   /** The dataset it is about; absent for what belongs to a whole database. */
   readonly dataset?: DatasetId;

@@ -91,6 +91,22 @@ test('32: data follows its collection through renames during the copy and after,
   await assertMarks(one, marks, 6);
 });
 
+test('32: what is made and replaced by a rename before the next commit is there in between', async () => {
+  await fill(client, 'n32s.a', rows(20));
+  const one = await world.protect('n32s');
+  const marks: Mark[] = [];
+  await one.following(
+    async () => {
+      await fill(client, 'n32s.short', rows(30));
+      marks.push(await one.mark());
+      await rename(client, 'n32s.a', 'n32s.short', true);
+      marks.push(await one.mark());
+    },
+    { rpoSeconds: 5 },
+  );
+  for (const mark of marks) await one.assertEqualAt(mark);
+});
+
 test('33: a name that is dropped and made again holds the old data before and only the new after', async () => {
   await fill(client, 'n33.a', rows(2500, 120));
   await fill(client, 'n33.b', rows(100));

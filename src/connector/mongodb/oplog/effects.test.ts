@@ -60,6 +60,25 @@ test('users, views, buckets and temporary collections are followed, marked as mi
   assert.equal((await effectsOf(...entries)).changes.length, names.length);
 });
 
+test('a rename over another collection is the drop of that one, then the rename', async () => {
+  const over = 'fedcba9876543210fedcba9876543210';
+  const dropTarget = new Binary(Buffer.from(over, 'hex'), 4);
+  const o = { renameCollection: 'app.a', to: 'app.b', stayTemp: false, dropTarget };
+  const applyOps = [{ op: 'c', ns: 'app.$cmd', ui, o }];
+  const { catalog } = await effectsOf(
+    { op: 'c', ns: 'app.$cmd', o },
+    { op: 'c', ns: 'admin.$cmd', o: { applyOps } },
+  );
+  const told = [
+    ['drop', over, 0],
+    ['renameCollection', uuid, 1],
+  ];
+  assert.deepEqual(
+    catalog.map(({ kind, dataset, index }) => [kind, dataset, index]),
+    [...told, ...told],
+  );
+});
+
 test('an update with _id is a replacement, one without is a difference', async () => {
   const { changes } = await effectsOf(
     { op: 'u', ns: 'app.a', o: { x: 1, _id: 5, $v: 2 }, o2: { _id: 5 } },

@@ -163,10 +163,24 @@ export function decodeOperations(applyOps: BsonElement | undefined): Operation[]
     if (fields.op === 'c' && fields.o && commandOf(fields.o) === 'applyOps') {
       operations.push(...decodeOperations(findElement(fields.o, 'applyOps')));
     } else {
-      operations.push(decodeOperation(fields));
+      const operation = decodeOperation(fields);
+      if (operation.kind === 'catalog') operations.push(...withReplaced(operation));
+      else operations.push(operation);
     }
   }
   return operations;
+}
+
+/**
+ * A rename over another collection comes after the drop of that one, which the log tells nowhere else: what
+ * ends a dataset has to be a change of its own, or one that was made shortly before is never seen.
+ */
+export function withReplaced(operation: Operation): readonly Operation[] {
+  if (operation.kind !== 'catalog' || operation.command !== 'renameCollection') return [operation];
+  const { o } = operation.fields;
+  const uuid = uuidOf(o && findElement(o, 'dropTarget'));
+  if (uuid === undefined) return [operation];
+  return [{ ...operation, command: 'drop', dataset: datasetId(uuid) }, operation];
 }
 
 function decodeCommand(fields: OperationFields): Operation {

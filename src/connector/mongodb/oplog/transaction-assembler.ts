@@ -12,7 +12,7 @@ import type { ChangeBatch, UnknownEntry } from '../../connector.ts';
 import { type EffectSink, emitEffect } from './effects.ts';
 import { decodeEntry, describeTransaction, type OplogEntry } from './entry-decoder.ts';
 import { HeldEntries } from './held-entries.ts';
-import type { Operation } from './operation-decoder.ts';
+import { type Operation, withReplaced } from './operation-decoder.ts';
 import {
   type Action,
   nothingOpen,
@@ -190,6 +190,6 @@ const silentSink: EffectSink = { change: noEffect, catalog: noEffect, unknown: n
 
 /** What an entry does by itself; nothing for the decision of a transaction. */
 export function operationsOf(meaning: OplogEntry['meaning']): readonly Operation[] {
-  if (meaning.kind === 'operation') return [meaning.operation];
+  if (meaning.kind === 'operation') return withReplaced(meaning.operation);
   return meaning.kind === 'batch' ? meaning.operations : [];
 }

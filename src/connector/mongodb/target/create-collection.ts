@@ -1,6 +1,7 @@
 // Makes a collection with the options it had at the point, all but expiry, which begins at the finish.
 
-import type { CatalogEntry } from '../../../model/catalog.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { TargetItem } from '../../connector.ts';
 import { documentOf, findElement } from '../bson/raw-bson.ts';
 import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
@@ -15,10 +16,13 @@ const notGiven = new Set([
 /** A time series' buckets get these again from its own options. */
 const derivedForTimeSeries = new Set(['validator', 'clusteredIndex', 'validationLevel']);
 
-/** Makes `namespace`, a name as users know it, anew: what stands there under the name goes. */
+/**
+ * Makes the collection of `item` anew under `namespace`: what stands there under the name goes. Errors:
+ * `target-unfit` when the server refuses the options; one that is older than the source knows fewer.
+ */
 export async function createCollection(
   connection: MongodbConnection,
-  entry: CatalogEntry,
+  { entry, namespace: wanted }: TargetItem,
   namespace: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -32,16 +36,22 @@ export async function createCollection(
     if (notGiven.has(option) || (isTimeSeries && derivedForTimeSeries.has(option))) continue;
     given.set(option, value);
   }
-  await connection.command(
-    database,
-    {
-      create: collectionOf(namespace),
-      ...Object.fromEntries(given),
-      ...(idIndex && { idIndex: nativeDocument(idIndex) }),
-      writeConcern: { w: 'majority' },
-    },
-    signal,
-  );
+  const create = {
+    create: collectionOf(namespace),
+    ...Object.fromEntries(given),
+    ...(idIndex && { idIndex: nativeDocument(idIndex) }),
+    writeConcern: { w: 'majority' },
+  };
+  try {
+    await connection.command(database, create, signal);
+  } catch (error) {
+    if (!isCodrError(error, 'target-unfit')) throw error;
+    throw new CodrError('target-unfit', `${wanted} cannot be made: ${error.message}`, {
+      object: wanted,
+      cause: error,
+      remedy: `take a server as new as the source, or leave out: --exclude ${entry.namespace}`,
+    });
+  }
 }
 
 /** Drops a collection, view or time series; one that is not there is fine. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Double, type ObjectId, Timestamp } from 'mongodb';
+import { BSON, Double, type ObjectId, Timestamp } from 'mongodb';
 import { connectorContext } from '../../../../test/harness/context.ts';
 import type { DataRecord } from '../../../model/record.ts';
 import type { TargetItem, TargetOptions } from '../../connector.ts';
@@ -123,6 +123,24 @@ test('a name that was taken after the plan is refused', async () => {
   const item = items.find(({ entry }) => entry.role === 'data') as TargetItem;
   await assert.rejects(target.create(item, signal), { code: 'target-not-empty' });
   assert.equal(await root.db('views3').collection('a').countDocuments(), 1);
+  await target.finish([], signal);
+});
+
+test('a collection with an option that the server does not know is named, with the way out', async () => {
+  await root.db('newer').collection('a').insertOne({ v: 1 });
+  const options = optionsOf('newer', 'older');
+  const [{ entry, namespace }] = (await itemsOf(options)) as [TargetItem];
+  const body = BSON.deserialize(entry.body);
+  body.options = { ...body.options, optionOfTomorrow: true };
+  const item = { entry: { ...entry, body: BSON.serialize(body) }, namespace };
+  await using target = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
+  await target.plan([item], options, signal);
+  await target.begin(signal);
+  await assert.rejects(target.create(item, signal), {
+    code: 'target-unfit',
+    message: /^older\.a cannot be made: .*optionOfTomorrow/,
+    remedy: 'take a server as new as the source, or leave out: --exclude newer.a',
+  });
   await target.finish([], signal);
 });
 

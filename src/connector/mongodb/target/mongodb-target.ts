@@ -118,7 +118,7 @@ export class MongodbTarget implements RestoreTarget {
     await marker.noteMaking(item.namespace, signal);
     const isTimeSeries = item.entry.kind === 'timeseries';
     const name = isTimeSeries ? item.namespace : this.#workingName(item);
-    await createCollection(this.#connection, item.entry, name, signal);
+    await createCollection(this.#connection, item, name, signal);
     const made = await standingCollection(this.#connection, this.#workingName(item), signal);
     if (!made) throw this.#displaced(item);
     this.#uuids.set(item.namespace, made.uuid);

@@ -259,9 +259,12 @@ function oddDocument(id: number): Buffer {
   );
 }
 
-/** A BinData of subtype 7: buckets of time series hold such; here it is any document's. */
+/**
+ * A BinData of subtype 7: buckets of time series hold such; here it is any document's. A column of one double:
+ * its literals bear no name, which 6.0.27 looks at and older servers do not.
+ */
 function columnDocument(id: number): Buffer {
-  const column = Buffer.from('0161000000000000000000f03f00', 'hex');
+  const column = hex('0100000000000000f03f00');
   return rawDocument(
     [BSONType.int, '_id', int32(id)],
     [BSONType.binData, 'column', Buffer.concat([int32(column.length), Buffer.from([7]), column])],

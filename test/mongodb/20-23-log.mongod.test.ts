@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Document, MongoClient, Timestamp } from 'mongodb';
 import { fill, rows, withSlowReads } from './disturb.ts';
+import { onPrimary } from './on-primary.ts';
 import { compareTimes, failPoint, formatTime, type Mark, World } from './world.ts';
 
 test('20: a log that rolled over while codr was away is a hole that is told, closed by a new base copy', async () => {
@@ -63,16 +64,15 @@ test('21: a primary that steps down and a member that dies in the copy and after
   const one = await world.protect('n21');
   const marks: Mark[] = [];
   const write = async (n: number): Promise<void> => {
-    const client = await world.source.primaryClient();
     const options = { writeConcern: { w: 'majority' as const } };
-    await client
-      .db('n21')
-      .collection('a')
-      .insertMany(rows(20, 30, 10_000 + n * 100), options);
-    await client
-      .db('n21')
-      .collection('a')
-      .updateMany({ n: n % 17 }, { $inc: { touched: 1 } }, options);
+    const upserts = rows(20, 30, 10_000 + n * 100).map((replacement) => ({
+      replaceOne: { filter: { _id: replacement._id }, replacement, upsert: true },
+    }));
+    await onPrimary(world.source, async (client) => {
+      const a = client.db('n21').collection('a');
+      await a.bulkWrite(upserts, options);
+      await a.updateMany({ n: n % 17 }, { $inc: { touched: 1 } }, options);
+    });
   };
   await one.following(
     async () => {

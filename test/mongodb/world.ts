@@ -19,6 +19,7 @@ import { systemClock } from '../../src/node/system-clock.ts';
 import { systemRandom } from '../../src/node/system-random.ts';
 import { TemporarySpill } from '../../src/node/temporary-spill.ts';
 import { startReplicaSet, type TestSetOptions } from '../harness/mongod.ts';
+import { onPrimary } from './on-primary.ts';
 import { assertSame, type Chosen, look, type Seen } from './oracle.ts';
 
 export interface WorldOptions {
@@ -168,12 +169,8 @@ export class World implements AsyncDisposable {
    * A change of a record, in a database of its own: no-ops alone are committed once a minute.
    */
   async now(): Promise<Timestamp> {
-    const client = await this.source.primaryClient();
-    return await timed(client, 'nudge', {
-      insert: 'now',
-      documents: [{}],
-      writeConcern: { w: 'majority' },
-    });
+    const nudge = { insert: 'now', documents: [{}], writeConcern: { w: 'majority' } };
+    return await onPrimary(this.source, (client) => timed(client, 'nudge', nudge));
   }
 }
 

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MongoClient } from 'mongodb';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { ReplicaSet } from '../../src/node/demo/mongod-server.ts';
+import { has } from '../harness/capability.ts';
 import { startReplicaSet } from '../harness/mongod.ts';
 import { CodrProgram } from '../mongodb/codr-program.ts';
 import { assertSame, look } from '../mongodb/oracle.ts';
@@ -48,7 +49,10 @@ test(`every one of ${timesWanted} random times of a busy source is restored to t
   const client = clientOf(source);
   await using codr = await CodrProgram.create();
   await codr.run('source', 'add', 's', source.uri);
-  const schema = new SchemaChanger(client, seed + 1);
+  const schema = new SchemaChanger(client, seed + 1, {
+    clusters: await has(t, 'clustered collections'),
+    images: await has(t, 'images of changes for change streams'),
+  });
   const writers = Array.from({ length: writerCount }, (_, i) => new Writer(client, seed + 10 + i));
   const observer = new Observer(client, schema, new SeededRandom(seed + 2));
   const stop = new AbortController();

@@ -8,6 +8,12 @@ import { isDisturbance, writtenNames } from './workload.ts';
 const pauseMsMax = 500;
 const restMsMax = 3000;
 
+/** What the server knows of what not all servers know. */
+export interface SchemaAbilities {
+  readonly clusters: boolean;
+  readonly images: boolean;
+}
+
 export class SchemaChanger {
   /** Odd while a change is under way. */
   version = 0;
@@ -15,10 +21,12 @@ export class SchemaChanger {
   readonly done = new Map<string, number>();
   readonly #client: MongoClient;
   readonly #random: SeededRandom;
+  readonly #can: SchemaAbilities;
   #number = 0;
 
-  constructor(client: MongoClient, seed: number) {
+  constructor(client: MongoClient, seed: number, can: SchemaAbilities) {
     this.#client = client;
+    this.#can = can;
     this.#random = new SeededRandom(seed);
   }
 
@@ -80,8 +88,10 @@ export class SchemaChanger {
     const options: Document[] = [
       { collation: { locale: 'en', strength: 2 } },
       { validator: { group: { $gte: 0 } }, validationLevel: 'moderate', validationAction: 'warn' },
-      { changeStreamPreAndPostImages: { enabled: true } },
-      { clusteredIndex: { key: { _id: 1 }, unique: true, name: 'clustered' } },
+      ...(this.#can.images ? [{ changeStreamPreAndPostImages: { enabled: true } }] : []),
+      ...(this.#can.clusters
+        ? [{ clusteredIndex: { key: { _id: 1 }, unique: true, name: 'clustered' } }]
+        : []),
       {},
     ];
     await this.#client
@@ -126,7 +136,7 @@ export class SchemaChanger {
       { validator: { group: { $lt: 1000 + n } }, validationAction: 'warn' },
       { index: { name: 'group', hidden: n % 2 === 0 } },
       { index: { name: 'expiry', expireAfterSeconds: 1_000_000_000 + n } },
-      { changeStreamPreAndPostImages: { enabled: n % 2 === 0 } },
+      ...(this.#can.images ? [{ changeStreamPreAndPostImages: { enabled: n % 2 === 0 } }] : []),
     ];
     await this.#client.db(database).command({ collMod: name, ...changes[n % changes.length] });
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Document } from 'mongodb';
+import { has, lacks } from '../harness/capability.ts';
 import { rawDocuments } from './oracle.ts';
 import { type Mark, timed, World } from './world.ts';
 
@@ -70,7 +71,7 @@ test('13: collections with a collation are read whole, whatever the case of thei
   for (const mark of marks) await thirteen.assertEqualAt(mark);
 });
 
-test('14: a capped collection that wraps while it is copied has its members in their order', async () => {
+test('14: a capped collection that wraps while it is copied has its members in their order', async (t) => {
   const { client } = world;
   const database = client.db('fourteen');
   const capped = await database.createCollection<Document>('capped', {
@@ -79,11 +80,16 @@ test('14: a capped collection that wraps while it is copied has its members in t
     max: 100,
   });
   await database.createCollection('other', { capped: true, size: 4096 });
+  // Otherwise updates leave each document as long as it was.
+  const fixed = (await has(t, 'updates that change sizes in capped collections'))
+    ? {}
+    : { seen: 0 };
   let n = 0;
   const write = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
       // Ids that do not ascend: only the order of insertion tells the order.
-      await capped.insertOne({ _id: ((n * 7919) % 100_003) as never, n, pad: 'x'.repeat(400) });
+      const _id = ((n * 7919) % 100_003) as never;
+      await capped.insertOne({ _id, n, pad: 'x'.repeat(400), ...fixed });
       if (n % 5 === 0) await capped.updateOne({ n: n - 3 }, { $inc: { seen: 1 } });
       if (n % 9 === 0) await database.collection<Document>('other').insertOne({ n });
       n++;
@@ -169,7 +175,10 @@ test('15: what had expired but was there is restored, and expiry begins when all
   await fifteen.assertEqualAt(gone);
 });
 
-test('16: clustered collections keep their options, with expiry and without', async () => {
+const skip = await lacks('clustered collections');
+test('16: clustered collections keep their options, with expiry and without', {
+  skip,
+}, async () => {
   const database = world.client.db('sixteen');
   const clusteredIndex = { key: { _id: 1 }, unique: true, name: 'the cluster' };
   const plain = await database.createCollection<Document>('plain', { clusteredIndex });
@@ -200,8 +209,9 @@ test('16: clustered collections keep their options, with expiry and without', as
   for (const mark of marks) await sixteen.assertEqualAt(mark);
 });
 
-test('17: time series have the same measurements, buckets and options', async () => {
+test('17: time series have the same measurements, buckets and options', async (t) => {
   const database = world.client.db('seventeen');
+  const deletes = await has(t, 'deletes from time series');
   const timeseries = { timeField: 't', metaField: 'm', granularity: 'seconds' };
   const series = await database.createCollection<Document>('series', {
     timeseries,
@@ -231,7 +241,7 @@ test('17: time series have the same measurements, buckets and options', async ()
       marks.push(await seventeen.mark());
       await database.command({ collMod: 'series', timeseries: { granularity: 'minutes' } });
       await measure(25);
-      await series.deleteMany({ 'm.sensor': 1 });
+      if (deletes) await series.deleteMany({ 'm.sensor': 1 });
       marks.push(await seventeen.mark());
       await database.command({ collMod: 'series', expireAfterSeconds: 7 * 24 * 3600 });
       const born = await database.createCollection<Document>('born', { timeseries });

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db, Document, MongoClient } from 'mongodb';
 import { BSON } from 'mongodb';
+import { has } from '../../../../test/harness/capability.ts';
 import { connectorContext } from '../../../../test/harness/context.ts';
 import { startReplicaSet } from '../../../../test/harness/mongod.ts';
 import type { ReplicaSet } from '../../../node/demo/mongod-server.ts';
@@ -14,7 +15,6 @@ import { MongodbSession } from '../session/mongodb-session.ts';
 let set: ReplicaSet;
 let client: MongoClient;
 let db: Db;
-let is6 = true;
 const signal = new AbortController().signal;
 /** Far from every limit in the tests, so that the time of the monitor's pass does not matter. */
 const now = Date.now();
@@ -27,7 +27,6 @@ before(async () => {
   });
   client = set.clients[0] as MongoClient;
   db = client.db('app');
-  is6 = (await client.db('admin').command({ buildInfo: 1 })).versionArray[0] >= 6;
 });
 after(async () => {
   await set?.stop();
@@ -76,7 +75,7 @@ async function monitorPasses(): Promise<void> {
   await set(false);
 }
 
-test('what is said to be expired is what the server deletes', async () => {
+test('what is said to be expired is what the server deletes', async (t) => {
   const dates = [
     ...[{ at: old }, { at: young }, { at: future }, { at: 'old' }, { at: null }, {}, { at: 5 }],
     ...[{ at: [] }, { at: [young, old] }, { at: [young, future] }, { at: [[old]] }],
@@ -96,8 +95,8 @@ test('what is said to be expired is what the server deletes', async () => {
     })),
   );
   await db.collection('dates').createIndex({ other: 1 });
-  const clustered = is6 ? ['clustered'] : [];
-  if (is6) {
+  const clusters = await has(t, 'clustered collections');
+  if (clusters) {
     const clusteredIndex = { key: { _id: 1 }, unique: true };
     await db.createCollection('clustered', { clusteredIndex, expireAfterSeconds: 86_400 });
     const ids = [old, young, future, 'old', 5];
@@ -117,7 +116,7 @@ test('what is said to be expired is what the server deletes', async () => {
     ['dates', 'dates'],
     ['series', 'system.buckets.series'],
   ]);
-  for (const name of clustered) collections.set(name, name);
+  if (clusters) collections.set('clustered', 'clustered');
   const expected = new Map<string, string[]>();
   for (const [name, stored] of collections) {
     const verdicts = [...(await predicted(`app.${name}`, stored))];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BSON, Double, type ObjectId, Timestamp } from 'mongodb';
+import { has, lacks } from '../../../../test/harness/capability.ts';
 import { connectorContext } from '../../../../test/harness/context.ts';
 import type { DataRecord } from '../../../model/record.ts';
 import type { TargetItem, TargetOptions } from '../../connector.ts';
@@ -10,7 +11,6 @@ import {
   all,
   defaults,
   hashes,
-  is6,
   itemsOf,
   optionsOf,
   restore,
@@ -23,11 +23,12 @@ import {
   sourceRecords,
 } from './target-fixture.ts';
 
-test('collections of every kind come back with bytes, options, indexes and views', async () => {
+test('collections of every kind come back with bytes, options, indexes and views', async (t) => {
+  const images = await has(t, 'images of changes for change streams');
   const db = root.db('app');
   await db.createCollection('plain', {
     validator: { a: { $type: 'number' } },
-    ...(is6 && { changeStreamPreAndPostImages: { enabled: true } }),
+    ...(images && { changeStreamPreAndPostImages: { enabled: true } }),
   });
   const plain = Array.from({ length: 1000 }, (_, i) => ({ a: new Double(i), s: `x${i}` }));
   await db.collection('plain').insertMany(plain);
@@ -43,7 +44,8 @@ test('collections of every kind come back with bytes, options, indexes and views
     },
   ]);
   const clustered = { clusteredIndex: { key: { _id: 1 }, unique: true } };
-  await db.createCollection('clustered', is6 ? clustered : {});
+  const clusters = await has(t, 'clustered collections');
+  await db.createCollection('clustered', clusters ? clustered : {});
   await db.collection('clustered').insertMany([{ v: 1 }, { v: 2 }]);
   await db.createCollection('collated', { collation: { locale: 'en', strength: 2 } });
   const ids = ['b', 'A', 'c', 'B1'].map((_id) => ({ _id: _id as unknown as ObjectId }));
@@ -60,11 +62,8 @@ test('collections of every kind come back with bytes, options, indexes and views
     await db.collection('ring').insertOne({ _id: i as unknown as ObjectId });
   }
   await db.createCollection('weather', { timeseries: { timeField: 't', metaField: 'm' } });
-  const t = new Date('2026-01-01T00:00:00Z');
-  await db.collection('weather').insertMany([
-    { t, m: 1, v: 1 },
-    { t, m: 2, v: 2 },
-  ]);
+  const at = new Date('2026-01-01T00:00:00Z');
+  await db.collection('weather').insertMany([1, 2].map((v) => ({ t: at, m: v, v })));
   await db.createCollection('small', {
     viewOn: 'plain',
     pipeline: [{ $match: { a: { $lt: 5 } } }],
@@ -184,9 +183,8 @@ test('an empty timestamp is mended where the rights allow, and named where not',
   const mended = await restore(optionsOf('stamps', 'stamps2'), { user: 'mender', password: 'p' });
   assert.equal(mended.changed, 0);
   assert.deepEqual(await hashes(root.db('stamps2')), await hashes(db));
-  const version = (await admin.command({ buildInfo: 1 })).version;
   const left = await restore(optionsOf('stamps', 'stamps3'));
-  assert.equal(left.changed, version === '6.0.27' ? 0 : 1);
+  assert.equal(left.changed, (await lacks('inserts that keep empty timestamps')) ? 1 : 0);
 });
 
 test('users and roles come back on request, and the restoring user survives', async () => {

@@ -23,8 +23,6 @@ import { MongodbTarget } from './mongodb-target.ts';
 export let set: ReplicaSet;
 export let root: MongoClient;
 export let session: MongodbSession;
-/** Clustered collections and images of changes came with 6.0. */
-export let is6 = true;
 export const signal = new AbortController().signal;
 
 /** Restores with no more rights than the roles that the manual names. */
@@ -34,7 +32,6 @@ before(async () => {
   set = await startReplicaSet({ auth: true, parameters: { ttlMonitorSleepSecs: 1 } });
   root = set.clients[0] as MongoClient;
   const admin = root.db('admin');
-  is6 = (await admin.command({ buildInfo: 1 })).versionArray[0] >= 6;
   await admin.command({ createUser: 'restorer', pwd: 'p', roles: ['restore', 'backup'] });
   await admin.command({ createUser: 'reader', pwd: 'p', roles: ['backup', 'clusterMonitor'] });
   const uri = set.uriAs({ user: 'reader', password: 'p' });

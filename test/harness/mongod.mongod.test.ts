@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findMongod } from '../../src/node/demo/mongod-program.ts';
 import { chosenMongod } from './get-mongod.ts';
 import { startReplicaSet } from './mongod.ts';
 

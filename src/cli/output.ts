@@ -16,6 +16,8 @@ export interface Output {
   /** The text in that style, or as it is without colours. */
   paint(style: Style, text: string): string;
   readonly columns: number;
+  /** A person looks at it: long cells of tables are shortened to its width. */
+  readonly isTerminal: boolean;
 }
 
 /** Colours only on a terminal, and never when NO_COLOR is set and not empty (no-color.org). */
@@ -28,6 +30,7 @@ export function openOutput(
     line: (text = '') => sink.write(`${text}\n`),
     paint: (style, text) => (coloured ? styleText(style, text, { validateStream: false }) : text),
     columns: sink.columns,
+    isTerminal: sink.isTerminal,
   };
 }
 
@@ -41,12 +44,11 @@ export interface Column {
 export function printTable(
   output: Output,
   columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+  given: readonly (readonly string[])[],
 ): void {
-  if (rows.length === 0) return;
-  const widths = columns.map((column, i) =>
-    Math.max(column.title.length, ...rows.map((row) => visibleLength(row[i] ?? ''))),
-  );
+  if (given.length === 0) return;
+  const rows = output.isTerminal ? fitted(columns, given, output.columns) : given;
+  const widths = widthsOf(columns, rows);
   const format = (cells: readonly string[]): string =>
     cells
       .map((cell, i) => {
@@ -57,6 +59,41 @@ export function printTable(
       .trimEnd();
   output.line(output.paint('dim', format(columns.map((column) => column.title))));
   for (const row of rows) output.line(format(row));
+}
+
+/** Least width to which a cell is shortened. */
+const cellColumnsMin = 16;
+
+/**
+ * The rows with long cells shortened in their middle, so that they fit the screen or come near it. Numbers stay
+ * whole, and so does what stands last: it is read to its end, and does not move other columns.
+ */
+function fitted(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  screen: number,
+): (readonly string[])[] {
+  const isLong = (i: number): boolean => !columns[i]?.right && i < columns.length - 1;
+  const widths = widthsOf(columns, rows);
+  const room = screen - 2 * (columns.length - 1);
+  const widthAt = (most: number): number =>
+    widths.reduce((sum, width, i) => sum + (isLong(i) ? Math.min(width, most) : width), 0);
+  let most = Math.max(...widths);
+  while (most > cellColumnsMin && widthAt(most) > room) most--;
+  return rows.map((row) => row.map((cell, i) => (isLong(i) ? shortened(cell, most) : cell)));
+}
+
+function shortened(cell: string, most: number): string {
+  // What is painted is a word of ours, and short.
+  if (cell.length <= most || cell !== stripVTControlCharacters(cell)) return cell;
+  const head = Math.ceil((most - 1) / 2);
+  return `${cell.slice(0, head)}…${cell.slice(cell.length - (most - 1 - head))}`;
+}
+
+function widthsOf(columns: readonly Column[], rows: readonly (readonly string[])[]): number[] {
+  return columns.map((column, i) =>
+    Math.max(column.title.length, ...rows.map((row) => visibleLength(row[i] ?? ''))),
+  );
 }
 
 /** Writes `name  value` pairs; pairs without a value are left out. */

@@ -50,6 +50,7 @@ function sinkOf(stream: NodeJS.WriteStream): TextSink {
       stream.write(text);
     },
     isTerminal: stream.isTTY === true,
-    columns: stream.columns ?? 80,
+    // 0 is what a terminal says that does not know its width (`script -qc`).
+    columns: stream.columns || 80,
   };
 }

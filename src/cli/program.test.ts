@@ -355,7 +355,8 @@ test('progress goes to stderr: JSON lines with --json, a rewritten line on a ter
   const terminal = await runFake(['backup', 'shop'], { api, terminal: true });
   const text = 'base copy  1,200 of 5,000 records  24%  4.00 KiB  2.00 KiB/s  2.0 s, 6.0 s left';
   assert.equal(JSON.parse(json.stderr).progress.records, 1200);
-  assert.equal(plain.stderr, `${text}\n`);
+  const end = 'base copy  1,200 records  100%  4.00 KiB  2.00 KiB/s  2.0 s';
+  assert.equal(plain.stderr, `${text}\n${end}\n`);
   assert.equal(terminal.stderr, `\r${text}\u001b[K\r\u001b[K`);
 });
 

@@ -196,12 +196,12 @@ async function perform(
   };
   try {
     const result = await command.run(input, context);
-    progress.end();
+    progress.end({ done: true });
     if (config.json) world.stdout.write(`${JSON.stringify(result)}\n`);
     else command.print(result, output);
     return command.exitCode?.(result) ?? 0;
   } catch (error) {
-    progress.end();
+    progress.end({ done: false });
     throw stop.signal.aborted ? interrupted(error) : error;
   } finally {
     forget();
@@ -223,7 +223,7 @@ function interrupt(
     world.exitNow(130);
     return;
   }
-  progress.end();
+  progress.end({ done: false });
   if (!json) world.stderr.write('stopping at the next safe place; once more to stop at once\n');
   stop.abort(interrupted(undefined));
 }

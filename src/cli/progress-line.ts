@@ -9,14 +9,18 @@ export type ProgressForm = 'line' | 'lines' | 'json';
 /** Least time between two shown reports of one phase, by form. */
 const gapMs: Record<ProgressForm, number> = { line: 100, lines: 5000, json: 1000 };
 
+/** What a terminal that does not tell its width is taken for. */
+const columnsUnknown = 80;
+
 export class ProgressLine {
   readonly #sink: TextSink;
   readonly #form: ProgressForm;
   readonly #monotonic: () => number;
   #phase: string | undefined;
   #shownAt = Number.NEGATIVE_INFINITY;
-  #shown = false;
-  #held: Progress | undefined;
+  /** The newest report, and the text that stands on the screen. */
+  #last: Progress | undefined;
+  #shown = '';
 
   constructor(sink: TextSink, form: ProgressForm, monotonic: () => number) {
     this.#sink = sink;
@@ -25,42 +29,54 @@ export class ProgressLine {
   }
 
   report(progress: Progress): void {
-    const newPhase = progress.phase !== this.#phase;
-    if (newPhase) this.#flushHeld();
+    const isNew = progress.phase !== this.#phase;
+    if (isNew) this.#close(true);
     const now = this.#monotonic();
-    this.#held = progress;
-    if (!newPhase && now - this.#shownAt < gapMs[this.#form]) return;
+    this.#last = progress;
+    if (!isNew && now - this.#shownAt < gapMs[this.#form]) return;
     this.#phase = progress.phase;
     this.#shownAt = now;
-    this.#show(progress);
+    // Of a phase that counts, the first thing to know is a count.
+    if (this.#form === 'lines' && isIdle(progress) && hasTotal(progress)) return;
+    this.#show(progress, progressText(progress));
   }
 
-  /** Makes room for other lines: removes the rewritten line, or shows the last report. */
-  end(): void {
-    if (this.#form !== 'line') this.#flushHeld();
-    else if (this.#shown) this.#sink.write('\r\u001b[K');
-    this.#shown = false;
+  /** Makes room for other lines: removes the rewritten line, or shows how far the phase came. */
+  end({ done }: { readonly done: boolean }): void {
+    if (this.#form !== 'line') this.#close(done);
+    else if (this.#shown !== '') this.#sink.write('\r\u001b[K');
+    this.#shown = '';
+    this.#last = undefined;
   }
 
-  #flushHeld(): void {
-    if (this.#held && this.#form !== 'line') this.#show(this.#held);
-    this.#held = undefined;
+  /** The last report of a phase, as its end when it came to one. */
+  #close(done: boolean): void {
+    const last = this.#last;
+    if (!last || this.#form === 'line') return;
+    const isNews = !isIdle(last) || last.seconds * 1000 >= gapMs[this.#form];
+    if (this.#form === 'json' || isNews) this.#show(last, progressText(last, { done }));
   }
 
-  #show(progress: Progress): void {
-    this.#held = undefined;
-    this.#shown = true;
-    if (this.#form === 'json') this.#sink.write(`${JSON.stringify({ progress })}\n`);
-    else if (this.#form === 'lines') this.#sink.write(`${progressText(progress)}\n`);
-    else {
-      const text = progressText(progress).slice(0, Math.max(20, this.#sink.columns - 1));
-      this.#sink.write(`\r${text}\u001b[K`);
-    }
+  #show(progress: Progress, text: string): void {
+    const line = this.#form === 'json' ? JSON.stringify({ progress }) : text;
+    if (this.#form === 'line') {
+      const columns = this.#sink.columns > 0 ? this.#sink.columns : columnsUnknown;
+      this.#sink.write(`\r${line.slice(0, Math.max(20, columns - 1))}\u001b[K`);
+    } else if (line !== this.#shown) this.#sink.write(`${line}\n`);
+    this.#shown = line;
   }
 }
 
-/** `base copy  1,200 of 5,000 records  24%  3.10 MiB  1.55 MiB/s  2.0 s, 6 s left  shop.orders`. */
-export function progressText(progress: Progress): string {
+const isIdle = ({ records, bytes, note }: Progress): boolean =>
+  records === 0 && bytes === 0 && note === undefined;
+const hasTotal = ({ recordsTotal = 0, bytesTotal = 0 }: Progress): boolean =>
+  recordsTotal > 0 || bytesTotal > 0;
+
+/**
+ * `base copy  1,200 of 5,000 records  24%  3.10 MiB  1.55 MiB/s  2.0 s, 6 s left  shop.orders`; the phase and
+ * its time when there is nothing to count. `done`: nothing of the phase is left, whatever was estimated.
+ */
+export function progressText(progress: Progress, { done = false } = {}): string {
   const {
     phase,
     records,
@@ -71,14 +87,15 @@ export function progressText(progress: Progress): string {
     etaSeconds,
     note,
   } = progress;
+  if (isIdle(progress)) return seconds > 0 ? `${phase}  ${formatSeconds(seconds)}` : phase;
   // An estimate that was passed says nothing any more.
-  const of = recordsTotal >= records && recordsTotal > 0 ? ` of ${formatCount(recordsTotal)}` : '';
+  const isBelow = !done && recordsTotal >= records && recordsTotal > 0;
   const share = bytesTotal !== undefined ? part(bytes, bytesTotal) : part(records, recordsTotal);
-  const left = etaSeconds === undefined ? '' : `, ${formatSeconds(etaSeconds)} left`;
+  const left = done || etaSeconds === undefined ? '' : `, ${formatSeconds(etaSeconds)} left`;
   return [
     phase,
-    `${formatCount(records)}${of} records`,
-    share,
+    `${formatCount(records)}${isBelow ? ` of ${formatCount(recordsTotal)}` : ''} records`,
+    done && share !== '' ? '100%' : share,
     formatBytes(bytes),
     seconds > 0 ? `${formatBytes(bytes / seconds)}/s` : '',
     `${formatSeconds(seconds)}${left}`,
@@ -88,6 +105,6 @@ export function progressText(progress: Progress): string {
     .join('  ');
 }
 
-/** Totals are estimates: never shown above 99 %. */
+/** Totals are estimates: never shown above 99 % before the end. */
 const part = (done: number, total: number): string =>
   total > 0 ? `${Math.min(99, Math.floor((100 * done) / total))}%` : '';

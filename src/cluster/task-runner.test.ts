@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { ManualClock } from '../../test/harness/manual-clock.ts';
 import { BrokenPromiseError } from '../base/assert.ts';
 import { CodrError, isCodrError } from '../base/error.ts';
+import { silentLogger } from '../base/log.ts';
 import {
   coordinatorOf,
   optionsFor,
@@ -59,16 +60,22 @@ test('a task whose mark was taken away cannot be reported as done', async () => 
   );
 });
 
-test('a task that fails for a moment is tried again, with growing waits', async () => {
+test('a task that fails for a moment is tried again, with growing waits, and says so in one sentence', async () => {
   const clock = new ManualClock({ jumps: true });
   const work = new Work();
   let failures = 2;
   const job = work.job(['a'], 'w', async () => {
     if (failures-- > 0) throw passing();
   });
-  await runJob(job, optionsFor(coordinatorOf(), 'w', { clock }));
+  const told: string[] = [];
+  const log = { ...silentLogger, warn: (_: object, message: string) => void told.push(message) };
+  await runJob(job, optionsFor(coordinatorOf(), 'w', { clock, log }));
   assert.deepEqual(work.log, ['w a', 'w a', 'w a']);
   assert.deepEqual(clock.sleptMs, [500, 1000]);
+  assert.deepEqual(told, [
+    'no answer: trying again in 0.5 s (2 of 3)',
+    'no answer: trying again in 1 s (3 of 3)',
+  ]);
 });
 
 test('a task that never succeeds fails the job after the given attempts', async () => {

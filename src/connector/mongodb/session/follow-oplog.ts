@@ -65,7 +65,10 @@ export async function* followOplog(
       const now = context.clock.monotonic();
       failing ??= now;
       if (now - failing > unreachableMsMax) throw translated(error, connection.hosts);
-      context.log.warn({ stream: source.stream, error: String(error) }, 'oplog: trying again');
+      const seconds = Math.round((unreachableMsMax - (now - failing)) / 1000);
+      const why = error instanceof Error ? error.message : String(error);
+      const message = `the oplog cannot be read: ${why}: trying again for up to ${seconds} s`;
+      context.log.warn({ stream: source.stream }, message);
       connection.passOver(client);
       yield emptyBatch(resume, through);
       await context.clock.sleep(retryMs, signal);

@@ -14,7 +14,7 @@ export function openEmbeddedNode(config: Config): Promise<CodrApi> {
     spill: new TemporarySpill(config.tempDir),
     log: openLogger(config.logLevel, {
       stacks: config.debug,
-      readable: process.stderr.isTTY === true,
+      form: config.json ? 'json' : process.stderr.isTTY ? 'terminal' : 'lines',
       write: (line) => {
         process.stderr.write(line);
       },

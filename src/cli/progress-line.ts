@@ -87,7 +87,7 @@ export function progressText(progress: Progress, { done = false } = {}): string 
     etaSeconds,
     note,
   } = progress;
-  if (isIdle(progress)) return seconds > 0 ? `${phase}  ${formatSeconds(seconds)}` : phase;
+  if (isIdle(progress)) return seconds >= 0.1 ? `${phase}  ${formatSeconds(seconds)}` : phase;
   // An estimate that was passed says nothing any more.
   const isBelow = !done && recordsTotal >= records && recordsTotal > 0;
   const share = bytesTotal !== undefined ? part(bytes, bytesTotal) : part(records, recordsTotal);

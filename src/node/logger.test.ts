@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { CodrError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
-import { openLogger } from './logger.ts';
+import { type LogDestination, openLogger } from './logger.ts';
 import { redactFields, redactFieldsWithStacks, redactText } from './logger-redact.ts';
 
 /** The lines that `work` logs. */
-function logged(work: (log: Logger) => void, readable = false, stacks = false): string[] {
+function logged(
+  work: (log: Logger) => void,
+  form: LogDestination['form'] = 'json',
+  stacks = false,
+): string[] {
   const lines: string[] = [];
-  work(openLogger('info', { readable, stacks, write: (line) => lines.push(line) }));
+  work(openLogger('info', { form, stacks, write: (line) => lines.push(line) }));
   return lines;
 }
 
@@ -66,7 +71,7 @@ test('no secret passes the log: not in fields, not in sentences, not in what a c
   assert.equal(JSON.parse(lines[0] as string).msg, 'opening mongodb://u:***@h');
 });
 
-test('lines are JSON, or for people on a terminal; lower levels are left out', () => {
+test('lines are JSON, or for people, who see no day on a terminal; lower levels are left out', () => {
   const work = (log: Logger): void => {
     log.debug({}, 'unseen');
     log.warn({ source: 'shop', note: 'two words' }, 'log is short');
@@ -81,11 +86,13 @@ test('lines are JSON, or for people on a terminal; lower levels are left out', (
     msg: 'log is short',
   });
   assert.deepEqual(rest, []);
-  const [line] = logged(work, true);
+  const [line] = logged(work, 'terminal');
   assert.match(
-    line as string,
-    /^\d\d:\d\d:\d\d\.\d{3} WARN {2}log is short source=shop note="two words"\n$/,
+    stripVTControlCharacters(line as string),
+    /^\r\d\d:\d\d:\d\d\.\d{3} WARN {2}log is short source=shop note="two words"\n$/,
   );
+  const [dated] = logged(work, 'lines');
+  assert.match(dated as string, /^\d{4}-\d\d-\d\dT[\d:.]{12}Z WARN {2}log is short source=shop /);
 });
 
 test('an error is one line of its code and its causes, each told once; its stack is there when wanted', () => {
@@ -103,10 +110,10 @@ test('an error is one line of its code and its causes, each told once; its stack
     'source-unreachable: h:1 does not answer: connect ECONNREFUSED h:1: ' +
     'no server of mongodb://u:***@h was found';
   const [json] = logged(work);
-  const [text] = logged(work, true);
+  const [text] = logged(work, 'lines');
   assert.equal(JSON.parse(json as string).error, line);
   assert.ok((text as string).endsWith(`again error=${JSON.stringify(line)} attempt=2\n`), text);
   assert.equal((text as string).split('\n').length, 2);
-  const [debug] = logged(work, false, true);
+  const [debug] = logged(work, 'json', true);
   assert.match(JSON.parse(debug as string).error.cause.stack, /logger\.test\.ts/);
 });

@@ -137,7 +137,7 @@ export class DemoBackup {
       spill: new TemporarySpill(this.#config.tempDir),
       log: openLogger(this.#config.logLevel, {
         stacks: this.#config.debug,
-        readable: true,
+        form: process.stderr.isTTY ? 'terminal' : 'lines',
         write: (line) => void process.stderr.write(line),
       }),
     });

@@ -22,7 +22,9 @@ export const verifyCommand = defineCommand({
   path: 'verify',
   summary: 'check that a point is whole, or that a live cluster equals it',
   about:
-    'Ends with 6 when the live cluster differs, 9 when the repository lacks something, 3 when parts could not be compared.',
+    'Ends with 6 when the live cluster differs, 9 when the repository lacks something, 3 when parts ' +
+    'could not be compared. The user of --against needs the rights of a source: for MongoDB the roles ' +
+    'backup and clusterMonitor.',
   examples: [
     'codr verify shop --read-data',
     'codr verify shop --at latest --against mongodb://standby:27017/',

@@ -78,6 +78,17 @@ test('a task that fails for a moment is tried again, with growing waits, and say
   ]);
 });
 
+test('at level debug the begin and the end of each task are told', async () => {
+  const told: unknown[] = [];
+  const debug = (fields: object, message: string): void => void told.push({ ...fields, message });
+  const log = { ...silentLogger, debug };
+  await runJob(new Work().job(['a'], 'w'), optionsFor(coordinatorOf(), 'w', { log }));
+  assert.deepEqual(told, [
+    { job: 'job', task: 'a', weight: 1, message: 'task begun' },
+    { job: 'job', task: 'a', message: 'task finished' },
+  ]);
+});
+
 test('a task that never succeeds fails the job after the given attempts', async () => {
   const work = new Work();
   const job = work.job(['a'], 'w', async () => {

@@ -101,9 +101,12 @@ class Round {
         const claim = await this.#board.claim(task.id, view);
         if (!claim) return void left.push(task);
         claimed++;
+        const named = { job: this.#job.id, task: task.id };
+        this.#options.log.debug({ ...named, weight: task.weight }, 'task begun');
         await this.#attempt(task.id, stop, () => task.run({ signal: stop }));
         stop.throwIfAborted();
         await this.#board.finish(claim);
+        this.#options.log.debug(named, 'task finished');
         this.#runs.set(task.id, (this.#runs.get(task.id) ?? 0) + 1);
       },
       signal,

@@ -157,6 +157,8 @@ export class NodeContext implements AsyncDisposable {
       config: await resolveConfig(registered, this.env),
       scope: scopeOf(registered),
     };
+    const { name, id } = registered;
+    this.world.log.debug({ source: name, id, seq: context.lineage.seq, weight }, 'source opened');
     return { registered, context };
   }
 

@@ -28,8 +28,9 @@ export async function backup(
     },
     call.signal,
   );
-  const { connector } = context;
+  const { connector, lineage } = context;
   const { point, interval, ...counts } = outcome;
+  node.world.log.debug({ source: request.source, seq: lineage.seq, point: point.id }, 'committed');
   const { id, time, wall, datasets } = describePoint(connector, point.id, point);
   return {
     source: request.source,

@@ -47,6 +47,8 @@ export async function* followOplog(
     let client = connection.client;
     try {
       [client] = await connection.readers(signal);
+      const host = client.options.hosts.join(',');
+      context.log.debug({ stream: source.stream, host }, 'following the oplog of this member');
       for await (const batch of followMember(source, client, { resume, through, capped }, signal)) {
         if (batch.bytes > 0) failing = undefined;
         ({ resume, through } = batch);

@@ -166,7 +166,7 @@ export class World implements AsyncDisposable {
 
   /**
    * The cluster time of a write made now: everything done before is at or before it, nothing after it.
-   * A change of a record, in a database of its own: no-ops alone are committed once a minute.
+   * A change of a record, in a database of its own, so that followers commit it at once.
    */
   async now(): Promise<Timestamp> {
     const nudge = { insert: 'now', documents: [{}], writeConcern: { w: 'majority' } };

@@ -105,6 +105,7 @@ async function follow(world: World, context: SourceContext, claim: WriterClaim):
     stream: streamId('source-0'),
     epoch: 0,
     rpoMs: 0,
+    follow: false,
     idleMs: 60_000,
     claim,
     catalog: catalogChanges(context.lineage.state, 0, lastTime),

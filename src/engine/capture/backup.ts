@@ -47,6 +47,7 @@ export interface BackupOutcome {
   readonly seconds: number;
 }
 
+/** Longest silence of a writer, unless the recovery point objective is longer. */
 const idleCommitMs = 60_000;
 /** A backup that is held back by an undecided transaction says so after this time, and then this often. */
 const heldToldAfterMs = 5_000;
@@ -62,7 +63,7 @@ export async function backup(
   const claim = await claimWriter(lineage, {
     probe: world.probe,
     clock: world.clock,
-    tickMs: Math.max(options.rpoMs, idleCommitMs),
+    tickMs: silenceMsMax(options),
     claim: toHex(world.random.bytes(16)),
     signal,
   });
@@ -76,6 +77,10 @@ export async function backup(
       world.log.warn({ error }, 'the source could not be released');
     });
   }
+}
+
+function silenceMsMax({ rpoMs }: Pick<BackupOptions, 'rpoMs'>): number {
+  return Math.max(rpoMs, idleCommitMs);
 }
 
 function checkIdentity(context: SourceContext, session: SourceSession, wanted: string): void {
@@ -142,7 +147,8 @@ class Backup {
       stream: this.#session.identity.streams[0] as StreamId,
       epoch,
       rpoMs: this.#options.rpoMs,
-      idleMs: idleCommitMs,
+      follow: this.#options.follow,
+      idleMs: silenceMsMax(this.#options),
       claim: this.#claim,
       catalog: catalogChanges(this.#context.lineage.state, epoch, lastTime),
       onTick: (tick) => {

@@ -76,11 +76,12 @@ async function open() {
     scope: everything,
   } as unknown as SourceContext;
   const ticks: number[] = [];
-  const follower = (): Follower =>
+  const follower = (follow = false): Follower =>
     new Follower(context, {
       stream,
       epoch: 0,
       rpoMs: 5000,
+      follow,
       idleMs: 60_000,
       claim,
       catalog: [],
@@ -93,12 +94,14 @@ async function open() {
   return { lineage, ticks, follower, advance, stored };
 }
 
-type Step = ChangeBatch | (() => void);
+/** A batch, or something to do, which may give one. */
+type Step = ChangeBatch | (() => unknown);
 
 /** Gives `steps` in turn, then stops the follower. */
 async function follow(
   follower: Follower,
   steps: readonly Step[],
+  watermark: SourceSession['watermark'] = async () => 0n,
 ): Promise<FollowOptions | undefined> {
   let asked: FollowOptions | undefined;
   const stop = new AbortController();
@@ -106,12 +109,13 @@ async function follow(
     async *follow(_stream: string, options: FollowOptions) {
       asked = options;
       for (const step of steps) {
-        if (typeof step === 'function') step();
-        else yield step;
+        const given = typeof step === 'function' ? (step() as ChangeBatch | undefined) : step;
+        if (given) yield given;
       }
       stop.abort();
       stop.signal.throwIfAborted();
     },
+    watermark,
   } as unknown as SourceSession;
   await follower.run(session, stop.signal);
   return asked;
@@ -148,6 +152,42 @@ test('an idle stream commits its place once a minute and makes no run', async ()
   await follow(follower(), idle);
   assert.deepEqual(ticks, [13]);
   assert.deepEqual(lineage.state.keys('run'), []);
+});
+
+test('who goes on following commits within the objective whatever moves the log', async () => {
+  const { follower, ticks, advance } = await open();
+  const noops = [
+    () => advance(4999),
+    batch(11, []),
+    () => advance(1),
+    batch(12, []),
+    batch(13, []),
+  ];
+  await follow(follower(true), noops);
+  assert.deepEqual(ticks, [12, 13], 'the last one by the end');
+});
+
+test('a stream that stands still commits nothing before its writer has to show that it lives', async () => {
+  const { follower, ticks, advance } = await open();
+  const still = batch(10, []);
+  await follow(follower(true), [() => advance(59_999), still, () => advance(1), still]);
+  assert.deepEqual(ticks, [10]);
+});
+
+test('a quiet source is asked for an entry before a commit is due, and the commit reaches it', async () => {
+  const { follower, ticks, advance } = await open();
+  let [second, written] = [10, 10];
+  const pass = (): ChangeBatch => {
+    advance(1000);
+    second++;
+    return batch(written, []);
+  };
+  const note = async (): Promise<bigint> => {
+    written = second;
+    return BigInt(written);
+  };
+  await follow(follower(true), new Array<Step>(16).fill(pass), note);
+  assert.deepEqual(ticks, [14, 19, 24, 24], 'asked after 4 s, committed after 5 s, and at the end');
 });
 
 test('following goes on where the last commit ended, from the oldest open transaction', async () => {

@@ -48,6 +48,7 @@ import {
 } from '../history/source-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import { type CatalogDifference, CatalogTracker } from './catalog-tracker.ts';
+import { QuietLog } from './quiet-log.ts';
 import { groupsOf, runKey, runRecord } from './run-records.ts';
 
 export interface FollowerOptions {
@@ -55,7 +56,9 @@ export interface FollowerOptions {
   readonly epoch: number;
   /** Longest time between two commits while there are changes. */
   readonly rpoMs: number;
-  /** An idle stream's position is committed this often. */
+  /** That holds for quiet time too: all that moves is committed, and a quiet source is asked to move. */
+  readonly follow: boolean;
+  /** A stream that stands still is committed this often all the same: a writer shows that it lives. */
   readonly idleMs: number;
   readonly claim: WriterClaim;
   /** The epoch's catalog so far. */
@@ -134,11 +137,18 @@ export class Follower {
       through: positionFromText(this.#committed.through),
       entries: this.#catalog.followed,
     };
+    const { follow, rpoMs, stream } = this.#options;
+    const quiet = follow ? new QuietLog(session, this.#context.world, rpoMs) : undefined;
+    let through = this.#committed.through;
     try {
-      for await (const batch of session.follow(this.#options.stream, from, signal)) {
+      for await (const batch of session.follow(stream, from, signal)) {
+        const now = positionToText(batch.through);
+        if (now !== through) quiet?.heard();
+        through = now;
         this.#take(batch);
         if (this.#isDue()) await this.#tick();
         if (signal.aborted) break;
+        quiet?.look(this.#lastTickMs, signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -175,11 +185,17 @@ export class Follower {
     const { changes, catalog, unknown, last, valueBytes } = this.#gathered;
     if (!last) return false;
     const sinceMs = this.#context.world.clock.monotonic() - this.#lastTickMs;
+    const { follow, rpoMs, idleMs } = this.#options;
     const isToldOf = last.undecided?.name === this.#committed.undecided?.name;
-    const something = changes.length > 0 || catalog.length > 0 || unknown.length > 0 || !isToldOf;
+    const something =
+      changes.length > 0 ||
+      catalog.length > 0 ||
+      unknown.length > 0 ||
+      !isToldOf ||
+      (follow && positionToText(last.through) !== this.#committed.through);
     return (
       valueBytes > this.#context.world.limits.tickBytesMax ||
-      sinceMs >= (something ? this.#options.rpoMs : this.#options.idleMs) ||
+      sinceMs >= (something ? rpoMs : idleMs) ||
       this.#waiting.some(({ time }) => last.settled >= time)
     );
   }

@@ -45,9 +45,11 @@ export interface PlannedDataset {
   /** Name at the point, and in the target. */
   readonly from: string;
   readonly to: string;
-  /** Estimates: what the base copy holds. */
+  /** What the base copy holds. */
   readonly records: number;
   readonly bytes: number;
+  /** The dataset has changed since, or has no base copy: the moment holds another number. */
+  readonly estimated?: boolean;
   /**
    * Records (of a time series: buckets) that are past their expiry now and go when it begins; absent for
    * datasets without expiry, and with `ttl: hold`.
@@ -133,6 +135,8 @@ export interface VerifiedDataset {
     | 'unreadable';
   readonly records: number;
   readonly bytes: number;
+  /** Nothing was folded, and the dataset has changed since its base copy, which is what is counted. */
+  readonly estimated?: boolean;
   /** Hex; absent where nothing was folded. */
   readonly root?: string;
   /** What is damaged or differs: an object, the first differing key. */
@@ -159,6 +163,8 @@ export interface DatasetDescription {
   /** Of the base copy that serves this time. */
   readonly records: number;
   readonly bytes: number;
+  /** The dataset has changed since, or has no base copy: the moment holds another number. */
+  readonly estimated?: boolean;
 }
 
 export interface GetRequest {

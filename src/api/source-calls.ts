@@ -95,6 +95,8 @@ export interface Point extends PointName {
   /** What the base copies that serve the point hold; changes after them are not counted. */
   readonly records: number;
   readonly bytes: number;
+  /** There may be such changes: the moment itself may hold another number. */
+  readonly estimated?: boolean;
 }
 
 export interface Hole {

@@ -14,7 +14,8 @@ export const backupCommand = defineCommand({
   about:
     'The first time it reads a base copy, then the log up to now; later only what is new. With ' +
     '--follow it goes on until SIGINT or SIGTERM, commits once more and ends with exit code 0. ' +
-    'Interrupted earlier it ends with 130, and the same command resumes.',
+    'Interrupted earlier it ends with 130, and the same command resumes. ' +
+    'Records and changes are what this run has read, not what the source holds.',
   examples: ['codr backup shop', 'codr backup shop --follow --rpo 5s'],
   json:
     '{source, point:{id,time,wall}, interval:{from:{time,wall},to:{time,wall}}, datasets, records, ' +

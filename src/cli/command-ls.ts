@@ -3,13 +3,16 @@ import { z } from 'zod';
 import { defineCommand } from './command.ts';
 import { atOption, sourceArgument } from './inputs.ts';
 import { printTable } from './output.ts';
-import { formatBytes, formatCount } from './units.ts';
+import { formatCounts } from './units.ts';
 
 export const lsCommand = defineCommand({
   path: 'ls',
   summary: 'list what a moment holds, without a restore',
+  about:
+    'Counts are those of the base copy, and exact where nothing has changed since. Elsewhere only a fold ' +
+    'would tell: `~1` is what the base copy held (JSON: `estimated`), `?` says that there is none.',
   examples: ['codr ls shop', 'codr ls shop --at 2026-11-22T13:05:00Z --json'],
-  json: '{source, at:{time,wall}, datasets:[{namespace,id,kind,records,bytes}]}',
+  json: '{source, at:{time,wall}, datasets:[{namespace,id,kind,records,bytes,estimated?}]}',
   input: z.object({ source: sourceArgument(), at: atOption() }),
   run: async (input, { api, call }) => (await api()).listDatasets(input, call),
   print({ source, at, datasets }, output) {
@@ -22,12 +25,7 @@ export const lsCommand = defineCommand({
         { title: 'RECORDS', right: true },
         { title: 'BYTES', right: true },
       ],
-      datasets.map(({ namespace, kind, records, bytes }) => [
-        namespace,
-        kind,
-        formatCount(records),
-        formatBytes(bytes),
-      ]),
+      datasets.map((dataset) => [dataset.namespace, dataset.kind, ...formatCounts(dataset)]),
     );
   },
 });

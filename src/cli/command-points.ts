@@ -4,7 +4,7 @@ import { defineCommand } from './command.ts';
 import { sourceArgument } from './inputs.ts';
 import { printPairs, printTable } from './output.ts';
 import { holeText, spanText, timeline } from './timeline.ts';
-import { formatBytes, formatCount, formatSeconds } from './units.ts';
+import { formatCount, formatCounts, formatSeconds } from './units.ts';
 
 /** Newest points shown to people; --json has all. */
 const pointsShownMax = 20;
@@ -12,10 +12,13 @@ const pointsShownMax = 20;
 export const pointsCommand = defineCommand({
   path: 'points',
   summary: 'show what can be restored: intervals, holes, points',
+  about:
+    'Records and bytes of a point are those of the base copies that serve it; `~` (JSON: `estimated`) says that ' +
+    'changes came after them.',
   examples: ['codr points shop', 'codr points shop --json'],
   json:
     '{source, intervals:[{from:{time,wall},to:{time,wall}}], holes:[{stream,dataset?,from,to?,reason}], ' +
-    'points:[{id,time,wall,datasets,records,bytes}], lagSeconds?}',
+    'points:[{id,time,wall,datasets,records,bytes,estimated?}], lagSeconds?}',
   input: z.object({ source: sourceArgument() }),
   run: async (input, { api, call }) => (await api()).points(input, call),
   print(result, output) {
@@ -41,16 +44,15 @@ export const pointsCommand = defineCommand({
         { title: 'WALL CLOCK' },
         { title: 'SOURCE TIME' },
         { title: 'DATASETS', right: true },
-        { title: 'RECORDS', right: true },
-        { title: 'BYTES', right: true },
+        { title: 'BASE RECORDS', right: true },
+        { title: 'BASE BYTES', right: true },
       ],
       shown.map((point) => [
         point.id,
         point.wall,
         point.time,
         formatCount(point.datasets),
-        formatCount(point.records),
-        formatBytes(point.bytes),
+        ...formatCounts(point),
       ]),
     );
   },

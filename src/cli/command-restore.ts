@@ -7,7 +7,7 @@ import { option } from '../node/config-option.ts';
 import { defineCommand } from './command.ts';
 import { atOption, consent, excludeOption, includeOption, sourceArgument } from './inputs.ts';
 import { type Output, printTable } from './output.ts';
-import { formatBytes, formatCount, formatSeconds } from './units.ts';
+import { formatBytes, formatCount, formatCounts, formatSeconds } from './units.ts';
 
 /** Names and records listed for people; --json has all. */
 const listedMax = 20;
@@ -21,7 +21,8 @@ export const restoreCommand = defineCommand({
     '`latest` then means the moment that the first run named. Users and roles are left alone unless ' +
     '--include names admin.system.users or admin.system.roles; the user who restores stays as he is. ' +
     'A view may be named alone; views follow the renames of what they read. ' +
-    '--dry-run says how many records are past their expiry.',
+    '--dry-run says how many records are past their expiry; its counts are those of the base copies, `~` or ' +
+    '`estimated` where the dataset has changed since.',
   examples: [
     'codr restore shop --to mongodb://standby:27017/',
     'codr restore shop --to mongodb://db1:27017/ --at 2026-11-22T13:05:00Z --include shop.orders --rename shop.orders=shop.orders_before',
@@ -29,7 +30,7 @@ export const restoreCommand = defineCommand({
   json:
     '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], dropped:[…], ' +
     'skipped:[{namespace,reason}], changedByTarget:[{namespace,key}], tornTransactions, warnings:[…], ' +
-    'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,expiring?,expiringExact?}], definitions:[{kind,name}], conflicts:[…], dropped:[…], ' +
+    'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,estimated?,expiring?,expiringExact?}], definitions:[{kind,name}], conflicts:[…], dropped:[…], ' +
     'skipped:[…], warnings:[…]}',
   input: z.object({
     source: sourceArgument(),
@@ -99,11 +100,10 @@ function printPlan(plan: RestorePlan, output: Output): void {
       { title: 'BYTES', right: true },
       { title: 'EXPIRING', right: true },
     ],
-    plan.datasets.map(({ from, to, records, bytes, expiring, expiringExact }) => [
+    plan.datasets.map(({ from, to, expiring, expiringExact, ...counts }) => [
       from,
       to,
-      formatCount(records),
-      formatBytes(bytes),
+      ...formatCounts(counts),
       expiring === undefined ? '' : `${expiringExact ? '' : 'at most '}${formatCount(expiring)}`,
     ]),
   );

@@ -6,7 +6,7 @@ import { option } from '../node/config-option.ts';
 import { defineCommand } from './command.ts';
 import { atOption, consent, excludeOption, includeOption, sourceArgument } from './inputs.ts';
 import { printTable } from './output.ts';
-import { formatBytes, formatCount, formatSeconds } from './units.ts';
+import { formatBytes, formatCounts, formatSeconds } from './units.ts';
 
 const exitByVerdict: Record<VerifiedDataset['verdict'], ExitCode> = {
   whole: 0,
@@ -29,7 +29,7 @@ export const verifyCommand = defineCommand({
     'codr verify shop --read-data',
     'codr verify shop --at latest --against mongodb://standby:27017/',
   ],
-  json: '{source, at:{time,wall}, against?, datasets:[{namespace,verdict,records,bytes,root?,detail?}], bytesRead, seconds}',
+  json: '{source, at:{time,wall}, against?, datasets:[{namespace,verdict,records,bytes,estimated?,root?,detail?}], bytesRead, seconds}',
   input: z.object({
     source: sourceArgument(),
     at: atOption(),
@@ -56,11 +56,10 @@ export const verifyCommand = defineCommand({
         { title: 'BYTES', right: true },
         { title: 'DETAIL' },
       ],
-      datasets.map(({ namespace, verdict, records, bytes, detail }) => [
+      datasets.map(({ namespace, verdict, detail, ...counts }) => [
         namespace,
         output.paint(exitByVerdict[verdict] === 0 ? 'green' : 'red', verdict),
-        formatCount(records),
-        formatBytes(bytes),
+        ...formatCounts(counts),
         detail ?? '',
       ]),
     );

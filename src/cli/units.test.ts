@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatBytes, formatCount, formatSeconds, parsePercent, parseSeconds } from './units.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatCounts,
+  formatSeconds,
+  parsePercent,
+  parseSeconds,
+} from './units.ts';
 
 test('bytes have binary units and three digits', () => {
   const texts = [0, 1023, 1024, 1536, 10 << 20, 123 << 20, 2 ** 50 * 5000].map(formatBytes);
@@ -22,6 +29,14 @@ test('durations show their two largest units', () => {
 
 test('counts have their thousands apart', () => {
   assert.equal(formatCount(1_234_567), '1,234,567');
+});
+
+test('an estimate is marked, and one of nothing says nothing', () => {
+  assert.deepEqual(formatCounts({ records: 1000, bytes: 16 }), ['1,000', '16 B']);
+  assert.deepEqual(formatCounts({ records: 0, bytes: 0 }), ['0', '0 B']);
+  const estimated = true;
+  assert.deepEqual(formatCounts({ records: 1000, bytes: 16, estimated }), ['~1,000', '~16 B']);
+  assert.deepEqual(formatCounts({ records: 0, bytes: 0, estimated }), ['?', '?']);
 });
 
 test('durations are read with a unit, or as seconds; anything else is refused', () => {

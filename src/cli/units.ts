@@ -36,6 +36,18 @@ export function formatSeconds(seconds: number): string {
     .join(' ');
 }
 
+/** Cells of a table: an estimate is marked, and one of nothing says nothing. */
+export function formatCounts(of: {
+  readonly records: number;
+  readonly bytes: number;
+  readonly estimated?: boolean;
+}): [records: string, bytes: string] {
+  const { records, bytes, estimated } = of;
+  if (estimated && records === 0) return ['?', '?'];
+  const mark = estimated ? '~' : '';
+  return [mark + formatCount(records), mark + formatBytes(bytes)];
+}
+
 const secondsPerUnit = { ms: 0.001, s: 1, m: 60, min: 60, h: 3600, d: 86_400 } as const;
 
 /** Reads `500ms`, `5s`, `15m`, `2h`, `1d`, or plain seconds; undefined for anything else. */

@@ -39,8 +39,9 @@ export function describeHole(
 }
 
 export function describePoint(connector: Connector, id: string, point: PointRecord): api.Point {
-  const { datasets, records, bytes } = point;
-  return { id, ...momentOf(connector, timeFromHex(point.time)), datasets, records, bytes };
+  const { datasets, records, bytes, estimated } = point;
+  const counts = { datasets, records, bytes, ...(estimated && { estimated }) };
+  return { id, ...momentOf(connector, timeFromHex(point.time)), ...counts };
 }
 
 export function describeSource(

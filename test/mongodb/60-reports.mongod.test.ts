@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Call, Progress, RestoreRequest, VerifyRequest } from '../../src/api/codr-api.ts';
+import type { EmbeddedNode } from '../../src/node/embedded-node.ts';
 import { fill, rows } from './disturb.ts';
-import { World } from './world.ts';
+import { call, World } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -34,3 +36,89 @@ test('the recovery point objective holds on a source to which nobody writes', as
   // Times of the log are whole seconds, so up to one of them is no lag at all.
   assert.ok(Math.max(...lags) < 3500, `lags of ${lags.join(', ')} ms`);
 });
+
+test('counts are exact where nothing has changed since the base copy, and marked elsewhere', async () => {
+  const { client } = world;
+  await fill(client, 'n60b.still', rows(7));
+  await fill(client, 'n60b.grown', rows(1));
+  const one = await world.protect('n60b');
+  await one.backup();
+  await using node = await world.node();
+  const listed = await node.listDatasets({ source: 'n60b', at: 'latest' });
+  assert.deepEqual(countsOf(listed), [
+    ['n60b.grown', 1, undefined],
+    ['n60b.still', 7, undefined],
+  ]);
+  const first = (await node.points({ source: 'n60b' })).points;
+  assert.deepEqual(first[0], { ...first[0], datasets: 2, records: 8 });
+  assert.equal(first[0]?.estimated, undefined);
+
+  await fill(client, 'n60b.grown', rows(8, 20, 100));
+  await fill(client, 'n60b.born', rows(3));
+  await client.db('n60b').createCollection('empty');
+  await one.backup();
+  const estimates = [
+    ['n60b.born', 0, true],
+    ['n60b.empty', 0, undefined],
+    ['n60b.grown', 1, true],
+    ['n60b.still', 7, undefined],
+  ];
+  await using later = await world.node();
+  assert.deepEqual(countsOf(await later.listDatasets({ source: 'n60b', at: 'latest' })), estimates);
+  assert.equal((await later.points({ source: 'n60b' })).points.at(-1)?.estimated, true);
+  const whole = await later.verify(verifyOf('n60b'), call());
+  assert.deepEqual(countsOf(whole), estimates);
+  const plan = await later.planRestore(restoreOf(world, 'n60b'), call());
+  const planned = plan.datasets.map(({ from, ...rest }) => ({ namespace: from, ...rest }));
+  assert.deepEqual(countsOf({ datasets: planned }), estimates);
+});
+
+test('progress promises a total only when it is known; what is compared is read on both sides', async () => {
+  const { client } = world;
+  await fill(client, 'n60c.a', rows(106));
+  const one = await world.protect('n60c');
+  await one.backup();
+  const totals = async (
+    work: (call: Call) => Promise<unknown>,
+    phase: string,
+  ): Promise<unknown> => {
+    const reports: Progress[] = [];
+    await work({ ...call(), progress: (report) => reports.push(report) });
+    const of = reports.filter((report) => report.phase === phase).at(-1);
+    return of && [of.recordsTotal, of.bytesTotal !== undefined];
+  };
+  await using node = await world.node();
+  const restoring = (one: EmbeddedNode) => (call: Call) =>
+    one.restore(restoreOf(world, 'n60c'), call);
+  const comparing = (one: EmbeddedNode) => (call: Call) =>
+    one.verify({ ...verifyOf('n60c'), against: world.source.uri }, call);
+  assert.deepEqual(await totals(restoring(node), 'loading and proving'), [106, true]);
+  assert.deepEqual(await totals(comparing(node), 'comparing'), [212, true]);
+  await fill(client, 'n60c.a', rows(894, 20, 1000));
+  await one.backup();
+  await using later = await world.node();
+  assert.deepEqual(await totals(restoring(later), 'loading and proving'), [undefined, false]);
+  assert.deepEqual(await totals(comparing(later), 'comparing'), [undefined, false]);
+});
+
+function countsOf(of: {
+  readonly datasets: readonly {
+    readonly namespace: string;
+    readonly records: number;
+    readonly estimated?: boolean;
+  }[];
+}): unknown[] {
+  return of.datasets
+    .filter(({ namespace }) => /^n60/.test(namespace))
+    .map(({ namespace, records, estimated }) => [namespace, records, estimated])
+    .sort();
+}
+
+function verifyOf(source: string): VerifyRequest {
+  return { source, at: 'latest', include: [`${source}.*`], exclude: [], readData: false };
+}
+
+function restoreOf({ target }: World, source: string): RestoreRequest {
+  const scope = { include: [`${source}.*`], exclude: [], renames: [] };
+  return { source, to: target.uri, at: 'latest', ...scope, drop: true, ttl: 'keep', verify: true };
+}

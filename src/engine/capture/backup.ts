@@ -7,7 +7,12 @@ import type { SourceSession } from '../../connector/connector.ts';
 import type { StreamId } from '../../model/id.ts';
 import type { Interval } from '../../model/point.ts';
 import { lastTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
-import type { BaseRecord, PointRecord, WantRecord } from '../../repository/lineage/records.ts';
+import type {
+  BaseRecord,
+  PointRecord,
+  RunRecord,
+  WantRecord,
+} from '../../repository/lineage/records.ts';
 import { claimWriter, type WriterClaim } from '../../repository/lineage/writer.ts';
 import {
   baseAt,
@@ -18,6 +23,7 @@ import {
 } from '../history/source-history.ts';
 import { describeUndecided } from '../history/undecided.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
+import { baseTimeOf } from '../read/fold.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { auditOnce } from './audit.ts';
 import { BaseCopyJob } from './base-copy.ts';
@@ -25,6 +31,7 @@ import { openEpoch, runningEpoch } from './epoch.ts';
 import { Follower, type TickReport } from './follower.ts';
 import { mergeDueRuns } from './merge.ts';
 import { rereadUnknown } from './reread.ts';
+import { runTouches } from './run-records.ts';
 
 export interface BackupOptions {
   readonly follow: boolean;
@@ -294,15 +301,23 @@ class Backup {
     const { lineage, connector, scope } = this.#context;
     const epoch = epochAt(lineage.state, at)?.number ?? 0;
     const entries = connector.foldCatalog(catalogChanges(lineage.state, epoch, at));
+    const runs = lineage.state.list<RunRecord>('run').map(([, run]) => run);
+    const touches = (run: RunRecord, base: BaseRecord): boolean =>
+      run.epoch === base.epoch && runTouches(run, baseTimeOf({ base }), at);
     let [datasets, records, bytes] = [0, 0, 0];
+    let estimated = false;
     for (const entry of entries) {
       if (!inScope(scope, entry)) continue;
       datasets++;
       const base: BaseRecord | undefined = baseAt(lineage.state, entry.dataset, epoch, at);
       records += base?.tree?.records ?? 0;
       bytes += base?.tree?.bytes ?? 0;
+      // Which datasets a run tells of is not read here: a point must not wait for its runs.
+      estimated ||= !base || runs.some((run) => touches(run, base));
     }
-    return { time: timeToHex(at), wallMs: connector.wallMs(at), datasets, records, bytes };
+    const wallMs = connector.wallMs(at);
+    const counts = { datasets, records, bytes, ...(estimated && { estimated }) };
+    return { time: timeToHex(at), wallMs, ...counts };
   }
 
   #outcome(signal: AbortSignal): BackupOutcome {

@@ -3,13 +3,13 @@
 import { fromBase64, fromHex } from '../../base/bytes.ts';
 import type { FoldInput } from '../../connector/connector.ts';
 import type { Change } from '../../model/change.ts';
-import { leafId } from '../../model/id.ts';
-import { type KeyRange, wholeRange } from '../../model/key-range.ts';
+import { type DatasetId, leafId } from '../../model/id.ts';
+import type { KeyRange } from '../../model/key-range.ts';
 import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import { minTime, type SourceTime, timeFromHex } from '../../model/time.ts';
-import type { TreeRecord } from '../../repository/lineage/records.ts';
+import type { BaseRecord, TreeRecord } from '../../repository/lineage/records.ts';
 import { mergeRuns } from '../../repository/runs/merge-runs.ts';
-import { clearsOf, readRun } from '../../repository/runs/run-reader.ts';
+import { clearsOf, datasetsIn, readRun } from '../../repository/runs/run-reader.ts';
 import type { BlockSource } from '../../repository/runs/run-ref.ts';
 import { readTree } from '../../repository/tree/tree-reader.ts';
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
@@ -60,13 +60,30 @@ export class OpenedRuns {
 
   /** True when no change between the base copy and `at` is stored: the tree is what there was. */
   async areSilent(dataset: PointDataset, at: SourceTime): Promise<boolean> {
-    const after = stepsOf(dataset)
-      .map((step) => step.after)
-      .reduce(minTime);
-    for await (const changes of this.changes(dataset, wholeRange, { after, at })) {
-      if (changes.length > 0) return false;
+    return (await this.changed([dataset], at)).size === 0;
+  }
+
+  /** Those of `datasets` that have changed between their base copy and `at`: all others are silent. */
+  async changed(
+    datasets: readonly PointDataset[],
+    at: SourceTime,
+  ): Promise<ReadonlySet<DatasetId>> {
+    const found = new Set<DatasetId>();
+    const asked = datasets.map((dataset) => ({
+      epoch: dataset.base.epoch,
+      dataset: dataset.entry.dataset,
+      afterTime: baseTimeOf(dataset),
+    }));
+    for (const { run, blocks } of this.#runs) {
+      const { record, ref } = run;
+      const wanted = asked.filter(
+        ({ epoch, dataset, afterTime }) =>
+          record.epoch === epoch && !found.has(dataset) && runTouches(record, afterTime, at),
+      );
+      if (wanted.length === 0) continue;
+      for (const dataset of await datasetsIn(await blocks(), ref, wanted, at)) found.add(dataset);
     }
-    return (await this.clears(dataset, at)).every(({ time }) => time <= after);
+    return found;
   }
 
   async clears(dataset: PointDataset, at: SourceTime): Promise<Change[]> {
@@ -94,7 +111,7 @@ export async function* foldDataset(
 ): AsyncGenerator<RecordBatch, void, void> {
   const { range, at } = where;
   const steps = stepsOf(dataset);
-  const after = steps.map((step) => step.after).reduce(minTime);
+  const after = baseTimeOf(dataset);
   const input: FoldInput = {
     range,
     base: baseRecords(context, dataset, range),
@@ -126,8 +143,19 @@ export function treeRootOf(tree: TreeRecord): TreeRoot {
   return { id: leafId(fromHex(root)), height, records, bytes, cut: parameters };
 }
 
+/** Changes after this may be missing in the base copy. */
+export function baseTimeOf(dataset: WithSteps): SourceTime {
+  return stepsOf(dataset)
+    .map(({ after }) => after)
+    .reduce(minTime);
+}
+
+interface WithSteps {
+  readonly base: Pick<BaseRecord, 'steps'>;
+}
+
 /** A dataset born in the log has no tree: every change applies to nothing. */
-function stepsOf({ base }: PointDataset): { from: Uint8Array; after: SourceTime }[] {
+function stepsOf({ base }: WithSteps): { from: Uint8Array; after: SourceTime }[] {
   if (base.steps.length === 0) return [{ from: new Uint8Array(0), after: 0n }];
   return base.steps.map(({ from, after }) => ({
     from: fromBase64(from),

@@ -15,6 +15,7 @@ import type {
 import { renamed } from '../../model/namespace.ts';
 import { type SourceTime, timeToHex } from '../../model/time.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
+import { countsAt, type DatasetCount, totalsOf } from '../read/counts.ts';
 import { readDefinitions, refuseUnmatched } from '../read/definitions.ts';
 import { OpenedRuns } from '../read/fold.ts';
 import { describeTime, type PointDataset } from '../read/point.ts';
@@ -55,6 +56,7 @@ export interface PlannedRestore {
 }
 
 export interface PlannedItem extends Item {
+  readonly count: DatasetCount;
   /** Records that would expire at once; absent for datasets without expiry, and when it is held. */
   readonly expiring?: Expiring | undefined;
 }
@@ -73,11 +75,13 @@ export async function planRestore(
   const items = itemsOf(options, chosen);
   const plan = await target.plan(items, targetOptions(options, chosen), signal);
   const { at } = chosen.point;
+  const counts = await countsAt(context, chosen.point.datasets, at);
   const planned: PlannedItem[] = [];
   for (const item of items) {
     const where = { at, ttl: options.ttl };
     const expiring = await countExpiring(context, runs, item.dataset, where, signal);
-    planned.push({ ...item, expiring });
+    const count = counts.get(item.entry.dataset) as DatasetCount;
+    planned.push({ ...item, count, expiring });
   }
   const defined = await planDefinitions(context, { target, items, runs, at }, signal);
   return {
@@ -236,11 +240,9 @@ async function loadAll(
   const wanted = work.items.filter(
     ({ entry, namespace }) => entry.role === 'data' && !skipped.has(namespace),
   );
-  const sizes = wanted.map(({ dataset }) => dataset.base.tree);
-  meter.phase(options.verify ? 'loading and proving' : 'loading', {
-    recordsTotal: sizes.reduce((sum, tree) => sum + (tree?.records ?? 0), 0),
-    bytesTotal: sizes.reduce((sum, tree) => sum + (tree?.bytes ?? 0), 0),
-  });
+  const datasets = wanted.map(({ dataset }) => dataset);
+  const counts = await countsAt(context, datasets, chosen.point.at);
+  meter.phase(options.verify ? 'loading and proving' : 'loading', totalsOf(counts.values()));
   const shared = {
     context,
     target,

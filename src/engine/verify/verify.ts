@@ -12,6 +12,7 @@ import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
+import { countsAt, totalsOf } from '../read/counts.ts';
 import { refuseUnmatched } from '../read/definitions.ts';
 import { foldDataset, nativeRecords, OpenedRuns } from '../read/fold.ts';
 import type { PointDataset, ResolvedPoint } from '../read/point.ts';
@@ -64,10 +65,11 @@ export async function verify(
   const datasets = options.point.datasets.filter(
     ({ entry }) => options.against === undefined || entry.role === 'data',
   );
-  meter.phase(options.against ? 'comparing' : 'verifying', {
-    recordsTotal: datasets.reduce((sum, { base }) => sum + (base.tree?.records ?? 0), 0),
-    bytesTotal: datasets.reduce((sum, { base }) => sum + (base.tree?.bytes ?? 0), 0),
-  });
+  const counts = await countsAt(context, datasets, options.point.at);
+  // What is compared is read on both sides; without data nothing is read at all.
+  const isRead = options.against !== undefined || options.readData;
+  const totals = isRead ? totalsOf(counts.values(), options.against ? 2 : 1) : {};
+  meter.phase(options.against ? 'comparing' : 'verifying', totals);
   await using live = options.against && (await openLive(context, options, options.against, signal));
   const one = new Verification(context, options, meter, live, signal);
   const verified: VerifiedDataset[] = [];

@@ -1,6 +1,7 @@
 // Capturing, and looking at what was captured.
 import type * as api from '../../api/codr-api.ts';
 import { backup as runBackup } from '../../engine/capture/backup.ts';
+import { countsAt, type DatasetCount } from '../../engine/read/counts.ts';
 import { type PointContext, parseWhen, resolvePoint } from '../../engine/read/point.ts';
 import { recordAt, recordHistory } from '../../engine/read/record-history.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
@@ -62,16 +63,16 @@ export async function listDatasets(
   const { context } = await node.source(request.source);
   const at = parseWhen(pointContext(context), request.at);
   const { datasets } = resolvePoint(pointContext(context), at);
+  const counts = await countsAt(context, datasets, at);
   return {
     source: request.source,
     at: momentOf(context.connector, at),
     datasets: datasets
-      .map(({ entry, base }) => ({
+      .map(({ entry }) => ({
         namespace: entry.namespace,
         id: entry.dataset,
         kind: entry.kind,
-        records: base.tree?.records ?? 0,
-        bytes: base.tree?.bytes ?? 0,
+        ...(counts.get(entry.dataset) as DatasetCount),
       }))
       .sort((a, b) => (a.namespace < b.namespace ? -1 : 1)),
   };

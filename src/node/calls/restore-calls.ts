@@ -1,13 +1,14 @@
 // Giving back.
 import type * as api from '../../api/codr-api.ts';
-import { parseWhen, resolvePoint } from '../../engine/read/point.ts';
+import { countsAt } from '../../engine/read/counts.ts';
+import { parseWhen, type ResolvedPoint, resolvePoint } from '../../engine/read/point.ts';
 import {
   type RestoreOptions,
   planRestore as runPlan,
   restore as runRestore,
 } from '../../engine/restore/restore.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
-import { verify as runVerify } from '../../engine/verify/verify.ts';
+import { verify as runVerify, type VerifiedDataset } from '../../engine/verify/verify.ts';
 import { globMatches, parseRename } from '../../model/namespace.ts';
 import { momentOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
@@ -33,11 +34,10 @@ export async function planRestore(
     resumes,
     datasets: items
       .filter(({ entry }) => entry.role === 'data')
-      .map(({ entry, namespace, dataset, expiring }) => ({
+      .map(({ entry, namespace, count, expiring }) => ({
         from: entry.namespace,
         to: namespace,
-        records: dataset.base.tree?.records ?? 0,
-        bytes: dataset.base.tree?.bytes ?? 0,
+        ...count,
         ...(expiring && { expiring: expiring.count, expiringExact: expiring.exact }),
       })),
     definitions,
@@ -91,10 +91,11 @@ export async function verify(
   const { include, exclude, readData, against } = request;
   return await withPin(context, async () => {
     const at = parseWhen(pointContext(context), request.at);
+    const point = resolvePoint(pointContext(context), at, { include, exclude });
     const outcome = await runVerify(
       context,
       {
-        point: resolvePoint(pointContext(context), at, { include, exclude }),
+        point,
         scope: { include, exclude },
         readData,
         ...(against !== undefined && {
@@ -109,8 +110,31 @@ export async function verify(
       at: momentOf(connector, at),
       ...(against !== undefined && { against: connector.redact(against) }),
       ...outcome,
+      datasets: await withEstimates(context, point, outcome.datasets),
     };
   });
+}
+
+/** What was not folded is counted by its base copy. */
+async function withEstimates(
+  context: SourceContext,
+  { at, datasets }: ResolvedPoint,
+  verified: readonly VerifiedDataset[],
+): Promise<api.VerifiedDataset[]> {
+  const unfolded = verified.filter(({ root }) => root === undefined);
+  const names = new Set(unfolded.map(({ namespace }) => namespace));
+  const asked = datasets.filter(({ entry }) => names.has(entry.namespace));
+  const counts = await countsAt(context, asked, at);
+  const estimated = new Set(
+    asked
+      .filter(({ entry }) => counts.get(entry.dataset)?.estimated)
+      .map(({ entry }) => entry.namespace),
+  );
+  return verified.map((dataset) =>
+    dataset.root === undefined && estimated.has(dataset.namespace)
+      ? { ...dataset, estimated: true }
+      : dataset,
+  );
 }
 
 function optionsOf(

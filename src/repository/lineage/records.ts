@@ -135,8 +135,11 @@ export interface PointRecord {
   readonly time: string;
   readonly wallMs: number;
   readonly datasets: number;
+  /** What the base copies that serve the point hold. */
   readonly records: number;
   readonly bytes: number;
+  /** Changes after those copies may be stored: the moment holds another number. */
+  readonly estimated?: boolean;
 }
 
 /** `stored/current`: the packs of the newest stored state. */

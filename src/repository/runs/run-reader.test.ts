@@ -9,7 +9,7 @@ import { datasetId } from '../../model/id.ts';
 import { rangeHolds } from '../../model/key-range.ts';
 import { lastTime } from '../../model/time.ts';
 import { batchesOf, change, gather, PackBlocks, randomChange } from './run-fixture.ts';
-import { clearsOf, readRun, readWholeRun } from './run-reader.ts';
+import { clearsOf, datasetsIn, readRun, readWholeRun } from './run-reader.ts';
 import { type BlockSource, InlineBlockSource, type RunRef } from './run-ref.ts';
 import { sortChanges, writeRun } from './run-writer.ts';
 
@@ -220,4 +220,38 @@ test('a data block that is swapped below its true index is damage', async () => 
     },
   };
   await assert.rejects(gather(readWholeRun(swapped, ref)), /not the one that the run names/);
+});
+
+test('which datasets have changed in a time is what a plain filter gives, clears included', async () => {
+  const random = new SeededRandom(21);
+  for (const count of [3, 40, 9_000]) {
+    const changes = sortChanges(Array.from({ length: count }, () => randomChange(random)));
+    const { ref, source } = await written(changes, 0);
+    for (let round = 0; round < 20; round++) {
+      const untilTime = (BigInt(random.below(3)) << 32n) + BigInt(random.below(50));
+      const wanted = ['d0', 'd1', 'd2', 'd3'].map((name) => {
+        const afterTime = (BigInt(random.below(3)) << 32n) + BigInt(random.below(50));
+        return { dataset: datasetId(name), afterTime };
+      });
+      const expected = wanted
+        .filter(({ dataset, afterTime }) =>
+          changes.some(
+            (each) => each.dataset === dataset && each.time > afterTime && each.time <= untilTime,
+          ),
+        )
+        .map(({ dataset }) => dataset);
+      const found = await datasetsIn(source, ref, wanted, untilTime);
+      assert.deepEqual([...found].sort(), expected);
+    }
+  }
+});
+
+test('a thousand datasets of one block are found by reading it once', async () => {
+  const names = Array.from({ length: 1000 }, (_, i) => datasetId(`d${i}`));
+  const changes = sortChanges(names.map((dataset) => change({ dataset, time: 5n })));
+  const { ref, source, packs } = await written(changes, 0);
+  const before = packs.reads.length;
+  const wanted = names.map((dataset) => ({ dataset, afterTime: 4n }));
+  assert.equal((await datasetsIn(source, ref, wanted, 9n)).size, 1000);
+  assert.ok(packs.reads.length - before <= 2);
 });

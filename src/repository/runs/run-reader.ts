@@ -86,6 +86,59 @@ export async function clearsOf(
   return clears;
 }
 
+/** A dataset that is looked for, and the time after which a change of it counts. */
+export interface DatasetQuery {
+  readonly dataset: DatasetId;
+  readonly afterTime: SourceTime;
+}
+
+/**
+ * Which of `wanted` the run holds a change of, `clear` included, up to `untilTime`. Much cheaper than asking
+ * for each: a block is decoded once for all datasets in it, and what has been found is looked for no more.
+ */
+export async function datasetsIn(
+  source: BlockSource,
+  ref: RunRef,
+  wanted: readonly DatasetQuery[],
+  untilTime: SourceTime,
+): Promise<ReadonlySet<DatasetId>> {
+  const found = new Set<DatasetId>();
+  const windows = wanted.map(({ dataset, afterTime }) => ({
+    from: { dataset, key: new Uint8Array(0) },
+    to: endOf(dataset),
+    after: afterTime,
+    until: untilTime,
+    blocksPerRead: 1,
+  }));
+  await findDatasets(source, ref, windows, { level: ref.levels, block: rootOf(ref) }, found);
+  return found;
+}
+
+async function findDatasets(
+  source: BlockSource,
+  run: RunRef,
+  windows: readonly (Window & { readonly from: Place })[],
+  { level, block }: { readonly level: number; readonly block: Block },
+  found: Set<DatasetId>,
+): Promise<void> {
+  if (level === 0) {
+    const [raw] = await source.read([block.ref]);
+    const changes = decodeNamed(run, block, raw, decodeBlock);
+    for (const window of windows) {
+      if (within(changes, window).length > 0) found.add(window.from.dataset);
+    }
+    return;
+  }
+  const entries = await readIndexBlock(source, run, block);
+  for (const [i, entry] of entries.entries()) {
+    const left = windows.filter(
+      (window) => !found.has(window.from.dataset) && mayHold(entry, entries[i + 1], window),
+    );
+    if (left.length === 0) continue;
+    await findDatasets(source, run, left, { level: level - 1, block: entry }, found);
+  }
+}
+
 /** The first place after everything of a dataset: ids are text, so the id with a zero appended follows. */
 function endOf(dataset: DatasetId): Place {
   return { dataset: `${dataset}\0` as DatasetId, key: new Uint8Array(0) };

@@ -22,6 +22,8 @@ export interface Progress {
   readonly bytes: number;
   readonly recordsTotal?: number;
   readonly bytesTotal?: number;
+  /** A backup: bytes written to the repository since it began, over all phases. */
+  readonly bytesStored?: number;
   /** Since the phase began; bytes / seconds is the rate. */
   readonly seconds: number;
   readonly etaSeconds?: number;

@@ -89,7 +89,8 @@ export type StatusRequest = Readonly<Record<string, never>>;
 export interface Status {
   readonly repository: RepositoryDescription & {
     readonly packs: number;
-    readonly bytesStored: number;
+    /** Of packs alone. History and indexes come on top: to list them all takes too long where they are many. */
+    readonly packBytes: number;
   };
   readonly peers: readonly Peer[];
   /** Name of the peer that coordinates. */

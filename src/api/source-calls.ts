@@ -78,6 +78,7 @@ export interface BackupResult {
   readonly records: number;
   readonly changes: number;
   readonly bytesRead: number;
+  /** Written to the repository meanwhile, objects of every kind: it has grown by that much. */
   readonly bytesStored: number;
   /** Read but held by the repository already. */
   readonly bytesDeduplicated: number;

@@ -12,7 +12,7 @@ export const statusCommand = defineCommand({
   summary: 'show the repository, the sources, their lag, running work',
   examples: ['codr status', 'codr status --json'],
   json:
-    '{repository:{url,id,encrypted,packs,bytesStored}, peers:[{name,state,address?,version}], ' +
+    '{repository:{url,id,encrypted,packs,packBytes}, peers:[{name,state,address?,version}], ' +
     'coordinator?, epoch?, sources:[{name,state,lagSeconds?,headroomSeconds?,interval?,holes,writer?,' +
     'heldBackBy?}], operations:[{id,kind,source?,state,progress?}]}',
   input: z.object({}),
@@ -21,7 +21,7 @@ export const statusCommand = defineCommand({
     printPairs(output, [
       [
         'repository',
-        `${repository.url}  ${formatBytes(repository.bytesStored)} in ${formatCount(repository.packs)} packs`,
+        `${repository.url}  ${formatBytes(repository.packBytes)} in ${formatCount(repository.packs)} packs`,
       ],
       ['encryption', repository.encrypted ? 'on' : output.paint('yellow', 'none')],
     ]);

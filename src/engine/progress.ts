@@ -19,8 +19,6 @@ export type ProgressListener = (report: ProgressReport) => void;
 const reportEveryMs = 250;
 
 export class ProgressMeter {
-  /** Bytes newly stored, over all phases. */
-  bytesStored = 0;
   /** Raw bytes that were there already. */
   bytesDeduplicated = 0;
   /** Records and bytes of all phases. */
@@ -66,9 +64,8 @@ export class ProgressMeter {
     if (this.#clock.monotonic() - this.#reportedMs >= reportEveryMs) this.report();
   }
 
-  stored(bytes: number, deduplicated = 0): void {
-    this.bytesStored += bytes;
-    this.bytesDeduplicated += deduplicated;
+  deduplicated(bytes: number): void {
+    this.bytesDeduplicated += bytes;
   }
 
   report(note?: string): void {

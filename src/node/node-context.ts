@@ -27,6 +27,7 @@ import { Repository, repositoryLineage } from '../repository/repository.ts';
 import { cutParameterSet } from '../repository/tree/cut-parameters.ts';
 import { openStore, prepareStore } from '../storage/all.ts';
 import { LimitedObjectStore } from '../storage/limited-object-store.ts';
+import { MeteredObjectStore } from '../storage/metered-object-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { RetryingObjectStore } from '../storage/retrying-object-store.ts';
 import { type Config, readKeyFile, repositoryUrl } from './config.ts';
@@ -77,6 +78,7 @@ export class NodeContext implements AsyncDisposable {
   readonly connectors: readonly Connector[];
   readonly #closing: AsyncDisposable[] = [];
   #open: { readonly weight: Weight; readonly node: Promise<OpenNode> } | undefined;
+  readonly #meters: MeteredObjectStore[] = [];
   #store: ObjectStore | undefined;
   #coordinator: Promise<Coordinator> | undefined;
 
@@ -112,6 +114,11 @@ export class NodeContext implements AsyncDisposable {
   async store(): Promise<ObjectStore> {
     this.#store ??= this.#wrapped(await openStore(repositoryUrl(this.config), this.world));
     return this.#store;
+  }
+
+  /** Bytes that this node has written to its store so far, of whatever kind of object. */
+  get bytesStored(): number {
+    return this.#meters.reduce((sum, { meters }) => sum + meters.create.bytes, 0);
   }
 
   /** Passphrase or key file as configured. Errors: `config-invalid`. */
@@ -235,7 +242,11 @@ export class NodeContext implements AsyncDisposable {
     const { clock, random } = this.world;
     const { storeConcurrency } = this.config;
     const limits = { concurrency: storeConcurrency, bytesPerSecond: 0, clock };
-    return new RetryingObjectStore(new LimitedObjectStore(store, limits), { clock, random });
+    const limited = new LimitedObjectStore(store, limits);
+    // Outermost: what was tried twice was stored once.
+    const metered = new MeteredObjectStore(new RetryingObjectStore(limited, { clock, random }));
+    this.#meters.push(metered);
+    return metered;
   }
 }
 

@@ -132,13 +132,9 @@ export class Repository {
     return { sink, hashing: this.#hashing, cut: defaultCut, signal };
   }
 
-  /**
-   * After the entry that lists them is durable: their content is known from now on. Returns the bytes of
-   * packs that no commit listed before: sessions side by side share packs, and each lists them.
-   */
-  committed(used: UsedPacks): number {
-    const first = new Set(this.blobs.committed(used.newPacks.map(({ id }) => id)));
-    return used.newPacks.reduce((sum, { id, bytes }) => sum + (first.has(id) ? bytes : 0), 0);
+  /** After the entry that lists them is durable: their content is known from now on. */
+  committed(used: UsedPacks): void {
+    this.blobs.committed(used.newPacks.map(({ id }) => id));
   }
 
   forget(packs: readonly PackId[]): void {

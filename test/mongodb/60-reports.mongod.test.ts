@@ -1,10 +1,13 @@
 // What CODR says about a source in numbers (lag, counts, bytes, headroom) is held against the server and the
 // folder.
 import assert from 'node:assert/strict';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call, Progress, RestoreRequest, VerifyRequest } from '../../src/api/codr-api.ts';
 import type { EmbeddedNode } from '../../src/node/embedded-node.ts';
+import { CodrProgram } from './codr-program.ts';
 import { fill, rows } from './disturb.ts';
 import { call, World } from './world.ts';
 
@@ -100,6 +103,41 @@ test('progress promises a total only when it is known; what is compared is read 
   assert.deepEqual(await totals(restoring(later), 'loading and proving'), [undefined, false]);
   assert.deepEqual(await totals(comparing(later), 'comparing'), [undefined, false]);
 });
+
+test('the bytes that a backup says it stored are those by which the folder has grown', async () => {
+  const { client } = world;
+  await fill(client, 'n60d.a', rows(500));
+  await using codr = await CodrProgram.create();
+  await codr.run('source', 'add', 'n60d', world.source.uri, '--include', 'n60d.*');
+  let before = await folderBytes(codr.repository);
+  const grown = async (): Promise<number> => {
+    const [now, then] = [await folderBytes(codr.repository), before];
+    before = now;
+    return now - then;
+  };
+  const { json: first } = await codr.run('backup', 'n60d');
+  assert.equal(first.bytesStored, await grown());
+  const child = codr.start('backup', 'n60d', '--follow', '--rpo', '1s');
+  await child.told('"following"');
+  for (let n = 1; n <= 10; n++) {
+    await fill(client, 'n60d.a', rows(200, 100, n * 1000));
+    await sleep(300);
+  }
+  const { json: second, stderr } = await child.interrupt();
+  assert.equal(second.bytesStored, await grown());
+  assert.ok(second.changes >= 2000 && second.bytesStored < second.bytesRead);
+  const told = [...stderr.matchAll(/"bytesStored":(\d+)/g)].map(([, bytes]) => Number(bytes));
+  assert.ok(told.length > 2 && (told.at(-1) as number) <= second.bytesStored);
+  const { json: status } = await codr.run('status');
+  assert.equal(status.repository.packBytes, await folderBytes(join(codr.repository, 'packs')));
+});
+
+async function folderBytes(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = files.map(async (file) => (await stat(join(file.parentPath, file.name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
 
 function countsOf(of: {
   readonly datasets: readonly {

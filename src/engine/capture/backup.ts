@@ -49,7 +49,6 @@ export interface BackupOutcome {
   readonly records: number;
   readonly changes: number;
   readonly bytesRead: number;
-  readonly bytesStored: number;
   readonly bytesDeduplicated: number;
   readonly seconds: number;
 }
@@ -269,7 +268,6 @@ class Backup {
   #onTick(tick: TickReport): void {
     this.#changes += tick.changes;
     this.#logBytes += tick.bytesRead;
-    this.#meter.stored(tick.bytesStored);
     if (!this.#options.follow || !this.#point) return;
     this.#meter.add(tick.changes, tick.bytesRead);
     const time = this.#context.connector.formatTime(tick.through);
@@ -335,7 +333,6 @@ class Backup {
       records: this.#meter.recordsAll,
       changes: this.#changes,
       bytesRead: this.#meter.bytesAll + this.#logBytes,
-      bytesStored: this.#meter.bytesStored,
       bytesDeduplicated: this.#meter.bytesDeduplicated,
       seconds: this.#meter.seconds,
     };

@@ -284,7 +284,8 @@ export class BaseCopyJob implements Job {
       if (error instanceof CondemnedPacksError) await repository.forget(error.packs);
       throw error;
     }
-    this.#options.meter.stored(repository.committed(used), store.knownBytes);
+    repository.committed(used);
+    this.#options.meter.deduplicated(store.knownBytes);
   }
 
   #noteBase(

@@ -70,7 +70,6 @@ export interface FollowerOptions {
 export interface TickReport {
   readonly changes: number;
   readonly bytesRead: number;
-  readonly bytesStored: number;
   readonly through: SourceTime;
   readonly undecided?: UndecidedTransaction | undefined;
   /** Datasets now want a base copy that did not before. */
@@ -233,13 +232,12 @@ export class Follower {
         draft.set(runKey(draft.seq), runRecord(run, where, groups));
       }
     });
-    const packBytes = this.#context.repository.committed(used);
+    this.#context.repository.committed(used);
     this.#committed = stream;
     this.#wake();
     this.#options.onTick({
       changes: changes.length,
       bytesRead: gathered.bytes,
-      bytesStored: run?.inline?.length ?? packBytes,
       through: last.through.time,
       undecided: last.undecided,
       wants: wants > 0,

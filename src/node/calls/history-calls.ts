@@ -16,6 +16,8 @@ export async function backup(
   request: api.BackupRequest,
   call: api.Call,
 ): Promise<api.BackupResult> {
+  const storedBefore = node.bytesStored;
+  const bytesStored = (): number => node.bytesStored - storedBefore;
   const { registered, context } = await node.source(request.source, 'heavy');
   await node.learnCommitted(context.repository);
   const outcome = await runBackup(
@@ -25,7 +27,7 @@ export async function backup(
       rpoMs: request.rpoSeconds * 1000,
       identity: registered.identity,
       auditEveryMs,
-      ...(call.progress && { listener: call.progress }),
+      listener: (report) => call.progress?.({ ...report, bytesStored: bytesStored() }),
     },
     call.signal,
   );
@@ -41,7 +43,7 @@ export async function backup(
     records: counts.records,
     changes: counts.changes,
     bytesRead: counts.bytesRead,
-    bytesStored: counts.bytesStored,
+    bytesStored: bytesStored(),
     bytesDeduplicated: counts.bytesDeduplicated,
     holes: describeHoles(context),
     seconds: counts.seconds,

@@ -16,14 +16,14 @@ const askSourceMs = 3000;
 
 export async function status(node: NodeContext, { signal }: api.Call): Promise<api.Status> {
   const { repository } = await node.open();
-  let [packs, bytesStored] = [0, 0];
+  let [packs, packBytes] = [0, 0];
   for await (const { size } of repository.store.list('packs/', signal)) {
     packs++;
-    bytesStored += size;
+    packBytes += size;
   }
   const sources = await node.sources();
   return {
-    repository: { ...describeRepository(repository), packs, bytesStored },
+    repository: { ...describeRepository(repository), packs, packBytes },
     peers: [{ name: 'embedded', state: 'up', version: programVersion() }],
     sources: await Promise.all(sources.map((source) => sourceStatus(node, source, signal))),
     operations: [],

@@ -89,16 +89,11 @@ export class BlobStore implements LeafSource {
     return new BlobSession(this);
   }
 
-  /** The packs of a durable lineage entry: from now on their leaves are known. Returns those new to it. */
-  committed(packs: Iterable<PackId>): PackId[] {
-    const first: PackId[] = [];
+  /** The packs of a durable lineage entry: from now on their leaves are known. */
+  committed(packs: Iterable<PackId>): void {
     for (const id of packs) {
-      const state = this.#states.get(id);
-      if (state === 'condemned' || state === 'committed') continue;
-      this.#states.set(id, 'committed');
-      first.push(id);
+      if (this.#states.get(id) !== 'condemned') this.#states.set(id, 'committed');
     }
-    return first;
   }
 
   /** Condemned packs: no leaf of theirs is known any more, also not to sessions that are open. */

@@ -109,11 +109,15 @@ export interface Peer {
 
 export interface SourceStatus {
   readonly name: string;
-  /** `new`: no restorable point yet. `following`: a live writer holds it. `hole`: the newest interval is closed. */
-  readonly state: 'new' | 'copying' | 'following' | 'idle' | 'hole';
+  /**
+   * `new`: no restorable point yet. `following`: a live writer holds it. `hole`: the newest interval is closed.
+   * `gap`: the source's own log has passed our position, so the next backup records a hole and begins with
+   * a new base copy.
+   */
+  readonly state: 'new' | 'copying' | 'following' | 'idle' | 'hole' | 'gap';
   /** Now minus the newest restorable time. */
   readonly lagSeconds?: number;
-  /** Until the source's own log passes our position; absent when the source was not asked. */
+  /** Until the source's own log passes our position, 0 when it has; absent when the source was not asked. */
   readonly headroomSeconds?: number;
   /** The newest restorable interval. */
   readonly interval?: Span;

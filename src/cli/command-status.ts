@@ -46,6 +46,20 @@ export const statusCommand = defineCommand({
   },
 });
 
+const lossStates: ReadonlySet<SourceStatus['state']> = new Set(['hole', 'gap']);
+
+function headroomText({ state, headroomSeconds }: SourceStatus): string {
+  if (state === 'gap') return 'none';
+  return headroomSeconds === undefined ? '' : formatSeconds(headroomSeconds);
+}
+
+function gapText(name: string): string {
+  return (
+    `${name}: its log no longer holds what comes after the last commit: run codr backup ${name}, ` +
+    'which records a hole and makes a new base copy'
+  );
+}
+
 function printSources(sources: readonly SourceStatus[], output: Output): void {
   if (sources.length === 0) output.line('no source is registered');
   printTable(
@@ -61,15 +75,16 @@ function printSources(sources: readonly SourceStatus[], output: Output): void {
     ],
     sources.map((source) => [
       source.name,
-      output.paint(source.state === 'hole' ? 'red' : 'green', source.state),
+      output.paint(lossStates.has(source.state) ? 'red' : 'green', source.state),
       source.lagSeconds === undefined ? '' : formatSeconds(source.lagSeconds),
-      source.headroomSeconds === undefined ? '' : formatSeconds(source.headroomSeconds),
+      headroomText(source),
       source.interval?.from.wall ?? '',
       source.interval?.to.wall ?? '',
       String(source.holes.length),
     ]),
   );
-  for (const { name, holes, writer, heldBackBy } of sources) {
+  for (const { name, state, holes, writer, heldBackBy } of sources) {
+    if (state === 'gap') output.line(output.paint('red', gapText(name)));
     if (writer !== undefined) output.line(`${name}: written by ${writer}`);
     if (heldBackBy !== undefined) output.line(`${name}: held back by ${heldBackBy}`);
     for (const hole of holes) output.line(output.paint('yellow', `${name}: ${holeText(hole)}`));

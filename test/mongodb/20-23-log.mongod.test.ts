@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Document, MongoClient, Timestamp } from 'mongodb';
+import { type Document, Double, type MongoClient, type Timestamp } from 'mongodb';
 import { fill, rows, withSlowReads } from './disturb.ts';
 import { onPrimary } from './on-primary.ts';
-import { compareTimes, failPoint, formatTime, type Mark, World } from './world.ts';
+import { call, compareTimes, failPoint, formatTime, type Mark, World } from './world.ts';
 
 test('20: a log that rolled over while codr was away is a hole that is told, closed by a new base copy', async () => {
   // The log is cut only up to the last checkpoint.
@@ -28,6 +28,7 @@ test('20: a log that rolled over while codr was away is a hole that is told, clo
   const lost = await world.now();
   await rollLogOver(client, lost);
   await fill(client, 'n20.a', rows(10, 20, 2000));
+  await assertToldBefore(world, 'n20');
   const mark = await one.mark();
   const result = await one.backup();
   assert.equal(result.holes.length, 1);
@@ -37,12 +38,32 @@ test('20: a log that rolled over while codr was away is a hole that is told, clo
   const { intervals, holes } = await node.points({ source: 'n20' });
   assert.equal(intervals.length, 2);
   assert.equal(holes.length, 1);
-  assert.match(holes[0]!.reason, /log|oplog/);
+  const time = String.raw`\d{10}:\d+ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)`;
+  const wanted = `^the oplog of \\S+ does not hold ${time}: the next entry is of ${time}$`;
+  assert.match(holes[0]!.reason, new RegExp(wanted));
+  const [after] = (await node.status({}, call())).sources;
+  assert.ok(after?.state === 'idle' && (after.headroomSeconds ?? -1) >= 0);
   await assert.rejects(one.restoreAt(lost), { code: 'time-not-restorable' });
   await one.assertEqualAt({ at: before, seen: kept.seen });
   // The mark lies before the new base copy; nothing was written since.
   await one.assertEqualAt({ at: (await one.interval()).to, seen: mark.seen });
 });
+
+/** What is lost is known before the next backup meets it. */
+async function assertToldBefore(world: World, source: string): Promise<void> {
+  await using node = await world.node();
+  const [status] = (await node.status({}, call())).sources;
+  assert.deepEqual([status?.state, status?.headroomSeconds], ['gap', 0]);
+  const { findings } = await node.checkSource({ source }, call());
+  const [log] = findings.filter(({ message }) => message.startsWith('the oplog spans'));
+  assert.match(log?.message ?? '', /spans \d+ min, \d+ % of its maximum of 32 MiB/);
+  assert.equal(log?.level, 'warning');
+  assert.match(log?.remedy ?? '', /replSetResizeOplog: 1, size: Double\(990\)/);
+  const remedy = { replSetResizeOplog: 1, size: new Double(990), minRetentionHours: 24 };
+  await world.client.db('admin').command(remedy);
+  const { findings: mended } = await node.checkSource({ source }, call());
+  assert.equal(mended.find(({ message }) => /^the oplog spans/.test(message))?.level, 'fine');
+}
 
 /** Writes no-ops until the oldest entry of the log is later than `at`. */
 async function rollLogOver(client: MongoClient, at: Timestamp): Promise<void> {

@@ -17,6 +17,7 @@ import { rereadEntry } from './oplog/reread-entry.ts';
 import { MongodbSession } from './session/mongodb-session.ts';
 import { MongodbTarget } from './target/mongodb-target.ts';
 import { viewName } from './target/view-definitions.ts';
+import { formatTime, wallMs } from './time-text.ts';
 
 export const mongodbConnector: Connector = {
   kind: 'mongodb',
@@ -30,8 +31,8 @@ export const mongodbConnector: Connector = {
   nativeValue,
   storesNative,
   parseTime,
-  formatTime: (time) => `${time >> 32n}:${time & 0xffffffffn}`,
-  wallMs: (time) => Number(time >> 32n) * 1000,
+  formatTime,
+  wallMs,
   // Increments say nothing about the part of a second: a moment within a second means its end.
   timeOfWall: (ms) => (BigInt(Math.floor(ms / 1000)) << 32n) | 0xffffffffn,
   parseKey,

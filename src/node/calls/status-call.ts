@@ -40,19 +40,20 @@ async function sourceStatus(
   const { state } = lineage;
   const interval = restorableIntervals(state).at(-1);
   const lagSeconds = lagOf(state, connector, node.world.clock.now());
-  const headroomSeconds = await headroom(source, signal);
+  const reach = await reachOfLog(source, signal);
   const writer = await liveWriter(source);
   const holes = describeHoles(context);
   return {
     name: context.name,
     state: stateOf({
+      isPassed: reach?.isPassed ?? false,
       isRestorable: interval !== undefined,
       isCopying: state.keys('want').length > 0,
       isWritten: writer !== undefined,
       hasOpenHole: holes.some((hole) => hole.to === undefined),
     }),
     ...(lagSeconds !== undefined && { lagSeconds }),
-    ...(headroomSeconds !== undefined && { headroomSeconds }),
+    ...(reach && { headroomSeconds: reach.headroomSeconds }),
     ...(interval && { interval: spanOf(connector, interval) }),
     holes,
     ...(writer !== undefined && { writer }),
@@ -61,11 +62,13 @@ async function sourceStatus(
 }
 
 function stateOf(facts: {
+  readonly isPassed: boolean;
   readonly isRestorable: boolean;
   readonly isCopying: boolean;
   readonly isWritten: boolean;
   readonly hasOpenHole: boolean;
 }): api.SourceStatus['state'] {
+  if (facts.isPassed) return 'gap';
   if (facts.isCopying && facts.isWritten) return 'copying';
   if (facts.hasOpenHole) return 'hole';
   if (!facts.isRestorable) return 'new';
@@ -79,8 +82,14 @@ async function liveWriter({ context }: OpenSource): Promise<string | undefined> 
   return nameOf(holder);
 }
 
-/** Seconds of log between its oldest entry and ours: what is left when the log rolls on as it does. */
-async function headroom({ context }: OpenSource, signal: AbortSignal): Promise<number | undefined> {
+/**
+ * Seconds of log between its oldest entry and ours: what is left when the log rolls on as it does. None when
+ * our place is gone. Undefined when the source does not answer, or another cluster does.
+ */
+async function reachOfLog(
+  { context, registered }: OpenSource,
+  signal: AbortSignal,
+): Promise<{ headroomSeconds: number; isPassed: boolean } | undefined> {
   const { connector, config, lineage, world } = context;
   const [first] = lineage.state.list<StreamRecord>('stream');
   if (!first) return undefined;
@@ -88,9 +97,11 @@ async function headroom({ context }: OpenSource, signal: AbortSignal): Promise<n
   const both = AbortSignal.any([signal, AbortSignal.timeout(askSourceMs)]);
   try {
     await using session = await connector.connect(config, connectorContext(world), both);
+    if (session.identity.id !== registered.identity) return undefined;
     const { oldest } = await session.logBounds(streamId(stream), both);
     const at = positionFromText(resume).time;
-    return Math.round((connector.wallMs(at) - connector.wallMs(oldest)) / 1000);
+    const seconds = Math.round((connector.wallMs(at) - connector.wallMs(oldest)) / 1000);
+    return { headroomSeconds: Math.max(0, seconds), isPassed: oldest > at };
   } catch (error) {
     signal.throwIfAborted();
     world.log.info({ error: String(error), source: context.name }, 'the source was not asked');

@@ -7,6 +7,7 @@ import type { SourceTime } from '../../../model/time.ts';
 import { withIdFirst } from '../bson/id-first.ts';
 import { documentOf, findElement } from '../bson/raw-bson.ts';
 import { orderPrefixBytes } from '../oplog/effects.ts';
+import { describeTime } from '../time-text.ts';
 import { applyDiff, type Fit } from './diff-applier.ts';
 import { applyModifiers, isModifierUpdate } from './modifier-applier.ts';
 
@@ -58,7 +59,7 @@ function doesNotFit(change: Change, what: string, cause?: unknown): CodrError {
   const key = toHex(change.key);
   return new CodrError(
     'object-damaged',
-    `the change of record ${key} of dataset ${change.dataset} at time ${change.time} ${what}`,
+    `the change of record ${key} of dataset ${change.dataset} at ${describeTime(change.time)} ${what}`,
     {
       object: change.dataset,
       remedy: 'report this; restore another point, or read a new base copy',

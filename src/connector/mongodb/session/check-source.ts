@@ -9,6 +9,10 @@ import { timeOf } from './native-time.ts';
 const oldestMajor = 5;
 /** A base copy and a night without CODR should both fit into the log. */
 const logHoursLeast = 24;
+/** The least that replSetResizeOplog takes, and that a server chooses by itself. */
+const logMibLeast = 990;
+/** Below this share of its maximum a log says nothing about how long it will reach back. */
+const logShareLeast = 0.1;
 const snapshotSecondsLeast = 60;
 
 export async function checkSource(
@@ -75,19 +79,44 @@ async function checkLog(connection: MongodbConnection, signal: AbortSignal): Pro
       return reply.cursor.firstBatch[0] ? timeOf(reply.cursor.firstBatch[0].ts) : 0n;
     }),
   );
-  const hours = Number(((last as bigint) >> 32n) - ((first as bigint) >> 32n)) / 3600;
+  const spanHours = Number(((last as bigint) >> 32n) - ((first as bigint) >> 32n)) / 3600;
   const stats = await connection.command('local', { collStats: 'oplog.rs' }, signal);
-  const filled = stats.size / stats.maxSize;
-  const message = `the oplog holds ${hours.toFixed(1)} h in ${Math.round(stats.size / 2 ** 20)} MiB`;
-  // A young log that is not full yet says nothing about how long it will reach back.
-  if (hours >= logHoursLeast || filled < 0.9) return [{ level: 'fine', message }];
-  return [
-    {
-      level: 'warning',
-      message: `${message}: after a longer pause a new base copy is needed`,
-      remedy: `db.adminCommand({ replSetResizeOplog: 1, minRetentionHours: ${logHoursLeast} })`,
-    },
-  ];
+  const { oplogTruncation } = await connection.admin({ serverStatus: 1 }, signal);
+  const keptHours = Number(oplogTruncation?.oplogMinRetentionHours ?? 0);
+  return [judgeLog({ spanHours, bytes: stats.size, bytesMax: stats.maxSize, keptHours })];
+}
+
+/** How far a log reaches back, by its maximum and by the time that it spans. Exported for tests. */
+export function judgeLog(log: {
+  readonly spanHours: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  /** What the server keeps whatever the maximum says. */
+  readonly keptHours: number;
+}): Finding {
+  const { spanHours, bytes, bytesMax, keptHours } = log;
+  const mibMax = Math.round(bytesMax / 2 ** 20);
+  const share = Math.min(1, bytes / bytesMax);
+  const message =
+    `the oplog spans ${hoursText(spanHours)}, ` +
+    `${Math.round(share * 100)} % of its maximum of ${mibMax} MiB`;
+  const reachHours = Math.max(spanHours / share, keptHours);
+  const isShort = share >= logShareLeast && reachHours < logHoursLeast;
+  const isSmall = mibMax < logMibLeast && keptHours < logHoursLeast;
+  if (!isShort && !isSmall) return { level: 'fine', message };
+  const why = isShort
+    ? `at this pace it reaches back ${hoursText(reachHours)}, less than ${logHoursLeast} h`
+    : `that is less than ${logMibLeast} MiB`;
+  const size = isSmall ? ` size: Double(${logMibLeast}),` : '';
+  return {
+    level: 'warning',
+    message: `${message}; ${why}: after a longer pause there is a hole, and a new base copy is needed`,
+    remedy: `on each member: db.adminCommand({ replSetResizeOplog: 1,${size} minRetentionHours: ${logHoursLeast} })`,
+  };
+}
+
+function hoursText(hours: number): string {
+  return hours < 1 ? `${Math.round(hours * 60)} min` : `${hours.toFixed(1)} h`;
 }
 
 async function checkSnapshots(

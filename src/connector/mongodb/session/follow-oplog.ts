@@ -10,6 +10,7 @@ import type { ChangeBatch, ConnectorContext, FollowOptions } from '../../connect
 import { documentOf, findElement, flagOf } from '../bson/raw-bson.ts';
 import { positionOfEntry } from '../oplog/entry-decoder.ts';
 import { TransactionAssembler } from '../oplog/transaction-assembler.ts';
+import { describeTime, formatTime } from '../time-text.ts';
 import type { MongodbConnection } from './connection.ts';
 import { timestampOf } from './native-time.ts';
 import { RawCursor, type Reading } from './raw-cursor.ts';
@@ -193,17 +194,18 @@ function openOplog(client: MongoClient, from: Position, reading: Reading): Promi
 function checkEntry(stream: StreamId, wanted: Position, found: Position): void {
   if (comparePositions(found, wanted) === 0) return;
   const rolledBack = found.time === wanted.time;
+  const [wantedAt, foundAt] = [describeTime(wanted.time), describeTime(found.time)];
   const message = rolledBack
-    ? `the oplog of ${stream} holds another history at ${wanted.time} (term ${found.term}, not ${wanted.term})`
-    : `the oplog of ${stream} does not hold ${wanted.time}: the next entry is of ${found.time}`;
+    ? `the oplog of ${stream} holds another history at ${wantedAt}: term ${found.term}, not ${wanted.term}`
+    : `the oplog of ${stream} does not hold ${wantedAt}: the next entry is of ${foundAt}`;
   throw new CodrError('gap', message, {
     object: stream,
-    facts: { wanted: String(wanted.time), found: String(found.time) },
+    facts: { wanted: formatTime(wanted.time), found: formatTime(found.time) },
   });
 }
 
 function endsBefore(stream: StreamId, resume: Position): CodrError {
-  return new CodrError('gap', `the oplog of ${stream} ends before ${resume.time}`, {
+  return new CodrError('gap', `the oplog of ${stream} ends before ${describeTime(resume.time)}`, {
     object: stream,
     remedy: 'see whether the source was restored or rolled back; a new base copy closes the hole',
   });

@@ -38,6 +38,8 @@ test('20: a log that rolled over while codr was away is a hole that is told, clo
   const { intervals, holes } = await node.points({ source: 'n20' });
   assert.equal(intervals.length, 2);
   assert.equal(holes.length, 1);
+  assert.deepEqual(holes[0]?.from, intervals[0]?.to);
+  assert.deepEqual(holes[0]?.to, intervals[1]?.from, 'no moment belongs to neither');
   const time = String.raw`\d{10}:\d+ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)`;
   const wanted = `^the oplog of \\S+ does not hold ${time}: the next entry is of ${time}$`;
   assert.match(holes[0]!.reason, new RegExp(wanted));

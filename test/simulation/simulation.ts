@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { isCodrError } from '../../src/base/error.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { MemoryDatabase, MemoryDatabases } from '../../src/connector/memory/memory-database.ts';
-import { epochsOf, restorableIntervals } from '../../src/engine/history/source-history.ts';
+import { epochsOf, holesOf, restorableIntervals } from '../../src/engine/history/source-history.ts';
 import { everything, type Scope } from '../../src/model/namespace.ts';
+import { maxTime } from '../../src/model/time.ts';
 import { createRepository } from '../../src/repository/keys/repository-config.ts';
 import type { Lineage } from '../../src/repository/lineage/lineage.ts';
 import type { RunRecord } from '../../src/repository/lineage/records.ts';
@@ -49,6 +50,21 @@ function describeState(state: StateView): string[] {
   return ['epoch', 'hole', 'want', 'base', 'stream', 'run'].flatMap((kind) =>
     state.list(kind).map(([rest, value]) => `${kind}/${rest} ${JSON.stringify(value)}`),
   );
+}
+
+/** From the first restorable moment to the last, each one can be restored or lies in a hole. */
+function assertAllTold(state: StateView): void {
+  const holes = holesOf(state);
+  const intervals = restorableIntervals(state);
+  for (const [i, { from }] of intervals.entries()) {
+    let told = intervals[i - 1]?.to ?? from;
+    while (told + 1n < from) {
+      const before = told;
+      const begun = holes.filter((hole) => hole.from <= before);
+      told = begun.map(({ to = from }) => to - 1n).reduce(maxTime, before);
+      assert.ok(told > before, `${before + 1n} can't be restored, and no hole says so`);
+    }
+  }
 }
 
 /** Nobody takes a claim from a living process of the same host. */
@@ -323,6 +339,7 @@ class Simulation {
     assert.equal(currentWriter(state), undefined, 'a backup that has ended still holds its claim');
     assert.equal(state.keys('want').length, 0, 'a dataset still wants its base copy');
     const epochs = epochsOf(state).length;
+    assertAllTold(state);
     assert.ok(epochs <= 1 + this.#workload.breaks, `${epochs} epochs for no reason`);
     if (this.#workload.unknown.length > 0) return this.#counts(lineage, epochs);
     const latest = restorableIntervals(state).at(-1)?.to ?? 0n;

@@ -4,7 +4,7 @@ import type { DatasetId } from '../../model/id.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import type { EpochRecord, HoleRecord, WantRecord } from '../../repository/lineage/records.ts';
-import { epochKey } from './source-history.ts';
+import { endsWithEpoch, epochKey } from './source-history.ts';
 
 export function addHole(draft: Draft, hole: HoleRecord): void {
   const n = draft.keys('hole').length;
@@ -13,7 +13,8 @@ export function addHole(draft: Draft, hole: HoleRecord): void {
 
 /**
  * The dataset needs no base copy any more, because it has one that is exact from `exactFrom`, or because
- * it was gone at that time. Its epoch becomes exact no earlier; a dataset that came later leaves a hole.
+ * it was gone at that time. Its epoch becomes exact no earlier, and the hole before the epoch ends no earlier;
+ * a dataset that came later leaves a hole.
  */
 export function endWant(
   draft: Draft,
@@ -40,5 +41,8 @@ export function endWant(
   const epoch = draft.get<EpochRecord>(epochKey(want.epoch));
   assert(epoch, 'a want belongs to an epoch');
   if (timeFromHex(epoch.exactFrom) >= exactFrom) return;
+  for (const [n, hole] of draft.list<HoleRecord>('hole')) {
+    if (endsWithEpoch(hole, epoch)) draft.set(`hole/${n}`, { ...hole, to: timeToHex(exactFrom) });
+  }
   draft.set(epochKey(want.epoch), { ...epoch, exactFrom: timeToHex(exactFrom) });
 }

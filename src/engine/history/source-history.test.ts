@@ -4,7 +4,14 @@ import { datasetId } from '../../model/id.ts';
 import { closeEpoch } from '../capture/epoch.ts';
 import { committed, hex, historyState, want } from './history-fixture.ts';
 import { addHole, endWant } from './ledger.ts';
-import { baseAt, baseKey, epochAt, notRestorable, restorableIntervals } from './source-history.ts';
+import {
+  baseAt,
+  baseKey,
+  epochAt,
+  holesOf,
+  notRestorable,
+  restorableIntervals,
+} from './source-history.ts';
 
 const d = datasetId('d1');
 const one = [{ catalogFrom: 10, exactFrom: 20 }];
@@ -30,6 +37,33 @@ test('a want that ends moves the start of its epoch, never back', () => {
     endWant(draft, datasetId('d2'), 25n, 's');
   });
   assert.deepEqual(plain(state), [[30, 50]]);
+});
+
+test('the hole before an epoch lasts until the epoch is exact, and moves with it', () => {
+  const closed = { catalogFrom: 10, exactFrom: 10, closedAt: 20 };
+  const state = committed(
+    historyState([closed, { catalogFrom: 30, exactFrom: 30 }], 60),
+    (draft) => {
+      addHole(draft, { stream: 's', from: hex(20), to: hex(30), reason: 'the log has a gap' });
+      addHole(draft, { stream: 's', dataset: d, from: hex(12), to: hex(30), reason: 'doubt' });
+      for (const name of ['d1', 'd2']) {
+        draft.set(`want/${name}`, want({ epoch: 1, from: hex(30), initial: true }));
+      }
+      endWant(draft, datasetId('d2'), 40n, 's');
+      endWant(draft, d, 35n, 's');
+    },
+  );
+  assert.deepEqual(
+    holesOf(state).map(({ from, to }) => [Number(from), Number(to)]),
+    [
+      [20, 40],
+      [12, 30],
+    ],
+  );
+  assert.deepEqual(plain(state), [
+    [10, 12],
+    [40, 60],
+  ]);
 });
 
 test('a dataset that entered later leaves a hole up to its copy, and its segments go', () => {

@@ -51,6 +51,17 @@ export function holesOf(state: StateView): Hole[] {
   }));
 }
 
+/**
+ * True of the hole before an epoch, which lasts until all of the epoch's first base copies are exact. Those
+ * that are exact earlier are of its far side all the same.
+ */
+export function endsWithEpoch(
+  { dataset, from, to }: Omit<HoleRecord, 'stream' | 'reason'>,
+  { catalogFrom, exactFrom }: EpochRecord,
+): boolean {
+  return dataset === undefined && from < catalogFrom && to === exactFrom;
+}
+
 /** The moments at which the whole scope can be restored, ascending. */
 export function restorableIntervals(state: StateView): Interval[] {
   const settled = settledTime(state);

@@ -4,13 +4,16 @@ import { CodrError } from '../../base/error.ts';
 import type { Connector } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { everything, type Scope, scopeHolds } from '../../model/namespace.ts';
-import { type SourceTime, timeFromHex } from '../../model/time.ts';
+import type { Hole } from '../../model/point.ts';
+import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { PointRecord, WantRecord } from '../../repository/lineage/records.ts';
 import type { StateView } from '../../repository/lineage/state.ts';
 import {
   type Base,
   baseAt,
   catalogChanges,
+  type Epoch,
+  endsWithEpoch,
   epochAt,
   holesOf,
   inScope,
@@ -112,7 +115,7 @@ export function resolvePoint(
     if (!base) throw refuse(`${entry.namespace} has no base copy as old as that`);
     return { entry, base };
   });
-  const holes = holesOf(state);
+  const holes = holesOf(state).filter((hole) => !isBefore(hole, epoch));
   refuseDoubts(state, at, datasets, refuse);
   for (const { entry, base } of datasets) {
     const hole = holes.find(
@@ -131,6 +134,13 @@ export function describeTime(connector: Connector, time: SourceTime): string {
   const wallMs = connector.wallMs(time);
   const wall = new Date(wallMs).toISOString();
   return connector.timeOfWall(wallMs) === time ? wall : `${wall} (${connector.formatTime(time)})`;
+}
+
+/** The hole before an epoch concerns none of its base copies, also of those that were exact before the last. */
+function isBefore({ dataset, from, to }: Hole, epoch: Epoch): boolean {
+  if (to === undefined) return false;
+  const hole = { from: timeToHex(from), to: timeToHex(to), ...(dataset && { dataset }) };
+  return endsWithEpoch(hole, epoch);
 }
 
 /** A dataset that wants a base copy anew is in doubt from that time on. */

@@ -2,10 +2,16 @@
 // become text.
 import type * as api from '../api/codr-api.ts';
 import type { Connector } from '../connector/connector.ts';
-import { holesOf, restorableIntervals } from '../engine/history/source-history.ts';
+import {
+  catalogChanges,
+  epochsOf,
+  holesOf,
+  restorableIntervals,
+} from '../engine/history/source-history.ts';
 import type { SourceContext } from '../engine/source-context.ts';
+import type { DatasetId } from '../model/id.ts';
 import type { Hole, Interval } from '../model/point.ts';
-import { type SourceTime, timeFromHex } from '../model/time.ts';
+import { lastTime, type SourceTime, timeFromHex } from '../model/time.ts';
 import type { KeySlot } from '../repository/keys/key-slots.ts';
 import type { PointRecord } from '../repository/lineage/records.ts';
 import type { StateView } from '../repository/lineage/state.ts';
@@ -21,21 +27,6 @@ export function momentOf(connector: Connector, time: SourceTime): api.Moment {
 
 export function spanOf(connector: Connector, { from, to }: Interval): api.Span {
   return { from: momentOf(connector, from), to: momentOf(connector, to) };
-}
-
-export function describeHole(
-  connector: Connector,
-  hole: Hole,
-  nameOf: (dataset: string) => string,
-): api.Hole {
-  const { stream, dataset, from, to, reason } = hole;
-  return {
-    stream,
-    ...(dataset && { dataset: nameOf(dataset) }),
-    from: momentOf(connector, from),
-    ...(to !== undefined && { to: momentOf(connector, to) }),
-    reason,
-  };
 }
 
 export function describePoint(connector: Connector, id: string, point: PointRecord): api.Point {
@@ -79,8 +70,34 @@ export function describePoints(context: SourceContext, nowMs: number): api.Point
   };
 }
 
-export function describeHoles({ connector, lineage }: SourceContext): api.Hole[] {
-  return holesOf(lineage.state).map((hole) => describeHole(connector, hole, (dataset) => dataset));
+export function describeHoles(context: Pick<SourceContext, 'connector' | 'lineage'>): api.Hole[] {
+  const { connector, lineage } = context;
+  return holesOf(lineage.state).map((hole) => {
+    const { stream, dataset, from, to, reason } = hole;
+    return {
+      stream,
+      ...(dataset && { dataset: nameIn(context, dataset, hole) }),
+      from: momentOf(connector, from),
+      ...(to !== undefined && { to: momentOf(connector, to) }),
+      reason,
+    };
+  });
+}
+
+/** What a dataset was called when its hole began or ended; its id where neither is known. */
+function nameIn(
+  { connector, lineage: { state } }: Pick<SourceContext, 'connector' | 'lineage'>,
+  dataset: DatasetId,
+  { from, to }: Hole,
+): string {
+  for (const at of [from + 1n, to ?? lastTime]) {
+    for (const { number } of epochsOf(state).reverse()) {
+      const entries = connector.foldCatalog(catalogChanges(state, number, at));
+      const entry = entries.find((one) => one.dataset === dataset);
+      if (entry) return entry.namespace;
+    }
+  }
+  return dataset;
 }
 
 /** Now minus the newest restorable time; undefined when nothing is restorable. */

@@ -5,10 +5,16 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Call, Progress, RestoreRequest, VerifyRequest } from '../../src/api/codr-api.ts';
+import type {
+  Call,
+  Progress,
+  RestoreRequest,
+  SourceStatus,
+  VerifyRequest,
+} from '../../src/api/codr-api.ts';
 import type { EmbeddedNode } from '../../src/node/embedded-node.ts';
 import { CodrProgram } from './codr-program.ts';
-import { fill, rows } from './disturb.ts';
+import { fill, rename, rows } from './disturb.ts';
 import { call, World } from './world.ts';
 
 let world: World;
@@ -130,6 +136,66 @@ test('the bytes that a backup says it stored are those by which the folder has g
   assert.ok(told.length > 2 && (told.at(-1) as number) <= second.bytesStored);
   const { json: status } = await codr.run('status');
   assert.equal(status.repository.packBytes, await folderBytes(join(codr.repository, 'packs')));
+});
+
+test('a hole of one collection is told by its name, not by its id', async () => {
+  const { client } = world;
+  await fill(client, 'n60e.kept', rows(5));
+  await fill(client, 'n60e.out', rows(5));
+  const one = await world.protect('n60e', { include: ['n60e.kept', 'n60e.in'] });
+  await one.backup();
+  await rename(client, 'n60e.out', 'n60e.in');
+  const { holes } = await one.backup();
+  assert.deepEqual(
+    holes.map(({ dataset }) => dataset),
+    ['n60e.in'],
+  );
+  await using node = await world.node();
+  const told = await node.points({ source: 'n60e' });
+  assert.deepEqual(told.holes, holes);
+  assert.deepEqual(
+    told.intervals.map(({ from }) => from).slice(1),
+    holes.map(({ to }) => to),
+  );
+});
+
+test('lag and headroom are those of the server: of a new source, of one left alone, of one backed up again', async () => {
+  const { client } = world;
+  const one = await world.protect('n60f');
+  const status = async (): Promise<SourceStatus | undefined> => {
+    await using node = await world.node();
+    return (await node.status({}, call())).sources.find(({ name }) => name === 'n60f');
+  };
+  assert.deepEqual(await status(), { name: 'n60f', state: 'new', holes: [] });
+  await using node = await world.node();
+  assert.deepEqual(await node.points({ source: 'n60f' }), {
+    source: 'n60f',
+    intervals: [],
+    holes: [],
+    points: [],
+  });
+
+  const { point, datasets } = await one.backup();
+  assert.equal(datasets, 0, 'an empty source is backed up too');
+  const [oldest] = await client.db('local').collection('oplog.rs').find().limit(1).toArray();
+  const held = async (): Promise<void> => {
+    const { to } = await one.interval();
+    const age = (): number => Date.now() / 1000 - to.getHighBits();
+    const least = age();
+    const now = await status();
+    const lag = now?.lagSeconds ?? -1;
+    assert.ok(lag >= least - 1 && lag <= age() + 1, `${lag} s, and ${least} s are true`);
+    assert.equal(now?.headroomSeconds, to.getHighBits() - oldest?.ts.getHighBits());
+  };
+  const named = await status();
+  assert.equal(named?.interval?.to.time, point.time);
+  await held();
+  await sleep(3000);
+  await held();
+  await fill(client, 'n60f.a', rows(100));
+  await one.backup();
+  await held();
+  assert.equal((await status())?.state, 'idle');
 });
 
 async function folderBytes(folder: string): Promise<number> {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { RestorePlan, RestoreRequest, RestoreResult, Skipped } from '../api/codr-api.ts';
 import type { ExitCode } from '../base/error-catalogue.ts';
-import { parseRename } from '../model/namespace.ts';
+import { parseRenames } from '../model/namespace.ts';
 import { option } from '../node/config-option.ts';
 import { defineCommand } from './command.ts';
 import { atOption, consent, excludeOption, includeOption, sourceArgument } from './inputs.ts';
@@ -62,7 +62,7 @@ export const restoreCommand = defineCommand({
     }),
   }),
   async run({ dryRun, rename, ...rest }, { api, call }): Promise<RestorePlan | RestoreResult> {
-    for (const text of rename) parseRename(text);
+    parseRenames(rename);
     const request: RestoreRequest = { ...rest, renames: rename };
     const codr = await api();
     return dryRun ? codr.planRestore(request, call) : codr.restore(request, call);

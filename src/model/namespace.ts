@@ -50,13 +50,33 @@ export function parseRename(text: string): Rename {
   return { from, to };
 }
 
+/** Reads all renames of a restore. One that an earlier one leaves nothing to would be passed over silently. */
+export function parseRenames(texts: readonly string[]): Rename[] {
+  const renames: Rename[] = [];
+  for (const text of texts) {
+    const rename = parseRename(text);
+    const earlier = renames.find((one) => renameFits(one, rename.from));
+    if (earlier) {
+      const before = `${earlier.from}=${earlier.to}`;
+      throw new CodrError('usage', `"${text}" has no effect: "${before}" comes before it`, {
+        object: rename.from,
+        remedy: 'give each name one rename, and a single name before db.*',
+      });
+    }
+    renames.push(rename);
+  }
+  return renames;
+}
+
+/** True when the rename moves what is called `namespace`. */
+export function renameFits({ from }: Rename, namespace: string): boolean {
+  return from === namespace || (from.endsWith('.*') && namespace.startsWith(from.slice(0, -1)));
+}
+
 /** The name that `namespace` gets; the first rename that fits decides. */
 export function renamed(renames: readonly Rename[], namespace: string): string {
-  for (const { from, to } of renames) {
-    if (from === namespace) return to;
-    if (from.endsWith('.*') && namespace.startsWith(from.slice(0, -1))) {
-      return to.slice(0, -1) + namespace.slice(from.length - 1);
-    }
-  }
-  return namespace;
+  const rename = renames.find((one) => renameFits(one, namespace));
+  if (!rename) return namespace;
+  const { from, to } = rename;
+  return from === namespace ? to : to.slice(0, -1) + namespace.slice(from.length - 1);
 }

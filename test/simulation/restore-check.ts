@@ -22,6 +22,7 @@ import {
   everything,
   type Rename,
   renamed,
+  renameFits,
   type Scope,
   scopeHolds,
 } from '../../src/model/namespace.ts';
@@ -128,7 +129,11 @@ export class RestoreCheck {
     });
     if (!point) return;
     this.#refuseDoubt(point);
-    const names = renames[random.below(renames.length)] ?? [];
+    const all = this.#definitions(at, scope);
+    // A rename that fits nothing is refused.
+    const names = (renames[random.below(renames.length)] ?? []).filter((rename) =>
+      all.some(({ namespace }) => renameFits(rename, namespace)),
+    );
     const target = await this.#restore(context, point, scope, names);
     if (!target) return;
     this.#compare(target, at, scope, names);

@@ -22,6 +22,7 @@ import { describeTime, type PointDataset } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { countExpiring, type Expiring, expiringWarnings } from './expiring.ts';
 import { ItemRestore, type RestoredItem, restoredItem } from './item-restore.ts';
+import { checkRenames } from './rename-check.ts';
 import { openOwner } from './restore-owner.ts';
 import { askedPoint, type ChosenPoint, choosePoint, type RestoreWish } from './restore-point.ts';
 import { countTornTransactions } from './torn-transactions.ts';
@@ -72,6 +73,7 @@ export async function planRestore(
   const chosen = await choosePoint(context, options, asked, target, signal);
   const runs = new OpenedRuns(context);
   await refuseUnmatched(context, runs, chosen.point);
+  await checkRenames(context, runs, chosen.point, options);
   const items = itemsOf(options, chosen);
   const plan = await target.plan(items, targetOptions(options, chosen), signal);
   const { at } = chosen.point;
@@ -146,7 +148,9 @@ async function giveBack(
   { target, options, chosen, meter }: Pick<Work, 'target' | 'options' | 'chosen' | 'meter'>,
   signal: AbortSignal,
 ): Promise<RestoreOutcome> {
-  await refuseUnmatched(context, new OpenedRuns(context), chosen.point);
+  const runs = new OpenedRuns(context);
+  await refuseUnmatched(context, runs, chosen.point);
+  await checkRenames(context, runs, chosen.point, options);
   const { probe, random } = context.world;
   using owner = openOwner(probe, toHex(random.bytes(16)));
   const items = itemsOf(options, chosen);

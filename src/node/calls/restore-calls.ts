@@ -9,7 +9,7 @@ import {
 } from '../../engine/restore/restore.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
 import { verify as runVerify, type VerifiedDataset } from '../../engine/verify/verify.ts';
-import { globMatches, parseRename } from '../../model/namespace.ts';
+import { globMatches, parseRenames } from '../../model/namespace.ts';
 import { momentOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
 import { withPin } from '../pin.ts';
@@ -150,7 +150,7 @@ function optionsOf(
     to: { kind: connectorFor(node.connectors, to).kind, uri: to },
     when: at === 'latest' ? at : parseWhen(pointContext(context), at),
     scope,
-    renames: request.renames.map(parseRename),
+    renames: parseRenames(request.renames),
     drop,
     ttl,
     usersAndRoles: include.some(namesUsersOrRoles),

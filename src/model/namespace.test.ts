@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseRenames, renamed, renameFits } from './namespace.ts';
+
+test('the first rename that fits decides, a name that none fits stays', () => {
+  const renames = parseRenames(['a.one=b.two', 'a.*=c.*']);
+  assert.equal(renamed(renames, 'a.one'), 'b.two');
+  assert.equal(renamed(renames, 'a.two'), 'c.two');
+  assert.equal(renamed(renames, 'aa.one'), 'aa.one');
+  assert.equal(renameFits({ from: 'a.*', to: 'c.*' }, 'a.b.c'), true);
+});
+
+test('a rename that an earlier one leaves nothing to is refused, and both are named', () => {
+  for (const texts of [
+    ['a.one=b.one', 'a.one=c.one'],
+    ['a.*=b.*', 'a.one=c.one'],
+    ['a.*=b.*', 'a.*=c.*'],
+  ]) {
+    const message = `"${texts[1]}" has no effect: "${texts[0]}" comes before it`;
+    assert.throws(() => parseRenames(texts), { code: 'usage', message });
+  }
+});
+
+test('what is no rename is refused', () => {
+  for (const text of ['a.one', 'a.one=', 'a=b', 'a.*=b.one', 'a.one=b.one=c.one']) {
+    assert.throws(() => parseRenames([text]), { code: 'usage' }, text);
+  }
+});

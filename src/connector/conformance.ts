@@ -236,7 +236,13 @@ async function targetsTakeRecords(run: Run): Promise<void> {
     namespace: entry.namespace,
   }));
   const asked = { operation: 'op1', moment: 'then', scope: everything, drop: false } as const;
-  const options = { ...asked, renames: [], ttl: 'keep', usersAndRoles: false } as const;
+  const options = {
+    ...asked,
+    renames: [],
+    defined: [],
+    ttl: 'keep',
+    usersAndRoles: false,
+  } as const;
   await target.plan(items, options, signal);
   assert.equal(await target.unfinished('op1', signal), undefined);
   await target.begin(signal);
@@ -275,6 +281,7 @@ async function conflictsAreNamed(run: Run): Promise<void> {
     operation: 'op1',
     moment: 'then',
     renames: [],
+    defined: [],
     scope: everything,
     ttl: 'keep',
     usersAndRoles: false,

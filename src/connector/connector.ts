@@ -280,6 +280,8 @@ export interface TargetOptions {
   /** Who runs it; absent: runs of one operation are not kept apart. */
   readonly owner?: TargetOwner;
   readonly renames: readonly Rename[];
+  /** What definitions of the scope define under names of their own; known only where there are renames. */
+  readonly defined: readonly GivenName[];
   /** What of the target `drop` may remove. */
   readonly scope: Scope;
   readonly drop: boolean;
@@ -287,6 +289,12 @@ export interface TargetOptions {
   readonly ttl: 'keep' | 'hold';
   /** Users and roles are restored, those of them that `scope` holds; else they are left alone. */
   readonly usersAndRoles: boolean;
+}
+
+/** What is called `from` at the point, and `to` in the target. */
+export interface GivenName {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** A restore that has begun in a target, and not ended. */
@@ -347,7 +355,7 @@ export interface RestoreTarget extends AsyncDisposable {
   readonly identity: SourceIdentity;
   /** What an earlier run of the operation left here. Looks, changes nothing; comes before the plan. */
   unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined>;
-  /** Looks, changes nothing. Errors: `target-rights`, `target-unfit`. */
+  /** Looks, changes nothing. Errors: `usage` (a name that no target takes), `target-rights`, `target-unfit`. */
   plan(
     items: readonly TargetItem[],
     options: TargetOptions,

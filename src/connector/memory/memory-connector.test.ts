@@ -262,6 +262,7 @@ test('a restore with --drop swaps names at its end and drops what the point lack
   const options = {
     moment: 'then',
     renames: [],
+    defined: [],
     scope: { include: [], exclude: [] },
     ttl: 'keep',
     usersAndRoles: false,

@@ -1,7 +1,8 @@
 // What the renames of a restore come to. One that moves nothing is a mistake that must be heard: with `drop`
-// the data would go to the very name that the user wanted to spare.
+// the data would go to the very name that the user wanted to spare. Two that give one name are another.
 import { CodrError } from '../../base/error.ts';
-import { type Rename, renameFits, type Scope, scopeHolds } from '../../model/namespace.ts';
+import type { GivenName } from '../../connector/connector.ts';
+import { type Rename, renamed, renameFits, type Scope, scopeHolds } from '../../model/namespace.ts';
 import { readDefinitions } from '../read/definitions.ts';
 import type { OpenedRuns } from '../read/fold.ts';
 import type { ResolvedPoint } from '../read/point.ts';
@@ -11,23 +12,41 @@ import type { SourceContext } from '../source-context.ts';
 const listedMax = 8;
 
 /**
- * Errors: `namespace-unknown` when a rename fits nothing of the scope at the point, neither a dataset nor
- * what one of role `definitions` defines.
+ * What definitions of the scope define, as the renames name it. Errors: `namespace-unknown` when a rename fits
+ * nothing of the scope at the point, neither a dataset nor what one of role `definitions` defines; `usage` when
+ * two names would become one.
  */
 export async function checkRenames(
   context: SourceContext,
   runs: OpenedRuns,
   point: ResolvedPoint,
   { renames, scope }: { readonly renames: readonly Rename[]; readonly scope: Scope },
-): Promise<void> {
-  if (renames.length === 0) return;
+): Promise<GivenName[]> {
+  if (renames.length === 0) return [];
   const defined = await definedNames(context, runs, point, scope);
   const entries = point.datasets.map(({ entry }) => entry);
   const data = entries.filter(({ role }) => role === 'data').map(({ namespace }) => namespace);
   const all = [...entries.map(({ namespace }) => namespace), ...defined];
+  // A database may say of one thing twice that it is there: a time series is a view as well.
+  const users = [...new Set([...data, ...defined])].sort();
   for (const rename of renames) {
-    if (all.some((name) => renameFits(rename, name))) continue;
-    throw renamesNothing(rename, [...new Set([...data, ...defined])].sort());
+    if (!all.some((name) => renameFits(rename, name))) throw renamesNothing(rename, users);
+  }
+  refuseCollisions(users.map((from) => ({ from, to: renamed(renames, from) })));
+  return defined.map((from) => ({ from, to: renamed(renames, from) }));
+}
+
+function refuseCollisions(names: readonly GivenName[]): void {
+  const taken = new Map<string, string>();
+  for (const { from, to } of names) {
+    const other = taken.get(to);
+    if (other !== undefined) {
+      throw new CodrError('usage', `${other} and ${from} would both be called ${to}`, {
+        object: to,
+        remedy: 'rename them apart, or leave one of them out',
+      });
+    }
+    taken.set(to, from);
   }
 }
 

@@ -6,6 +6,7 @@ import { CodrError } from '../../base/error.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
 import type {
   FinishResult,
+  GivenName,
   RestoreTarget,
   SourceConfig,
   TargetItem,
@@ -73,9 +74,9 @@ export async function planRestore(
   const chosen = await choosePoint(context, options, asked, target, signal);
   const runs = new OpenedRuns(context);
   await refuseUnmatched(context, runs, chosen.point);
-  await checkRenames(context, runs, chosen.point, options);
+  const names = await checkRenames(context, runs, chosen.point, options);
   const items = itemsOf(options, chosen);
-  const plan = await target.plan(items, targetOptions(options, chosen), signal);
+  const plan = await target.plan(items, targetOptions(options, chosen, names), signal);
   const { at } = chosen.point;
   const counts = await countsAt(context, chosen.point.datasets, at);
   const planned: PlannedItem[] = [];
@@ -150,11 +151,12 @@ async function giveBack(
 ): Promise<RestoreOutcome> {
   const runs = new OpenedRuns(context);
   await refuseUnmatched(context, runs, chosen.point);
-  await checkRenames(context, runs, chosen.point, options);
+  const names = await checkRenames(context, runs, chosen.point, options);
   const { probe, random } = context.world;
   using owner = openOwner(probe, toHex(random.bytes(16)));
   const items = itemsOf(options, chosen);
-  const plan = await target.plan(items, { ...targetOptions(options, chosen), owner }, signal);
+  const asked = { ...targetOptions(options, chosen, names), owner };
+  const plan = await target.plan(items, asked, signal);
   refuseConflicts(plan);
   await target.begin(signal);
   const work: Work = { target, options, chosen, items, plan, meter };
@@ -210,9 +212,10 @@ function refuseConflicts(plan: TargetPlan): void {
 function targetOptions(
   { renames, drop, ttl, usersAndRoles, scope }: RestoreOptions,
   { operation, point }: ChosenPoint,
+  defined: readonly GivenName[],
 ): TargetOptions {
   const moment = timeToHex(point.at);
-  return { operation, moment, renames, drop, ttl, usersAndRoles, scope };
+  return { operation, moment, renames, defined, drop, ttl, usersAndRoles, scope };
 }
 
 /** Also the command that names the moment goes on, whatever `latest` is by then. */

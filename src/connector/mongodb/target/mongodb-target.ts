@@ -28,6 +28,7 @@ import { MongodbConnection } from '../session/connection.ts';
 import { BulkLoad } from './bulk-load.ts';
 import { createCollection, dropCollection } from './create-collection.ts';
 import { beginExpiry } from './expiry.ts';
+import { refuseCaseClash, refuseUnfitNames } from './given-names.ts';
 import { buildIndexes, indexSpecs } from './index-builds.ts';
 import { readBack } from './read-back.ts';
 import { standingCollection } from './standing-collection.ts';
@@ -98,8 +99,10 @@ export class MongodbTarget implements RestoreTarget {
     options: TargetOptions,
     signal: AbortSignal,
   ): Promise<TargetPlan> {
+    refuseUnfitNames(items, options);
     const databases = new Set(items.map(({ namespace }) => databaseOf(namespace)));
     const loggedIn = await checkTargetRights(this.#connection, databases, signal);
+    await refuseCaseClash(this.#connection, items, options, signal);
     const marker = await TargetMarker.read(this.#connection, options.operation, signal);
     const planned = await planTarget(this.#connection, items, options, marker, signal);
     this.#operation = { ...planned, options, marker, loggedIn };

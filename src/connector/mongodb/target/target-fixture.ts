@@ -51,6 +51,7 @@ export interface Outcome {
 export const defaults = {
   operation: 'op',
   moment: 'then',
+  defined: [],
   drop: false,
   ttl: 'keep',
   usersAndRoles: false,

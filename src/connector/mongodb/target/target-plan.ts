@@ -68,7 +68,7 @@ export async function planTarget(
     finishedUuids.set(item.namespace, found.uuid);
   }
   const plan: TargetPlan = {
-    conflicts: [...new Set([...conflicts, ...twice(data)])],
+    conflicts,
     dropped,
     skipped: skippedOf(items),
     warnings: [...unaskedFor(items, options), ...warningsOf(data, options, dropped)],
@@ -127,14 +127,6 @@ async function userNamesOf(
     }
   }
   return names;
-}
-
-/** Names that two items would share after renaming. */
-function twice(data: readonly TargetItem[]): string[] {
-  const seen = new Set<string>();
-  return data
-    .map(({ namespace }) => namespace)
-    .filter((namespace) => seen.has(namespace) || !seen.add(namespace));
 }
 
 function skippedOf(items: readonly TargetItem[]): { namespace: string; reason: string }[] {

@@ -389,6 +389,16 @@ export interface RestoreTarget extends AsyncDisposable {
   ): Promise<DefineResult>;
   /** After the proof of all items: swaps names, lets expiry begin, removes what `drop` names, and the marker. */
   finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult>;
+  /** After an error since `begin`. Undefined: nothing was made, and the marker is removed. */
+  leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined>;
+}
+
+/** What a restore that did not end has made: for messages. */
+export interface LeftBehind {
+  /** What its marker is called in the target. */
+  readonly marker: string;
+  /** Where it stands, in the target. */
+  readonly names: readonly string[];
 }
 
 export interface DefineResult {

@@ -96,6 +96,39 @@ test('the same restore twice at once: one of them is refused as busy', async () 
   assert.equal(await world.targetClient.db('n58d').collection('a').countDocuments(), 2);
 });
 
+test('a target that refuses to make a collection is left as it was, without a marker', async () => {
+  const one = await protectedSource('n58l');
+  const data = { errorCode: 8000, failCommands: ['create'] };
+  await failPoint(world.targetClient, 'failCommand', 'alwaysOn', data);
+  const refusal = { code: 'target-unfit', message: /^(?!.*left in the target)/ };
+  await assert.rejects(one.source.restoreAt(one.at, { drop: false }), refusal);
+  await failPoint(world.targetClient, 'failCommand', 'off');
+  const names = (await world.targetClient.db().admin().listDatabases()).databases;
+  assert.deepEqual(
+    names.filter(({ name }) => name === 'n58l' || name === 'codr_restore'),
+    [],
+  );
+});
+
+test('a target that refuses in the middle: the error names what was left', async () => {
+  await world.client.db('n58m').collection('a').createIndex({ v: 1 });
+  const one = await protectedSource('n58m');
+  for (const drop of [false, true]) {
+    const data = { errorCode: 8000, failCommands: ['createIndexes'] };
+    await failPoint(world.targetClient, 'failCommand', 'alwaysOn', data);
+    const error = await one.source.restoreAt(one.at, { drop }).catch((thrown) => thrown);
+    await failPoint(world.targetClient, 'failCommand', 'off');
+    assert.equal(error.code, 'target-unfit');
+    const { left } = error.facts;
+    assert.equal(left.marker, `codr_restore.${await marker()}`);
+    const listed = await world.targetClient.db('n58m').listCollections().toArray();
+    const made = listed.map(({ name }) => `n58m.${name}`).filter((name) => !drop || /_/.test(name));
+    assert.deepEqual([...left.names].sort(), made.sort());
+    assert.ok(left.names.length > 0 && error.message.includes(left.names[0]), error.message);
+    await one.source.restoreAt(one.at, { drop });
+  }
+});
+
 /** The marker of the one restore that is unfinished in the target. */
 async function marker(): Promise<string> {
   const listed = await world.targetClient.db('codr_restore').listCollections().toArray();

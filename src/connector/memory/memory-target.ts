@@ -8,6 +8,7 @@ import type {
   DefineResult,
   FinishedItem,
   FinishResult,
+  LeftBehind,
   LoadedRange,
   PlannedDefinitions,
   RestoreTarget,
@@ -144,6 +145,15 @@ export class MemoryTarget implements RestoreTarget {
     }
     this.#database.marker = undefined;
     return { dropped: this.#dropped, skipped: [], warnings: [] };
+  }
+
+  async leftBehind(): Promise<LeftBehind | undefined> {
+    const { id, now } = this.#database;
+    const there = this.#database.definitionsAt(now).map(({ namespace }) => namespace);
+    const names = there.filter((name) => name.endsWith(besideSuffix));
+    if (names.length > 0) return { marker: `the marker of ${id}`, names };
+    this.#database.marker = undefined;
+    return undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}

@@ -23,6 +23,7 @@ import { describeTime, type PointDataset } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { countExpiring, type Expiring, expiringWarnings } from './expiring.ts';
 import { ItemRestore, type RestoredItem, restoredItem } from './item-restore.ts';
+import { sayingWhatIsLeft } from './left-behind.ts';
 import { checkRenames } from './rename-check.ts';
 import { openOwner } from './restore-owner.ts';
 import { askedPoint, type ChosenPoint, choosePoint, type RestoreWish } from './restore-point.ts';
@@ -124,7 +125,7 @@ async function planDefinitions(
 
 /**
  * Errors: `target-not-empty`, `target-rights`, `target-unfit`, `proof-failed`, which name the dataset;
- * `interrupted`, which names the moment.
+ * `interrupted`, which names the moment. A `target-*` says what was left in the target, if anything was.
  */
 export async function restore(
   context: SourceContext,
@@ -159,7 +160,20 @@ async function giveBack(
   const plan = await target.plan(items, asked, signal);
   refuseConflicts(plan);
   await target.begin(signal);
-  const work: Work = { target, options, chosen, items, plan, meter };
+  try {
+    return await loadAndFinish(context, { target, options, chosen, items, plan, meter }, signal);
+  } catch (error) {
+    throw await sayingWhatIsLeft(target, error, signal);
+  }
+}
+
+/** All that writes. */
+async function loadAndFinish(
+  context: SourceContext,
+  work: Work,
+  signal: AbortSignal,
+): Promise<RestoreOutcome> {
+  const { target, chosen, items, plan, meter } = work;
   const loaded = await loadAll(context, work, signal);
   const defined = await defineAll(context, work, signal);
   meter.phase('finishing');

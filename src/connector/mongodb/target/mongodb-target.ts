@@ -13,6 +13,7 @@ import type {
   DefineResult,
   FinishedItem,
   FinishResult,
+  LeftBehind,
   LoadedRange,
   PlannedDefinitions,
   RestoreTarget,
@@ -30,6 +31,7 @@ import { createCollection, dropCollection } from './create-collection.ts';
 import { beginExpiry } from './expiry.ts';
 import { refuseCaseClash, refuseUnfitNames } from './given-names.ts';
 import { buildIndexes, indexSpecs } from './index-builds.ts';
+import { leftBehind } from './left-behind.ts';
 import { readBack } from './read-back.ts';
 import { standingCollection } from './standing-collection.ts';
 import { readTargetIdentity } from './target-identity.ts';
@@ -63,6 +65,7 @@ export class MongodbTarget implements RestoreTarget {
   #views: ViewDefinition[] = [];
   /** The collection that was made for each item, by this run or the one that finished it. */
   readonly #uuids = new Map<string, string>();
+  readonly #making = new Set<string>();
 
   private constructor(
     connection: MongodbConnection,
@@ -119,6 +122,7 @@ export class MongodbTarget implements RestoreTarget {
     const { marker, options } = this.#planned;
     if (!options.drop) await this.#refuseTaken(item, signal);
     await marker.noteMaking(item.namespace, signal);
+    this.#making.add(item.namespace);
     const isTimeSeries = item.entry.kind === 'timeseries';
     const name = isTimeSeries ? item.namespace : this.#workingName(item);
     await createCollection(this.#connection, item, name, signal);
@@ -205,6 +209,7 @@ export class MongodbTarget implements RestoreTarget {
       return { defined: [], skipped: [] };
     }
     const { drop } = options;
+    if (records.length > 0 || drop) this.#making.add(item.namespace);
     return mergeUsersOrRoles(this.#connection, records, { kind, loggedIn, drop }, signal);
   }
 
@@ -235,6 +240,12 @@ export class MongodbTarget implements RestoreTarget {
     }
     await marker.remove(signal);
     return { dropped, skipped: notMade, warnings };
+  }
+
+  leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
+    const { marker, workingNames } = this.#planned;
+    const begun = { marker, workingNames, making: this.#making, uuids: this.#uuids };
+    return leftBehind(this.#connection, begun, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -286,6 +297,7 @@ export class MongodbTarget implements RestoreTarget {
     const reason = await this.#takenBy(view, signal);
     if (reason !== undefined) return { reason };
     await marker.noteMaking(view.namespace, signal);
+    this.#making.add(view.namespace);
     try {
       await createView(this.#connection, view, signal);
       return {};

@@ -60,6 +60,11 @@ export class TargetMarker {
     }
   }
 
+  /** What it is called in the target. */
+  get name(): string {
+    return `${markerDatabase}.${this.#operation}`;
+  }
+
   /** An earlier run was about to make something of this name. */
   wasMaking(namespace: string): boolean {
     return this.#rows.has(`making ${namespace}`);
@@ -145,7 +150,7 @@ export class TargetMarker {
   #busy(holder: string): CodrError {
     return new CodrError('busy', `${holder} runs this restore`, {
       object: this.#operation,
-      remedy: `wait for it; if it is dead for sure, drop ${markerDatabase}.${this.#operation} in the target`,
+      remedy: `wait for it; if it is dead for sure, drop ${this.name} in the target`,
     });
   }
 
@@ -156,7 +161,7 @@ export class TargetMarker {
     const [error] = (reply.writeErrors ?? []) as Document[];
     if (error && error.code !== serverCodes.duplicateKey) {
       throw new CodrError('target-unfit', `the marker of the restore is refused: ${error.errmsg}`, {
-        object: `${markerDatabase}.${this.#operation}`,
+        object: this.name,
       });
     }
     return !error;

@@ -335,4 +335,12 @@ test('31: a restore of one of two collections of a transaction is made, and tell
   assert.equal(await world.targetClient.db('n31').collection('a').countDocuments(), 14);
   assert.equal((await one.restoreAt(at)).tornTransactions, 0);
   await one.assertEqualAt(at);
+  // What is gone by then cuts nothing: with all that is there, and with a part of it.
+  await b.drop();
+  await fill(client, 'n31.c', rows(1));
+  const later = await world.now();
+  await one.backup();
+  assert.equal((await one.restoreAt(later)).tornTransactions, 0);
+  assert.equal((await one.restoreAt(later, { include: ['n31.a'] })).tornTransactions, 0);
+  assert.equal((await one.restoreAt(at, { include: ['n31.a'] })).tornTransactions, 3);
 });

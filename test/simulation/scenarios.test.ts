@@ -147,7 +147,7 @@ test('a target that holds a name already is refused and not touched', async () =
 });
 
 test('transactions that a partial restore cuts in two are counted, whole ones are not', async () => {
-  const { fill, backup, restoreLatest, database } = await openWorld();
+  const { fill, backup, restoreLatest, database, target } = await openWorld();
   fill('a.one', 3);
   fill('b.one', 3);
   await backup();
@@ -159,6 +159,12 @@ test('transactions that a partial restore cuts in two are counted, whole ones ar
   await backup();
   const outcome = await restoreLatest({ include: ['a.*'], exclude: [] });
   assert.equal(outcome.tornTransactions, 2);
+  database.drop('b.one');
+  fill('b.two', 1);
+  await backup();
+  target.drop('a.one');
+  const later = await restoreLatest({ include: ['a.*'], exclude: [] });
+  assert.equal(later.tornTransactions, 0, 'what is gone by then cuts nothing');
 });
 
 test('an unknown entry closes the interval, and a version that knows it opens it again', async () => {

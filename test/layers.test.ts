@@ -56,6 +56,7 @@ const layers: Readonly<Record<string, Layer>> = {
       'repository',
       'cluster',
       'connector/connector.ts',
+      'connector/restore-target.ts',
       'storage/object-store.ts',
     ],
     node: pure,

@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type {
-  BackupResult,
-  CheckResult,
-  Points,
-  RestoreResult,
-  VerifyResult,
-} from '../api/codr-api.ts';
+import type { BackupResult, Points, RestoreResult, VerifyResult } from '../api/codr-api.ts';
 import { CodrError } from '../base/error.ts';
 import { exitCodes } from '../base/error-catalogue.ts';
 import { optionRows } from '../node/config-option.ts';
@@ -163,35 +157,6 @@ test('verify ends with 6 when bytes differ, with 9 when something is damaged, wi
     codes.push(run.exitCode);
   }
   assert.deepEqual(codes, [0, 0, 6, 6, 9, 3]);
-});
-
-test('check reads a share of the data as percent, all of it without a number, none unless told', async () => {
-  const nothing = { packs: 1, commits: 1, bytesRead: 0, seconds: 0 };
-  const result: CheckResult = { ...nothing, problems: [], givenUp: [] };
-  const { asked, call } = answering(result);
-  for (const flag of [[], ['--read-data'], ['--read-data=10%'], ['--read-data', '2.5']]) {
-    await runFake(['check', ...flag], { api: { check: call } });
-  }
-  const percents = (asked as { readDataPercent: number }[]).map(
-    ({ readDataPercent }) => readDataPercent,
-  );
-  assert.deepEqual(percents, [0, 100, 10, 2.5]);
-  const wrong = await runFake(['check', '--read-data=101%'], { api: { check: call } });
-  assert.equal(wrong.exitCode, 2);
-});
-
-test('check ends with 9 only while a problem is not repaired', async () => {
-  const result = (repaired: boolean): CheckResult => ({
-    packs: 1,
-    commits: 1,
-    bytesRead: 0,
-    problems: [{ object: 'packs/d/00/x', problem: 'is missing', affected: ['shop'], repaired }],
-    givenUp: [],
-    seconds: 0,
-  });
-  const mended = await runFake(['check', '--repair'], { api: { check: async () => result(true) } });
-  const damaged = await runFake(['check'], { api: { check: async () => result(false) } });
-  assert.deepEqual([mended.exitCode, damaged.exitCode], [0, 9]);
 });
 
 test('points are shown as a timeline with the holes in it', async () => {

@@ -181,6 +181,7 @@ export class RestoreCheck {
       const fits = (pattern: string): boolean =>
         data.some(({ namespace }) => scopeHolds({ include: [pattern], exclude: [] }, namespace));
       if (scope.include.some((pattern) => !fits(pattern))) return false;
+      if (!data.some(({ namespace }) => scopeHolds(scope, namespace))) return false;
       throw error;
     }
   }

@@ -11,11 +11,11 @@ import type {
   Connector,
   ConnectorContext,
   FoldInput,
-  RestoreTarget,
   SourceConfig,
   SourceSession,
   StoredEntry,
 } from '../connector.ts';
+import type { RestoreTarget } from '../restore-target.ts';
 import type { MemoryDatabase, MemoryDatabases } from './memory-database.ts';
 import { foldMemoryCatalog, foldMemoryRange } from './memory-fold.ts';
 import { rereadOperations } from './memory-follow.ts';

@@ -9,7 +9,7 @@ import { changeKinds } from '../../model/change.ts';
 import { type DatasetId, datasetId, streamId } from '../../model/id.ts';
 import type { DataRecord } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
-import type { FinishedItem } from '../connector.ts';
+import type { FinishedItem } from '../restore-target.ts';
 import { type CatalogOperation, type EntryBody, MemoryLog, type Operation } from './memory-log.ts';
 import { encodePatch, type Splice, spliced } from './memory-patch.ts';
 import { MemoryTransaction } from './memory-transaction.ts';

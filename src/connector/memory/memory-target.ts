@@ -4,6 +4,7 @@ import { CodrError } from '../../base/error.ts';
 import { type KeyRange, rangeHolds } from '../../model/key-range.ts';
 import { scopeHolds } from '../../model/namespace.ts';
 import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
+import type { SourceIdentity } from '../connector.ts';
 import type {
   DefineResult,
   FinishedItem,
@@ -12,12 +13,11 @@ import type {
   LoadedRange,
   PlannedDefinitions,
   RestoreTarget,
-  SourceIdentity,
   TargetItem,
   TargetOptions,
   TargetPlan,
   UnfinishedRestore,
-} from '../connector.ts';
+} from '../restore-target.ts';
 import type { MemoryDatabase } from './memory-database.ts';
 import { definitionOf } from './memory-fold.ts';
 import { memoryIdentity } from './memory-session.ts';

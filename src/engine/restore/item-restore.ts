@@ -9,7 +9,7 @@ import type {
   FinishedItem,
   RestoreTarget,
   TargetItem,
-} from '../../connector/connector.ts';
+} from '../../connector/restore-target.ts';
 import { type KeyRange, wholeRange } from '../../model/key-range.ts';
 import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';

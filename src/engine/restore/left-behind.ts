@@ -1,7 +1,7 @@
 // A target that refuses something in the middle of a restore holds what was loaded until then. Exit code 5
 // promises that nothing was changed, so the error says what was, and what to do with it.
 import { CodrError, isCodrError } from '../../base/error.ts';
-import type { LeftBehind, RestoreTarget } from '../../connector/connector.ts';
+import type { LeftBehind, RestoreTarget } from '../../connector/restore-target.ts';
 
 /** Names that the message lists; the facts have all. */
 const listedMax = 8;

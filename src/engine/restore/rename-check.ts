@@ -1,7 +1,7 @@
 // What the renames of a restore come to. One that moves nothing is a mistake that must be heard: with `drop`
 // the data would go to the very name that the user wanted to spare. Two that give one name are another.
 import { CodrError } from '../../base/error.ts';
-import type { GivenName } from '../../connector/connector.ts';
+import type { GivenName } from '../../connector/restore-target.ts';
 import { type Rename, renamed, renameFits, type Scope, scopeHolds } from '../../model/namespace.ts';
 import { readDefinitions } from '../read/definitions.ts';
 import type { OpenedRuns } from '../read/fold.ts';

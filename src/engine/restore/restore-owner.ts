@@ -1,6 +1,6 @@
 // Who runs a restore, as the target's marker names it: the process, and the run within it, so that another
 // run of the same restore is refused while this one lives, in this process too.
-import type { TargetOwner } from '../../connector/connector.ts';
+import type { TargetOwner } from '../../connector/restore-target.ts';
 import {
   nameOf,
   type ProcessIdentity,

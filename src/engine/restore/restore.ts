@@ -4,15 +4,15 @@ import { forEachLimit, Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
+import type { SourceConfig } from '../../connector/connector.ts';
 import type {
   FinishResult,
   GivenName,
   RestoreTarget,
-  SourceConfig,
   TargetItem,
   TargetOptions,
   TargetPlan,
-} from '../../connector/connector.ts';
+} from '../../connector/restore-target.ts';
 import { renamed } from '../../model/namespace.ts';
 import { type SourceTime, timeToHex } from '../../model/time.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';

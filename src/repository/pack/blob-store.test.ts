@@ -199,18 +199,6 @@ test('a failed upload fails the flush of every session that relies on it, and a 
   assert.equal((await again.flush()).newPacks[0]?.leaves, 4);
 });
 
-test('a pack that two sessions share is new to the first commit alone', async () => {
-  const blobs = await openBlobStore();
-  const [first, second] = [blobs.session(), blobs.session()];
-  await first.put('leaf', jsonBlobs(1, 4, 1000));
-  await second.put('leaf', jsonBlobs(2, 4, 1000));
-  const used = await Promise.all([first.flush(), second.flush()]);
-  const names = used.map(({ newPacks }) => newPacks.map(({ id }) => id));
-  assert.deepEqual(names[0], names[1]);
-  assert.deepEqual(blobs.committed(names[0] ?? []), names[0]);
-  assert.deepEqual(blobs.committed(names[1] ?? []), []);
-});
-
 test('blocks of runs get the name of their change pack at the flush and can be read', async () => {
   const blobs = await openBlobStore();
   const session = blobs.session();

@@ -96,7 +96,7 @@ test('a change of a record that is not there is an error only after the first ex
   await assert.rejects(fold([], changes, { exactFrom: 4n }), {
     code: 'object-damaged',
     message:
-      'the change of record 1e0480010200 of dataset d at time 5 changes a record that does not exist',
+      'the change of record 1e0480010200 of dataset d at 0:5 (1970-01-01T00:00:00.000Z) changes a record that does not exist',
   });
 });
 

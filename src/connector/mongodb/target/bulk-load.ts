@@ -6,7 +6,7 @@ import { forEachLimit } from '../../../base/async.ts';
 import { compareBytes } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { DataRecord, RecordStream } from '../../../model/record.ts';
-import type { ChangedRecord, LoadedRange } from '../../connector.ts';
+import type { ChangedRecord, LoadedRange } from '../../restore-target.ts';
 import { type BsonElement, findElement, valueBytes } from '../bson/raw-bson.ts';
 import { keyOfDocument } from '../key/key-codec.ts';
 import { renderKey } from '../key/render-key.ts';

@@ -1,7 +1,7 @@
 // Makes a collection with the options it had at the point, all but expiry, which begins at the finish.
 
 import { CodrError, isCodrError } from '../../../base/error.ts';
-import type { TargetItem } from '../../connector.ts';
+import type { TargetItem } from '../../restore-target.ts';
 import { documentOf, findElement } from '../bson/raw-bson.ts';
 import { collectionOf, databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';

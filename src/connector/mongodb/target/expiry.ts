@@ -1,5 +1,5 @@
 // Lets expiry begin, after everything is proven.
-import type { TargetItem } from '../../connector.ts';
+import type { TargetItem } from '../../restore-target.ts';
 import { collectionExpiry } from '../catalog/expiry-rules.ts';
 import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';

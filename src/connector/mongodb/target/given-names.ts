@@ -2,7 +2,7 @@
 // the rules: a name that the source really has, a server takes as it is. Rules tried on 6.0.5 with `create`;
 // `*<>:|?` in a database are refused by servers on Windows alone, and by us everywhere.
 import { CodrError } from '../../../base/error.ts';
-import type { GivenName, TargetItem, TargetOptions } from '../../connector.ts';
+import type { GivenName, TargetItem, TargetOptions } from '../../restore-target.ts';
 import {
   collectionOf,
   databaseOf,

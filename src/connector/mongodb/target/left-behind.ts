@@ -1,5 +1,5 @@
 // What of a restore that cannot go on stands in the target, so that its error can say so.
-import type { LeftBehind } from '../../connector.ts';
+import type { LeftBehind } from '../../restore-target.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { standingCollection } from './standing-collection.ts';
 import type { TargetMarker } from './target-marker.ts';

@@ -4,7 +4,7 @@ import { BSON, Double, type ObjectId, Timestamp } from 'mongodb';
 import { has, lacks } from '../../../../test/harness/capability.ts';
 import { connectorContext } from '../../../../test/harness/context.ts';
 import type { DataRecord } from '../../../model/record.ts';
-import type { TargetItem, TargetOptions } from '../../connector.ts';
+import type { TargetItem, TargetOptions } from '../../restore-target.ts';
 import { MongodbSession } from '../session/mongodb-session.ts';
 import { MongodbTarget } from './mongodb-target.ts';
 import {

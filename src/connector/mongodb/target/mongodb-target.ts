@@ -8,8 +8,8 @@ import { sortRecords } from '../../../base/external-sort.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import { renamed, scopeHolds } from '../../../model/namespace.ts';
 import type { DataRecord, RecordStream } from '../../../model/record.ts';
+import type { ConnectorContext, SourceIdentity } from '../../connector.ts';
 import type {
-  ConnectorContext,
   DefineResult,
   FinishedItem,
   FinishResult,
@@ -17,12 +17,11 @@ import type {
   LoadedRange,
   PlannedDefinitions,
   RestoreTarget,
-  SourceIdentity,
   TargetItem,
   TargetOptions,
   TargetPlan,
   UnfinishedRestore,
-} from '../../connector.ts';
+} from '../../restore-target.ts';
 import { orderPrefixBytes } from '../oplog/effects.ts';
 import { collectionOf, databaseOf, storedName } from '../oplog/namespace-rules.ts';
 import { MongodbConnection } from '../session/connection.ts';

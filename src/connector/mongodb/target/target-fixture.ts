@@ -15,7 +15,7 @@ import type {
   TargetItem,
   TargetOptions,
   TargetPlan,
-} from '../../connector.ts';
+} from '../../restore-target.ts';
 import { mongodbConnector } from '../mongodb-connector.ts';
 import { MongodbSession } from '../session/mongodb-session.ts';
 import { MongodbTarget } from './mongodb-target.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectorContext } from '../../../../test/harness/context.ts';
-import type { TargetItem, TargetOptions, TargetOwner } from '../../connector.ts';
+import type { TargetItem, TargetOptions, TargetOwner } from '../../restore-target.ts';
 import { MongodbTarget } from './mongodb-target.ts';
 import {
   finishedBy,

@@ -3,7 +3,7 @@
 // do no more (tested on 6.0.5). What is noted of a collection holds for its UUID alone.
 import { Binary, type Document } from 'mongodb';
 import { CodrError } from '../../../base/error.ts';
-import type { FinishedItem, TargetOptions, UnfinishedRestore } from '../../connector.ts';
+import type { FinishedItem, TargetOptions, UnfinishedRestore } from '../../restore-target.ts';
 import { markerDatabase } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { codeOf, serverCodes, translated } from '../session/translate-error.ts';

@@ -1,6 +1,6 @@
 // What stands in the way of a restore, what `drop` takes away, what cannot be given back.
 import { scopeHolds } from '../../../model/namespace.ts';
-import type { FinishedItem, TargetItem, TargetOptions, TargetPlan } from '../../connector.ts';
+import type { FinishedItem, TargetItem, TargetOptions, TargetPlan } from '../../restore-target.ts';
 import { collectionExpiry } from '../catalog/expiry-rules.ts';
 import {
   collectionOf,

@@ -5,7 +5,7 @@
 import type { Document } from 'mongodb';
 import { equalBytes } from '../../../base/bytes.ts';
 import type { DataRecord } from '../../../model/record.ts';
-import type { DefineResult, PlannedDefinitions } from '../../connector.ts';
+import type { DefineResult, PlannedDefinitions } from '../../restore-target.ts';
 import { findElement, stringOf } from '../bson/raw-bson.ts';
 import { batchesOf } from '../session/collection-scan.ts';
 import type { MongodbConnection } from '../session/connection.ts';

@@ -1,0 +1,161 @@
+// The port's other half: a database that a moment is given back to. Calls of one restore come in a fixed order.
+import type { CatalogEntry } from '../model/catalog.ts';
+import type { KeyRange } from '../model/key-range.ts';
+import type { Rename, Scope } from '../model/namespace.ts';
+import type { DataRecord, RecordStream } from '../model/record.ts';
+import type { SourceIdentity } from './connector.ts';
+
+/** One run of a restore, as the target's marker names it. */
+export interface TargetOwner {
+  /** Tells this run from all others; opaque. */
+  readonly id: string;
+  /** For messages: `process 4711 on host-1`. */
+  readonly name: string;
+  /** Whether the run with this id goes on; `unknown` counts as alive. */
+  isAlive(id: string): Promise<'alive' | 'dead' | 'unknown'>;
+}
+
+export interface TargetOptions {
+  /** Names this restore, in the marker that lets it resume. */
+  readonly operation: string;
+  /** What is given back; opaque. The marker keeps it for {@link RestoreTarget.unfinished}. */
+  readonly moment: string;
+  /** Who runs it; absent: runs of one operation are not kept apart. */
+  readonly owner?: TargetOwner;
+  readonly renames: readonly Rename[];
+  /** What definitions of the scope define under names of their own; known only where there are renames. */
+  readonly defined: readonly GivenName[];
+  /** What of the target `drop` may remove. */
+  readonly scope: Scope;
+  readonly drop: boolean;
+  /** `keep`: expiry starts when all is proven. `hold`: expiring indexes are not made, and listed. */
+  readonly ttl: 'keep' | 'hold';
+  /** Users and roles are restored, those of them that `scope` holds; else they are left alone. */
+  readonly usersAndRoles: boolean;
+}
+
+/** What is called `from` at the point, and `to` in the target. */
+export interface GivenName {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A restore that has begun in a target, and not ended. */
+export interface UnfinishedRestore {
+  /** {@link TargetOptions.moment} of the run that began it. */
+  readonly moment: string;
+  /** What its marker is called in the target: for messages. */
+  readonly marker: string;
+}
+
+/** One dataset of the point, under the name it gets. */
+export interface TargetItem {
+  readonly entry: CatalogEntry;
+  /** Its name in the target. */
+  readonly namespace: string;
+}
+
+export interface TargetPlan {
+  /** Names that exist in the target and stand in the way. Empty when `drop` may remove them. */
+  readonly conflicts: readonly string[];
+  /** Names that `drop` will remove or replace. */
+  readonly dropped: readonly string[];
+  /** Things that cannot be given back to this target, and why. */
+  readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
+  readonly warnings: readonly string[];
+  /** Items that a run before this one had finished, and that still stand as it left them. */
+  readonly finished: readonly FinishedItem[];
+}
+
+/** How a run finished an item. */
+export interface FinishedItem {
+  /** Its name in the target. */
+  readonly namespace: string;
+  /** Hex of the root that was proven; empty without proof. */
+  readonly root: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** It was read back and found equal. */
+  readonly proven: boolean;
+  readonly changedByTarget: readonly ChangedRecord[];
+}
+
+export interface LoadedRange {
+  readonly records: number;
+  readonly bytes: number;
+  /** Records that the target rewrote by itself and that could not be mended. */
+  readonly changedByTarget: readonly ChangedRecord[];
+}
+
+export interface ChangedRecord {
+  readonly key: Uint8Array;
+  /** As `renderKey` of the connector gives it. */
+  readonly text: string;
+}
+
+/** One restore into one target. Calls per item, in this order: create, load…, index, readBack…, done; then finish. */
+export interface RestoreTarget extends AsyncDisposable {
+  readonly identity: SourceIdentity;
+  /** What an earlier run of the operation left here. Looks, changes nothing; comes before the plan. */
+  unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined>;
+  /** Looks, changes nothing. Errors: `usage` (a name that no target takes), `target-rights`, `target-unfit`. */
+  plan(
+    items: readonly TargetItem[],
+    options: TargetOptions,
+    signal: AbortSignal,
+  ): Promise<TargetPlan>;
+  /** Writes the marker. Errors: `busy`, when a living run holds it, or one began meanwhile. */
+  begin(signal: AbortSignal): Promise<void>;
+  /** Makes the dataset with all its options but expiry; one that an earlier run began is made anew. */
+  create(item: TargetItem, signal: AbortSignal): Promise<void>;
+  /** Loads final records, ascending; several ranges of an item may load side by side unless `serial`. */
+  load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange>;
+  /** True when the item's records must be loaded by one call in insertion order, which the stream must have. */
+  serial(item: TargetItem): boolean;
+  /** Builds all indexes but expiring ones. */
+  index(item: TargetItem, signal: AbortSignal): Promise<void>;
+  /** What the target now holds, ascending by key. */
+  readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
+  /** Remembers in the marker how the item was finished: a resumed restore passes over what still stands so. */
+  done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void>;
+  /** What `define` and the finish would make of it. Looks, changes nothing; comes after the plan. */
+  planDefinitions(
+    item: TargetItem,
+    records: readonly DataRecord[],
+    signal: AbortSignal,
+  ): Promise<PlannedDefinitions>;
+  /** Gives a dataset of role `definitions` to the target: views, users, roles. */
+  define(
+    item: TargetItem,
+    records: readonly DataRecord[],
+    signal: AbortSignal,
+  ): Promise<DefineResult>;
+  /** After the proof of all items: swaps names, lets expiry begin, removes what `drop` names, and the marker. */
+  finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult>;
+  /** After an error since `begin`. Undefined: nothing was made, and the marker is removed. */
+  leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined>;
+}
+
+/** What a restore that did not end has made: for messages. */
+export interface LeftBehind {
+  /** What its marker is called in the target. */
+  readonly marker: string;
+  /** Where it stands, in the target. */
+  readonly names: readonly string[];
+}
+
+export interface DefineResult {
+  readonly defined: readonly string[];
+  readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
+}
+
+export interface PlannedDefinitions extends DefineResult {
+  readonly warnings: readonly string[];
+}
+
+export interface FinishResult {
+  readonly dropped: readonly string[];
+  /** Definitions that could not be made at the end, and why. */
+  readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
+  readonly warnings: readonly string[];
+}

@@ -7,16 +7,16 @@ const forever = new AbortController().signal;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A log with an objective of 8 s, a clock in the test's hands, and what became of it. */
-function open(answer: () => Promise<bigint> = async () => 0n) {
+function open(answer: (signal: AbortSignal) => Promise<bigint> = async () => 0n) {
   let nowMs = 0;
   const clock = { now: () => nowMs, monotonic: () => nowMs, sleep: async () => {} };
   const warnings: string[] = [];
   const warn = (_fields: object, message: string): number => warnings.push(message);
   const log: Logger = { ...silentLogger, warn };
   const asked: number[] = [];
-  const watermark = (): Promise<bigint> => {
+  const watermark = (signal: AbortSignal): Promise<bigint> => {
     asked.push(nowMs);
-    return answer();
+    return answer(signal);
   };
   const quiet = new QuietLog({ watermark }, { clock, log }, 8000);
   const at = (ms: number): QuietLog => {
@@ -58,6 +58,22 @@ test('one answer is waited for at a time', async () => {
   await turn();
   at(61_000).look(0, forever);
   assert.deepEqual(asked, [6000, 61_000]);
+});
+
+test('a question that is not answered for a minute is given up, told, and asked again', async () => {
+  const { at, asked, warnings } = open(
+    (signal) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      }),
+  );
+  at(6000).look(0, forever);
+  at(65_999).look(0, forever);
+  at(66_000).look(0, forever);
+  await turn();
+  at(67_000).look(0, forever);
+  assert.deepEqual(asked, [6000, 66_000]);
+  assert.equal(warnings.length, 1);
 });
 
 test('a refusal is told, and the source is asked again after the objective, not before', async () => {

@@ -7,6 +7,8 @@ import type { EngineWorld } from '../source-context.ts';
 /** Parts of the recovery point objective: after how much of it one looks, and how long a quiet log was quiet. */
 const lookAfter = 3 / 4;
 const quietFor = 1 / 4;
+/** A source that does not answer for this long is asked again; a member may have died with the question. */
+const answerMsMax = 60_000;
 
 export class QuietLog {
   readonly #session: Pick<SourceSession, 'watermark'>;
@@ -14,7 +16,7 @@ export class QuietLog {
   readonly #rpoMs: number;
   #heardMs: number;
   #askedMs = Number.NEGATIVE_INFINITY;
-  #isAsking = false;
+  #asking: AbortController | undefined;
 
   constructor(
     session: Pick<SourceSession, 'watermark'>,
@@ -42,13 +44,21 @@ export class QuietLog {
     const isDueSoon = now - lastTickMs >= this.#rpoMs * lookAfter;
     const isQuiet = now - this.#heardMs >= this.#rpoMs * quietFor;
     const wasAsked = this.#askedMs > lastTickMs && now - this.#askedMs < this.#rpoMs;
-    if (this.#isAsking || !isDueSoon || !isQuiet || wasAsked || signal.aborted) return;
-    this.#isAsking = true;
+    const waits = this.#asking !== undefined && now - this.#askedMs < answerMsMax;
+    if (waits || !isDueSoon || !isQuiet || wasAsked || signal.aborted) return;
+    this.#asking?.abort(new Error(`no answer for ${answerMsMax / 1000} s`));
     this.#askedMs = now;
+    this.#ask(signal);
+  }
+
+  #ask(signal: AbortSignal): void {
+    const asking = new AbortController();
+    this.#asking = asking;
     const done = (): void => {
-      this.#isAsking = false;
+      if (this.#asking === asking) this.#asking = undefined;
     };
-    this.#session.watermark(signal).then(done, (error: unknown) => {
+    const both = AbortSignal.any([signal, asking.signal]);
+    this.#session.watermark(both).then(done, (error: unknown) => {
       done();
       if (signal.aborted) return;
       this.#world.log.warn({ error: String(error) }, 'a quiet source did not note the time');

@@ -4,6 +4,7 @@ import { fromBase64, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import { giveUp } from '../../engine/capture/give-up.ts';
 import { catalogChanges, epochsOf } from '../../engine/history/source-history.ts';
+import { describeTime } from '../../engine/read/point.ts';
 import { lastTime, timeFromHex } from '../../model/time.ts';
 import { type CheckWorld, check as runCheck } from '../../repository/check/check.ts';
 import type { SourceWords } from '../../repository/check/describe.ts';
@@ -149,7 +150,7 @@ function sourceWords(
   return {
     name: source ? `source ${source.name}` : `lineage ${lineage}`,
     dataset: (id) => names.get(id) ?? `dataset ${id}`,
-    time: (hex) => connector?.formatTime(timeFromHex(hex)) ?? hex,
+    time: (hex) => (connector ? describeTime(connector, timeFromHex(hex)) : hex),
     key: (bytes) => `key 0x${toHex(bytes)}`,
   };
 }

@@ -68,7 +68,10 @@ test('a task that fails for a moment is tried again, with growing waits, and say
     if (failures-- > 0) throw passing();
   });
   const told: string[] = [];
-  const log = { ...silentLogger, warn: (_: object, message: string) => void told.push(message) };
+  const log = {
+    ...silentLogger,
+    warn: (fields: object, message: string) => void told.push(message + Object.keys(fields)),
+  };
   await runJob(job, optionsFor(coordinatorOf(), 'w', { clock, log }));
   assert.deepEqual(work.log, ['w a', 'w a', 'w a']);
   assert.deepEqual(clock.sleptMs, [500, 1000]);

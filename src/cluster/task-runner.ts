@@ -136,13 +136,10 @@ class Round {
       } catch (error) {
         if (signal.aborted || attempt >= attempts || !this.#options.transient(error)) throw error;
         const delayMs = Math.min(retryDelayMsMax, retryDelayMsFirst * 2 ** (attempt - 1));
-        const task = { job: this.#job.id, task: what };
         const why = error instanceof Error ? error.message : String(error);
-        log.warn(
-          task,
-          `${why}: trying again in ${delayMs / 1000} s (${attempt + 1} of ${attempts})`,
-        );
-        log.debug({ ...task, error }, 'the task failed');
+        // For people the sentence is enough; which of many tasks it was is for those who look closer.
+        log.warn({}, `${why}: trying again in ${delayMs / 1000} s (${attempt + 1} of ${attempts})`);
+        log.debug({ job: this.#job.id, task: what, error }, 'the task failed');
         await clock.sleep(delayMs, signal);
       }
     }

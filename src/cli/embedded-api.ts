@@ -14,7 +14,7 @@ export function openEmbeddedNode(config: Config): Promise<CodrApi> {
     spill: new TemporarySpill(config.tempDir),
     log: openLogger(config.logLevel, {
       stacks: config.debug,
-      form: config.json ? 'json' : process.stderr.isTTY ? 'terminal' : 'lines',
+      form: config.json || !process.stderr.isTTY ? 'json' : 'terminal',
       write: (line) => {
         process.stderr.write(line);
       },

@@ -1,4 +1,4 @@
-// The log: pino, JSON lines on stderr with --json, else readable lines. Whatever passes is redacted first: the
+// The log: pino, JSON lines on stderr with --json and when that is no terminal, else readable lines. Whatever passes is redacted first: the
 // fields by their names, the whole line for passwords in URIs. An error is one line with its causes unless
 // stacks are wanted.
 import { type Logger as PinoLogger, pino } from 'pino';
@@ -9,8 +9,8 @@ import { redactFields, redactFieldsWithStacks, redactText } from './logger-redac
 export interface LogDestination {
   /** True: errors with their stacks. */
   readonly stacks: boolean;
-  /** `lines`: for people and files. `terminal`: the same without the day, in place of a progress line. */
-  readonly form: 'json' | 'lines' | 'terminal';
+  /** `terminal`: for people, in place of a progress line. */
+  readonly form: 'json' | 'terminal';
   /** Takes whole lines, each with its line end. */
   write(line: string): void;
 }
@@ -30,7 +30,7 @@ export function openLogger(level: Config['logLevel'], to: LogDestination): Logge
     {
       write: (line: string) => {
         const safe = redactText(line);
-        to.write(to.form === 'json' ? safe : readableLine(safe, to.form));
+        to.write(to.form === 'json' ? safe : readableLine(safe));
       },
     },
   );
@@ -48,11 +48,11 @@ function redacting(logger: PinoLogger, redact: typeof redactFields): Logger {
   };
 }
 
-/** `2026-11-22T13:05:00.042Z WARN  sentence field=value`; `13:05:00.042 WARN  …` on a terminal. */
-function readableLine(json: string, form: 'lines' | 'terminal'): string {
+/** `13:05:00.042 WARN  sentence field=value` */
+function readableLine(json: string): string {
   const { time, level, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const clearLine = '\r\u001b[K';
-  const clock = form === 'lines' ? time : clearLine + String(time).slice(11, 23);
+  const clock = clearLine + String(time).slice(11, 23);
   const rest = Object.entries(fields).map(([name, value]) => `${name}=${plain(value)}`);
   return `${[clock, String(level).toUpperCase().padEnd(5), msg, ...rest].join(' ')}\n`;
 }

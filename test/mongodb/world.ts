@@ -126,7 +126,7 @@ export class World implements AsyncDisposable {
       spill: new TemporarySpill(this.folder),
       log: openLogger(level, {
         stacks: true,
-        form: 'lines',
+        form: 'json',
         write: (line) => {
           process.stderr.write(line);
         },

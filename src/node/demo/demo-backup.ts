@@ -137,7 +137,7 @@ export class DemoBackup {
       spill: new TemporarySpill(this.#config.tempDir),
       log: openLogger(this.#config.logLevel, {
         stacks: this.#config.debug,
-        form: process.stderr.isTTY ? 'terminal' : 'lines',
+        form: process.stderr.isTTY ? 'terminal' : 'json',
         write: (line) => void process.stderr.write(line),
       }),
     });

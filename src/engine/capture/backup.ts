@@ -24,6 +24,7 @@ import {
 import { describeUndecided } from '../history/undecided.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { baseTimeOf } from '../read/fold.ts';
+import { describeTime } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { auditOnce } from './audit.ts';
 import { BaseCopyJob } from './base-copy.ts';
@@ -270,7 +271,7 @@ class Backup {
     this.#logBytes += tick.bytesRead;
     if (!this.#options.follow || !this.#point) return;
     this.#meter.add(tick.changes, tick.bytesRead);
-    const time = this.#context.connector.formatTime(tick.through);
+    const time = describeTime(this.#context.connector, tick.through);
     const { undecided } = tick;
     const held = undecided && describeUndecided(this.#context.connector, undecided);
     this.#meter.report(`committed up to ${time}${held ? `, held back by ${held}` : ''}`);

@@ -75,6 +75,7 @@ export async function verify(
   const verified: VerifiedDataset[] = [];
   for (const dataset of datasets) verified.push(await one.run(dataset));
   if (live) verified.push(...surplusOf(live, options));
+  meter.report();
   return { datasets: verified, bytesRead: meter.bytesAll, seconds: meter.seconds };
 }
 

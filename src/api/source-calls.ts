@@ -84,6 +84,8 @@ export interface BackupResult {
   readonly bytesDeduplicated: number;
   /** Holes that this run found or left open. */
   readonly holes: readonly Hole[];
+  /** That nothing is in scope. */
+  readonly warnings: readonly string[];
   readonly seconds: number;
 }
 

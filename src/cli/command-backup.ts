@@ -19,7 +19,7 @@ export const backupCommand = defineCommand({
   examples: ['codr backup shop', 'codr backup shop --follow --rpo 5s'],
   json:
     '{source, point:{id,time,wall}, interval:{from:{time,wall},to:{time,wall}}, datasets, records, ' +
-    'changes, bytesRead, bytesStored, bytesDeduplicated, holes:[{stream,dataset?,from,to?,reason}], seconds}',
+    'changes, bytesRead, bytesStored, bytesDeduplicated, holes:[{stream,dataset?,from,to?,reason}], warnings:[…], seconds}',
   input: z.object({
     source: sourceArgument(),
     follow: consent('keep listening to the log until told to stop'),
@@ -47,6 +47,7 @@ export const backupCommand = defineCommand({
       ['took', formatSeconds(result.seconds)],
     ]);
     for (const hole of result.holes) output.line(output.paint('yellow', holeText(hole)));
+    for (const text of result.warnings) output.line(output.paint('yellow', `warning: ${text}`));
   },
   exitCode: ({ holes }): ExitCode => (holes.some(({ to }) => to === undefined) ? 3 : 0),
 });

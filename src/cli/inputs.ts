@@ -1,5 +1,6 @@
 // Arguments and options that several commands share, so that they have one name and one meaning.
 import { z } from 'zod';
+import { patternFault } from '../model/namespace.ts';
 import { option } from '../node/config-option.ts';
 import { parseSeconds } from './units.ts';
 
@@ -17,8 +18,13 @@ export const atOption = () =>
     env: false,
   });
 
+const pattern = z.string().superRefine((text, context) => {
+  const fault = patternFault(text);
+  if (fault !== undefined) context.addIssue(fault);
+});
+
 const namespaces = (text: string) =>
-  option(z.array(z.string().min(1)).default([]), { text, value: 'NS', env: false });
+  option(z.array(pattern).default([]), { text, value: 'NS', env: false });
 
 export const includeOption = () =>
   namespaces('only these namespaces: db.collection, db.*, globs; may be repeated');

@@ -20,7 +20,7 @@ const backedUp: BackupResult = {
   bytesRead: 3_000_000,
   bytesStored: 1_000_000,
   bytesDeduplicated: 0,
-  holes: [],
+  ...{ holes: [], warnings: [] },
   seconds: 1.5,
 };
 
@@ -28,9 +28,7 @@ const restored: RestoreResult = {
   source: 'shop',
   at: to,
   datasets: [{ from: 'a.b', to: 'a.c', records: 2, bytes: 64, root: 'ab12', proven: true }],
-  dropped: [],
-  skipped: [],
-  changedByTarget: [],
+  ...{ dropped: [], skipped: [], changedByTarget: [] },
   tornTransactions: 0,
   warnings: [],
   seconds: 2,

@@ -9,6 +9,7 @@ import type { CatalogChange, CatalogEntry } from '../model/catalog.ts';
 import type { Change } from '../model/change.ts';
 import type { DatasetId, StreamId } from '../model/id.ts';
 import type { KeyRange } from '../model/key-range.ts';
+import type { Scope } from '../model/namespace.ts';
 import type { DataRecord, RecordStream } from '../model/record.ts';
 import type { Position, SourceTime } from '../model/time.ts';
 import type { RestoreTarget } from './restore-target.ts';
@@ -222,8 +223,8 @@ export interface FollowOptions {
 
 export interface SourceSession extends AsyncDisposable {
   readonly identity: SourceIdentity;
-  /** Rights, reach, settings: everything that can be known before work begins. */
-  check(signal: AbortSignal): Promise<Finding[]>;
+  /** Rights, reach, settings, and whether `scope` means anything: all that can be known before work begins. */
+  check(scope: Scope, signal: AbortSignal): Promise<Finding[]>;
   survey(signal: AbortSignal): Promise<Survey>;
   /** Ranges to read side by side, whole key space together, each about `bytesPerSegment`. */
   plan(
@@ -259,5 +260,3 @@ export interface SourceSession extends AsyncDisposable {
     signal: AbortSignal,
   ): Promise<RecordStream | undefined>;
 }
-
-// ---- restore ----

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseRenames, renamed, renameFits } from './namespace.ts';
+import { parseRenames, parseScope, renamed, renameFits } from './namespace.ts';
 
 test('the first rename that fits decides, a name that none fits stays', () => {
   const renames = parseRenames(['a.one=b.two', 'a.*=c.*']);
@@ -25,4 +25,12 @@ test('what is no rename is refused', () => {
   for (const text of ['a.one', 'a.one=', 'a=b', 'a.*=b.one', 'a.one=b.one=c.one']) {
     assert.throws(() => parseRenames([text]), { code: 'usage' }, text);
   }
+});
+
+test('a pattern without a dot fits no name, and is refused with what was meant; `*` is everything', () => {
+  const message = '"shop" is no db.collection: write "shop.*" for all of a database';
+  assert.throws(() => parseScope({ include: ['shop'], exclude: [] }), { code: 'usage', message });
+  assert.throws(() => parseScope({ include: [], exclude: ['tmp*'] }), { code: 'usage' });
+  const scope = { include: ['*', 'shop.*'], exclude: ['*.tmp'] };
+  assert.deepEqual(parseScope(scope), scope);
 });

@@ -9,6 +9,24 @@ export interface Scope {
 
 export const everything: Scope = { include: [], exclude: [] };
 
+/** Errors: `usage`, for a pattern that no name fits. */
+export function parseScope({ include, exclude }: Scope): Scope {
+  for (const pattern of [...include, ...exclude]) {
+    const fault = patternFault(pattern);
+    if (fault !== undefined) throw new CodrError('usage', fault, { object: pattern });
+  }
+  return { include, exclude };
+}
+
+/**
+ * Why this is no pattern of names; undefined when it is one. A database alone would fit nothing, since names
+ * are `db.collection`; `*` means everything.
+ */
+export function patternFault(pattern: string): string | undefined {
+  if (pattern.includes('.') || pattern === '*') return undefined;
+  return `"${pattern}" is no db.collection: write "${pattern}.*" for all of a database`;
+}
+
 /** True when `namespace` is meant by `scope`. `*` matches any run of characters, `?` any one. */
 export function scopeHolds(scope: Scope, namespace: string): boolean {
   const matches = (pattern: string): boolean => globMatches(pattern, namespace);

@@ -3,6 +3,7 @@ import { CodrError } from '../../base/error.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import type { StreamId } from '../../model/id.ts';
 import { type KeyRange, rangeHolds, rangesBetween } from '../../model/key-range.ts';
+import { type Scope, scopeHolds } from '../../model/namespace.ts';
 import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import { comparePositions, type Position, type SourceTime } from '../../model/time.ts';
 import type {
@@ -35,8 +36,11 @@ export class MemorySession implements SourceSession {
     this.identity = memoryIdentity(database);
   }
 
-  async check(): Promise<Finding[]> {
-    return [{ level: 'fine', message: `memory:${this.#database.id} answers` }];
+  async check(scope: Scope): Promise<Finding[]> {
+    const fine: Finding = { level: 'fine', message: `memory:${this.#database.id} answers` };
+    const there = this.#database.definitionsAt(this.#database.settled);
+    if (there.some(({ namespace }) => scopeHolds(scope, namespace))) return [fine];
+    return [fine, { level: 'warning', message: 'nothing is in scope' }];
   }
 
   async survey(signal: AbortSignal): Promise<Survey> {

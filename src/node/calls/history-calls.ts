@@ -2,9 +2,11 @@
 import type * as api from '../../api/codr-api.ts';
 import { backup as runBackup } from '../../engine/capture/backup.ts';
 import { countsAt, type DatasetCount } from '../../engine/read/counts.ts';
+import { isEmptyAt } from '../../engine/read/empty-point.ts';
 import { type PointContext, parseWhen, resolvePoint } from '../../engine/read/point.ts';
 import { recordAt, recordHistory } from '../../engine/read/record-history.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
+import { timeFromHex } from '../../model/time.ts';
 import { describeHoles, describePoint, describePoints, momentOf, spanOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
 
@@ -46,8 +48,16 @@ export async function backup(
     bytesStored: bytesStored(),
     bytesDeduplicated: counts.bytesDeduplicated,
     holes: describeHoles(context),
+    warnings: (await isEmptyAt(context, timeFromHex(point.time))) ? [nothingInScope(context)] : [],
     seconds: counts.seconds,
   };
+}
+
+function nothingInScope({ name }: SourceContext): string {
+  return (
+    'nothing that the source holds is in scope: this backup holds no data; ' +
+    `see \`codr source show ${name}\``
+  );
 }
 
 export async function points(

@@ -9,7 +9,7 @@ import {
 } from '../../engine/restore/restore.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
 import { verify as runVerify, type VerifiedDataset } from '../../engine/verify/verify.ts';
-import { globMatches, parseRenames } from '../../model/namespace.ts';
+import { globMatches, parseRenames, parseScope } from '../../model/namespace.ts';
 import { momentOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
 import { withPin } from '../pin.ts';
@@ -88,7 +88,8 @@ export async function verify(
 ): Promise<api.VerifyResult> {
   const { context } = await node.source(request.source, 'heavy');
   const { connector } = context;
-  const { include, exclude, readData, against } = request;
+  const { readData, against } = request;
+  const { include, exclude } = parseScope(request);
   return await withPin(context, async () => {
     const at = parseWhen(pointContext(context), request.at);
     const point = resolvePoint(pointContext(context), at, { include, exclude });
@@ -143,8 +144,8 @@ function optionsOf(
   request: api.RestoreRequest,
   call: api.Call,
 ): RestoreOptions {
-  const { include, exclude, drop, ttl, verify, to } = request;
-  const scope = { include, exclude };
+  const { include, drop, ttl, verify, to } = request;
+  const scope = parseScope(request);
   const { at } = request;
   return {
     to: { kind: connectorFor(node.connectors, to).kind, uri: to },

@@ -10,6 +10,7 @@ import type {
 import { closeEpoch } from '../../engine/capture/epoch.ts';
 import { connectorContext } from '../../engine/source-context.ts';
 import { sourceId } from '../../model/id.ts';
+import { parseScope, type Scope } from '../../model/namespace.ts';
 import { adoptCondemned } from '../../repository/collect/condemned.ts';
 import { claimWriter } from '../../repository/lineage/writer.ts';
 import { describeSource } from '../describe.ts';
@@ -31,7 +32,8 @@ export async function addSource(
   { signal }: api.Call,
 ): Promise<api.SourceCheck> {
   const { repository, lineage } = await node.open();
-  const { source: name, uri, include, exclude, passwordFile, passwordEnv } = request;
+  const { source: name, uri, passwordFile, passwordEnv } = request;
+  const { include, exclude } = parseScope(request);
   refuseTaken(registeredSources(lineage.state), name);
   const connector = connectorFor(node.connectors, uri);
   const stored = {
@@ -41,7 +43,7 @@ export async function addSource(
     ...(passwordEnv !== undefined && { passwordEnv }),
   };
   const config = await resolveConfig(stored, node.env);
-  const { identity, findings } = await learn(node, connector, config, signal);
+  const { identity, findings } = await learn(node, connector, { config, include, exclude }, signal);
   const { id: cluster, version, streams } = identity;
   const id = sourceId(newId(node.world.random));
   const addedMs = node.world.clock.now();
@@ -71,7 +73,8 @@ export async function checkSource(
   { signal }: api.Call,
 ): Promise<api.SourceCheck> {
   const { registered, context } = await node.source(source);
-  const { identity, findings } = await learn(node, context.connector, context.config, signal);
+  const { config, scope } = context;
+  const { identity, findings } = await learn(node, context.connector, { config, ...scope }, signal);
   const description = describeSource(registered, context.connector);
   if (identity.id === registered.identity) return { source: description, findings };
   const other: api.SourceFinding = {
@@ -104,8 +107,8 @@ export async function rebaseSource(
   { signal }: api.Call,
 ): Promise<api.SourceRebased> {
   const opened = await node.source(source);
-  const { connector, config, lineage } = opened.context;
-  const { identity } = await learn(node, connector, config, signal);
+  const { connector, config, lineage, scope } = opened.context;
+  const { identity } = await learn(node, connector, { config, ...scope }, signal);
   const { id, ...record } = opened.registered;
   const { version, streams } = identity;
   const changed: SourceRecord = { ...record, identity: identity.id, version, streams };
@@ -166,12 +169,12 @@ async function register(
 async function learn(
   node: NodeContext,
   connector: Connector,
-  config: SourceConfig,
+  { config, ...scope }: Scope & { readonly config: SourceConfig },
   signal: AbortSignal,
 ): Promise<{ identity: SourceIdentity; findings: Finding[] }> {
   const context = connectorContext(await node.engineWorld());
   await using session = await connector.connect(config, context, signal);
-  return { identity: session.identity, findings: await session.check(signal) };
+  return { identity: session.identity, findings: await session.check(scope, signal) };
 }
 
 function refuseTaken(sources: readonly RegisteredSource[], name: string): void {

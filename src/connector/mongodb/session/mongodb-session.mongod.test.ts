@@ -8,6 +8,7 @@ import { compareBytes, toHex } from '../../../base/bytes.ts';
 import { isCodrError } from '../../../base/error.ts';
 import type { CatalogEntry } from '../../../model/catalog.ts';
 import { type KeyRange, rangesBetween, wholeRange } from '../../../model/key-range.ts';
+import { everything } from '../../../model/namespace.ts';
 import type { DataRecord, RecordStream } from '../../../model/record.ts';
 import type { ReplicaSet } from '../../../node/demo/mongod-server.ts';
 import { orderPrefixBytes } from '../oplog/effects.ts';
@@ -299,7 +300,7 @@ test('a transaction open at the survey moves its start back to the first entry',
 });
 
 test('a set of one without faults has only fine findings', async () => {
-  const findings = await session.check(signal);
+  const findings = await session.check(everything, signal);
   assert.deepEqual(
     findings.filter(({ level }) => level !== 'fine'),
     [],
@@ -310,7 +311,7 @@ test('a server of the user is reachable with rights and log', async (t) => {
   const uri = givenMongodbUri();
   if (!uri) return t.skip('CODR_MONGODB_URI is not set');
   await using given = await MongodbSession.open(uri, connectorContext(), signal);
-  const findings = await given.check(signal);
+  const findings = await given.check(everything, signal);
   assert.deepEqual(
     findings.filter(({ level }) => level === 'error'),
     [],

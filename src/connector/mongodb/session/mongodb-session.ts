@@ -5,6 +5,7 @@ import { CodrError } from '../../../base/error.ts';
 import type { CatalogEntry } from '../../../model/catalog.ts';
 import { type DatasetId, datasetId, type StreamId, streamId } from '../../../model/id.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
+import type { Scope } from '../../../model/namespace.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import { firstTime, maxTime, type SourceTime } from '../../../model/time.ts';
 import type {
@@ -17,6 +18,7 @@ import type {
   SourceSession,
   Survey,
 } from '../../connector.ts';
+import { checkScope } from './check-scope.ts';
 import { checkSource } from './check-source.ts';
 import { MongodbConnection } from './connection.ts';
 import { followOplog } from './follow-oplog.ts';
@@ -60,8 +62,9 @@ export class MongodbSession implements SourceSession {
     }
   }
 
-  check(signal: AbortSignal): Promise<Finding[]> {
-    return checkSource(this.#connection, signal);
+  async check(scope: Scope, signal: AbortSignal): Promise<Finding[]> {
+    const findings = await checkSource(this.#connection, signal);
+    return [...findings, ...(await checkScope(this.#connection, scope, signal))];
   }
 
   async survey(signal: AbortSignal): Promise<Survey> {

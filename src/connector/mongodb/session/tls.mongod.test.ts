@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectorContext } from '../../../../test/harness/context.ts';
 import { startTestSet } from '../../../../test/harness/mongod.ts';
+import { everything } from '../../../model/namespace.ts';
 import { MongodbSession } from './mongodb-session.ts';
 
 const signal = new AbortController().signal;
@@ -11,7 +12,7 @@ test('login and TLS of the URI reach every member; without them the source says 
   await using _ = set;
   const tls = `&tls=true&tlsCAFile=${encodeURIComponent(caFile ?? '')}`;
   await using session = await MongodbSession.open(`${set.uri}${tls}`, connectorContext(), signal);
-  const findings = await session.check(signal);
+  const findings = await session.check(everything, signal);
   assert.ok(findings.some(({ message }) => message === '1 secondaries to read from'));
   assert.deepEqual(
     findings.filter(({ level }) => level === 'error'),

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { BSON, Double, type ObjectId, Timestamp } from 'mongodb';
 import { has, lacks } from '../../../../test/harness/capability.ts';
 import { connectorContext } from '../../../../test/harness/context.ts';
+import { everything } from '../../../model/namespace.ts';
 import type { DataRecord } from '../../../model/record.ts';
 import type { TargetItem, TargetOptions } from '../../restore-target.ts';
 import { MongodbSession } from '../session/mongodb-session.ts';
@@ -222,7 +223,7 @@ test('users and roles come back on request, and the restoring user survives', as
 
 test('the roles of the manual pass the check of a source, fewer name what is missing', async () => {
   const levels = async (from: MongodbSession): Promise<string[]> =>
-    (await from.check(signal))
+    (await from.check(everything, signal))
       .filter(({ level }) => level === 'error')
       .map(({ message }) => message);
   assert.deepEqual(await levels(session), []);

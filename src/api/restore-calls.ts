@@ -24,7 +24,7 @@ export interface RestorePlan {
   readonly resumes: boolean;
   readonly datasets: readonly PlannedDataset[];
   /** What else would be made. */
-  readonly definitions: readonly PlannedDefinition[];
+  readonly definitions: readonly Definition[];
   /** Names in the target that stand in the way. */
   readonly conflicts: readonly string[];
   /** Names that `drop` will remove or replace, views too. */
@@ -34,7 +34,7 @@ export interface RestorePlan {
   readonly warnings: readonly string[];
 }
 
-export interface PlannedDefinition {
+export interface Definition {
   /** `views`, `users`, `roles`. */
   readonly kind: string;
   /** Its name in the target: of a view `db.view`, of a user or role `db.name`. */
@@ -63,6 +63,8 @@ export interface RestoreResult {
   readonly source: string;
   readonly at: Moment;
   readonly datasets: readonly RestoredDataset[];
+  /** Views, users and roles that the target has now as they were. */
+  readonly definitions: readonly Definition[];
   readonly dropped: readonly string[];
   /** What of the scope is not in the target; not empty: done in part (exit code 3). */
   readonly skipped: readonly Skipped[];

@@ -1,6 +1,12 @@
 // `codr restore`: a moment of a source into a target, or the plan for it.
 import { z } from 'zod';
-import type { RestorePlan, RestoreRequest, RestoreResult, Skipped } from '../api/codr-api.ts';
+import type {
+  Definition,
+  RestorePlan,
+  RestoreRequest,
+  RestoreResult,
+  Skipped,
+} from '../api/codr-api.ts';
 import type { ExitCode } from '../base/error-catalogue.ts';
 import { parseRenames } from '../model/namespace.ts';
 import { option } from '../node/config-option.ts';
@@ -28,7 +34,7 @@ export const restoreCommand = defineCommand({
     'codr restore shop --to mongodb://db1:27017/ --at 2026-11-22T13:05:00Z --include shop.orders --rename shop.orders=shop.orders_before',
   ],
   json:
-    '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], dropped:[…], ' +
+    '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], definitions:[{kind,name}], dropped:[…], ' +
     'skipped:[{namespace,reason}], changedByTarget:[{namespace,key}], tornTransactions, warnings:[…], ' +
     'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,estimated?,expiring?,expiringExact?}], definitions:[{kind,name}], conflicts:[…], dropped:[…], ' +
     'skipped:[…], warnings:[…]}',
@@ -142,6 +148,7 @@ function printResult(result: RestoreResult, output: Output): void {
       dataset.proven ? output.paint('green', 'same root') : output.paint('yellow', 'not read back'),
     ]),
   );
+  if (result.definitions.length > 0) output.line(`${countedKinds(result.definitions)} defined`);
   // What the target held is gone in both cases, but only one of them leaves nothing under the name.
   const given = new Set(datasets.map(({ to }) => to));
   for (const name of dropped) output.line(`${given.has(name) ? 'replaced' : 'dropped'} ${name}`);
@@ -158,6 +165,15 @@ function printResult(result: RestoreResult, output: Output): void {
     );
   }
   output.line(`took ${formatSeconds(seconds)}`);
+}
+
+/** `3 users, 1 role`, in the order of the definitions. */
+function countedKinds(definitions: readonly Definition[]): string {
+  const counts = new Map<string, number>();
+  for (const { kind } of definitions) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return [...counts]
+    .map(([kind, count]) => `${formatCount(count)} ${count === 1 ? kind.slice(0, -1) : kind}`)
+    .join(', ');
 }
 
 function printDoubts(

@@ -6,18 +6,30 @@ import { runFake } from './fake-world.ts';
 
 const at = { time: '1763816700:42', wall: '2025-11-22T13:05:00.000Z' };
 
+const result: RestoreResult = {
+  source: 'shop',
+  at,
+  datasets: [{ from: 'a.b', to: 'a.c', records: 2, bytes: 64, root: 'ab12', proven: true }],
+  definitions: [
+    { kind: 'users', name: 'admin.ann' },
+    { kind: 'users', name: 'admin.zed' },
+    { kind: 'views', name: 'a.seen' },
+  ],
+  dropped: ['a.c', 'a.old'],
+  skipped: [],
+  changedByTarget: [],
+  tornTransactions: 0,
+  warnings: [],
+  seconds: 2,
+};
+
+test('views, users and roles that were defined are counted', async () => {
+  const words = ['restore', 'shop', '--to', 'mongodb://t/'];
+  const run = await runFake(words, { api: { restore: async () => result } });
+  assert.match(run.stdout, /\n2 users, 1 view defined\n/);
+});
+
 test('after --drop, what came back under its name is replaced, what the point lacks is dropped', async () => {
-  const result: RestoreResult = {
-    source: 'shop',
-    at,
-    datasets: [{ from: 'a.b', to: 'a.c', records: 2, bytes: 64, root: 'ab12', proven: true }],
-    dropped: ['a.c', 'a.old'],
-    skipped: [],
-    changedByTarget: [],
-    tornTransactions: 0,
-    warnings: [],
-    seconds: 2,
-  };
   const words = ['restore', 'shop', '--to', 'mongodb://t/', '--drop'];
   const run = await runFake(words, { api: { restore: async () => result } });
   assert.match(run.stdout, /\nreplaced a\.c\ndropped a\.old\n/);

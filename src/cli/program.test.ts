@@ -28,7 +28,7 @@ const restored: RestoreResult = {
   source: 'shop',
   at: to,
   datasets: [{ from: 'a.b', to: 'a.c', records: 2, bytes: 64, root: 'ab12', proven: true }],
-  ...{ dropped: [], skipped: [], changedByTarget: [] },
+  ...{ definitions: [], dropped: [], skipped: [], changedByTarget: [] },
   tornTransactions: 0,
   warnings: [],
   seconds: 2,

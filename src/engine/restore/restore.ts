@@ -40,11 +40,18 @@ export interface RestoreOptions extends RestoreWish {
 export interface RestoreOutcome {
   readonly at: SourceTime;
   readonly items: readonly RestoredItem[];
+  readonly definitions: readonly Definition[];
   readonly finish: FinishResult;
   readonly warnings: readonly string[];
   readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
   readonly tornTransactions: number;
   readonly seconds: number;
+}
+
+/** A view, a user, a role: `kind` is that of the dataset which defines it, `name` what the target calls it. */
+export interface Definition {
+  readonly kind: string;
+  readonly name: string;
 }
 
 export interface PlannedRestore {
@@ -53,7 +60,7 @@ export interface PlannedRestore {
   readonly resumes: boolean;
   readonly items: readonly PlannedItem[];
   /** Views, users and roles that would be made, by their names in the target. */
-  readonly definitions: readonly { readonly kind: string; readonly name: string }[];
+  readonly definitions: readonly Definition[];
   readonly plan: TargetPlan;
   readonly warnings: readonly string[];
 }
@@ -108,7 +115,7 @@ async function planDefinitions(
   from: { target: RestoreTarget; items: readonly Item[]; runs: OpenedRuns; at: SourceTime },
   signal: AbortSignal,
 ): Promise<Pick<PlannedRestore, 'definitions' | 'warnings'> & Pick<TargetPlan, 'skipped'>> {
-  const definitions: { kind: string; name: string }[] = [];
+  const definitions: Definition[] = [];
   const skipped: { namespace: string; reason: string }[] = [];
   const warnings: string[] = [];
   for (const item of from.items) {
@@ -178,11 +185,13 @@ async function loadAndFinish(
   const defined = await defineAll(context, work, signal);
   meter.phase('finishing');
   const finish = await target.finish(items, signal);
+  const notMade = new Set(finish.skipped.map(({ namespace }) => namespace));
   return {
     at: chosen.point.at,
     items: loaded,
+    definitions: defined.definitions.filter(({ name }) => !notMade.has(name)),
     finish,
-    skipped: [...plan.skipped, ...defined, ...finish.skipped],
+    skipped: [...plan.skipped, ...defined.skipped, ...finish.skipped],
     warnings: [
       ...chosen.warnings,
       ...plan.warnings,
@@ -331,15 +340,18 @@ async function defineAll(
   context: SourceContext,
   { target, chosen, items }: Work,
   signal: AbortSignal,
-): Promise<{ namespace: string; reason: string }[]> {
+): Promise<Pick<RestoreOutcome, 'definitions' | 'skipped'>> {
   const runs = new OpenedRuns(context);
+  const definitions: Definition[] = [];
   const skipped: { namespace: string; reason: string }[] = [];
   for (const item of items) {
     if (item.entry.role !== 'definitions') continue;
     const records = await readDefinitions(context, runs, item.dataset, chosen.point.at);
     // None at all is a definition too: with `drop`, what the target has goes.
     const result = await target.define(item, records, signal);
+    const { kind } = item.entry;
+    definitions.push(...result.defined.map((name) => ({ kind, name })));
     skipped.push(...result.skipped);
   }
-  return skipped;
+  return { definitions, skipped };
 }

@@ -197,14 +197,16 @@ test('held expiry keeps every record, and what was not made is named', async () 
 
 test('one view alone comes back by its own name', async () => {
   await targetDb('app').collection('people').insertOne({ name: 'mine' });
-  const { datasets, skipped } = await restore({ include: ['app.adults'] });
+  const { datasets, definitions, skipped } = await restore({ include: ['app.adults'] });
   assert.deepEqual([datasets, skipped], [[], []]);
+  assert.deepEqual(definitions, [{ kind: 'views', name: 'app.adults' }]);
   assert.equal((await optionsOf(targetDb('app'), 'adults'))?.viewOn, 'people');
   assert.equal(await targetDb('app').collection('people').countDocuments(), 1);
   const again = await restore({ include: ['app.adults'] });
   assert.deepEqual(again.skipped, [
     { namespace: 'app.adults', reason: 'the view is not restored, the name is taken' },
   ]);
+  assert.deepEqual(again.definitions, []);
   await targetDb('app').dropDatabase();
 });
 
@@ -305,11 +307,13 @@ test('the plan names views, users and roles that would be made, what is left out
 });
 
 test('users and roles come back when they are named, and the restoring user survives', async () => {
-  await restore({ include: ['admin.system.roles'] });
+  const first = await restore({ include: ['admin.system.roles'] });
+  assert.deepEqual(first.definitions, [{ kind: 'roles', name: 'admin.clerk' }]);
   assert.deepEqual(await userNames(), ['root']);
   const { roles } = await targetDb('admin').command({ rolesInfo: 'clerk' });
   assert.equal(roles.length, 1);
-  const { skipped } = await restore({ include: ['admin.system.users'] });
+  const { definitions, skipped } = await restore({ include: ['admin.system.users'] });
+  assert.deepEqual(definitions, [{ kind: 'users', name: 'admin.zed' }]);
   assert.deepEqual(
     skipped.map(({ namespace }) => namespace),
     ['admin.root'],
@@ -318,6 +322,22 @@ test('users and roles come back when they are named, and the restoring user surv
   const { users } = await targetDb('admin').command({ usersInfo: 'zed' });
   assert.deepEqual(users[0].roles, [{ role: 'clerk', db: 'admin' }]);
   await targetDb('admin').command({ dropUser: 'zed' });
+});
+
+test('the restoring user is left out only where the point has him otherwise', async () => {
+  const choice = { include: ['admin.system.*'], to: world.source.uri };
+  const { definitions, skipped } = await restore(choice);
+  assert.deepEqual(skipped, []);
+  assert.deepEqual(definitions.map(({ kind, name }) => `${kind} ${name}`).sort(), [
+    'roles admin.clerk',
+    'users admin.root',
+    'users admin.zed',
+  ]);
+  const admin = world.client.db('admin');
+  await admin.command({ updateUser: 'root', customData: { changed: true } });
+  assert.deepEqual((await restore(choice)).skipped, [
+    { namespace: 'admin.root', reason: 'the user who restores stays as it is' },
+  ]);
 });
 
 test('a record that the target rewrites by itself is named by a key that finds it', async () => {

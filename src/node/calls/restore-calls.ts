@@ -69,6 +69,7 @@ export async function restore(
         root,
         proven,
       })),
+      definitions: outcome.definitions,
       dropped: outcome.finish.dropped,
       skipped: outcome.skipped,
       changedByTarget: outcome.items.flatMap(({ to, changedByTarget }) =>

@@ -70,7 +70,11 @@ export interface Connector {
   formatTime(time: SourceTime): string;
   /** Wall clock of a source time, ms since 1970. */
   wallMs(time: SourceTime): number;
-  /** The last source time that belongs to a wall-clock moment; a whole second means all of it. */
+  /**
+   * The last source time that a wall-clock moment means, ms since 1970, with a fraction where it has one. A
+   * clock of seconds: a whole second means all of it, a moment within one the end of the second before, so
+   * that nothing later is meant.
+   */
   timeOfWall(ms: number): SourceTime;
   /** A key as users write it on the command line, as stored key bytes. Throws `usage`. */
   parseKey(text: string): Uint8Array;

@@ -122,6 +122,11 @@ test('2: a moment within a second, an exact one and a whole second hold what was
   const expected = await look(client, endOfSecond, two.holds);
   assertSame(await look(world.targetClient, undefined, two.holds), expected, wall);
   await two.assertEqualAt(last);
+  // Within the next second, of which nothing may come back.
+  const within = new Date(second * 1000 + 1500).toISOString();
+  assert.match((await two.restoreAt(within)).at.time, new RegExp(`^${second}:`));
+  const then = await world.targetClient.db('two').collection('a').findOne();
+  assert.equal(then?.n, times.length);
 });
 
 test('3: a moment before or after the history is refused, and the nearest ones are named', async () => {

@@ -296,5 +296,6 @@ test('times are written as seconds and increment, and a whole second means all o
   assert.equal(connector.formatTime(time), '1763816700:42');
   assert.equal(connector.wallMs(time), 1_763_816_700_000);
   assert.ok(connector.timeOfWall(1_763_816_700_000) > time);
+  assert.ok(connector.timeOfWall(1_763_816_700_001) < time, 'a part of it means nothing of it');
   assert.equal(connector.parseTime('yesterday'), undefined);
 });

@@ -86,7 +86,8 @@ export class MemoryConnector implements Connector {
   }
 
   timeOfWall(ms: number): SourceTime {
-    return (BigInt(Math.floor(ms / 1000)) << 32n) | 0xffff_ffffn;
+    const begun = Math.floor(ms / 1000);
+    return (BigInt(ms % 1000 === 0 ? begun : begun - 1) << 32n) | 0xffff_ffffn;
   }
 
   /** The key is the text's UTF-8. */

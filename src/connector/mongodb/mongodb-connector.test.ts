@@ -22,6 +22,13 @@ test('a wall-clock second means all of it, increments included', () => {
   assert.equal(connector.wallMs(time), 1_763_816_700_000);
 });
 
+test('a moment within a second means the end of the second before: nothing later than it', () => {
+  for (const ms of [1, 500, 999.999]) {
+    const time = connector.timeOfWall(1_763_816_700_000 + ms);
+    assert.equal(connector.formatTime(time), '1763816699:4294967295');
+  }
+});
+
 test('a key is Extended JSON, an ObjectId in hex, or plain text', () => {
   const keys: [string, unknown][] = [
     ['5', 5],

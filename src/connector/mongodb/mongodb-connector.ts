@@ -33,8 +33,7 @@ export const mongodbConnector: Connector = {
   parseTime,
   formatTime,
   wallMs,
-  // Increments say nothing about the part of a second: a moment within a second means its end.
-  timeOfWall: (ms) => (BigInt(Math.floor(ms / 1000)) << 32n) | 0xffffffffn,
+  timeOfWall,
   parseKey,
   renderValue: renderDocument,
   renderKey: ({ value }) => renderKey(value),
@@ -53,6 +52,13 @@ function nativeValue(entry: CatalogEntry, { value }: DataRecord): Uint8Array {
 
 function storesNative({ kind }: CatalogEntry): boolean {
   return kind !== 'capped';
+}
+
+/** Increments say nothing about the part of a second: one that has begun may hold what came later. */
+function timeOfWall(ms: number): SourceTime {
+  const begun = Math.floor(ms / 1000);
+  const last = begun * 1000 === ms ? begun : begun - 1;
+  return (BigInt(last) << 32n) | 0xffffffffn;
 }
 
 /** `seconds:increment`, both decimal and below 2^32. */

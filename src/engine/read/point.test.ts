@@ -45,7 +45,21 @@ test('a moment is latest, a point, the own form of the source, or RFC 3339', () 
   assert.equal(at('latest'), 50n);
   assert.equal(at('p7'), 33n);
   assert.equal(at('5:7'), (5n << 32n) + 7n);
-  assert.equal(at('1970-01-01T00:00:05Z'), (5n << 32n) + 0xffff_ffffn, 'all of that second');
+  const whole = '1970-01-01T00:00:05Z';
+  assert.equal(at(whole), (5n << 32n) + 0xffff_ffffn, 'all of that second');
+  for (const zero of ['.0', '.000']) assert.equal(at(`1970-01-01T00:00:05${zero}Z`), at(whole));
+  // Within a second: nothing of it, since what came later in it cannot be told apart.
+  for (const fraction of [
+    '.5',
+    '.001',
+    '.0000001',
+    '.00000000000000000001',
+    '.99999999999999999999',
+  ]) {
+    const end = (4n << 32n) + 0xffff_ffffn;
+    assert.equal(at(`1970-01-01T00:00:05${fraction}Z`), end, fraction);
+    assert.equal(at(`1970-01-01T01:00:05${fraction}+01:00`), end, fraction);
+  }
   assert.throws(
     () => at('yesterday'),
     (error) => isCodrError(error, 'usage'),

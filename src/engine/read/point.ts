@@ -61,13 +61,27 @@ export function parseWhen(context: PointContext, when: string): SourceTime {
   if (point) return timeFromHex(point.time);
   const own = connector.parseTime(when);
   if (own !== undefined) return own;
-  const wall = rfc3339.test(when) ? Date.parse(when) : Number.NaN;
-  if (!Number.isNaN(wall)) return connector.timeOfWall(wall);
+  const wallMs = wallMsOf(when);
+  if (wallMs !== undefined) return connector.timeOfWall(wallMs);
   throw noMoment(context, when);
 }
 
-const rfc3339 = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+const rfc3339 = /^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 const withoutZone = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?)?$/i;
+
+/** Ms since 1970 of an RFC 3339 text. The smallest fraction of a second is one, and none fills a second. */
+function wallMsOf(when: string): number | undefined {
+  const match = rfc3339.exec(when);
+  if (!match) return undefined;
+  const [, date, fraction = '.0', zone] = match;
+  const wholeMs = Date.parse(`${date}${zone}`);
+  if (Number.isNaN(wholeMs)) return undefined;
+  const fractionMs = Number(fraction) * 1000;
+  // Any digit but 0 counts, and so does one that a double of this size cannot hold.
+  return /[1-9]/.test(fraction)
+    ? wholeMs + Math.min(Math.max(fractionMs, 0.001), 999.999)
+    : wholeMs;
+}
 
 /** Says what a moment may be; of a time without a zone, how it is written in UTC. */
 function noMoment({ state, connector }: PointContext, when: string): CodrError {

@@ -5,8 +5,9 @@ import { errorChain } from './error-chain.ts';
 const censored = '***';
 // Greedy up to the last `@` of the word: a password that holds an unescaped `@` or `/` is hidden too.
 const uriPassword = /([a-z][a-z0-9+.-]*:\/\/[^\s:@/?#"']*):[^\s"']*@/gi;
+// No backslash: a quoted line of JSON must stay one.
 const secretParameter =
-  /([?&,;][^\s=&"',;]*(?:password|passphrase|secret|session_token|accesskey)[^\s=&"',;]*[=:])[^\s&"',;]+/gi;
+  /([?&,;][^\s=&"',;]*(?:password|passphrase|secret|session_token|accesskey)[^\s=&"',;\\]*[=:])[^\s&"',;\\]+/gi;
 const secretField = /(?:password|passphrase|secret|private_?key|session_?token|^pass$|^key$)/i;
 const depthMax = 6;
 

@@ -170,7 +170,7 @@ export class BaseCopyJob implements Job {
       const built: { unit: Unit; root?: TreeRoot; segment?: Omit<BuiltSegment, 'packs'> }[] = [];
       for (const unit of units) {
         const segment = await this.#read(unit, store, signal);
-        if (!segment) await this.#options.caughtUp(signal);
+        if (!segment || this.#isTooOld(unit, segment)) await this.#options.caughtUp(signal);
         const root = segment && (await joinParts([segment.part], store.tree(signal)));
         built.push({ unit, ...(root && { root }), ...(segment && { segment }) });
       }
@@ -186,7 +186,7 @@ export class BaseCopyJob implements Job {
   async #copySegment(unit: Unit, signal: AbortSignal): Promise<void> {
     await this.#stored(signal, async (store) => {
       const segment = await this.#read(unit, store, signal);
-      if (!segment) await this.#options.caughtUp(signal);
+      if (!segment || this.#isTooOld(unit, segment)) await this.#options.caughtUp(signal);
       const part = segment && (await encodeTreePart(segment.part, store.sink));
       return (draft, packs) => {
         const { dataset, range } = unit;
@@ -204,6 +204,15 @@ export class BaseCopyJob implements Job {
         draft.set(`segment/${dataset}/${segmentPlace(range)}`, record);
       };
     });
+  }
+
+  /**
+   * Read before a doubt as far as changes count: an undecided transaction reaches back. Who waits until the
+   * log is settled up to now reads the dataset past it the next time.
+   */
+  #isTooOld({ dataset }: Unit, { after }: Omit<BuiltSegment, 'packs'>): boolean {
+    const want = this.#context.lineage.state.get<WantRecord>(`want/${dataset}`);
+    return want?.notBefore !== undefined && after < timeFromHex(want.notBefore);
   }
 
   async #join(dataset: DatasetId, signal: AbortSignal): Promise<void> {

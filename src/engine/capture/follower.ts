@@ -300,7 +300,11 @@ export class Follower {
       draft.set(`want/${entry.dataset}`, want satisfies WantRecord);
       wants++;
     }
-    for (const { dataset, time } of difference.left) endWant(draft, dataset, time, stream);
+    for (const { dataset, time } of difference.left) {
+      const { unknown: _, ...want } = draft.get<WantRecord>(`want/${dataset}`) ?? {};
+      if (_) draft.set(`want/${dataset}`, want); // as above
+      endWant(draft, dataset, time, stream);
+    }
     return wants;
   }
 
@@ -312,7 +316,8 @@ export class Follower {
     for (const { time, position, dataset, name, body } of unknown) {
       this.#context.world.log.error({ name, time: timeToHex(time) }, 'unknown log entry');
       const place = positionToText(position);
-      draft.set(`unknown/${place}`, this.#rawRecord({ time, dataset, name, body }));
+      const before = draft.get<UnknownRecord>(`unknown/${place}`);
+      draft.set(`unknown/${place}`, this.#rawRecord({ time, dataset, name, body }, before));
       // Read again for a transaction that was open at the survey: every base copy is newer.
       if (time <= surveyed) continue;
       const reason = `unknown log entry: ${name}`;
@@ -323,16 +328,22 @@ export class Follower {
       else {
         // It may have been in scope until this tick; when it comes again it needs a new copy.
         const to = timeToHex(this.#heard + 1n);
-        addHole(draft, { stream, dataset, from: timeToHex(time - 1n), to, ...why });
+        // What is written outside of the scope is not kept: knowing the entry later does not fill this hole.
+        addHole(draft, { stream, dataset, from: timeToHex(time - 1n), to, reason });
       }
     }
     return wants;
   }
 
-  #rawRecord({ time, dataset, name, body }: Omit<UnknownEntry, 'position'>): UnknownRecord {
+  /** `before`: of another unknown operation of the same entry. */
+  #rawRecord(
+    { time, dataset, name, body }: Omit<UnknownEntry, 'position'>,
+    before: UnknownRecord | undefined,
+  ): UnknownRecord {
     const { epoch, stream } = this.#options;
-    const at = { epoch, stream, time: timeToHex(time) };
-    return { ...at, ...(dataset && { dataset }), name, body: toBase64(body) };
+    const datasets = new Set([...(before?.datasets ?? []), ...(dataset ? [dataset] : [])]);
+    const at = { epoch, stream, time: timeToHex(time), datasets: [...datasets] };
+    return { ...at, name, body: toBase64(body) };
   }
 
   #isWanted(dataset: DatasetId): boolean {

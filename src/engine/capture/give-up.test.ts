@@ -6,9 +6,9 @@ import type { Draft } from '../../repository/lineage/draft.ts';
 import type { Lineage } from '../../repository/lineage/lineage.ts';
 import type { BaseRecord, RunRecord, WantRecord } from '../../repository/lineage/records.ts';
 import type { LineageState } from '../../repository/lineage/state.ts';
-import { committed, hex, historyState } from '../history/history-fixture.ts';
+import { committed, hex, historyState, want } from '../history/history-fixture.ts';
 import { epochsOf, holesOf, restorableIntervals } from '../history/source-history.ts';
-import { giveUp } from './give-up.ts';
+import { giveUp, noteLost } from './give-up.ts';
 
 const dataset = 'd'.repeat(32);
 const pack = packId('ab'.repeat(32));
@@ -33,24 +33,26 @@ function history(bases: readonly BaseRecord[], runs: readonly RunRecord[] = []):
 async function given(
   state: LineageState,
   lost: Partial<LineageLosses>,
-): Promise<[isOwn: boolean, state: LineageState]> {
+  leftAt?: number,
+): Promise<LineageState> {
   const lineage = {
     name: 'one',
     commit: async (build: (draft: Draft) => undefined) => committed(state, build),
   } as unknown as Lineage;
   const none = { bases: new Set<string>(), runs: new Set<string>(), segments: new Set<string>() };
-  const lineages = [{ lineage: 'one', ...none, ...lost }];
-  return [await giveUp(lineage, { packs: [pack], lineages }), state];
+  await noteLost(lineage, [pack]);
+  const left = leftAt === undefined ? undefined : BigInt(leftAt);
+  await giveUp(lineage, { lineage: 'one', ...none, ...lost }, () => left);
+  return state;
 }
 
 const spans = (state: LineageState): [number, number][] =>
   restorableIntervals(state).map(({ from, to }) => [Number(from), Number(to)]);
 
 test('the newest base copy of a dataset is wanted anew, from the time that it was of', async () => {
-  const [isOwn, state] = await given(history([base(10), base(50)]), {
+  const state = await given(history([base(10), base(50)]), {
     bases: new Set([`${dataset}/${hex(50)}`]),
   });
-  assert.ok(isOwn);
   assert.deepEqual(state.get<WantRecord>(`want/${dataset}`)?.from, hex(50));
   assert.deepEqual(spans(state), [[10, 49]]);
   assert.equal(state.get(`base/${dataset}/${hex(50)}`), undefined);
@@ -58,7 +60,7 @@ test('the newest base copy of a dataset is wanted anew, from the time that it wa
 });
 
 test('an earlier base copy leaves a hole up to the next', async () => {
-  const [, state] = await given(history([base(10), base(50)]), {
+  const state = await given(history([base(10), base(50)]), {
     bases: new Set([`${dataset}/${hex(10)}`]),
   });
   assert.equal(state.get(`want/${dataset}`), undefined);
@@ -66,7 +68,7 @@ test('an earlier base copy leaves a hole up to the next', async () => {
 });
 
 test('both base copies lost leave nothing until the dataset is copied anew', async () => {
-  const [, state] = await given(history([base(10), base(50)]), {
+  const state = await given(history([base(10), base(50)]), {
     bases: new Set([`${dataset}/${hex(10)}`, `${dataset}/${hex(50)}`]),
   });
   assert.equal(state.get<WantRecord>(`want/${dataset}`)?.from, hex(10));
@@ -74,16 +76,31 @@ test('both base copies lost leave nothing until the dataset is copied anew', asy
 });
 
 test('a lost run closes its epoch, with a hole from its first time on', async () => {
-  const [, state] = await given(history([base(10)], [run(30, 40)]), { runs: new Set(['0']) });
+  const state = await given(history([base(10)], [run(30, 40)]), { runs: new Set(['0']) });
   assert.notEqual(epochsOf(state)[0]?.closedAt, undefined);
   assert.equal(state.get('run/0'), undefined);
   assert.deepEqual(spans(state), [[10, 29]]);
   assert.ok(holesOf(state).some(({ from, dataset: one }) => from === 29n && one === undefined));
 });
 
+test('of a dataset that went its times until then are a hole, and nothing is wanted', async () => {
+  const lost = { bases: new Set([`${dataset}/${hex(10)}`]) };
+  const state = await given(history([base(10)]), lost, 60);
+  assert.equal(state.get(`want/${dataset}`), undefined);
+  assert.deepEqual(spans(state), [[60, 100]]);
+});
+
+test('a want that an unknown entry made outlives that the entry is known', async () => {
+  const before = committed(history([base(10)]), (draft) => {
+    draft.set(`want/${dataset}`, { ...want({ from: hex(70) }), unknown: 'x', reason: 'x' });
+  });
+  const state = await given(before, { bases: new Set([`${dataset}/${hex(10)}`]) });
+  const { from, unknown } = state.get<WantRecord>(`want/${dataset}`) ?? {};
+  assert.deepEqual([from, unknown], [hex(10), undefined]);
+});
+
 test('where nothing is lost the packs alone are noted', async () => {
-  const [isOwn, state] = await given(history([base(10)]), {});
-  assert.equal(isOwn, false);
+  const state = await given(history([base(10)]), {});
   assert.ok(state.get(`lost/${pack}`));
   assert.deepEqual(spans(state), [[10, 100]]);
 });

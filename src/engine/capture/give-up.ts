@@ -1,45 +1,64 @@
 // Gives up what a check found lost: nothing new relies on the packs, the times that needed them become
 // holes, and the next backup copies anew what has no base copy any more. What is lost is no longer
 // retained, so that the next check is about the rest.
-import { datasetId } from '../../model/id.ts';
-import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
-import type { LineageLosses, Losses } from '../../repository/check/losses.ts';
+import type { Connector } from '../../connector/connector.ts';
+import { type DatasetId, datasetId, type PackId } from '../../model/id.ts';
+import type { Scope } from '../../model/namespace.ts';
+import { lastTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
+import type { LineageLosses } from '../../repository/check/losses.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import type { Lineage } from '../../repository/lineage/lineage.ts';
 import { lostKey } from '../../repository/lineage/pack-table.ts';
 import type { BaseRecord, RunRecord, WantRecord } from '../../repository/lineage/records.ts';
+import type { StateView } from '../../repository/lineage/state.ts';
 import { addHole } from '../history/ledger.ts';
-import { epochsOf } from '../history/source-history.ts';
+import { catalogChanges, epochsOf, inScope } from '../history/source-history.ts';
 import { closeEpoch } from './epoch.ts';
 
 const reason = 'a check found its data lost';
 
+/** Tells when a dataset went, or left the scope; undefined while it is protected. */
+export type LeftAt = (
+  state: StateView,
+  epoch: number,
+  dataset: DatasetId,
+) => SourceTime | undefined;
+
 /**
- * Commits it to the lineage of one source; true when anything of that source is lost. The packs are noted
- * in every source: content of theirs that another one asks for must be stored anew too.
+ * Notes the packs in a lineage. First in every one, before any gives up what retains them: content of theirs
+ * that another source asks for must be stored anew too. Its state is stored anew: the one before may be lost.
  */
-export async function giveUp(lineage: Lineage, losses: Losses): Promise<boolean> {
-  const own = losses.lineages.find((one) => one.lineage === lineage.name);
-  // With its state stored anew: the one before may lie in a pack that is lost.
-  const options = { withState: true };
-  await lineage.commit((draft): undefined => {
-    for (const pack of losses.packs) draft.set(lostKey(pack), {});
-    if (own) giveUpOwn(draft, own);
-  }, options);
-  return own !== undefined && own.bases.size + own.runs.size + own.segments.size > 0;
+export async function noteLost(lineage: Lineage, packs: readonly PackId[]): Promise<void> {
+  await lineage.commit(
+    (draft): undefined => {
+      for (const pack of packs) draft.set(lostKey(pack), {});
+    },
+    { withState: true },
+  );
 }
 
-function giveUpOwn(draft: Draft, { bases, runs, segments }: LineageLosses): void {
-  for (const rest of segments) draft.set(`segment/${rest}`, null);
-  // Of two base copies of a dataset the earlier one is hurt up to the later: that one is looked at first.
-  for (const rest of [...bases].sort().reverse()) giveUpBase(draft, rest);
+/** Gives up what one source has lost. */
+export async function giveUp(
+  lineage: Lineage,
+  { bases, runs, segments }: LineageLosses,
+  leftAt: LeftAt,
+): Promise<void> {
+  await lineage.commit((draft): undefined => {
+    for (const rest of segments) draft.set(`segment/${rest}`, null);
+    // Of two base copies of a dataset the earlier is hurt up to the later: that one is looked at first.
+    for (const rest of [...bases].sort().reverse()) giveUpBase(draft, rest, leftAt);
+    giveUpRuns(draft, runs);
+  });
+}
+
+function giveUpRuns(draft: Draft, runs: Iterable<string>): void {
   let isRunning = false;
   for (const rest of runs) isRunning = giveUpRun(draft, rest) || isRunning;
   if (isRunning) closeEpoch(draft, reason);
 }
 
 /** Until the next base copy of the dataset its times are a hole; when there is none, one is wanted. */
-function giveUpBase(draft: Draft, rest: string): void {
+function giveUpBase(draft: Draft, rest: string, leftAt: LeftAt): void {
   const base = draft.get<BaseRecord>(`base/${rest}`);
   if (!base) return;
   draft.set(`base/${rest}`, null);
@@ -49,16 +68,18 @@ function giveUpBase(draft: Draft, rest: string): void {
     .keys('base', `${dataset}/`)
     .map((key) => draft.get<BaseRecord>(`base/${key}`) as BaseRecord)
     .find(({ epoch, exactFrom }) => epoch === base.epoch && exactFrom > from)?.exactFrom;
-  const end = next ?? endOf(draft, base.epoch);
+  const left = leftAt(draft, base.epoch, dataset);
+  const end = next ?? (left === undefined ? endOf(draft, base.epoch) : timeToHex(left));
   if (end !== undefined) {
     const [stream = ''] = draft.keys('stream');
     addHole(draft, { stream, dataset, from: before(from), to: end, reason });
     return;
   }
   const { records = 0, bytes = 0 } = base.tree ?? {};
-  const fresh = { epoch: base.epoch, from, reason, initial: false, records, bytes };
-  const pending = draft.get<WantRecord>(`want/${dataset}`);
-  const want: WantRecord = pending ?? fresh;
+  const fresh = { epoch: base.epoch, from, initial: false, records, bytes };
+  // Not `unknown` any more: that the entry is known some day does not bring the copy back.
+  const { unknown: _, ...pending } = draft.get<WantRecord>(`want/${dataset}`) ?? {};
+  const want: WantRecord = { ...fresh, ...pending, reason };
   draft.set(`want/${dataset}`, want.from > from ? { ...want, from } : want);
 }
 
@@ -82,4 +103,22 @@ function endOf(draft: Draft, number: number): string | undefined {
 function before(time: string): string {
   const at: SourceTime = timeFromHex(time);
   return timeToHex(at - 1n);
+}
+
+/** By the catalog of the epoch. */
+export function departures(connector: Connector, scope: Scope): LeftAt {
+  return (state, epoch, dataset) => {
+    const fold = connector.openCatalog();
+    let left: SourceTime | undefined;
+    let isIn = false;
+    for (const change of catalogChanges(state, epoch, lastTime)) {
+      fold.apply(change);
+      if (change.dataset !== undefined && change.dataset !== dataset) continue;
+      const entry = fold.entries().find((one) => one.dataset === dataset);
+      const wasIn = isIn;
+      isIn = entry !== undefined && inScope(scope, entry);
+      if (wasIn && !isIn) left = change.time;
+    }
+    return isIn ? undefined : left;
+  };
 }

@@ -65,12 +65,11 @@ function knownNow(
   const changes: Change[] = [];
   for (const [place, record] of lineage.state.list<UnknownRecord>('unknown')) {
     if (record.epoch !== epoch) continue;
-    const { stream, time, name, body, dataset } = record;
+    const { stream, time, name, body } = record;
     const stored = {
       stream: streamId(stream),
       time: timeFromHex(time),
       position: positionFromText(place),
-      ...(dataset && { dataset }),
       name,
       body: fromBase64(body),
     };
@@ -87,7 +86,10 @@ function endDoubts(draft: Draft, known: ReadonlySet<string>): void {
   const left = draft.list<UnknownRecord>('unknown').map(([, record]) => record);
   const inDoubt = ({ dataset, from, to }: Omit<HoleRecord, 'stream' | 'reason'>): boolean =>
     dataset !== undefined &&
-    left.some((r) => r.dataset === dataset && r.time > from && (to === undefined || r.time < to));
+    left.some(
+      ({ datasets, time }) =>
+        datasets.includes(dataset) && time > from && (to === undefined || time < to),
+    );
   for (const [n, hole] of draft.list<HoleRecord>('hole')) {
     if (hole.unknown && known.has(hole.unknown) && !inDoubt(hole)) draft.set(`hole/${n}`, null);
   }

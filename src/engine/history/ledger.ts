@@ -7,7 +7,8 @@ import type { EpochRecord, HoleRecord, WantRecord } from '../../repository/linea
 import { endsWithEpoch, epochKey } from './source-history.ts';
 
 export function addHole(draft: Draft, hole: HoleRecord): void {
-  const n = draft.keys('hole').length;
+  // Holes end out of turn: their number is no place for the next.
+  const n = Number(draft.keys('hole').at(-1) ?? -1) + 1;
   draft.set(`hole/${String(n).padStart(9, '0')}`, hole);
 }
 

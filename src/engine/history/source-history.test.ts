@@ -171,3 +171,18 @@ test('a refusal names the nearest restorable moments on both sides', () => {
   assert.deepEqual(error.facts, { before: '24', after: '27' });
   assert.match(error.remedy ?? '', /before is 24, the nearest after is 27/);
 });
+
+test('a hole that ends out of turn leaves its number, not its place', () => {
+  const state = historyState([{ catalogFrom: 10, exactFrom: 10 }], 100);
+  const hole = (from: number) => ({ stream: 's', from: hex(from), to: hex(from + 5), reason: 'x' });
+  committed(state, (draft) => {
+    addHole(draft, hole(20));
+    addHole(draft, hole(40));
+    draft.set('hole/000000000', null);
+    addHole(draft, hole(60));
+  });
+  assert.deepEqual(
+    holesOf(state).map(({ from }) => Number(from)),
+    [40, 60],
+  );
+});

@@ -2,7 +2,7 @@
 import type * as api from '../../api/codr-api.ts';
 import { fromBase64, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import { giveUp } from '../../engine/capture/give-up.ts';
+import { departures, giveUp, noteLost } from '../../engine/capture/give-up.ts';
 import { catalogChanges, epochsOf } from '../../engine/history/source-history.ts';
 import { describeTime } from '../../engine/read/point.ts';
 import { lastTime, timeFromHex } from '../../model/time.ts';
@@ -21,7 +21,7 @@ import { describeSlot } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
 import { withPin } from '../pin.ts';
 import { describeProcess } from '../process-identity.ts';
-import { registeredSources } from '../source-registry.ts';
+import { registeredSources, scopeOf } from '../source-registry.ts';
 
 export async function init(
   node: NodeContext,
@@ -113,20 +113,33 @@ export async function check(
     signal,
   };
   const { losses, ...outcome } = await runCheck(world, { readDataPercent, repair });
-  const givenUp = repair && losses.packs.length > 0 ? await giveUpLosses(node, losses) : [];
+  signal.throwIfAborted();
+  const givenUp = repair ? await giveUpLosses(node, losses) : [];
   return { ...outcome, givenUp, seconds: (clock.monotonic() - startMs) / 1000 };
 }
 
-/** In every lineage, since each may ask for what a lost pack held. Names of the sources that lost something. */
-async function giveUpLosses(node: NodeContext, losses: Losses): Promise<string[]> {
+/** Names of the sources that lost something. */
+async function giveUpLosses(
+  node: NodeContext,
+  { packs, lineages }: Losses,
+): Promise<readonly string[]> {
+  const hurt = lineages.filter(
+    ({ bases, runs, segments }) => bases.size + runs.size + segments.size,
+  );
+  if (packs.length === 0 && hurt.length === 0) return [];
   const { repository, lineage: own } = await node.open();
   repository.require('write');
-  const sources = registeredSources(own.state);
+  for (const { lineage: id } of packs.length > 0 ? lineages : []) {
+    await noteLost(id === own.name ? own : await repository.openLineage(id), packs);
+  }
   const names: string[] = [];
-  for (const { lineage: id } of losses.lineages) {
-    const lineage = id === own.name ? own : await repository.openLineage(id);
-    if (!(await giveUp(lineage, losses))) continue;
-    names.push(sources.find((source) => source.id === id)?.name ?? id);
+  for (const losses of hurt) {
+    const source = registeredSources(own.state).find(({ id }) => id === losses.lineage);
+    const connector = node.connectors.find(({ kind }) => kind === source?.kind);
+    if (!source || !connector) continue; // removed: nobody restores it
+    const leftAt = departures(connector, scopeOf(source));
+    await giveUp(await repository.openLineage(source.id), losses, leftAt);
+    names.push(source.name);
   }
   return names;
 }

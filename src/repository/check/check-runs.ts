@@ -1,6 +1,6 @@
 // Runs of changes: inline ones decoded whole, those in packs followed down to the frames of their blocks.
 import { fromBase64 } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
+import { isCodrError } from '../../base/error.ts';
 import type { PackId } from '../../model/id.ts';
 import { entryName, type Lineage } from '../lineage/lineage.ts';
 import type { RunRecord } from '../lineage/records.ts';
@@ -15,6 +15,7 @@ import {
 } from '../runs/run-ref.ts';
 import type { ContentContext } from './check-trees.ts';
 import type { SourceWords } from './describe.ts';
+import { isLoss } from './losses.ts';
 
 type PackBlock = Extract<BlockRef, { readonly pack: PackId }>;
 
@@ -34,8 +35,8 @@ export async function checkRuns(
         context.found.runs.add(rest);
       }
     } catch (error) {
-      if (!(error instanceof CodrError)) throw error;
-      context.found.runs.add(rest);
+      if (isLoss(error)) context.found.runs.add(rest);
+      else if (!isCodrError(error, 'format-unknown')) throw error;
       const named = object ?? (error.object?.includes('/') ? error.object : `run ${rest}`);
       if (context.problems.hurt(named, affected)) continue;
       const problem = `run ${rest}: ${error.message}`;

@@ -1,6 +1,6 @@
 // Base copies: every node of their trees readable, every leaf and chunk in a pack that the base copy holds.
 import { fromHex, toHex } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
+import { isCodrError } from '../../base/error.ts';
 import { leafId, type PackId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
 import { PackSet } from '../lineage/pack-set.ts';
@@ -12,7 +12,7 @@ import type { Repository } from '../repository.ts';
 import { type WalkedBlob, walkTree } from '../tree/tree-walk.ts';
 import type { PackLoss } from './check-packs.ts';
 import type { SourceWords } from './describe.ts';
-import type { FoundLosses } from './losses.ts';
+import { type FoundLosses, isLoss } from './losses.ts';
 import type { Problems } from './problems.ts';
 
 export interface ContentContext {
@@ -78,17 +78,17 @@ class TreeCheck {
       }
       return this.#isHurt;
     } catch (error) {
-      if (!(error instanceof CodrError)) throw error;
+      if (!isLoss(error) && !isCodrError(error, 'format-unknown')) throw error;
       const affected = `${this.#what}: keys below a node that cannot be read`;
       const object = packObject(error.object);
-      if (object !== undefined && problems.hurt(object, affected)) return true;
+      if (object !== undefined && problems.hurt(object, affected)) return isLoss(error);
       problems.add({
         object: object ?? `tree ${root}`,
         problem: error.message,
         affected: [affected],
         remedy: this.#context.remedy,
       });
-      return true;
+      return isLoss(error);
     }
   }
 
@@ -102,6 +102,8 @@ class TreeCheck {
     const rest = blobs.filter((_, i) => !whole[i]);
     if (rest.length === 0) return;
     const left = rest.map(({ id }) => id);
+    // A backup beside the check may have stored them since the index was read.
+    await repository.index.refresh();
     const partly = await repository.index.lookup(left, ({ id }) => this.#held.has(id), signal);
     for (const [i, at] of partly.entries()) {
       const blob = rest[i] as WalkedBlob;

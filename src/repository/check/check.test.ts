@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { CodrError } from '../../base/error.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { createFixture, openFixture } from '../collect/repository-fixture.ts';
@@ -112,6 +113,41 @@ test('a damaged frame of a data pack hurts the key ranges of its leaves, and no 
   assert.equal(problems.length, 1);
   assert.equal(problem?.object, name);
   assert.match(problem?.affected.join() ?? '', /^aa: shop\.orders from 20 on: from /);
+});
+
+test('a store that fails for a moment loses nothing: the check ends with its error', async () => {
+  const { store } = fixture;
+  const get = store.get.bind(store);
+  const change = await objectOf('packs/c');
+  await fixture.withDamage(
+    change,
+    () => undefined,
+    async () => {
+      store.get = async (name, ...rest) => {
+        if (name.startsWith('packs/d')) throw new CodrError('store-unreachable', 'made by a test');
+        return await get(name, ...rest);
+      };
+      try {
+        await assert.rejects(fixture.check({ readDataPercent: 100 }), {
+          code: 'store-unreachable',
+        });
+      } finally {
+        store.get = get;
+      }
+    },
+  );
+});
+
+test('what is lost is told apart from what is not', async () => {
+  const name = await objectOf('packs/c');
+  const { losses } = await fixture.withDamage(
+    name,
+    () => undefined,
+    () => fixture.check(),
+  );
+  const own = losses.lineages.find(({ lineage }) => lineage === 'aa');
+  assert.equal(losses.packs.length, 1);
+  assert.deepEqual([own?.runs.size, own?.bases.size], [1, 0]);
 });
 
 test('a missing change pack hurts the times of its run', async () => {

@@ -1,4 +1,5 @@
 // What a check found lost for good, by lineage: what marks it as given up is not the repository's to know.
+import { type CodrError, isCodrError } from '../../base/error.ts';
 import type { PackId } from '../../model/id.ts';
 
 /** Keys of state values without their kind. */
@@ -16,6 +17,11 @@ export interface Losses {
   /** Missing, or with a part that cannot be read: nothing new may rely on them. */
   readonly packs: readonly PackId[];
   readonly lineages: readonly LineageLosses[];
+}
+
+/** True when what was read is gone for good. A store that fails for a moment, or a newer format, loses nothing. */
+export function isLoss(error: unknown): error is CodrError {
+  return isCodrError(error, 'object-missing') || isCodrError(error, 'object-damaged');
 }
 
 export class FoundLosses implements LineageLosses {

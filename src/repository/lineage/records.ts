@@ -125,7 +125,8 @@ export interface UnknownRecord {
   readonly stream: string;
   /** Effective time. */
   readonly time: string;
-  readonly dataset?: DatasetId;
+  /** Of its unknown operations; one that names none has a hole of its own. */
+  readonly datasets: readonly DatasetId[];
   readonly name: string;
   readonly body: string;
 }

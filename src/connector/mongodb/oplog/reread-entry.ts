@@ -8,8 +8,8 @@ import { decodeEntry } from './entry-decoder.ts';
 import { operationsOf, tornTransaction } from './transaction-assembler.ts';
 
 /**
- * The entry's changes of records; undefined when it is still unknown, changes the catalog, or lacks its
- * beginning. Errors: `object-damaged`.
+ * The entry's changes of records; undefined when it is still unknown, changes the catalog, lacks its
+ * beginning, or tells of a collection that is gone. Errors: `object-damaged`.
  */
 export function rereadEntry(
   { stream, time, position, name, body }: StoredEntry,
@@ -23,7 +23,13 @@ export function rereadEntry(
   const refuse = (): void => {
     isKnown = false;
   };
-  const sink = { change: (one: Change) => changes.push(one), catalog: refuse, unknown: refuse };
+  // Of a collection that is gone it is not known whether it was capped, so what its records look like.
+  const known = new Set(entries.map(({ dataset }) => dataset));
+  const change = (one: Change): void => {
+    if (known.has(one.dataset)) changes.push(one);
+    else refuse();
+  };
+  const sink = { change, catalog: refuse, unknown: refuse };
   for (const [index, operation] of operationsOf(meaning).entries()) {
     emitEffect(operation, { time, stream, position, index }, capped, sink);
   }

@@ -1,11 +1,11 @@
 // How long does a base copy take (compressed, encrypted, deduplicated, into a folder), beside a bare read
 // of the same collections over as many connections, beside gzip of the same documents, and beside mongodump
-// where there is one?
+// and pbm where they are?
 import { availableParallelism } from 'node:os';
 import { BenchRepository } from './codr.ts';
 import { type Cost, runProgram } from './measure.ts';
 import { type BenchOptions, fastest, printRows, type Question, say } from './question.ts';
-import { rivalDumps } from './rival.ts';
+import { rivalDumps, rivalPbm } from './rival.ts';
 import { keptSource } from './server.ts';
 
 export const backupQuestion: Question = {
@@ -34,7 +34,7 @@ async function run({ mebibytes, runs }: BenchOptions): Promise<void> {
     { label: 'codr backup', ...fastest(codr) },
     { label: 'gzip of the documents alone', ...gzip },
   ];
-  rows.push(...(await rivalDumps(source)));
+  rows.push(...(await rivalDumps(source)), ...(await rivalPbm(source)));
   printRows(rows, { bytes });
   const sizes = [stored, JSON.parse(gzip.stdout).stored, bytes].map((n) => (n / 1e6).toFixed(0));
   say(`stored ${sizes[0]} MB, gzip ${sizes[1]} MB, of ${sizes[2]} MB`);

@@ -1,4 +1,6 @@
 // Other programs for the same job, where they are on PATH; those that are not are named.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { benchFolder } from './data.ts';
@@ -17,6 +19,28 @@ export async function rivalDumps(source: BenchServer): Promise<Row[]> {
       rows.push({ label: ['mongodump', ...flags].join(' '), ...cost });
     }
     return rows;
+  });
+}
+
+/**
+ * A logical backup by pbm with an agent beside the server. Written by its manual: pbm could not be had where
+ * these benchmarks were made, so this has not been run. CPU seconds of the agent count as the server's.
+ */
+export async function rivalPbm(source: BenchServer): Promise<Row[]> {
+  const uri = `--mongodb-uri=${source.uri}`;
+  if (!(await tried('pbm', ['version'], source))) return [];
+  return await inFolder(async (folder) => {
+    const agent = spawn('pbm-agent', [uri], { stdio: 'ignore' });
+    try {
+      await once(agent, 'spawn');
+      const settings = ['storage.type=filesystem', `storage.filesystem.path=${folder}`];
+      await runCommand('pbm', ['config', uri, ...settings.flatMap((one) => ['--set', one])]);
+      const args = ['backup', uri, '--type=logical', '--compression=gzip', '--wait'];
+      const cost = await runCommand('pbm', args, [source.pid, agent.pid as number]);
+      return [{ label: 'pbm backup, gzip', ...cost }];
+    } finally {
+      agent.kill('SIGTERM');
+    }
   });
 }
 

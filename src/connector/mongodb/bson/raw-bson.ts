@@ -94,6 +94,18 @@ export function findElement(bytes: Uint8Array, name: string, at = 0): BsonElemen
   return undefined;
 }
 
+/** True when a top-level element of the document has the type. Asked of every record: no object is made. */
+export function holdsType(document: Uint8Array, type: number): boolean {
+  const source = view(document);
+  const end = documentEnd(source, 0);
+  for (let at = 4; source[at] !== bsonTypes.end; ) {
+    const found = source[at] as number;
+    if (found === type) return true;
+    at = valueEnd(source, found, nameEnd(source, at, end), end - 1);
+  }
+  return false;
+}
+
 /** True when the element's name is `name`, an ASCII text. */
 export function hasName(element: BsonElement, name: string): boolean {
   const length = name.length;

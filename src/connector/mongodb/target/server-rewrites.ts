@@ -3,19 +3,15 @@
 // or for names that `$set` cannot say by an `applyOps` with a difference; both keep every other byte (tried
 // on 6.0.5). Needs the action `update`, which role `restore` lacks.
 import { Int32, Timestamp } from 'mongodb';
-import { view } from '../../../base/bytes.ts';
 import { isCodrError } from '../../../base/error.ts';
-import { bsonTypes, elementsOf, uint64Of } from '../bson/raw-bson.ts';
+import { bsonTypes, elementsOf, holdsType, uint64Of } from '../bson/raw-bson.ts';
 import { databaseOf } from '../oplog/namespace-rules.ts';
 import type { MongodbConnection } from '../session/connection.ts';
 import { nativeDocument } from './native-document.ts';
 
-/** The end of a field name and an empty timestamp. */
-const nineZeros = Buffer.alloc(9);
-
 /** Names of top-level fields that hold `Timestamp(0, 0)`. */
 export function emptyTimestamps(document: Uint8Array): string[] {
-  if (!view(document).includes(nineZeros)) return [];
+  if (!holdsType(document, bsonTypes.timestamp)) return [];
   const names: string[] = [];
   for (const element of elementsOf(document)) {
     if (element.type !== bsonTypes.timestamp || uint64Of(element) !== 0n) continue;

@@ -1,7 +1,7 @@
 // The floor of a restore: documents of files inserted as they stand, several messages in flight, then all
 // indexes of a collection in one build. Nothing is decoded, checked or read back. Also fills the source.
 // Usage: node bench/floor/load.ts URI MEBIBYTES
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { type Db, MongoClient } from 'mongodb';
 import { forEachLimit } from '../../src/base/async.ts';
 import { insertRaw } from '../../src/connector/mongodb/target/raw-insert.ts';
@@ -30,25 +30,28 @@ await forEachLimit(
 async function load(target: Db, name: string, path: string): Promise<void> {
   const signal = new AbortController().signal;
   const options = { ordered: false, keepEmptyTimestamps: false, signal };
-  await forEachLimit(messagesOf(await readFile(path)), messagesInFlight, async (documents) => {
+  await forEachLimit(messagesOf(path), messagesInFlight, async (documents) => {
     const refused = await insertRaw(target, name, documents, options);
     if (refused.length > 0) throw new Error(refused[0]?.message);
   });
 }
 
-function* messagesOf(file: Buffer): Generator<Buffer[]> {
-  let message: Buffer[] = [];
-  let bytes = 0;
-  for (let at = 0; at < file.length; ) {
-    const end = at + file.readInt32LE(at);
-    if (bytes + end - at > messageBytes) {
-      yield message;
-      message = [];
-      bytes = 0;
+/** Pieces of the file, each ended before the document that does not fit. */
+async function* messagesOf(path: string): AsyncGenerator<Buffer[]> {
+  await using file = await open(path);
+  const { size } = await file.stat();
+  for (let at = 0; at < size; ) {
+    const piece = Buffer.allocUnsafeSlow(Math.min(messageBytes, size - at));
+    for (let done = 0; done < piece.length; ) {
+      done += (await file.read(piece, done, piece.length - done, at + done)).bytesRead;
     }
-    message.push(file.subarray(at, end));
-    bytes += end - at;
-    at = end;
+    const message: Buffer[] = [];
+    let end = 0;
+    while (end + 4 <= piece.length && end + piece.readInt32LE(end) <= piece.length) {
+      message.push(piece.subarray(end, end + piece.readInt32LE(end)));
+      end += piece.readInt32LE(end);
+    }
+    at += end;
+    yield message;
   }
-  if (message.length > 0) yield message;
 }

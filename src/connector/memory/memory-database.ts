@@ -65,6 +65,8 @@ export class MemoryDatabase {
   ];
   readonly #versions = new Map<DatasetId, Map<string, Version[]>>();
   readonly #transactions = new Map<number, MemoryTransaction>();
+  /** Commits of prepared transactions that a step down may still undo. */
+  #decisions: { readonly preparedAt: SourceTime; readonly decided: SourceTime }[] = [];
   #growth = Promise.withResolvers<void>();
 
   constructor({ name, streamCount = 1, majority = 'at-once' }: MemoryDatabaseOptions) {
@@ -200,7 +202,12 @@ export class MemoryDatabase {
     const undecided = [...this.#transactions.values()].flatMap(
       ({ preparedAt }) => preparedAt ?? [],
     );
-    return undecided.reduce((time, at) => (at <= time ? at - 1n : time), this.#majorityTime);
+    // A decision that no majority has may be undone.
+    const undoable = this.#decisions.filter(({ decided }) => decided > this.#majorityTime);
+    return [...undecided, ...undoable.map(({ preparedAt }) => preparedAt)].reduce(
+      (time, at) => (at <= time ? at - 1n : time),
+      this.#majorityTime,
+    );
   }
 
   get majorityTime(): SourceTime {
@@ -231,6 +238,7 @@ export class MemoryDatabase {
       for (const transaction of log.undecided()) this.append(log, { kind: 'abort', transaction });
     }
     this.#transactions.clear();
+    this.#decisions = [];
     this.noop();
   }
 
@@ -298,8 +306,14 @@ export class MemoryDatabase {
     records.set(hex, [...(records.get(hex) ?? []), version]);
   }
 
-  end(transaction: MemoryTransaction): void {
-    this.#transactions.delete(transaction.number);
+  /** `decided`: time of the commit; absent when it was aborted. */
+  end(transaction: MemoryTransaction, decided?: SourceTime): void {
+    const { preparedAt, number } = transaction;
+    if (preparedAt !== undefined && decided !== undefined) {
+      const undoable = this.#decisions.filter((one) => one.decided > this.#majorityTime);
+      this.#decisions = [...undoable, { preparedAt, decided }];
+    }
+    this.#transactions.delete(number);
   }
 
   datasetOf(namespace: string): DatasetId {

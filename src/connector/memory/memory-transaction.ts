@@ -74,7 +74,7 @@ export class MemoryTransaction {
     for (const { dataset, key, value } of this.#held.values()) {
       this.#database.apply(dataset, key, { time: prepared ?? decided, decided, value });
     }
-    this.#database.end(this);
+    this.#database.end(this, decided);
   }
 
   abort(): void {

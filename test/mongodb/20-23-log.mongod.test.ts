@@ -61,7 +61,11 @@ async function assertToldBefore(world: World, source: string): Promise<void> {
   assert.match(log?.message ?? '', /spans \d+ min, \d+ % of its maximum of 32 MiB/);
   assert.equal(log?.level, 'warning');
   assert.match(log?.remedy ?? '', /replSetResizeOplog: 1, size: Double\(990\)/);
-  const remedy = { replSetResizeOplog: 1, size: new Double(990), minRetentionHours: 24 };
+  const remedy = {
+    replSetResizeOplog: 1,
+    size: new Double(990),
+    minRetentionHours: new Double(24),
+  };
   await world.client.db('admin').command(remedy);
   const { findings: mended } = await node.checkSource({ source }, call());
   assert.equal(mended.find(({ message }) => /^the oplog spans/.test(message))?.level, 'fine');

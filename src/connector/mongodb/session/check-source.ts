@@ -111,7 +111,7 @@ export function judgeLog(log: {
   return {
     level: 'warning',
     message: `${message}; ${why}: after a longer pause there is a hole, and a new base copy is needed`,
-    remedy: `on each member: db.adminCommand({ replSetResizeOplog: 1,${size} minRetentionHours: ${logHoursLeast} })`,
+    remedy: `on each member: db.adminCommand({ replSetResizeOplog: 1,${size} minRetentionHours: Double(${logHoursLeast}) })`,
   };
 }
 

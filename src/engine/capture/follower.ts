@@ -301,8 +301,8 @@ export class Follower {
       wants++;
     }
     for (const { dataset, time } of difference.left) {
-      const { unknown: _, ...want } = draft.get<WantRecord>(`want/${dataset}`) ?? {};
-      if (_) draft.set(`want/${dataset}`, want); // as above
+      const { unknown, ...want } = draft.get<WantRecord>(`want/${dataset}`) ?? {};
+      if (unknown) draft.set(`want/${dataset}`, want); // as above
       endWant(draft, dataset, time, stream);
     }
     return wants;

@@ -58,11 +58,6 @@ export class OpenedRuns {
     return mergeRuns(inputs);
   }
 
-  /** True when no change between the base copy and `at` is stored: the tree is what there was. */
-  async areSilent(dataset: PointDataset, at: SourceTime): Promise<boolean> {
-    return (await this.changed([dataset], at)).size === 0;
-  }
-
   /** Those of `datasets` that have changed between their base copy and `at`: all others are silent. */
   async changed(
     datasets: readonly PointDataset[],

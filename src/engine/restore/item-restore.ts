@@ -10,6 +10,7 @@ import type {
   RestoreTarget,
   TargetItem,
 } from '../../connector/restore-target.ts';
+import type { DatasetId } from '../../model/id.ts';
 import { type KeyRange, wholeRange } from '../../model/key-range.ts';
 import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
@@ -20,6 +21,7 @@ import type { TreePart } from '../../repository/tree/tree-part.ts';
 import { splitTree } from '../../repository/tree/tree-reader.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
 import type { ProgressMeter } from '../progress.ts';
+import type { DatasetCount } from '../read/counts.ts';
 import { foldDataset, nativeRecords, type OpenedRuns, treeRootOf } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
@@ -44,6 +46,8 @@ export interface SharedRestore {
   readonly context: SourceContext;
   readonly target: RestoreTarget;
   readonly runs: OpenedRuns;
+  /** Of every dataset: those whose count is exact are as their base copy holds them. */
+  readonly counts: ReadonlyMap<DatasetId, DatasetCount>;
   readonly at: SourceTime;
   readonly verify: boolean;
   readonly ttl: 'keep' | 'hold';
@@ -74,7 +78,7 @@ export class ItemRestore {
     const { target, verify } = this.#shared;
     await target.create(this.#item, signal);
     const ranges = await this.#ranges();
-    const captured = verify ? await this.#capturedRoot() : undefined;
+    const captured = verify ? this.#capturedRoot() : undefined;
     let expected = captured;
     if (verify && !captured) {
       expected = await this.#rootOf(ranges, signal, (range) => this.#load(range, signal));
@@ -165,14 +169,15 @@ export class ItemRestore {
   }
 
   /** The root that the capture cut, where it is the expected one: then what is loaded need not be cut. */
-  async #capturedRoot(): Promise<TreeRoot | undefined> {
-    const { context, runs, at } = this.#shared;
+  #capturedRoot(): TreeRoot | undefined {
+    const { context, counts } = this.#shared;
     const { dataset } = this.#item;
     const { tree } = dataset.base;
     if (!tree || !context.connector.storesNative(dataset.entry)) return undefined;
     const root = treeRootOf(tree);
     if (root.cut !== defaultCut.id) return undefined;
-    return (await runs.areSilent(dataset, at)) ? root : undefined;
+    const count = counts.get(dataset.entry.dataset);
+    return count && !count.estimated ? root : undefined;
   }
 
   /** For what is not compared, or with a root that is known: half of the work beside the target's. */

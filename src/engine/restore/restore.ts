@@ -277,6 +277,7 @@ async function loadAll(
     context,
     target,
     runs: new OpenedRuns(context),
+    counts,
     at: chosen.point.at,
     verify: options.verify,
     ttl: options.ttl,

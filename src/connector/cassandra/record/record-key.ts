@@ -1,0 +1,67 @@
+// The parts of a record's key that the bytes themselves tell: where the partition ends, what kind the record
+// is of. Nothing here knows types; docs/format/cassandra-records.md has the layout.
+import { clusteringEnds, keyKinds, longPartitionKeyPrefixBytes } from './record-layout.ts';
+
+/** Bytes of the token at a key's start. */
+export const tokenBytes = 8;
+const longPartitionBytes = tokenBytes + longPartitionKeyPrefixBytes + 32;
+
+/** What a record holds, by its key. */
+export const recordKinds = {
+  partitionKey: 1,
+  partitionDeletion: 2,
+  static: 3,
+  row: 4,
+  marker: 5,
+} as const;
+export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
+
+/**
+ * Where the partition (token and escaped key) ends in the key `bytes[start, end)`: the offset of the kind byte.
+ * Of an escaped key of 569 to 600 bytes and one that was cut the bytes look alike; a cut one is told by its
+ * `partitionKey` record, which is the first of its partition, or else by finding no end that a kind follows.
+ */
+export function partitionEnd(bytes: Uint8Array, start: number, end: number): number {
+  const cut = start + longPartitionBytes;
+  const cutRecord = end - 1 === cut && bytes[cut] === keyKinds.partitionKey;
+  const limit = cutRecord ? cut - 32 : Math.min(cut, end);
+  let at = start + tokenBytes;
+  while (at < limit) {
+    if (bytes[at++] !== 0) continue;
+    while (at < end && bytes[at] === 0xfe) at++;
+    if (bytes[at] !== 0xff) return at;
+    at++;
+  }
+  return cut < end ? cut : end - 1;
+}
+
+/** The kind of the record with the key `bytes[…, end)` whose partition ends at `partition`. */
+export function recordKind(bytes: Uint8Array, partition: number, end: number): RecordKind {
+  switch (bytes[partition]) {
+    case keyKinds.partitionKey:
+      return recordKinds.partitionKey;
+    case keyKinds.partitionDeletion:
+      return recordKinds.partitionDeletion;
+    case keyKinds.static:
+      return recordKinds.static;
+    default:
+      return bytes[end - 1] === clusteringEnds.row ? recordKinds.row : recordKinds.marker;
+  }
+}
+
+/** A comparison of two byte ranges, unsigned; for short ones, where a call out of JavaScript costs more. */
+export function compareRanges(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): number {
+  const length = Math.min(aEnd - aStart, bEnd - bStart);
+  for (let i = 0; i < length; i++) {
+    const difference = (a[aStart + i] as number) - (b[bStart + i] as number);
+    if (difference !== 0) return difference;
+  }
+  return aEnd - aStart - (bEnd - bStart);
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isCodrError } from '../../../base/error.ts';
+import { ourPath, parseCassandraConfig, serverPath, withPort } from './cassandra-config.ts';
+
+const node = {
+  dataDirectories: ['/var/lib/cassandra/data'],
+  control: { jolokia: 'http://127.0.0.1:8778/jolokia' },
+};
+const whole = {
+  kind: 'cassandra',
+  contactPoints: ['10.0.0.1:9042', '10.0.0.2'],
+  username: 'codr',
+  passwordFile: '/etc/codr/cassandra.password',
+  tls: { ca: 'ca.pem', cert: 'client.pem', key: 'client.key' },
+  nodes: { '10.0.0.1': node, '10.0.0.2': { ...node, control: { nodetool: 'nodetool -p 7199' } } },
+};
+
+test('the documented shape is read, and what it leaves out has defaults', () => {
+  const config = parseCassandraConfig(whole);
+  assert.deepEqual(Object.keys(config.nodes), ['10.0.0.1', '10.0.0.2']);
+  assert.deepEqual(config.nodes['10.0.0.2']?.control, { nodetool: 'nodetool -p 7199' });
+  assert.deepEqual([config.datacenters, config.paths, config.ownsBackups], [[], {}, false]);
+});
+
+test('a URI gives contact points and no nodes', () => {
+  const config = parseCassandraConfig('cassandra://a:9043,b');
+  assert.deepEqual([config.contactPoints, config.nodes], [['a:9043', 'b'], {}]);
+});
+
+const faults: [field: string, input: unknown][] = [
+  ['contactPoints', { kind: 'cassandra' }],
+  ['contactPoints', { ...whole, contactPoints: [] }],
+  ['contactPoints.0', { ...whole, contactPoints: ['http://x/'] }],
+  ['kind', { ...whole, kind: 'scylla' }],
+  ['contactPoint', { ...whole, contactPoint: 'x' }],
+  [
+    'nodes.10.0.0.1.dataDirectories.0',
+    { ...whole, nodes: { '10.0.0.1': { ...node, dataDirectories: ['data'] } } },
+  ],
+  ['nodes.10.0.0.1.control', { ...whole, nodes: { '10.0.0.1': { ...node, control: {} } } }],
+  ['paths./a', { ...whole, paths: { '/a': 'b' } }],
+  ['ownsBackups', { ...whole, ownsBackups: 'yes' }],
+  ['username', { ...whole, username: undefined }],
+  ['passwordFile', { ...whole, passwordFile: undefined }],
+  ['passwordEnv', { ...whole, passwordEnv: 'SECRET' }],
+  ['tls.key', { ...whole, tls: { cert: 'c.pem' } }],
+  ['contactPoints', 'cassandra://user:hush@a'],
+  ['contactPoints', 'cassandra://'],
+];
+for (const [field, input] of faults) {
+  test(`a wrong value is config-invalid and names ${field}: ${JSON.stringify(input).length}`, () => {
+    assert.throws(
+      () => parseCassandraConfig(input),
+      (error) =>
+        isCodrError(error, 'config-invalid') &&
+        error.object === field &&
+        !/hush/.test(error.message),
+    );
+  });
+}
+
+test('contact points without a port get the port of the native protocol', () => {
+  assert.deepEqual(['a', 'a:1', '::1', '[::1]', '[::1]:2'].map(withPort), [
+    'a:9042',
+    'a:1',
+    '[::1]:9042',
+    '[::1]:9042',
+    '[::1]:2',
+  ]);
+});
+
+test('the longest prefix maps a path, whole names only, and back', () => {
+  const paths = { '/var/lib/cassandra/': '/mnt/n1', '/var/lib/cassandra/data2': '/mnt/two' };
+  assert.equal(ourPath(paths, '/var/lib/cassandra/data/ks'), '/mnt/n1/data/ks');
+  assert.equal(ourPath(paths, '/var/lib/cassandra/data2/ks'), '/mnt/two/ks');
+  assert.equal(ourPath(paths, '/var/lib/cassandra2'), '/var/lib/cassandra2');
+  assert.equal(serverPath(paths, '/mnt/n1/data/ks'), '/var/lib/cassandra/data/ks');
+});

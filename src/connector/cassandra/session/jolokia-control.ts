@@ -1,0 +1,253 @@
+// Control through Jolokia: JMX as JSON over HTTP, 2 to 5 ms a call. An answer is HTTP 200 even for a failure:
+// its `status` in the body decides. Operations that are overloaded carry their signature; names and
+// signatures are the same in 4.0, 4.1 and 5.0 (StorageServiceMBean, ColumnFamilyStoreMBean).
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { z } from 'zod';
+import { CodrError } from '../../../base/error.ts';
+import type { ControlConfig } from './cassandra-config.ts';
+import {
+  type CallOptions,
+  deadlines,
+  type NodeControl,
+  type NodeIdentity,
+  withinDeadline,
+} from './control.ts';
+
+const storage = 'org.apache.cassandra.db:type=StorageService';
+const metrics = 'org.apache.cassandra.metrics:type=';
+/** An answer is a few KiB; a ring of a thousand nodes some MiB. */
+const answerBytesMax = 64 << 20;
+
+type Body = Readonly<Record<string, unknown>>;
+type JolokiaConfig = Extract<ControlConfig, { jolokia: string }>;
+
+const answer = z.object({
+  status: z.number(),
+  value: z.unknown().optional(),
+  error: z.string().optional(),
+});
+const attributes = z.object({
+  LocalHostId: z.string(),
+  ClusterName: z.string(),
+  ReleaseVersion: z.string(),
+  OperationMode: z.string(),
+});
+
+export class JolokiaControl implements NodeControl {
+  readonly address: string;
+  readonly kind = 'jolokia';
+  readonly #url: URL;
+  readonly #login: string | undefined;
+  readonly #agent: http.Agent;
+
+  constructor(address: string, { jolokia, username, password }: JolokiaConfig) {
+    this.address = address;
+    this.#url = new URL(jolokia.endsWith('/') ? jolokia : `${jolokia}/`);
+    this.#login = username === undefined ? undefined : `${username}:${password ?? ''}`;
+    // Connections are made anew: a node that restarted between two cuts leaves none half dead.
+    this.#agent = this.#url.protocol === 'https:' ? new https.Agent() : new http.Agent();
+  }
+
+  async identity(call: CallOptions): Promise<NodeIdentity> {
+    const names = Object.keys(attributes.shape);
+    const what = 'say who it is';
+    const read = await this.#ask(what, { type: 'read', mbean: storage, attribute: names }, call);
+    const start = await this.#read(what, 'java.lang:type=Runtime', 'StartTime', call);
+    const found = this.#shape(attributes, read, what);
+    return {
+      hostId: found.LocalHostId,
+      clusterName: found.ClusterName,
+      releaseVersion: found.ReleaseVersion,
+      operationMode: found.OperationMode,
+      jvmStartMs: this.#shape(z.number(), start, what),
+    };
+  }
+
+  async flush(keyspace: string, tables: readonly string[], call: CallOptions): Promise<void> {
+    const operation = 'forceKeyspaceFlush(java.lang.String,[Ljava.lang.String;)';
+    const options = { deadlineMs: deadlines.flush, ...call };
+    await this.#exec(`flush ${keyspace}`, operation, [keyspace, tables], options);
+  }
+
+  async takeSnapshot(
+    tag: string,
+    tables: readonly string[],
+    { skipFlush }: { readonly skipFlush: boolean },
+    call: CallOptions,
+  ): Promise<void> {
+    const operation = 'takeSnapshot(java.lang.String,java.util.Map,[Ljava.lang.String;)';
+    const given = [tag, { skipFlush: String(skipFlush) }, tables];
+    const options = { deadlineMs: deadlines.snapshot, ...call };
+    await this.#exec(`take snapshot ${tag}`, operation, given, options);
+  }
+
+  async clearSnapshot(tag: string, call: CallOptions): Promise<void> {
+    const operation = 'clearSnapshot(java.lang.String,[Ljava.lang.String;)';
+    const options = { deadlineMs: deadlines.snapshot, ...call };
+    await this.#exec(`clear snapshot ${tag}`, operation, [tag, []], options);
+  }
+
+  async incrementalBackups(call: CallOptions): Promise<boolean> {
+    const what = 'read incremental_backups';
+    const value = await this.#read(what, storage, 'IncrementalBackupsEnabled', call);
+    return this.#shape(z.boolean(), value, what);
+  }
+
+  async setIncrementalBackups(on: boolean, call: CallOptions): Promise<void> {
+    const attribute = 'IncrementalBackupsEnabled';
+    const body = { type: 'write', mbean: storage, attribute, value: on };
+    await this.#ask(`set incremental_backups to ${on}`, body, call);
+  }
+
+  async pendingCompactions(call: CallOptions): Promise<number> {
+    const what = 'count pending compactions';
+    const bean = `${metrics}Compaction,name=PendingTasks`;
+    return this.#shape(z.number(), await this.#read(what, bean, 'Value', call), what);
+  }
+
+  /** The bean appears with the first stream (StreamingMetrics is loaded then): until then, nothing came. */
+  async streamedBytes(call: CallOptions): Promise<number | undefined> {
+    const what = 'count streamed bytes';
+    const bean = `${metrics}Streaming,name=TotalIncomingBytes`;
+    try {
+      return this.#shape(z.number(), await this.#read(what, bean, 'Count', call), what);
+    } catch (error) {
+      if (error instanceof CodrError && error.facts.status === 404) return 0;
+      throw error;
+    }
+  }
+
+  async importSstables(
+    keyspace: string,
+    table: string,
+    folders: readonly string[],
+    { verify, extended }: { readonly verify: boolean; readonly extended: boolean },
+    call: CallOptions,
+  ): Promise<string[]> {
+    const flags = Array(7).fill('boolean').join(',');
+    // resetLevel, clearRepaired, verifySSTables, verifyTokens, invalidateCaches, extendedVerify, copyData.
+    const given = [folders, true, true, verify, true, true, extended, false];
+    const body = {
+      type: 'exec',
+      mbean: `org.apache.cassandra.db:type=Tables,keyspace=${keyspace},table=${table}`,
+      operation: `importNewSSTables(java.util.Set,${flags})`,
+      arguments: given,
+    };
+    const what = `import into ${keyspace}.${table}`;
+    const value = await this.#ask(what, body, { deadlineMs: deadlines.import, ...call });
+    return this.#shape(z.array(z.string()), value, what);
+  }
+
+  async invalidateCounterCache(call: CallOptions): Promise<void> {
+    const mbean = 'org.apache.cassandra.db:type=Caches';
+    const body = { type: 'exec', mbean, operation: 'invalidateCounterCache', arguments: [] };
+    await this.#ask('invalidate its counter cache', body, call);
+  }
+
+  async verify(
+    keyspace: string,
+    tables: readonly string[],
+    { extended }: { readonly extended: boolean },
+    call: CallOptions,
+  ): Promise<boolean> {
+    const flags = Array(6).fill('boolean').join(',');
+    const operation = `verify(${flags},java.lang.String,[Ljava.lang.String;)`;
+    const given = [extended, false, false, false, false, false, keyspace, tables];
+    const options = { deadlineMs: deadlines.verify, ...call };
+    const value = await this.#exec(`verify ${keyspace}`, operation, given, options);
+    return value === 0;
+  }
+
+  async dataDirectories(call: CallOptions): Promise<string[]> {
+    const what = 'name its data directories';
+    const value = await this.#read(what, storage, 'AllDataFileLocations', call);
+    return this.#shape(z.array(z.string()), value, what);
+  }
+
+  async liveNodes(call: CallOptions): Promise<string[]> {
+    const what = 'name the live nodes';
+    const value = await this.#read(what, storage, 'LiveNodes', call);
+    return this.#shape(z.array(z.string()), value, what).map((name) => name.replace(/^.*\//, ''));
+  }
+
+  /** Anything else; for tests and proofs, with the operation's signature. */
+  exec(operation: string, given: readonly unknown[], call: CallOptions): Promise<unknown> {
+    return this.#exec(operation, operation, given, call);
+  }
+
+  #exec(what: string, operation: string, given: readonly unknown[], call: CallOptions) {
+    return this.#ask(what, { type: 'exec', mbean: storage, operation, arguments: given }, call);
+  }
+
+  #read(what: string, mbean: string, attribute: string, call: CallOptions): Promise<unknown> {
+    return this.#ask(what, { type: 'read', mbean, attribute }, call);
+  }
+
+  #ask(what: string, body: Body, call: CallOptions): Promise<unknown> {
+    const options = { deadlineMs: deadlines.read, ...call };
+    return withinDeadline(this.address, what, options, async (signal) => {
+      const { status, text } = await this.#post(JSON.stringify(body), signal);
+      if (status === 401 || status === 403) {
+        throw new CodrError('source-rights', `${this.address}: Jolokia refuses the login`, {
+          object: this.address,
+          remedy: 'set username and password of its control',
+        });
+      }
+      if (status !== 200) throw new Error(`Jolokia answers with HTTP ${status}`);
+      const read = this.#shape(answer, JSON.parse(text), what);
+      if (read.status === 200) return read.value;
+      throw refused(this.address, what, read.status, read.error ?? 'no reason given');
+    });
+  }
+
+  #post(data: string, signal: AbortSignal): Promise<{ status: number; text: string }> {
+    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+    const { request } = this.#url.protocol === 'https:' ? https : http;
+    const asked = request(
+      this.#url,
+      {
+        method: 'POST',
+        agent: this.#agent,
+        signal,
+        ...(this.#login !== undefined && { auth: this.#login }),
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data) },
+      },
+      (response) => {
+        const parts: Buffer[] = [];
+        let bytes = 0;
+        response.on('data', (part: Buffer) => {
+          bytes += part.length;
+          if (bytes > answerBytesMax) asked.destroy(new Error('the answer is too long'));
+          else parts.push(part);
+        });
+        response.on('error', reject);
+        response.on('end', () => {
+          resolve({
+            status: response.statusCode ?? 0,
+            text: Buffer.concat(parts).toString('utf8'),
+          });
+        });
+      },
+    );
+    asked.on('error', reject);
+    asked.end(data);
+    return promise;
+  }
+
+  #shape<T>(shape: z.ZodType<T>, value: unknown, what: string): T {
+    const read = shape.safeParse(value);
+    if (read.success) return read.data;
+    throw refused(this.address, what, 0, 'its answer is not understood');
+  }
+}
+
+function refused(address: string, what: string, status: number, reason: string): CodrError {
+  const rights = status === 403;
+  const message = `${address} cannot ${what}: ${reason}`;
+  return new CodrError(rights ? 'source-rights' : 'source-unreachable', message, {
+    object: address,
+    facts: { status },
+    remedy: rights ? 'allow it in the policy of Jolokia' : "see the node's log",
+  });
+}

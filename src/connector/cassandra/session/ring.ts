@@ -1,0 +1,140 @@
+// The cluster as its nodes describe it: who belongs to it, which tokens each holds, whether all agree.
+//
+// Identity: cluster name and partitioner. Host ids change when nodes are replaced, and nothing that Cassandra
+// 4.0 to 5.0 stores about a whole cluster is random (tables of its own keyspaces have ids made of their names),
+// so two clusters of one name are told apart by their members: `isSameCluster` wants one host id in common.
+import { createHash } from 'node:crypto';
+import { CodrError } from '../../../base/error.ts';
+import type { NodeControl } from './control.ts';
+import type { CqlRow, CqlSession } from './cql.ts';
+import type { RingNode } from './replica-placement.ts';
+
+/** JSON-safe. */
+export interface Ring {
+  readonly clusterName: string;
+  readonly partitioner: string;
+  /** Ascending by host id. */
+  readonly nodes: readonly RingNode[];
+  /** Distinct schema versions of the nodes that are up; one when all agree. */
+  readonly schemaVersions: readonly string[];
+  /** Release of the node that was asked. */
+  readonly version: string;
+  /** Host ids of nodes that are believed up. */
+  readonly up: readonly string[];
+}
+
+/** Murmur3 is the only partitioner whose token order the records' keys have. */
+const partitionerName = 'org.apache.cassandra.dht.Murmur3Partitioner';
+
+/**
+ * Reads the ring through one node, and who is up through the first control that answers; without controls,
+ * as the driver sees it. Errors: `source-unfit` for another partitioner.
+ */
+export async function readRing(
+  cql: CqlSession,
+  controls: readonly NodeControl[],
+  signal: AbortSignal,
+): Promise<Ring> {
+  const { local, peers } = await localAndPeers(cql, signal);
+  const partitioner = String(local.partitioner);
+  if (partitioner !== partitionerName) {
+    const message = `the cluster uses ${partitioner}; only Murmur3Partitioner can be captured`;
+    throw new CodrError('source-unfit', message, { object: String(local.cluster_name) });
+  }
+  const rows = [local, ...peers];
+  const nodes = rows
+    .map(nodeOf)
+    .filter(({ tokens, hostId }) => tokens.length > 0 && hostId !== '')
+    .sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
+  const live = await liveAddresses(cql, controls, signal);
+  const up = nodes.filter((node) => live.has(node.address) || live.has(node.nativeAddress));
+  const upIds = new Set(up.map(({ hostId }) => hostId));
+  const versions = rows
+    .filter((row) => upIds.has(String(row.host_id)))
+    .map((row) => String(row.schema_version));
+  return {
+    clusterName: String(local.cluster_name),
+    partitioner,
+    nodes,
+    schemaVersions: [...new Set(versions)].sort(),
+    version: String(local.release_version),
+    up: [...upIds].sort(),
+  };
+}
+
+/** Stays the same over restarts, replaced nodes and changes of address. */
+export function clusterId({ clusterName, partitioner }: Ring): string {
+  return `cassandra:${partitioner.replace(/^.*\./, '')}:${clusterName}`;
+}
+
+/** False when none of the hosts known before is a member: another cluster of the same name. */
+export function isSameCluster(ring: Ring, knownHosts: readonly string[]): boolean {
+  if (knownHosts.length === 0) return true;
+  return ring.nodes.some(({ hostId }) => knownHosts.includes(hostId));
+}
+
+/** Equal as long as every token has the same owners: liveness and schema play no part. */
+export function ringDigest({ clusterName, nodes }: Ring): string {
+  const members = nodes.map(({ hostId, datacenter, rack, tokens }) => [
+    hostId,
+    datacenter,
+    rack,
+    [...tokens].sort(),
+  ]);
+  return createHash('sha256')
+    .update(JSON.stringify([clusterName, members]))
+    .digest('hex');
+}
+
+/** The member that an address of the configuration means. */
+export function nodeAt(ring: Ring, address: string): RingNode | undefined {
+  return ring.nodes.find((node) => node.address === address || node.nativeAddress === address);
+}
+
+/** `system.local` and `system.peers_v2` of one and the same node: another's peers would hold itself. */
+async function localAndPeers(cql: CqlSession, signal: AbortSignal) {
+  let failure: unknown;
+  const hosts = cql.hosts().toSorted((a, b) => Number(b.isUp) - Number(a.isUp));
+  for (const { address } of hosts) {
+    try {
+      const options = { signal, host: address };
+      const [local] = await cql.rows('SELECT * FROM system.local', options);
+      const peers = await cql.rows('SELECT * FROM system.peers_v2', options);
+      if (local) return { local, peers };
+    } catch (error) {
+      signal.throwIfAborted();
+      failure = error;
+    }
+  }
+  throw failure ?? new CodrError('source-unreachable', 'no node of the cluster answers');
+}
+
+async function liveAddresses(
+  cql: CqlSession,
+  controls: readonly NodeControl[],
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  for (const control of controls) {
+    try {
+      return new Set(await control.liveNodes({ signal }));
+    } catch {
+      // The next one may answer; this one is named where it matters, at the cut.
+      signal.throwIfAborted();
+    }
+  }
+  const up = cql.hosts().filter(({ isUp }) => isUp);
+  return new Set(up.map(({ address }) => address));
+}
+
+function nodeOf(row: CqlRow): RingNode {
+  const address = String(row.peer ?? row.broadcast_address);
+  const tokens = Array.isArray(row.tokens) ? row.tokens.map(String) : [];
+  return {
+    hostId: row.host_id === null ? '' : String(row.host_id),
+    address,
+    nativeAddress: String(row.native_address ?? row.rpc_address ?? address),
+    datacenter: String(row.data_center),
+    rack: String(row.rack),
+    tokens: tokens.sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1)),
+  };
+}

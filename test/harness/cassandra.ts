@@ -1,0 +1,143 @@
+// Real Cassandra clusters for tests: one for each test file. The version is CODR_CASSANDRA_VERSION, the jars
+// come from CODR_CASSANDRA_LIB, the cache or Maven (see README.md).
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { promisify } from 'node:util';
+import { Client, type ClientOptions, types } from 'cassandra-driver';
+import { cassandra41, cassandra50 } from '../../src/node/demo/cassandra-jars.ts';
+import { jvmFlags } from '../../src/node/demo/cassandra-jvm.ts';
+import {
+  type CassandraProgram,
+  fetchCassandra,
+  findCassandra,
+} from '../../src/node/demo/cassandra-program.ts';
+import { CassandraCluster, type CassandraOptions } from '../../src/node/demo/cassandra-server.ts';
+
+const run = promisify(execFile);
+
+/** Settings of a test's cluster. */
+export interface TestClusterOptions extends CassandraOptions {
+  /** `5.0.9` or `4.1.10`; before CODR_CASSANDRA_VERSION. */
+  readonly version?: string;
+}
+
+const builds = [cassandra50, cassandra41];
+const dumpBytesMax = 64 * 1024 * 1024;
+
+/** `version`, else CODR_CASSANDRA_VERSION (a download), else what the demo would take. */
+export async function cassandraProgram(
+  version = process.env.CODR_CASSANDRA_VERSION,
+): Promise<CassandraProgram> {
+  if (!version) return await findCassandra(process.env);
+  const build = builds.find((known) => known.version === version);
+  if (build) return await fetchCassandra(build, process.env);
+  const known = builds.map((one) => one.version).join(', ');
+  throw new Error(`no download of Cassandra ${version} is known; there are ${known}`);
+}
+
+/** Starts a cluster; `await using` it. */
+export async function startCassandra(options: TestClusterOptions = {}): Promise<CassandraCluster> {
+  const { version, ...rest } = options;
+  return await CassandraCluster.start(await cassandraProgram(version), rest);
+}
+
+/**
+ * One cluster for all tests of a file, started at the first call of the function that this gives and ended
+ * after the last test. Call it at the file's top level.
+ */
+export function sharedCassandra(options: TestClusterOptions = {}): () => Promise<CassandraCluster> {
+  let started: Promise<CassandraCluster> | undefined;
+  after(async () => {
+    const cluster = await started?.catch(() => undefined);
+    await cluster?.[Symbol.asyncDispose]();
+  });
+  return () => {
+    started ??= startCassandra(options);
+    return started;
+  };
+}
+
+/** A connected client that is closed at the end of its scope. */
+export interface TestClient extends AsyncDisposable {
+  readonly client: Client;
+  /** Runs one statement at consistency ALL unless the options say otherwise. */
+  cql(statement: string, parameters?: readonly unknown[]): Promise<types.ResultSet>;
+}
+
+/** Connects to all nodes of the cluster. 64-bit integers come as `types.Long`. */
+export async function connectCql(
+  cluster: CassandraCluster,
+  options: Partial<ClientOptions> = {},
+): Promise<TestClient> {
+  const client = new Client({
+    contactPoints: [...cluster.contactPoints],
+    localDataCenter: cluster.dataCentre,
+    queryOptions: { consistency: types.consistencies.all, prepare: false },
+    // Changes of a schema take seconds on three nodes of a busy machine.
+    socketOptions: { readTimeout: 60_000 },
+    protocolOptions: { maxSchemaAgreementWaitSeconds: 60 },
+    ...options,
+  });
+  await client.connect();
+  return {
+    client,
+    cql: async (statement, parameters = []) =>
+      await client.execute(statement, [...parameters], { prepare: parameters.length > 0 }),
+    [Symbol.asyncDispose]: async () => await client.shutdown(),
+  };
+}
+
+/** JSON text of Cassandra's own `sstabledump` of a Data.db file, raw timestamps; the oracle of readers. */
+export async function sstableDumpText(
+  program: CassandraProgram,
+  dataFile: string,
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-sstabledump-'));
+  try {
+    const yaml = join(folder, 'cassandra.yaml');
+    await writeFile(yaml, toolYaml(folder));
+    await writeFile(join(folder, 'logback.xml'), '<configuration/>\n');
+    const { stdout } = await run(
+      program.java,
+      [
+        ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData'],
+        ...(await jvmFlags(program)),
+        ...[`-Dcassandra.config=file://${yaml}`, `-Dcassandra.storagedir=${folder}`],
+        ...['-cp', `${folder}:${program.lib}/*`],
+        ...['org.apache.cassandra.tools.SSTableExport', dataFile, '-t'],
+      ],
+      { maxBuffer: dumpBytesMax, cwd: folder },
+    );
+    return stdout;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** As {@link sstableDumpText}, parsed: numbers beyond 2^53 lose digits. */
+export async function sstableDump(program: CassandraProgram, dataFile: string): Promise<unknown> {
+  return JSON.parse(await sstableDumpText(program, dataFile));
+}
+
+/** What the tools of Cassandra want to be told even when they only read a file. */
+function toolYaml(folder: string): string {
+  return [
+    'partitioner: org.apache.cassandra.dht.Murmur3Partitioner',
+    'commitlog_sync: periodic',
+    'commitlog_sync_period: 1000ms',
+    'endpoint_snitch: SimpleSnitch',
+    'listen_address: 127.0.0.1',
+    'seed_provider:',
+    '  - class_name: org.apache.cassandra.locator.SimpleSeedProvider',
+    '    parameters: [{ seeds: "127.0.0.1" }]',
+    ...['data', 'commitlog', 'hints', 'saved_caches', 'cdc_raw'].map((name) =>
+      name === 'data'
+        ? `data_file_directories: [${folder}/data]`
+        : `${name}_directory: ${folder}/${name}`,
+    ),
+    '',
+  ].join('\n');
+}

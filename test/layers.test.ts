@@ -42,6 +42,21 @@ const layers: Readonly<Record<string, Layer>> = {
     node: 'all',
     packages: ['mongodb', 'xxhash-wasm', 'lru-cache'],
   },
+  'connector/cassandra/session': {
+    imports: ['base', 'model', 'connector/'],
+    node: 'all',
+    packages: ['cassandra-driver', 'zod'],
+  },
+  'connector/cassandra/target': {
+    imports: ['base', 'model', 'connector/'],
+    node: 'all',
+    packages: ['cassandra-driver'],
+  },
+  'connector/cassandra': {
+    imports: ['base', 'model', 'connector/'],
+    node: pure,
+    packages: ['lz4-napi', 'snappy'],
+  },
   connector: { imports: ['base', 'model', 'connector/'], node: pure },
   repository: {
     imports: ['base', 'model', 'storage/object-store.ts', 'storage/object-name.ts'],
@@ -73,6 +88,8 @@ const worldly = [
   'storage/local/',
   'connector/mongodb/session/',
   'connector/mongodb/target/',
+  'connector/cassandra/session/',
+  'connector/cassandra/target/',
 ];
 const lineLimit = 400;
 

@@ -12,7 +12,7 @@ export interface RestoreRequest {
   /** `db.coll=db2.coll2` or `db.*=db2.*`. */
   readonly renames: readonly string[];
   readonly drop: boolean;
-  readonly ttl: 'keep' | 'hold';
+  readonly ttl: 'keep' | 'hold' | 'rebase' | 'freeze';
   /** Read everything back and compare roots. */
   readonly verify: boolean;
 }

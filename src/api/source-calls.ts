@@ -63,8 +63,14 @@ export interface BackupRequest {
   readonly source: string;
   readonly follow: boolean;
   /** Longest time between two commits while following. */
-  readonly rpoSeconds: number;
+  /** Unless said: 5 s, and of kinds that take cuts 15 min. */
+  readonly rpoSeconds?: number | undefined;
+  /** Of kinds that take cuts: one that is less sure gives no point; `quorum-safe` unless said. */
+  readonly minGrade?: CutGrade | undefined;
 }
+
+/** How sure a cut holds every acknowledged write: best first. */
+export type CutGrade = 'complete' | 'quorum-safe' | 'best-effort';
 
 export interface BackupResult {
   readonly source: string;
@@ -84,7 +90,9 @@ export interface BackupResult {
   readonly bytesDeduplicated: number;
   /** Holes that this run found or left open. */
   readonly holes: readonly Hole[];
-  /** That nothing is in scope. */
+  /** Of kinds that take cuts. */
+  readonly grade?: CutGrade;
+  /** That nothing is in scope, or what is less sure than `complete`. */
   readonly warnings: readonly string[];
   readonly seconds: number;
 }
@@ -100,6 +108,8 @@ export interface Point extends PointName {
   readonly bytes: number;
   /** There may be such changes: the moment itself may hold another number. */
   readonly estimated?: boolean;
+  /** Of kinds that take cuts. */
+  readonly grade?: CutGrade;
 }
 
 export interface Hole {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ExitCode } from '../base/error-catalogue.ts';
 import { option } from '../node/config-option.ts';
 import { defineCommand } from './command.ts';
-import { consent, duration, sourceArgument } from './inputs.ts';
+import { consent, optionalDuration, sourceArgument } from './inputs.ts';
 import { printPairs } from './output.ts';
 import { holeText } from './timeline.ts';
 import { formatBytes, formatCount, formatSeconds } from './units.ts';
@@ -19,14 +19,27 @@ export const backupCommand = defineCommand({
   examples: ['codr backup shop', 'codr backup shop --follow --rpo 5s'],
   json:
     '{source, point:{id,time,wall}, interval:{from:{time,wall},to:{time,wall}}, datasets, records, ' +
-    'changes, bytesRead, bytesStored, bytesDeduplicated, holes:[{stream,dataset?,from,to?,reason}], warnings:[…], seconds}',
+    'changes, bytesRead, bytesStored, bytesDeduplicated, holes:[{stream,dataset?,from,to?,reason}], grade?, warnings:[…], seconds}',
   input: z.object({
     source: sourceArgument(),
     follow: consent('keep listening to the log until told to stop'),
-    rpo: option(duration(1, '5s'), {
-      text: 'longest time between two commits while following',
+    rpo: option(optionalDuration(1), {
+      text:
+        'longest time between two commits while following: 5s unless said; of Cassandra between two ' +
+        'cuts: 15m unless said, at least 60s',
       value: 'DURATION',
     }),
+    minGrade: option(
+      z
+        .enum(['complete', 'quorum-safe', 'best-effort'], {
+          error: 'not complete, quorum-safe or best-effort',
+        })
+        .default('quorum-safe'),
+      {
+        text: 'of Cassandra: no point is made that is less sure than this (exit code 3)',
+        value: 'GRADE',
+      },
+    ),
   }),
   run: async ({ rpo, ...request }, { api, call }) =>
     (await api()).backup({ ...request, rpoSeconds: rpo }, call),
@@ -35,6 +48,7 @@ export const backupCommand = defineCommand({
     printPairs(output, [
       ['point', `${result.point.id}  ${result.point.wall}  (${result.point.time})`],
       ['restorable', `${result.interval.from.wall} to ${result.interval.to.wall}`],
+      ['grade', result.grade],
       ['datasets', formatCount(result.datasets)],
       [
         'read',

@@ -56,11 +56,16 @@ export const restoreCommand = defineCommand({
     drop: consent(
       'replace what the target holds in scope; names that the point lacks are dropped too',
     ),
-    ttl: option(z.enum(['keep', 'hold'], { error: 'not keep or hold' }).default('keep'), {
-      text: 'keep: expiry begins once all is proven; hold: nothing that expires is made, so all records stay',
-      value: 'MODE',
-      env: false,
-    }),
+    ttl: option(
+      z
+        .enum(['keep', 'hold', 'rebase', 'freeze'], { error: 'not keep, hold, rebase or freeze' })
+        .default('keep'),
+      {
+        text: 'keep: expiry begins once all is proven; hold: nothing that expires is made, so all records stay',
+        value: 'MODE',
+        env: false,
+      },
+    ),
     dryRun: consent('show the plan, change nothing'),
     verify: option(z.boolean().default(true), {
       text: 'do not read the target back to compare it',

@@ -35,8 +35,8 @@ export const excludeOption = () =>
 /** A flag that is off unless given on the command line itself. */
 export const consent = (text: string) => option(z.boolean().default(false), { text, env: false });
 
-/** A duration of at least `secondsMin`, read as seconds; `fallback` as users write it. */
-export const duration = (secondsMin: number, fallback: string) =>
+/** A duration of at least `secondsMin`, read as seconds; absent when it is not given. */
+export const optionalDuration = (secondsMin: number) =>
   z
     .string()
     .transform((text, context) => {
@@ -45,4 +45,4 @@ export const duration = (secondsMin: number, fallback: string) =>
       context.addIssue(`not a duration of at least ${secondsMin} s, such as 5s, 15m or 2h`);
       return z.NEVER;
     })
-    .prefault(fallback);
+    .optional();

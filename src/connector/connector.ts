@@ -12,13 +12,17 @@ import type { KeyRange } from '../model/key-range.ts';
 import type { Scope } from '../model/namespace.ts';
 import type { DataRecord, RecordStream } from '../model/record.ts';
 import type { Position, SourceTime } from '../model/time.ts';
-import type { RestoreTarget } from './restore-target.ts';
+import type { RestoreTarget, TtlMode } from './restore-target.ts';
 
 /** How to reach one database cluster. Secrets are resolved; the whole is never logged. */
 export interface SourceConfig {
   readonly kind: string;
   /** A URI of the database's own driver, password included. */
   readonly uri: string;
+  /** What a URI cannot say: the fields of the user's file, checked by the connector. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** For kinds whose URI holds no password. */
+  readonly password?: string;
 }
 
 /** The outside world as a connector sees it. */
@@ -51,6 +55,11 @@ export interface Connector {
    * anywhere never changes the bytes that come out.
    */
   foldRange(input: FoldInput): RecordStream;
+  /**
+   * The first key whose record may bear upon what a fold gives at `key`: an interval that begins before it.
+   * A fold reads from there; ranges that are cut there need nothing from before.
+   */
+  leadIn(key: Uint8Array): Uint8Array;
   /**
    * What an entry that an older version did not know comes to: its changes of records; undefined when this
    * version cannot say it either, or when the entry also changes the catalog. `entries`: what is followed
@@ -111,17 +120,21 @@ export interface CatalogFold {
 
 /** What a kind can promise; chooses conformance tests and the engine's path. */
 export interface Capabilities {
-  /** Has an ordered log (`follow`); otherwise `cut`. */
+  /** Has an ordered log (`follow`); otherwise `cut`, and only cuts can be given back. */
   readonly orderedLog: boolean;
   /** Reads a key range as of one exact time. */
   readonly snapshotReads: boolean;
+  /** What a restore can do about expiry. */
+  readonly ttlModes: readonly TtlMode[];
 }
 
 /** Reads base and changes of one key range. */
 export interface FoldInput {
   readonly range: KeyRange;
-  /** The base copy's records in the range, ascending. */
+  /** The base copy's records in the range, ascending; they begin at the {@link Connector.leadIn} of its start. */
   readonly base: RecordStream;
+  /** Of kinds without an ordered log; they have no changes. */
+  readonly later?: LaterCuts;
   /** Base records of `key` already contain every change with time ≤ this. Steps ascend by `from`. */
   readonly baseAfter: readonly { readonly from: Uint8Array; readonly after: SourceTime }[];
   /**
@@ -134,6 +147,26 @@ export interface FoldInput {
   /** The dataset's `clear` changes ≤ at, ascending. */
   readonly clears: readonly Change[];
   readonly at: SourceTime;
+}
+
+/** What a fold of a kind without an ordered log needs beside the base copy. */
+export interface LaterCuts {
+  readonly entry: CatalogEntry;
+  /** What each later cut added; every stream reads like `base`. */
+  readonly cuts: readonly RecordStream[];
+  /** Absent: all that is stored comes out, deletions too. */
+  readonly live?: LiveForm;
+}
+
+/** What a reader of the database would see, of kinds that keep deletions and expired values as records. */
+export interface LiveForm {
+  /** What has expired by then is left out; ms since 1970. */
+  readonly nowMs: number;
+  /** `rebase`: expiry is shifted by `rebaseMs`. `freeze`: what lives at the cut never expires. */
+  readonly ttl: 'keep' | 'rebase' | 'freeze';
+  readonly rebaseMs: number;
+  /** The wall clock of the cut, ms since 1970. */
+  readonly cutMs: number;
 }
 
 /** Who answers at the other end, and what may be asked of it. */
@@ -225,6 +258,54 @@ export interface FollowOptions {
   readonly entries?: readonly CatalogEntry[];
 }
 
+/** How sure a cut holds every acknowledged write: best first. */
+export const cutGrades = ['complete', 'quorum-safe', 'best-effort'] as const;
+export type CutGrade = (typeof cutGrades)[number];
+
+/** A cut and what is new in it. Disposed: everything that was made at the source for reading it is gone. */
+export interface CutReader extends AsyncDisposable {
+  /** Later than that of the cut before. Names the cut. */
+  readonly time: SourceTime;
+  /** Counts from 1. */
+  readonly number: number;
+  /** Changes of the catalog since the cut before, all at `time`. */
+  readonly catalog: readonly CatalogChange[];
+  /** Those that have something new, or begin. */
+  readonly datasets: readonly CutDataset[];
+  /** Known when all records have been read: a damaged file costs its replica. */
+  report(): CutReport;
+  /** What the next cut has to know; opaque. Known when all records have been read. */
+  state(): Uint8Array;
+  /** The cut is stored for good: what was kept at the source for it may go. */
+  committed(signal: AbortSignal): Promise<void>;
+}
+
+export interface CutDataset {
+  readonly entry: CatalogEntry;
+  /** Nothing older counts: it is the dataset's first cut, or it was emptied since the last. */
+  readonly begins: boolean;
+  /** Estimate, for progress. */
+  readonly bytes: number;
+  /** What is new, of all replicas that could be read, merged; ascending by key. May be read once. */
+  records(signal: AbortSignal): RecordStream;
+}
+
+export interface CutReport {
+  /** The worst of all ranges. */
+  readonly grade: CutGrade;
+  /** Which ranges are worse than `complete`, and why: `ks: 1/3 of the ring quorum-safe`. */
+  readonly notes: readonly string[];
+}
+
+/** What was known when the last cut was stored. */
+export interface CutBefore {
+  readonly time: SourceTime;
+  readonly number: number;
+  readonly state: Uint8Array;
+  /** What the catalog said. */
+  readonly entries: readonly CatalogEntry[];
+}
+
 export interface SourceSession extends AsyncDisposable {
   readonly identity: SourceIdentity;
   /** Rights, reach, settings, and whether `scope` means anything: all that can be known before work begins. */
@@ -249,6 +330,11 @@ export interface SourceSession extends AsyncDisposable {
   ): Promise<SegmentReader | undefined>;
   /** Yields at least every second, empty batches included. A log that no longer holds `resume`: error `gap`. */
   follow(stream: StreamId, options: FollowOptions, signal: AbortSignal): AsyncIterable<ChangeBatch>;
+  /**
+   * For kinds without an ordered log: everything acknowledged before now, as far as it is new since `after`.
+   * The source is told what to keep for the next cut.
+   */
+  cut?(after: CutBefore | undefined, scope: Scope, signal: AbortSignal): Promise<CutReader>;
   /** A time at or after now that every stream will pass without waiting for user writes. */
   watermark(signal: AbortSignal): Promise<SourceTime>;
   /** Oldest position the log still holds, and the log's end. */

@@ -15,6 +15,12 @@ export interface TargetOwner {
   isAlive(id: string): Promise<'alive' | 'dead' | 'unknown'>;
 }
 
+/**
+ * `keep`: expiry stays as it is, and starts when all is proven. `hold`: expiring indexes are not made, and
+ * listed. `rebase`: expiry is shifted by the age of the point. `freeze`: nothing expires any more.
+ */
+export type TtlMode = 'keep' | 'hold' | 'rebase' | 'freeze';
+
 export interface TargetOptions {
   /** Names this restore, in the marker that lets it resume. */
   readonly operation: string;
@@ -28,8 +34,7 @@ export interface TargetOptions {
   /** What of the target `drop` may remove. */
   readonly scope: Scope;
   readonly drop: boolean;
-  /** `keep`: expiry starts when all is proven. `hold`: expiring indexes are not made, and listed. */
-  readonly ttl: 'keep' | 'hold';
+  readonly ttl: TtlMode;
   /** Users and roles are restored, those of them that `scope` holds; else they are left alone. */
   readonly usersAndRoles: boolean;
 }
@@ -114,6 +119,11 @@ export interface RestoreTarget extends AsyncDisposable {
   serial(item: TargetItem): boolean;
   /** Builds all indexes but expiring ones. */
   index(item: TargetItem, signal: AbortSignal): Promise<void>;
+  /**
+   * For targets that hold more than what lives: fixes what {@link readBack} will give, and says as of which
+   * moment it gives what is live, ms since 1970. Absent: what was loaded is what is read back.
+   */
+  freeze?(item: TargetItem, signal: AbortSignal): Promise<number>;
   /** What the target now holds, ascending by key. */
   readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
   /** Remembers in the marker how the item was finished: a resumed restore passes over what still stands so. */

@@ -30,8 +30,14 @@ export function spanOf(connector: Connector, { from, to }: Interval): api.Span {
 }
 
 export function describePoint(connector: Connector, id: string, point: PointRecord): api.Point {
-  const { datasets, records, bytes, estimated } = point;
-  const counts = { datasets, records, bytes, ...(estimated && { estimated }) };
+  const { datasets, records, bytes, estimated, grade } = point;
+  const counts = {
+    datasets,
+    records,
+    bytes,
+    ...(estimated && { estimated }),
+    ...(grade && { grade }),
+  };
   return { id, ...momentOf(connector, timeFromHex(point.time)), ...counts };
 }
 

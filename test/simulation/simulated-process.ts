@@ -107,7 +107,7 @@ export class SimulatedProcess {
       context.repository.learn(context.lineage);
       return await backup(
         context,
-        { ...options, identity: 'source', auditEveryMs },
+        { ...options, identity: 'source', minGrade: 'complete', auditEveryMs },
         this.abort.signal,
       );
     };

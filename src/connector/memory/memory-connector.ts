@@ -24,7 +24,11 @@ import { MemoryTarget } from './memory-target.ts';
 
 export class MemoryConnector implements Connector {
   readonly kind = 'memory';
-  readonly capabilities = { orderedLog: true, snapshotReads: true };
+  readonly capabilities = {
+    orderedLog: true,
+    snapshotReads: true,
+    ttlModes: ['keep', 'hold'] as const,
+  };
   /** As a later version, which knows stored entries that this one does not. */
   knowing = false;
   readonly #databases: MemoryDatabases;
@@ -39,6 +43,10 @@ export class MemoryConnector implements Connector {
 
   async openTarget(config: SourceConfig): Promise<RestoreTarget> {
     return new MemoryTarget(this.#find(config, 'target-unfit'));
+  }
+
+  leadIn(key: Uint8Array): Uint8Array {
+    return key;
   }
 
   foldRange(input: FoldInput): RecordStream {

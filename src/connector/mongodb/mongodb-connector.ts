@@ -21,10 +21,11 @@ import { formatTime, wallMs } from './time-text.ts';
 
 export const mongodbConnector: Connector = {
   kind: 'mongodb',
-  capabilities: { orderedLog: true, snapshotReads: true },
+  capabilities: { orderedLog: true, snapshotReads: true, ttlModes: ['keep', 'hold'] },
   connect: (config, context, signal) => MongodbSession.open(config.uri, context, signal),
   openTarget: (config, context, signal) => MongodbTarget.open(config.uri, context, signal),
   foldRange,
+  leadIn: (key) => key,
   reread: rereadEntry,
   foldCatalog,
   openCatalog,

@@ -3,7 +3,7 @@
 
 import { toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import type { SourceSession } from '../../connector/connector.ts';
+import type { CutGrade, SourceSession } from '../../connector/connector.ts';
 import type { StreamId } from '../../model/id.ts';
 import type { Interval } from '../../model/point.ts';
 import { lastTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
@@ -28,6 +28,7 @@ import { describeTime } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { auditOnce } from './audit.ts';
 import { BaseCopyJob } from './base-copy.ts';
+import { backupByCuts } from './cut-cycle.ts';
 import { openEpoch, runningEpoch } from './epoch.ts';
 import { Follower, type TickReport } from './follower.ts';
 import { mergeDueRuns } from './merge.ts';
@@ -41,6 +42,8 @@ export interface BackupOptions {
   readonly identity: string;
   /** Time between two audits of the live source while following. */
   readonly auditEveryMs: number;
+  /** Of cuts: a point that is less sure is not made. */
+  readonly minGrade: CutGrade;
   readonly listener?: ProgressListener;
 }
 
@@ -51,6 +54,8 @@ export interface BackupOutcome {
   readonly changes: number;
   readonly bytesRead: number;
   readonly bytesDeduplicated: number;
+  /** Of cuts: what is less sure than `complete`, and why. */
+  readonly notes?: readonly string[];
   readonly seconds: number;
 }
 
@@ -78,6 +83,9 @@ export async function backup(
     const connecting = context.connector.connect(context.config, connectorContext(world), signal);
     await using session = await connecting;
     checkIdentity(context, session, options.identity);
+    if (!context.connector.capabilities.orderedLog) {
+      return await backupByCuts(context, options, { session, claim }, signal);
+    }
     return await new Backup(context, options, session, claim).run(signal);
   } finally {
     await claim.release().catch((error: unknown) => {

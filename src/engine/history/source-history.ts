@@ -7,6 +7,7 @@ import { type DatasetId, streamId } from '../../model/id.ts';
 import { type Scope, scopeHolds } from '../../model/namespace.ts';
 import type { Hole, Interval } from '../../model/point.ts';
 import {
+  lastTime,
   minTime,
   positionFromText,
   type SourceTime,
@@ -22,6 +23,7 @@ import type {
   WantRecord,
 } from '../../repository/lineage/records.ts';
 import type { StateView } from '../../repository/lineage/state.ts';
+import { cutsOf, hasCuts } from './cut-history.ts';
 
 export interface Epoch extends EpochRecord {
   readonly number: number;
@@ -66,6 +68,7 @@ export function endsWithEpoch(
 export function restorableIntervals(state: StateView): Interval[] {
   const settled = settledTime(state);
   if (settled === undefined) return [];
+  if (hasCuts(state)) return cutIntervals(state);
   const wants = state.list<WantRecord>('want').map(([, want]) => want);
   const intervals: Interval[] = [];
   for (const epoch of epochsOf(state)) {
@@ -79,6 +82,14 @@ export function restorableIntervals(state: StateView): Interval[] {
     ...wants.flatMap((w) => (w.initial ? [] : [{ from: timeFromHex(w.from), to: settled }])),
   ];
   return gaps.reduce(without, intervals);
+}
+
+/** Each cut alone: nothing is known of the time between two. */
+function cutIntervals(state: StateView): Interval[] {
+  const gaps = holesOf(state).filter(({ dataset }) => dataset !== undefined);
+  return cutsOf(state)
+    .filter(({ time }) => !gaps.some(({ from, to }) => from < time && (to ?? lastTime) > time))
+    .map(({ time }) => ({ from: time, to: time }));
 }
 
 /**

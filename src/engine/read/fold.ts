@@ -1,19 +1,21 @@
 // Records at a moment: the base copy's tree and all runs that touch it, merged and folded by the
 // connector. One frame of each run and a few leaves are in memory, whatever the size of the data.
 import { fromBase64, fromHex } from '../../base/bytes.ts';
-import type { FoldInput } from '../../connector/connector.ts';
+import type { FoldInput, LiveForm } from '../../connector/connector.ts';
 import type { Change } from '../../model/change.ts';
 import { type DatasetId, leafId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
 import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import { minTime, type SourceTime, timeFromHex } from '../../model/time.ts';
 import type { BaseRecord, TreeRecord } from '../../repository/lineage/records.ts';
+import type { StateView } from '../../repository/lineage/state.ts';
 import { mergeRuns } from '../../repository/runs/merge-runs.ts';
 import { clearsOf, datasetsIn, readRun } from '../../repository/runs/run-reader.ts';
 import type { BlockSource } from '../../repository/runs/run-ref.ts';
 import { readTree } from '../../repository/tree/tree-reader.ts';
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
 import { blocksOf, type OpenRun, openRuns, runTouches } from '../capture/run-records.ts';
+import { deltasAt } from '../history/cut-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import type { PointDataset } from './point.ts';
 
@@ -27,10 +29,12 @@ interface ReadableRun {
 
 /** The runs of one state, opened once and shared by all folds of a restore. */
 export class OpenedRuns {
+  readonly #state: StateView;
   readonly #runs: readonly ReadableRun[];
 
   constructor(context: Pick<SourceContext, 'lineage' | 'repository'>) {
     const { lineage, repository } = context;
+    this.#state = lineage.state;
     this.#runs = openRuns(lineage.state).map((run) => ({
       run,
       blocks: () => blocksOf(lineage, repository.blocks, run),
@@ -64,6 +68,9 @@ export class OpenedRuns {
     at: SourceTime,
   ): Promise<ReadonlySet<DatasetId>> {
     const found = new Set<DatasetId>();
+    for (const { entry, base } of datasets) {
+      if (deltasAt(this.#state, base, at).length > 0) found.add(entry.dataset);
+    }
     const asked = datasets.map((dataset) => ({
       epoch: dataset.base.epoch,
       dataset: dataset.entry.dataset,
@@ -102,14 +109,26 @@ export async function* foldDataset(
   context: SourceContext,
   runs: OpenedRuns,
   dataset: PointDataset,
-  where: { readonly range: KeyRange; readonly at: SourceTime },
+  where: { readonly range: KeyRange; readonly at: SourceTime; readonly live?: LiveForm },
 ): AsyncGenerator<RecordBatch, void, void> {
-  const { range, at } = where;
+  const { range, at, live } = where;
   const steps = stepsOf(dataset);
   const after = baseTimeOf(dataset);
+  const from = range.from && context.connector.leadIn(range.from);
+  const read = { ...range, ...(from && { from }) };
+  const { tree } = dataset.base;
   const input: FoldInput = {
     range,
-    base: baseRecords(context, dataset, range),
+    base: treeRecords(context, tree, read),
+    ...(!context.connector.capabilities.orderedLog && {
+      later: {
+        entry: dataset.entry,
+        cuts: deltasAt(context.lineage.state, dataset.base, at).map((delta) =>
+          treeRecords(context, delta.tree, read),
+        ),
+        ...(live && { live }),
+      },
+    }),
     baseAfter: steps,
     exactFrom: timeFromHex(dataset.base.exactFrom),
     changes: runs.changes(dataset, range, { after, at }),
@@ -158,12 +177,12 @@ function stepsOf({ base }: WithSteps): { from: Uint8Array; after: SourceTime }[]
   }));
 }
 
-async function* baseRecords(
+async function* treeRecords(
   context: SourceContext,
-  { base }: PointDataset,
+  tree: TreeRecord | undefined,
   range: KeyRange,
 ): RecordStream {
-  if (!base.tree) return;
+  if (!tree || tree.records === 0) return;
   const options = { readAheadBytes };
-  yield* readTree(context.repository.source, treeRootOf(base.tree), range, options);
+  yield* readTree(context.repository.source, treeRootOf(tree), range, options);
 }

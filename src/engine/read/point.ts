@@ -8,6 +8,7 @@ import type { Hole } from '../../model/point.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { PointRecord, WantRecord } from '../../repository/lineage/records.ts';
 import type { StateView } from '../../repository/lineage/state.ts';
+import { cutAt, cutsOf, hasCuts } from '../history/cut-history.ts';
 import {
   type Base,
   baseAt,
@@ -62,8 +63,14 @@ export function parseWhen(context: PointContext, when: string): SourceTime {
   const own = connector.parseTime(when);
   if (own !== undefined) return own;
   const wallMs = wallMsOf(when);
-  if (wallMs !== undefined) return connector.timeOfWall(wallMs);
+  if (wallMs !== undefined) return meantCut(context, connector.timeOfWall(wallMs), wallMs);
   throw noMoment(context, when);
+}
+
+/** A whole second means the cut that was taken in it, where there is one. */
+function meantCut({ state, connector }: PointContext, at: SourceTime, ms: number): SourceTime {
+  const cut = cutsOf(state).findLast(({ time }) => time <= at);
+  return cut && connector.wallMs(cut.time) >= Math.floor(ms) ? cut.time : at;
 }
 
 const rfc3339 = /^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
@@ -117,6 +124,7 @@ export function resolvePoint(
     notRestorable(state, at, (time) => describeTime(connector, time), why);
   const epoch = epochAt(state, at);
   if (!epoch) throw refuse(whyOutside(state, at));
+  if (hasCuts(state) && !cutAt(state, at)) throw refuse('it lies between two cuts');
   const entries = connector.foldCatalog(catalogChanges(state, epoch.number, at));
   const chosen = entries.filter((entry) => inScope(context.scope, entry) && inScope(scope, entry));
   const unmatched = unmatchedBy(scope, chosen);

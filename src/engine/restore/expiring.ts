@@ -1,5 +1,6 @@
 // How many records of a point the database would delete at once by its own rules.
 import type { ExpiryRule } from '../../connector/connector.ts';
+import type { TtlMode } from '../../connector/restore-target.ts';
 import { wholeRange } from '../../model/key-range.ts';
 import type { RecordBatch } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
@@ -20,7 +21,7 @@ export class ExpiringCount {
   #count = 0;
 
   /** `ttl` `hold`: nothing expires, whatever the dataset says. */
-  constructor(context: SourceContext, { entry }: PointDataset, ttl: 'keep' | 'hold') {
+  constructor(context: SourceContext, { entry }: PointDataset, ttl: TtlMode) {
     const nowMs = context.world.clock.now();
     this.#rule = ttl === 'keep' ? context.connector.expiry(entry, nowMs) : undefined;
   }
@@ -40,7 +41,7 @@ export async function countExpiring(
   context: SourceContext,
   runs: OpenedRuns,
   dataset: PointDataset,
-  { at, ttl }: { readonly at: SourceTime; readonly ttl: 'keep' | 'hold' },
+  { at, ttl }: { readonly at: SourceTime; readonly ttl: TtlMode },
   signal: AbortSignal,
 ): Promise<Expiring | undefined> {
   const expiring = new ExpiringCount(context, dataset, ttl);

@@ -2,16 +2,18 @@
 // compares the roots. The expected root is cut from the very stream that is loaded, or is the one that the
 // capture cut, where nothing has changed since.
 import { forEachLimit, type Semaphore } from '../../base/async.ts';
-import { toHex } from '../../base/bytes.ts';
+import { compareBytes, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
+import type { LiveForm } from '../../connector/connector.ts';
 import type {
   ChangedRecord,
   FinishedItem,
   RestoreTarget,
   TargetItem,
+  TtlMode,
 } from '../../connector/restore-target.ts';
 import type { DatasetId } from '../../model/id.ts';
-import { type KeyRange, wholeRange } from '../../model/key-range.ts';
+import { type KeyRange, rangesBetween, wholeRange } from '../../model/key-range.ts';
 import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import { defaultCut } from '../../repository/tree/cut-parameters.ts';
@@ -50,7 +52,9 @@ export interface SharedRestore {
   readonly counts: ReadonlyMap<DatasetId, DatasetCount>;
   readonly at: SourceTime;
   readonly verify: boolean;
-  readonly ttl: 'keep' | 'hold';
+  readonly ttl: TtlMode;
+  /** Of kinds that keep what is deleted: the form in which records are loaded. */
+  readonly live?: LiveForm;
   readonly meter: ProgressMeter;
   /** Ranges of all datasets that are worked on at once. */
   readonly slots: Semaphore;
@@ -78,6 +82,7 @@ export class ItemRestore {
     const { target, verify } = this.#shared;
     await target.create(this.#item, signal);
     const ranges = await this.#ranges();
+    if (target.freeze) return await this.#runFrozen(ranges, signal);
     const captured = verify ? this.#capturedRoot() : undefined;
     let expected = captured;
     if (verify && !captured) {
@@ -98,6 +103,10 @@ export class ItemRestore {
   async proveFinished(finished: FinishedItem, signal: AbortSignal): Promise<RestoredItem> {
     this.#changed.push(...finished.changedByTarget);
     const ranges = await this.#ranges();
+    if (this.#shared.target.freeze) {
+      const { records, bytes } = finished;
+      return await this.#done({ records, bytes }, await this.#proveFrozen(ranges, signal), signal);
+    }
     const expected = await this.#rootOf(ranges, signal, (range) => {
       const { context, runs, at } = this.#shared;
       const folded = foldDataset(context, runs, this.#item.dataset, { range, at });
@@ -105,6 +114,30 @@ export class ItemRestore {
     });
     await this.#prove(ranges, expected, signal);
     return await this.#done(expected, expected, signal);
+  }
+
+  /** What is live may change between loading and reading back: both sides are taken as of one moment after it. */
+  async #runFrozen(ranges: readonly KeyRange[], signal: AbortSignal): Promise<RestoredItem> {
+    const { target, verify } = this.#shared;
+    await this.#eachRange(ranges, signal, (range) => this.#loadUncut(range, signal));
+    await target.index(this.#item, signal);
+    const counted = { records: this.#records, bytes: this.#bytes };
+    if (!verify) return await this.#done(counted, undefined, signal);
+    const proven = await this.#proveFrozen(ranges, signal);
+    return await this.#done(counted, proven, signal);
+  }
+
+  async #proveFrozen(ranges: readonly KeyRange[], signal: AbortSignal): Promise<TreeRoot> {
+    const { target, context, runs, at, live } = this.#shared;
+    const { dataset } = this.#item;
+    const nowMs = (await target.freeze?.(this.#item, signal)) ?? 0;
+    const form = live && { ...live, nowMs };
+    const expected = await this.#rootOf(ranges, signal, (range) => {
+      const where = { range, at, ...(form && { live: form }) };
+      return this.#build(this.#native(foldDataset(context, runs, dataset, where)), signal);
+    });
+    await this.#prove(ranges, expected, signal);
+    return expected;
   }
 
   async #done(
@@ -133,7 +166,8 @@ export class ItemRestore {
     const wanted = Math.ceil(tree.bytes / rangeBytesMin);
     const most = context.world.limits.workers * rangesPerSlot;
     const source = context.repository.source;
-    return await splitTree(source, treeRootOf(tree), Math.min(wanted, most));
+    const ranges = await splitTree(source, treeRootOf(tree), Math.min(wanted, most));
+    return aligned(ranges, (key) => context.connector.leadIn(key));
   }
 
   async #rootOf(
@@ -182,8 +216,9 @@ export class ItemRestore {
 
   /** For what is not compared, or with a root that is known: half of the work beside the target's. */
   async #loadUncut(range: KeyRange, signal: AbortSignal): Promise<void> {
-    const { context, target, runs, at } = this.#shared;
-    const folded = foldDataset(context, runs, this.#item.dataset, { range, at });
+    const { context, target, runs, at, live } = this.#shared;
+    const where = { range, at, ...(live && { live }) };
+    const folded = foldDataset(context, runs, this.#item.dataset, where);
     const { changedByTarget } = await target.load(this.#item, this.#metered(folded), signal);
     this.#changed.push(...changedByTarget);
   }
@@ -246,6 +281,17 @@ export class ItemRestore {
       },
     );
   }
+}
+
+/** Ranges that need nothing from before their starts; those that become empty are left out. */
+function aligned(ranges: readonly KeyRange[], leadIn: (key: Uint8Array) => Uint8Array): KeyRange[] {
+  const bounds: Uint8Array[] = [];
+  for (const { from } of ranges) {
+    const start = from && leadIn(from);
+    const last = bounds.at(-1);
+    if (start && (!last || compareBytes(last, start) < 0)) bounds.push(start);
+  }
+  return rangesBetween(bounds);
 }
 
 /** The results of both; when either fails, both have ended, and the first one's error wins. */

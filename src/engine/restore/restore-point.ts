@@ -2,7 +2,7 @@
 // moment by the time of the next try, so an unfinished restore to it goes on with the moment that it began with.
 import { createHash } from 'node:crypto';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import type { RestoreTarget, UnfinishedRestore } from '../../connector/restore-target.ts';
+import type { RestoreTarget, TtlMode, UnfinishedRestore } from '../../connector/restore-target.ts';
 import type { Rename, Scope } from '../../model/namespace.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import {
@@ -20,7 +20,7 @@ export interface RestoreWish {
   readonly scope: Scope;
   readonly renames: readonly Rename[];
   readonly drop: boolean;
-  readonly ttl: 'keep' | 'hold';
+  readonly ttl: TtlMode;
 }
 
 export interface ChosenPoint {

@@ -4,7 +4,7 @@ import { forEachLimit, Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
-import type { SourceConfig } from '../../connector/connector.ts';
+import type { LiveForm, SourceConfig } from '../../connector/connector.ts';
 import type {
   FinishResult,
   GivenName,
@@ -12,6 +12,7 @@ import type {
   TargetItem,
   TargetOptions,
   TargetPlan,
+  TtlMode,
 } from '../../connector/restore-target.ts';
 import { renamed } from '../../model/namespace.ts';
 import { type SourceTime, timeToHex } from '../../model/time.ts';
@@ -205,9 +206,15 @@ async function loadAndFinish(
 
 async function openTarget(
   { connector, world }: SourceContext,
-  { to }: RestoreOptions,
+  { to, ttl }: RestoreOptions,
   signal: AbortSignal,
 ): Promise<RestoreTarget> {
+  const { ttlModes } = connector.capabilities;
+  if (!ttlModes.includes(ttl)) {
+    throw new CodrError('usage', `--ttl ${ttl} means nothing for ${connector.kind}`, {
+      remedy: `give one of ${ttlModes.join(', ')}`,
+    });
+  }
   return await connector.openTarget(to, connectorContext(world), signal);
 }
 
@@ -281,6 +288,7 @@ async function loadAll(
     at: chosen.point.at,
     verify: options.verify,
     ttl: options.ttl,
+    ...liveForm(context, options.ttl, chosen.point.at),
     meter,
     slots: new Semaphore(context.world.limits.workers),
   };
@@ -317,6 +325,18 @@ async function loadAll(
   };
   await context.world.runJob(job, signal);
   return wanted.map(({ namespace }) => done.get(namespace) as RestoredItem);
+}
+
+/** For kinds that keep what is deleted and expired: what a reader would see now. */
+function liveForm(
+  { connector, world }: SourceContext,
+  ttl: TtlMode,
+  at: SourceTime,
+): { live?: LiveForm } {
+  if (connector.capabilities.orderedLog) return {};
+  const [nowMs, cutMs] = [world.clock.now(), connector.wallMs(at)];
+  const mode = ttl === 'rebase' || ttl === 'freeze' ? ttl : 'keep';
+  return { live: { nowMs, ttl: mode, rebaseMs: nowMs - cutMs, cutMs } };
 }
 
 /** A dataset of a few records costs waiting, not work: such ones share a task, and wait side by side. */

@@ -5,9 +5,11 @@ import type { SourceTime } from '../../model/time.ts';
 import { entryName } from '../../repository/lineage/lineage.ts';
 import { PackSet } from '../../repository/lineage/pack-set.ts';
 import { packRecords } from '../../repository/lineage/pack-table.ts';
+import type { TreeRecord } from '../../repository/lineage/records.ts';
 import { packName } from '../../repository/pack/pack-format.ts';
 import { walkTree } from '../../repository/tree/tree-walk.ts';
 import { openRuns, runTouches } from '../capture/run-records.ts';
+import { deltasAt } from '../history/cut-history.ts';
 import { treeRootOf } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
@@ -39,8 +41,15 @@ export class NeededObjects {
     const sets = runs.map(({ record }) => PackSet.parse(record.packs));
     const [ofRuns] = await this.#lostOf(sets.reduce((all, set) => all.union(set), PackSet.empty));
     if (ofRuns) return ofRuns.why;
-    const lost = await this.#lostOf(PackSet.parse(base.packs));
-    return lost.length > 0 && (await this.#needs(dataset, lost)) ? lost[0]?.why : undefined;
+    const deltas = deltasAt(lineage.state, base, this.#at);
+    for (const { tree, packs } of [
+      ...(base.tree ? [{ ...base, tree: base.tree }] : []),
+      ...deltas,
+    ]) {
+      const lost = await this.#lostOf(PackSet.parse(packs));
+      if (lost.length > 0 && (await this.#needs(tree, lost))) return lost[0]?.why;
+    }
+    return undefined;
   }
 
   async #lostOf(packs: PackSet): Promise<{ readonly id: PackId; readonly why: string }[]> {
@@ -57,13 +66,9 @@ export class NeededObjects {
   }
 
   /** True when a blob of the tree lies in no other pack: base copies share packs with their neighbours. */
-  async #needs(
-    { base: { tree } }: PointDataset,
-    lost: readonly { readonly id: PackId }[],
-  ): Promise<boolean> {
+  async #needs(tree: TreeRecord, lost: readonly { readonly id: PackId }[]): Promise<boolean> {
     const { source, index } = this.#context.repository;
     const isLost = new Set(lost.map(({ id }) => id));
-    if (!tree) return false;
     const options = { chunks: true, signal: this.#signal };
     try {
       for await (const blobs of walkTree(source, treeRootOf(tree), options)) {

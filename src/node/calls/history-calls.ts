@@ -26,9 +26,10 @@ export async function backup(
     context,
     {
       follow: request.follow,
-      rpoMs: request.rpoSeconds * 1000,
+      rpoMs: (request.rpoSeconds ?? rpoSecondsOf(context)) * 1000,
       identity: registered.identity,
       auditEveryMs,
+      minGrade: request.minGrade ?? 'quorum-safe',
       listener: (report) => call.progress?.({ ...report, bytesStored: bytesStored() }),
     },
     call.signal,
@@ -48,9 +49,18 @@ export async function backup(
     bytesStored: bytesStored(),
     bytesDeduplicated: counts.bytesDeduplicated,
     holes: describeHoles(context),
-    warnings: (await isEmptyAt(context, timeFromHex(point.time))) ? [nothingInScope(context)] : [],
+    ...(point.grade && { grade: point.grade }),
+    warnings: [
+      ...(counts.notes ?? []),
+      ...((await isEmptyAt(context, timeFromHex(point.time))) ? [nothingInScope(context)] : []),
+    ],
     seconds: counts.seconds,
   };
+}
+
+/** A cut is a flush of every node: seconds apart they would be a burden. */
+function rpoSecondsOf({ connector }: SourceContext): number {
+  return connector.capabilities.orderedLog ? 5 : 900;
 }
 
 function nothingInScope({ name }: SourceContext): string {

@@ -92,7 +92,7 @@ async function reachOfLog(
 ): Promise<{ headroomSeconds: number; isPassed: boolean } | undefined> {
   const { connector, config, lineage, world } = context;
   const [first] = lineage.state.list<StreamRecord>('stream');
-  if (!first) return undefined;
+  if (!first || !connector.capabilities.orderedLog) return undefined;
   const [stream, { resume }] = first;
   const both = AbortSignal.any([signal, AbortSignal.timeout(askSourceMs)]);
   try {

@@ -78,6 +78,33 @@ export interface BaseRecord {
   readonly packs: string;
 }
 
+/**
+ * `delta/<dataset>/<to>`: what one cut added to a dataset, as a tree: later than `after`, up to `to`. A source
+ * without an ordered log has these in place of runs.
+ */
+export interface DeltaRecord {
+  readonly epoch: number;
+  readonly after: string;
+  readonly tree: TreeRecord;
+  readonly packs: string;
+}
+
+/** `cut/<time>`: a cut, which is all that can be restored of a source without an ordered log. */
+export interface CutRecord {
+  readonly epoch: number;
+  /** Counts from 1. */
+  readonly number: number;
+  readonly grade: 'complete' | 'quorum-safe' | 'best-effort';
+  /** What is worse than `complete`, and why. */
+  readonly notes: readonly string[];
+}
+
+/** `cutstate/current`: what the connector has to know for the next cut; opaque. */
+export interface CutStateRecord {
+  /** Base64. */
+  readonly state: string;
+}
+
 /** `run/<id>`: a sorted run of changes, inline in an entry or in change packs. */
 export interface RunRecord {
   /** Runs of other epochs may tell of a history that was rolled back: they are never mixed. */
@@ -141,6 +168,8 @@ export interface PointRecord {
   readonly bytes: number;
   /** Changes after those copies may be stored: the moment holds another number. */
   readonly estimated?: boolean;
+  /** Of a cut: how sure it is that every acknowledged write is in it. */
+  readonly grade?: CutRecord['grade'];
 }
 
 /** `stored/current`: the packs of the newest stored state. */

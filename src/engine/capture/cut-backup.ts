@@ -1,0 +1,270 @@
+// Protects a source without an ordered log: cut after cut. What a cut adds to a dataset becomes a tree of its
+// own; the whole cut becomes visible by one commit, or not at all. Dies anywhere without harm: the next run
+// takes the cut anew, and what was stored already costs nothing again.
+import { assert } from '../../base/assert.ts';
+import { forEachLimit } from '../../base/async.ts';
+import { fromBase64, toBase64, toHex } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import {
+  type CutBefore,
+  type CutDataset,
+  type CutGrade,
+  type CutReader,
+  type CutReport,
+  cutGrades,
+  type SourceSession,
+} from '../../connector/connector.ts';
+import type { RecordStream } from '../../model/record.ts';
+import { type SourceTime, timeToHex } from '../../model/time.ts';
+import type { Draft } from '../../repository/lineage/draft.ts';
+import { CondemnedPacksError, usePacks } from '../../repository/lineage/pack-table.ts';
+import type {
+  BaseRecord,
+  CutRecord,
+  CutStateRecord,
+  DeltaRecord,
+  EpochRecord,
+  PointRecord,
+  TreeRecord,
+} from '../../repository/lineage/records.ts';
+import type { WriterClaim } from '../../repository/lineage/writer.ts';
+import type { RepositorySession } from '../../repository/repository.ts';
+import { joinParts } from '../../repository/tree/join.ts';
+import { buildRange } from '../../repository/tree/range-builder.ts';
+import { cutKey, cutsOf, deltaKey, deltasAt } from '../history/cut-history.ts';
+import {
+  baseAt,
+  baseKey,
+  catalogChanges,
+  catalogKey,
+  catalogRecord,
+  epochKey,
+  epochsOf,
+  inScope,
+} from '../history/source-history.ts';
+import type { ProgressMeter } from '../progress.ts';
+import { describeTime } from '../read/point.ts';
+import type { SourceContext } from '../source-context.ts';
+import { streamRecord } from './follower.ts';
+
+export interface CutOptions {
+  readonly session: SourceSession;
+  readonly claim: WriterClaim;
+  readonly meter: ProgressMeter;
+  /** A cut that is less sure is not kept. */
+  readonly minGrade: CutGrade;
+}
+
+export interface TakenCut {
+  readonly point: PointRecord & { readonly id: string };
+  readonly report: CutReport;
+}
+
+/** One dataset's part of a cut, stored. */
+interface BuiltDataset {
+  readonly dataset: CutDataset;
+  readonly tree: TreeRecord;
+}
+
+/**
+ * Takes one cut, and stores and commits it. Errors: `partial` when it is less sure than wanted, and then
+ * nothing is kept; those of the session.
+ */
+export async function takeCut(
+  context: SourceContext,
+  options: CutOptions,
+  signal: AbortSignal,
+): Promise<TakenCut> {
+  const { session, meter } = options;
+  meter.phase('cut');
+  const epoch = runningCutEpoch(context);
+  assert(session.cut, 'a kind without an ordered log takes cuts');
+  await using cut = await session.cut(cutBefore(context, epoch), context.scope, signal);
+  const bytesTotal = cut.datasets.reduce((sum, { bytes }) => sum + bytes, 0);
+  meter.phase(cut.number === 1 ? 'base copy' : 'reading what is new', { bytesTotal });
+  const store = context.repository.session();
+  const built = await buildAll(context, { cut, store, meter }, signal);
+  const report = cut.report();
+  refusePoor(context, report, options.minGrade);
+  const point = await commitCut(context, { cut, epoch, built, store, report }, options);
+  await cut.committed(signal);
+  for (const note of report.notes) context.world.log.warn({ source: context.name }, note);
+  const time = describeTime(context.connector, cut.time);
+  meter.report(`committed ${time}, ${report.grade}`);
+  return { point, report };
+}
+
+/** The running epoch's number; undefined before the first cut, and when the last one was closed. */
+function runningCutEpoch({ lineage }: SourceContext): number | undefined {
+  const last = epochsOf(lineage.state).at(-1);
+  return last?.closedAt === undefined ? last?.number : undefined;
+}
+
+function cutBefore(
+  { lineage, connector }: SourceContext,
+  epoch: number | undefined,
+): CutBefore | undefined {
+  const last = epoch === undefined ? undefined : cutsOf(lineage.state, epoch).at(-1);
+  const stored = lineage.state.get<CutStateRecord>('cutstate/current');
+  if (epoch === undefined || !last || !stored) return undefined;
+  return {
+    time: last.time,
+    number: last.number,
+    state: fromBase64(stored.state),
+    entries: connector.foldCatalog(catalogChanges(lineage.state, epoch, last.time)),
+  };
+}
+
+interface CutWork {
+  readonly cut: CutReader;
+  readonly store: RepositorySession;
+}
+
+async function buildAll(
+  context: SourceContext,
+  { cut, store, meter }: CutWork & { readonly meter: ProgressMeter },
+  signal: AbortSignal,
+): Promise<BuiltDataset[]> {
+  const built: BuiltDataset[] = [];
+  await forEachLimit(
+    cut.datasets.entries(),
+    context.world.limits.workers,
+    async ([i, dataset], one) => {
+      const records = metered(dataset.records(one), meter);
+      const part = await buildRange(records, store.tree(one));
+      const root = await joinParts([part], store.tree(one));
+      const tree: TreeRecord = {
+        root: toHex(root.id),
+        height: root.height,
+        records: root.records,
+        bytes: root.bytes,
+        parameters: root.cut,
+      };
+      built[i] = { dataset, tree };
+    },
+    signal,
+  );
+  return built;
+}
+
+async function* metered(records: RecordStream, meter: ProgressMeter): RecordStream {
+  for await (const batch of records) {
+    let bytes = 0;
+    for (const { key, value } of batch) bytes += key.length + value.length;
+    meter.add(batch.length, bytes);
+    yield batch;
+  }
+}
+
+function refusePoor(context: SourceContext, { grade, notes }: CutReport, wanted: CutGrade): void {
+  if (cutGrades.indexOf(grade) <= cutGrades.indexOf(wanted)) return;
+  throw new CodrError('partial', `the cut is ${grade} only, not ${wanted}: no point was made`, {
+    object: context.name,
+    remedy:
+      'bring the named replicas back and run the backup again, or ask for less by --min-grade',
+    facts: { grade, notes },
+  });
+}
+
+interface CommitWork extends CutWork {
+  readonly epoch: number | undefined;
+  readonly built: readonly BuiltDataset[];
+  readonly report: CutReport;
+}
+
+async function commitCut(
+  context: SourceContext,
+  work: CommitWork,
+  { claim, session, meter }: CutOptions,
+): Promise<PointRecord & { readonly id: string }> {
+  const { repository, lineage } = context;
+  const { cut, store } = work;
+  const used = await store.flush();
+  const number = cutsOf(lineage.state).reduce((most, one) => Math.max(most, one.number), 0) + 1;
+  let point: PointRecord | undefined;
+  try {
+    await lineage.commit((draft): undefined => {
+      claim.check(draft);
+      const packs = String(usePacks(draft, used));
+      const epoch = work.epoch ?? openCutEpoch(draft, cut.time);
+      for (const { dataset, tree } of work.built)
+        noteDataset(draft, cut, epoch, dataset, tree, packs);
+      for (const change of cut.catalog) draft.set(catalogKey(epoch, change), catalogRecord(change));
+      const stream = session.identity.streams[0] ?? 'cuts';
+      const position = { time: cut.time, term: 0n };
+      const at = { resume: position, through: position, settled: cut.time };
+      draft.set(`stream/${stream}`, streamRecord(at));
+      const { grade, notes } = work.report;
+      draft.set(cutKey(cut.time), { epoch, number, grade, notes } satisfies CutRecord);
+      draft.set('cutstate/current', { state: toBase64(cut.state()) } satisfies CutStateRecord);
+      point = { ...describePoint(context, draft, epoch, cut.time), grade };
+      draft.set(`point/cut:${number}`, point);
+    });
+  } catch (error) {
+    if (error instanceof CondemnedPacksError) await repository.forget(error.packs);
+    throw error;
+  }
+  repository.committed(used);
+  meter.deduplicated(store.knownBytes);
+  return { ...(point as unknown as PointRecord), id: `cut:${number}` };
+}
+
+function openCutEpoch(draft: Draft, time: SourceTime): number {
+  const number = (epochsOf(draft).at(-1)?.number ?? -1) + 1;
+  const from = timeToHex(time);
+  draft.set(epochKey(number), { catalogFrom: from, exactFrom: from } satisfies EpochRecord);
+  for (const [rest, hole] of draft.list<{ to?: string }>('hole')) {
+    if (hole.to === undefined) draft.set(`hole/${rest}`, { ...hole, to: from });
+  }
+  return number;
+}
+
+function noteDataset(
+  draft: Draft,
+  cut: CutReader,
+  epoch: number,
+  { entry: { dataset }, begins }: CutDataset,
+  tree: TreeRecord,
+  packs: string,
+): void {
+  const at = timeToHex(cut.time);
+  if (begins) {
+    const steps = [{ from: '', after: at }];
+    const base: BaseRecord = { epoch, exactFrom: at, tree, steps, packs };
+    draft.set(baseKey(dataset, cut.time), base);
+    return;
+  }
+  if (tree.records === 0) return;
+  const base = baseAt(draft, dataset, epoch, cut.time);
+  if (!base) throw new CodrError('failed', `the dataset ${dataset} has no base copy`);
+  const before = cutsOf(draft, epoch).findLast(({ time }) => time < cut.time);
+  const after = before ? timeToHex(before.time) : base.exactFrom;
+  const delta: DeltaRecord = { epoch, after, tree, packs };
+  draft.set(deltaKey(dataset, cut.time), delta);
+}
+
+function describePoint(
+  { connector, scope }: SourceContext,
+  draft: Draft,
+  epoch: number,
+  at: SourceTime,
+): PointRecord {
+  const entries = connector.foldCatalog(catalogChanges(draft, epoch, at));
+  let [datasets, records, bytes] = [0, 0, 0];
+  let estimated = false;
+  for (const entry of entries) {
+    if (!inScope(scope, entry)) continue;
+    datasets++;
+    const base = baseAt(draft, entry.dataset, epoch, at);
+    if (!base) continue;
+    const deltas = deltasAt(draft, base, at);
+    for (const { tree } of [base, ...deltas]) {
+      records += tree?.records ?? 0;
+      bytes += tree?.bytes ?? 0;
+    }
+    estimated ||= deltas.length > 0;
+  }
+  const wallMs = connector.wallMs(at);
+  const counts = { datasets, records, bytes, ...(estimated && { estimated }) };
+  return { time: timeToHex(at), wallMs, ...counts };
+}

@@ -1,0 +1,55 @@
+// A backup of a source without an ordered log: one cut, or when following one after another until told to stop.
+import { isCodrError } from '../../base/error.ts';
+import type { SourceSession } from '../../connector/connector.ts';
+import { timeFromHex } from '../../model/time.ts';
+import type { WriterClaim } from '../../repository/lineage/writer.ts';
+import { ProgressMeter } from '../progress.ts';
+import type { SourceContext } from '../source-context.ts';
+import type { BackupOptions, BackupOutcome } from './backup.ts';
+import { type TakenCut, takeCut } from './cut-backup.ts';
+
+/** Cuts are flushes of every node: more often than this they cost the source more than they give. */
+const rpoMsMin = 60_000;
+
+/** Errors: those of {@link takeCut}; while following, a cut that fails is told and taken again. */
+export async function backupByCuts(
+  context: SourceContext,
+  options: BackupOptions,
+  { session, claim }: { readonly session: SourceSession; readonly claim: WriterClaim },
+  signal: AbortSignal,
+): Promise<BackupOutcome> {
+  const { clock, log } = context.world;
+  const meter = new ProgressMeter(clock, options.listener);
+  const cutOptions = { session, claim, meter, minGrade: options.minGrade };
+  let taken = await takeCut(context, cutOptions, signal);
+  while (options.follow) {
+    meter.phase('waiting for the next cut');
+    try {
+      await clock.sleep(Math.max(options.rpoMs, rpoMsMin), signal);
+      taken = await takeCut(context, cutOptions, signal);
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!isPassing(error)) throw error;
+      log.error({ source: context.name, error: (error as Error).message }, 'the cut failed');
+    }
+  }
+  return outcomeOf(taken, meter);
+}
+
+function isPassing(error: unknown): boolean {
+  return isCodrError(error, 'source-unreachable') || isCodrError(error, 'partial');
+}
+
+function outcomeOf({ point, report }: TakenCut, meter: ProgressMeter): BackupOutcome {
+  const at = timeFromHex(point.time);
+  return {
+    point,
+    interval: { from: at, to: at },
+    records: meter.recordsAll,
+    changes: 0,
+    bytesRead: meter.bytesAll,
+    bytesDeduplicated: meter.bytesDeduplicated,
+    notes: report.notes,
+    seconds: meter.seconds,
+  };
+}

@@ -1,0 +1,261 @@
+// SSTables of one node on our paths: table folders, links in `backups/`, files of a snapshot. A file counts only
+// when every component of its TOC.txt is there: Cassandra links them one by one. The same name can mean another
+// file after a truncate and a restart, so size and digest belong to the identity.
+import { type FileHandle, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodrError } from '../../../base/error.ts';
+
+export interface TableFolder {
+  readonly keyspace: string;
+  readonly table: string;
+  /** UUID with dashes. */
+  readonly tableId: string;
+  /** Our path. */
+  readonly folder: string;
+}
+
+/** A file set as found, JSON-safe. */
+export interface ListedSstable {
+  readonly hostId: string;
+  readonly tableId: string;
+  readonly keyspace: string;
+  readonly table: string;
+  /** Our path of the folder that holds the components. */
+  readonly folder: string;
+  /** `nb-12-big`. */
+  readonly name: string;
+  /** Two letters. */
+  readonly version: string;
+  readonly format: 'big' | 'bti';
+  /** `Data.db`, `Statistics.db`, … as TOC.txt names them. */
+  readonly components: readonly string[];
+  readonly dataBytes: number;
+  /** Text of Digest.crc32, empty where there is none. */
+  readonly digest: string;
+  /** When the server wrote Data.db, ms since 1970. */
+  readonly modifiedMs: number;
+}
+
+/** What a file is known by, within its host and table. */
+export function identityOf({ name, dataBytes, digest }: ListedSstable): string {
+  return `${name}:${dataBytes}:${digest}`;
+}
+
+/** Bytes of one component, read at any position. */
+export interface OpenFile {
+  readonly size: number;
+  read(position: number, length: number): Promise<Uint8Array>;
+}
+
+/** An SSTable held open: unlinking its files does not disturb a reader. */
+export interface OpenSstable extends AsyncDisposable {
+  readonly name: string;
+  readonly version: string;
+  readonly format: 'big' | 'bti';
+  has(component: string): boolean;
+  /** Errors: `source-unreachable` when it cannot be opened. */
+  open(component: string): Promise<OpenFile>;
+}
+
+/** Folders of all tables, also of dropped ones and of Cassandra's own keyspaces. */
+export async function listTableFolders(dataDirectories: readonly string[]): Promise<TableFolder[]> {
+  const found: TableFolder[] = [];
+  for (const directory of dataDirectories) {
+    for (const keyspace of await foldersIn(directory, true)) {
+      for (const name of await foldersIn(join(directory, keyspace))) {
+        const match = /^(.+)-([0-9a-f]{32})$/.exec(name);
+        if (!match) continue;
+        const tableId = dashed(match[2] as string);
+        const folder = join(directory, keyspace, name);
+        found.push({ keyspace, table: match[1] as string, tableId, folder });
+      }
+    }
+  }
+  return found;
+}
+
+export interface Listing {
+  readonly complete: readonly ListedSstable[];
+  /** Names of file sets of which something is still missing. */
+  readonly partial: readonly string[];
+}
+
+/** SSTables in `subfolder` (`backups`, `snapshots/<tag>`) of a table's folder; none when it is not there. */
+export async function listSstables(
+  hostId: string,
+  table: TableFolder,
+  subfolder: string,
+): Promise<Listing> {
+  const folder = join(table.folder, subfolder);
+  const names = await namesIn(folder);
+  const sets = new Map<string, Set<string>>();
+  for (const file of names) {
+    const parts = splitName(file);
+    if (!parts) continue;
+    const set = sets.get(parts.name) ?? new Set();
+    sets.set(parts.name, set.add(parts.component));
+  }
+  const complete: ListedSstable[] = [];
+  const partial: string[] = [];
+  for (const [name, there] of sets) {
+    const listed = await listedOf(hostId, { ...table, folder }, name, there);
+    if (listed) complete.push(listed);
+    else partial.push(name);
+  }
+  return { complete, partial };
+}
+
+export function openSstable(listed: ListedSstable): OpenSstable {
+  const handles: FileHandle[] = [];
+  return {
+    name: listed.name,
+    version: listed.version,
+    format: listed.format,
+    has: (component) => listed.components.includes(component),
+    open: async (component) => {
+      const path = join(listed.folder, `${listed.name}-${component}`);
+      try {
+        const handle = await open(path, 'r');
+        handles.push(handle);
+        const { size } = await handle.stat();
+        return { size, read: (position, length) => readAt(handle, path, position, length) };
+      } catch (cause) {
+        throw unreadable(path, cause);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(handles.splice(0).map((handle) => handle.close()));
+    },
+  };
+}
+
+/** A small component whole. */
+export async function readComponent(listed: ListedSstable, component: string): Promise<Buffer> {
+  const path = join(listed.folder, `${listed.name}-${component}`);
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+/** Removes the links of these names, whichever components there are; the live files stay. */
+export async function deleteLinks(folder: string, names: ReadonlySet<string>): Promise<void> {
+  for (const file of await namesIn(folder)) {
+    const parts = splitName(file);
+    if (parts && names.has(parts.name)) await rm(join(folder, file), { force: true });
+  }
+}
+
+/** Removes all links of a table, those of its secondary indexes too. */
+export async function deleteAllLinks(table: TableFolder): Promise<void> {
+  await rm(join(table.folder, 'backups'), { recursive: true, force: true });
+}
+
+/** Removes links of secondary indexes in `backups/.index/`: indexes are built anew, never captured. */
+export async function deleteIndexLinks(table: TableFolder): Promise<void> {
+  const folder = join(table.folder, 'backups');
+  for (const name of await foldersIn(folder)) {
+    if (!name.startsWith('.')) continue;
+    for (const file of await namesIn(join(folder, name))) {
+      await rm(join(folder, name, file), { force: true });
+    }
+  }
+}
+
+/** `nb-1-big-Data.db`; SAI components, `…-SAI+aa+…`, are parts of their SSTable like any other. */
+export function splitName(file: string): { name: string; component: string } | undefined {
+  const match = /^([a-z]{2}-[0-9a-z_]+-(?:big|bti))-(.+)$/.exec(file);
+  return match ? { name: match[1] as string, component: match[2] as string } : undefined;
+}
+
+async function listedOf(
+  hostId: string,
+  { keyspace, table, tableId, folder }: TableFolder,
+  name: string,
+  there: ReadonlySet<string>,
+): Promise<ListedSstable | undefined> {
+  if (!there.has('TOC.txt') || !there.has('Data.db')) return undefined;
+  try {
+    const toc = await readFile(join(folder, `${name}-TOC.txt`), 'utf8');
+    const components = toc.split('\n').filter((line) => line !== '');
+    if (!components.includes('Data.db')) return undefined;
+    if (components.some((component) => !there.has(component))) return undefined;
+    const { size, mtimeMs } = await stat(join(folder, `${name}-Data.db`));
+    const digest = there.has('Digest.crc32')
+      ? await readFile(join(folder, `${name}-Digest.crc32`), 'utf8')
+      : '';
+    const [version, , format] = name.split('-');
+    return {
+      ...{ hostId, tableId, keyspace, table, folder, name, components },
+      version: version as string,
+      format: format as 'big' | 'bti',
+      dataBytes: size,
+      digest: digest.trim(),
+      modifiedMs: Math.floor(mtimeMs),
+    };
+  } catch (error) {
+    // Removed between the listing and now: somebody else cleans up here too.
+    if (isMissing(error)) return undefined;
+    throw unreadable(join(folder, name), error);
+  }
+}
+
+async function readAt(
+  handle: FileHandle,
+  path: string,
+  position: number,
+  length: number,
+): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafe(length);
+  let done = 0;
+  try {
+    while (done < length) {
+      const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  return bytes.subarray(0, done);
+}
+
+async function foldersIn(folder: string, must = false): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (!must && isMissing(error)) return [];
+    throw unreadable(folder, error);
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw unreadable(folder, error);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function unreadable(path: string, cause: unknown): CodrError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const rights = code === 'EACCES' || code === 'EPERM';
+  const text = `${path} cannot be read: ${code ?? message}`;
+  return new CodrError(rights ? 'source-rights' : 'source-unreachable', text, {
+    object: path,
+    cause,
+    remedy: rights ? "run as the server's user" : 'check dataDirectories and paths of the source',
+  });
+}
+
+function dashed(hex: string): string {
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

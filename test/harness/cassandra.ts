@@ -110,7 +110,10 @@ export async function sstableDumpText(
         ...['org.apache.cassandra.tools.SSTableExport', dataFile, '-t'],
       ],
       { maxBuffer: dumpBytesMax, cwd: folder },
-    );
+    ).catch((error: { stderr?: string }) => {
+      const said = error.stderr?.split('\n').find((line) => line.includes('xception'));
+      throw new Error(`sstabledump of ${dataFile} failed: ${said ?? error}`, { cause: error });
+    });
     return stdout;
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -77,7 +77,7 @@ const layers: Readonly<Record<string, Layer>> = {
     node: pure,
   },
   api: { imports: ['base', 'model', 'engine', 'cluster'], node: [] },
-  node: { imports: everything, node: 'all', packages: ['pino', 'zod', 'mongodb'] },
+  node: { imports: everything, node: 'all', packages: ['pino', 'zod', 'mongodb', 'yaml'] },
   cli: { imports: ['base', 'model', 'api', 'node'], node: 'all', packages: ['commander', 'zod'] },
 };
 

@@ -8,7 +8,9 @@ export interface SourceRequest {
 export interface AddSourceRequest {
   readonly source: string;
   /** A URI of the database's own driver. Its password is kept encrypted in the repository. */
-  readonly uri: string;
+  readonly uri?: string | undefined;
+  /** In place of the URI: path of a file that says what a URI cannot. */
+  readonly config?: string | undefined;
   /** Namespace globs; empty means all. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];

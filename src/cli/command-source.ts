@@ -21,6 +21,7 @@ export const sourceAddCommand = defineCommand({
   examples: [
     "codr source add shop 'mongodb://codr@db1,db2,db3/?replicaSet=rs0' --source-password-file /etc/codr/shop.password",
     "codr source add shop mongodb://db1:27017/ --include 'shop.*' --exclude 'shop.tmp_*'",
+    'codr source add ring --config ring.yaml',
   ],
   json: checkJson,
   input: z.object({
@@ -34,10 +35,15 @@ export const sourceAddCommand = defineCommand({
         argument: true,
       },
     ),
-    uri: option(z.string().min(1), {
-      text: "URI of the database's own driver: mongodb://…",
+    uri: option(z.string().min(1).optional(), {
+      text: "URI of the database's own driver: mongodb://…; or --config",
       value: 'URI',
       argument: true,
+    }),
+    config: option(z.string().min(1).optional(), {
+      text: 'a YAML file in place of the URI: kind, contactPoints, nodes, … (Cassandra)',
+      value: 'FILE',
+      env: false,
     }),
     include: includeOption(),
     exclude: excludeOption(),
@@ -52,7 +58,7 @@ export const sourceAddCommand = defineCommand({
       env: false,
     }),
   }),
-  async run({ sourcePasswordFile, sourcePasswordEnv, ...request }, { api, call }) {
+  async run({ sourcePasswordFile, sourcePasswordEnv, config, ...request }, { api, call }) {
     if (sourcePasswordFile !== undefined && sourcePasswordEnv !== undefined) {
       throw new CodrError(
         'usage',
@@ -65,6 +71,7 @@ export const sourceAddCommand = defineCommand({
     return (await api()).addSource(
       {
         ...request,
+        ...(config !== undefined && { config: resolve(config) }),
         ...(sourcePasswordFile !== undefined && { passwordFile: resolve(sourcePasswordFile) }),
         ...(sourcePasswordEnv !== undefined && { passwordEnv: sourcePasswordEnv }),
       },

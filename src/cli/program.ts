@@ -119,10 +119,14 @@ function addCommand(parent: Commander, name: string, command: Command, chosen: C
     .description(sentence(summary) + (about === undefined ? '' : `\n\n${about}`))
     .addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}\n`);
   for (const row of optionRows(input)) {
-    if (row.text.argument) leaf.argument(`<${row.text.value}>`, row.text.text);
+    if (row.text.argument) leaf.argument(argumentOf(row), row.text.text);
     else leaf.addOption(commanderOption(row));
   }
   leaf.action(() => chosen(command, leaf.args, flagsOf(leaf)));
+}
+
+function argumentOf({ required, text: { value } }: OptionRow): string {
+  return required ? `<${value}>` : `[${value}]`;
 }
 
 function commanderOption(row: OptionRow): Option {

@@ -5,12 +5,15 @@ import type { Connector, SourceConfig } from '../connector/connector.ts';
 import { type SourceId, sourceId } from '../model/id.ts';
 import type { Scope } from '../model/namespace.ts';
 import type { StateView } from '../repository/lineage/state.ts';
+import { readSourceFile } from './source-file.ts';
 
 /** `source/<id>` in the repository's lineage, which is encrypted as a whole. */
 export interface SourceRecord {
   readonly name: string;
   readonly kind: string;
   readonly uri: string;
+  /** What a file said beside the URI; the connector knows its fields. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   /** The password lies outside: this file or environment variable is read at each use. */
   readonly passwordFile?: string;
   readonly passwordEnv?: string;
@@ -60,12 +63,30 @@ export function connectorFor(connectors: readonly Connector[], uri: string): Con
 
 /** The URI with its password in place. Errors: `config-invalid` when the reference cannot be read. */
 export async function resolveConfig(
-  source: Pick<SourceRecord, 'kind' | 'uri' | 'passwordFile' | 'passwordEnv'>,
+  source: Pick<SourceRecord, 'kind' | 'uri' | 'settings' | 'passwordFile' | 'passwordEnv'>,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<SourceConfig> {
   const password = await readPassword(source, env);
+  const { kind, settings } = source;
+  if (settings)
+    return { kind, uri: source.uri, settings, ...(password !== undefined && { password }) };
   const uri = password === undefined ? source.uri : withPassword(source.uri, password);
   return { kind: source.kind, uri };
+}
+
+/** A cluster that is no source: a URI, or the path of a file. Errors: `usage`, `config-invalid`. */
+export async function namedCluster(
+  connectors: readonly Connector[],
+  text: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<{ readonly connector: Connector; readonly config: SourceConfig }> {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(text)) {
+    const connector = connectorFor(connectors, text);
+    return { connector, config: { kind: connector.kind, uri: text } };
+  }
+  const file = await readSourceFile(text);
+  const connector = connectorFor(connectors, file.uri);
+  return { connector, config: await resolveConfig(file, env) };
 }
 
 async function readPassword(

@@ -13,7 +13,7 @@ import { globMatches, parseRenames, parseScope } from '../../model/namespace.ts'
 import { momentOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
 import { withPin } from '../pin.ts';
-import { connectorFor } from '../source-registry.ts';
+import { namedCluster } from '../source-registry.ts';
 import { pointContext } from './history-calls.ts';
 
 export async function planRestore(
@@ -22,7 +22,7 @@ export async function planRestore(
   call: api.Call,
 ): Promise<api.RestorePlan> {
   const { context } = await node.source(request.source, 'heavy');
-  const options = optionsOf(node, context, request, call);
+  const options = await optionsOf(node, context, request, call);
   const { at, resumes, items, definitions, plan, warnings } = await runPlan(
     context,
     options,
@@ -55,7 +55,7 @@ export async function restore(
 ): Promise<api.RestoreResult> {
   const { context } = await node.source(request.source, 'heavy');
   return await withPin(context, async () => {
-    const options = optionsOf(node, context, request, call);
+    const options = await optionsOf(node, context, request, call);
     const { connector } = context;
     const outcome = await runRestore(context, options, call.signal);
     return {
@@ -101,7 +101,7 @@ export async function verify(
         scope: { include, exclude },
         readData,
         ...(against !== undefined && {
-          against: { kind: connectorFor(node.connectors, against).kind, uri: against },
+          against: (await namedCluster(node.connectors, against, node.env)).config,
         }),
         ...(call.progress && { listener: call.progress }),
       },
@@ -139,17 +139,17 @@ async function withEstimates(
   );
 }
 
-function optionsOf(
+async function optionsOf(
   node: NodeContext,
   context: SourceContext,
   request: api.RestoreRequest,
   call: api.Call,
-): RestoreOptions {
+): Promise<RestoreOptions> {
   const { include, drop, ttl, verify, to } = request;
   const scope = parseScope(request);
   const { at } = request;
   return {
-    to: { kind: connectorFor(node.connectors, to).kind, uri: to },
+    to: (await namedCluster(node.connectors, to, node.env)).config,
     when: at === 'latest' ? at : parseWhen(pointContext(context), at),
     scope,
     renames: parseRenames(request.renames),

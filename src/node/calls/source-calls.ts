@@ -15,6 +15,7 @@ import { adoptCondemned } from '../../repository/collect/condemned.ts';
 import { claimWriter } from '../../repository/lineage/writer.ts';
 import { describeSource } from '../describe.ts';
 import { type NodeContext, newId, type OpenSource } from '../node-context.ts';
+import { readSourceFile } from '../source-file.ts';
 import {
   connectorFor,
   type RegisteredSource,
@@ -32,13 +33,15 @@ export async function addSource(
   { signal }: api.Call,
 ): Promise<api.SourceCheck> {
   const { repository, lineage } = await node.open();
-  const { source: name, uri, passwordFile, passwordEnv } = request;
+  const { source: name } = request;
+  const { uri, passwordFile, passwordEnv, settings } = await placeOf(request);
   const { include, exclude } = parseScope(request);
   refuseTaken(registeredSources(lineage.state), name);
   const connector = connectorFor(node.connectors, uri);
   const stored = {
     kind: connector.kind,
     uri,
+    ...(settings && { settings }),
     ...(passwordFile !== undefined && { passwordFile }),
     ...(passwordEnv !== undefined && { passwordEnv }),
   };
@@ -65,6 +68,17 @@ export async function addSource(
     draft.set(`source/${id}`, record);
   });
   return { source: describeSource({ ...record, id }, connector), findings };
+}
+
+async function placeOf(
+  request: api.AddSourceRequest,
+): Promise<Pick<SourceRecord, 'uri' | 'settings' | 'passwordFile' | 'passwordEnv'>> {
+  const { uri, config } = request;
+  if (uri !== undefined && config === undefined) return { ...request, uri };
+  if (config !== undefined && uri === undefined) return await readSourceFile(config);
+  throw new CodrError('usage', 'a source needs its URI or --config, and not both', {
+    remedy: 'see `codr help source add`',
+  });
 }
 
 export async function checkSource(

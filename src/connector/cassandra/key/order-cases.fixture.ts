@@ -230,19 +230,30 @@ const byMore = (a: readonly unknown[], b: readonly unknown[]) =>
     +b.slice(a.length).some((each) => each !== null),
   );
 
+/** Sets and maps hold each key once, in order: a server makes them so when it takes a value. */
 function collection(cql: string, parts: readonly Kind[]): Kind {
   const compares = parts.map((each) => each.compare);
+  const byKey = compareOrEmpty(compares[0] as Compare);
   return {
     cql: `frozen<${cql}>`,
     values: fc
       .array(fc.tuple(...parts.map((each) => each.values)), { maxLength: 4 })
       .map((entries) => {
+        const kept = cql.startsWith('list') ? entries : distinct(entries, byKey);
         const count = Buffer.alloc(4);
-        count.writeInt32BE(entries.length);
-        return Buffer.concat([count, ...entries.flat().map(part)]);
+        count.writeInt32BE(kept.length);
+        return Buffer.concat([count, ...kept.flat().map(part)]);
       }),
     compare: (a, b) => compareParts(partsOf(a, 4), partsOf(b, 4), compares, bySize),
   };
+}
+
+function distinct(entries: readonly Buffer[][], byKey: Compare): Buffer[][] {
+  const keyed = entries.map((entry) => ({ entry, key: entry[0] as Buffer }));
+  keyed.sort((a, b) => byKey(a.key, b.key));
+  return keyed
+    .filter(({ key }, i) => i === 0 || byKey((keyed[i - 1] as { key: Buffer }).key, key) !== 0)
+    .map(({ entry }) => entry);
 }
 
 function tuple(fields: readonly Kind[]): Kind {

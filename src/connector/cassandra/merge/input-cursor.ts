@@ -100,17 +100,6 @@ export class InputCursor {
     return true;
   }
 
-  /** Whether the key begins with `prefix`, which is not empty. */
-  isBelow(prefix: Uint8Array): boolean {
-    const size = prefix.length;
-    if (size === 0 || this.middle - this.start <= size) return false;
-    // Partitions mostly differ in their last bytes too, so either end may tell first.
-    for (let i = size - 1; i >= 0; i--) {
-      if (this.bytes[this.start + i] !== prefix[i]) return false;
-    }
-    return true;
-  }
-
   /** Whether the key is `from` or comes after it. */
   isFrom(from: Uint8Array): boolean {
     return this.bytes.compare(from, 0, from.length, this.start, this.middle) >= 0;

@@ -4,7 +4,7 @@
 import { assert } from '../../../base/assert.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
 import type { BlockStream } from '../record/record-block.ts';
-import { compareRanges, partitionEnd, recordKind, recordKinds } from '../record/record-key.ts';
+import { compareRanges, PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { deletionBytes, markerFlags, rowFlags } from '../record/record-layout.ts';
 import { Deletion } from './deletion.ts';
 import { InputCursor } from './input-cursor.ts';
@@ -63,8 +63,7 @@ class Merge {
   /** Whether `from` has been reached. */
   #emits: boolean;
 
-  /** Token and escaped key of the partition at hand. */
-  #partition: Uint8Array = new Uint8Array(0);
+  readonly #tracker = new PartitionTracker();
   readonly #partitionDeletion = new Deletion();
   /** The range deletion that the last marker said, given out or not. */
   readonly #open = new Deletion();
@@ -137,9 +136,10 @@ class Merge {
   }
 
   #record(first: InputCursor): void {
-    if (!first.isBelow(this.#partition)) this.#enterPartition(first);
+    const { bytes, start, middle } = first;
+    if (this.#tracker.enter(bytes, start, middle)) this.#enterPartition();
     if (!this.#emits && first.isFrom(this.#from as Uint8Array)) this.#emits = true;
-    switch (recordKind(first.bytes, first.start + this.#partition.length, first.middle)) {
+    switch (this.#tracker.kind(bytes, start, middle)) {
       case recordKinds.row:
         if (this.#emits) this.#row(first, false);
         return;
@@ -157,9 +157,7 @@ class Merge {
     }
   }
 
-  #enterPartition(first: InputCursor): void {
-    const { bytes, start, middle } = first;
-    this.#partition = bytes.subarray(start, partitionEnd(bytes, start, middle));
+  #enterPartition(): void {
     this.#partitionDeletion.clear();
     this.#open.clear();
     this.#enclosing.clear();

@@ -151,7 +151,7 @@ export class RowMerger {
       this.builder.column(of.bytes, of.nameStart[column] as number, of.nameEnd[column] as number);
       const isCounter = ((best.cellFlags[bestCell] as number) & cellFlags.counter) !== 0;
       if (isCounter && counters > 1) this.#counter(of, column, best, bestCell);
-      else writeCell(this.builder, best, bestCell, false);
+      else this.builder.copyCell(best, bestCell, false);
     }
     this.#pass(of, column);
   }
@@ -206,7 +206,7 @@ export class RowMerger {
       else builder.complex(winners);
       for (let w = 0; w < winners; w++) {
         const reader = this.#readers[this.#winnerReader[w] as number] as RowReader;
-        writeCell(builder, reader, this.#winnerCell[w] as number, true);
+        builder.copyCell(reader, this.#winnerCell[w] as number, true);
       }
     }
     this.#pass(of, column);
@@ -277,33 +277,6 @@ export class RowMerger {
     const cells = new Uint32Array(2 * this.#winnerCell.length);
     cells.set(this.#winnerCell);
     this.#winnerCell = cells;
-  }
-}
-
-/** Writes a cell as it was read, in a row that may be another. */
-export function writeCell(
-  builder: RowBuilder,
-  reader: RowReader,
-  cell: number,
-  complex: boolean,
-): void {
-  const flags = reader.cellFlags[cell] as number;
-  builder.cell(
-    flags,
-    reader.cellHi[cell] as number,
-    reader.cellLo[cell] as number,
-    reader.cellExpiry[cell] as number,
-    reader.cellTtl[cell] as number,
-  );
-  const { bytes } = reader;
-  if (complex) {
-    builder.part(bytes, reader.pathStart[cell] as number, reader.pathEnd[cell] as number);
-  }
-  if ((flags & cellFlags.pathOriginal) !== 0) {
-    builder.part(bytes, reader.originalStart[cell] as number, reader.originalEnd[cell] as number);
-  }
-  if ((flags & cellFlags.empty) === 0) {
-    builder.part(bytes, reader.valueStart[cell] as number, reader.valueEnd[cell] as number);
   }
 }
 

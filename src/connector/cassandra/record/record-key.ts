@@ -29,14 +29,44 @@ export function partitionEnd(bytes: Uint8Array, start: number, end: number): num
   while (at < limit) {
     if (bytes[at++] !== 0) continue;
     while (at < end && bytes[at] === 0xfe) at++;
-    if (bytes[at] !== 0xff) return at;
+    if (bytes[at] !== 0xff && (at <= cut - 32 || isKind(bytes[at] as number))) return at;
     at++;
   }
   return cut < end ? cut : end - 1;
 }
 
+function isKind(byte: number): boolean {
+  const { partitionKey, partitionDeletion, static: statics, clustering } = keyKinds;
+  return (
+    byte === partitionKey || byte === partitionDeletion || byte === statics || byte === clustering
+  );
+}
+
+/** Tells where one partition ends and the next begins in ascending records. */
+export class PartitionTracker {
+  /** Token and escaped key of the partition at hand; a view of the block it came in. */
+  partition: Uint8Array = new Uint8Array(0);
+
+  /** Takes the next key; true if it is of another partition than the one before. */
+  enter(bytes: Uint8Array, start: number, end: number): boolean {
+    const { partition } = this;
+    const size = partition.length;
+    let i = size > 0 && end - start > size ? size : -1;
+    // From behind: neighbours that share a token's first bytes are rare, the same partition is not.
+    while (i > 0 && bytes[start + i - 1] === partition[i - 1]) i--;
+    if (i === 0) return false;
+    this.partition = bytes.subarray(start, partitionEnd(bytes, start, end));
+    return true;
+  }
+
+  /** The kind of the record with the key `bytes[start, end)`, which `enter` has been told. */
+  kind(bytes: Uint8Array, start: number, end: number): RecordKind {
+    return recordKind(bytes, start + this.partition.length, end);
+  }
+}
+
 /** The kind of the record with the key `bytes[…, end)` whose partition ends at `partition`. */
-export function recordKind(bytes: Uint8Array, partition: number, end: number): RecordKind {
+function recordKind(bytes: Uint8Array, partition: number, end: number): RecordKind {
   switch (bytes[partition]) {
     case keyKinds.partitionKey:
       return recordKinds.partitionKey;

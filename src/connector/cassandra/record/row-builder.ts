@@ -2,6 +2,7 @@
 // set exactly when it does, a value without bytes is `empty`, a row with nothing in it is no record at all.
 // Columns and cells must come in the order of the layout. The memory is used again for the next row.
 import { cellFlags, complexFlags, rowFlags } from './record-layout.ts';
+import type { RowReader } from './row-reader.ts';
 
 /** One row at a time: `reset`, the head, then per column its name and its cells, then `finish`. */
 export class RowBuilder {
@@ -114,6 +115,31 @@ export class RowBuilder {
   /** A path, a path's original or a value that is not empty. */
   part(bytes: Uint8Array, start: number, end: number): void {
     this.#bytesWithLength(bytes, start, end);
+  }
+
+  /** A cell as it was read, in a row that may be another. */
+  copyCell(reader: RowReader, cell: number, complex: boolean): void {
+    this.cell(
+      reader.cellFlags[cell] as number,
+      reader.cellHi[cell] as number,
+      reader.cellLo[cell] as number,
+      reader.cellExpiry[cell] as number,
+      reader.cellTtl[cell] as number,
+    );
+    this.cellParts(reader, cell, complex);
+  }
+
+  /** What follows the head of a cell that was read. */
+  cellParts(reader: RowReader, cell: number, complex: boolean): void {
+    const { bytes } = reader;
+    const flags = reader.cellFlags[cell] as number;
+    if (complex) this.part(bytes, reader.pathStart[cell] as number, reader.pathEnd[cell] as number);
+    if ((flags & cellFlags.pathOriginal) !== 0) {
+      this.part(bytes, reader.originalStart[cell] as number, reader.originalEnd[cell] as number);
+    }
+    if ((flags & cellFlags.empty) === 0) {
+      this.part(bytes, reader.valueStart[cell] as number, reader.valueEnd[cell] as number);
+    }
   }
 
   /** False if there is nothing in the row: then it is no record. */

@@ -1,0 +1,103 @@
+// Stages behind the merge: the live form (what a read at one second sees, with its timestamps and times to
+// live), and dropped columns alone. Both take a merged stream: what a deletion shadows has gone before.
+import { BlockBuilder } from '../record/block-builder.ts';
+import type { BlockStream, RecordBlock } from '../record/record-block.ts';
+import { PartitionTracker, recordKinds } from '../record/record-key.ts';
+import type { TableSchema } from '../schema/table-schema.ts';
+import { RowFilter, type TtlMode } from './row-filter.ts';
+
+export interface LiveFormOptions {
+  /** The table as it was at the point wanted: its columns and its dropped ones. */
+  readonly schema: TableSchema;
+  /** The second E: what expires at or before it is gone, after rebasing. */
+  readonly nowSeconds: number;
+  readonly ttl: TtlMode;
+  /** The cut, for `freeze`: what has expired by then is gone, the rest becomes plain. E unless said. */
+  readonly liveAtSeconds?: number;
+  /** Keeps tombstones, deletions, markers and what has expired. */
+  readonly keepTombstones?: boolean;
+}
+
+/**
+ * The live form of a merged stream: no tombstones, deletions, markers, expired data or empty rows; liveness,
+ * timestamps, times to live and counter shards stay. The stream must not begin or end inside a partition whose
+ * key is cut: that key's record goes with the first record that is left.
+ * @throws CodrError `source-unfit` for a column that the schema neither has nor dropped.
+ */
+export async function* liveForm(input: BlockStream, options: LiveFormOptions): BlockStream {
+  const stage = new LiveStage(options);
+  for await (const block of input) {
+    for (let i = 0; i < block.count; i++) {
+      stage.record(block, i);
+      if (stage.out.full) yield stage.out.take();
+    }
+  }
+  if (stage.out.count > 0) yield stage.out.take();
+}
+
+/**
+ * A merged stream without what dropped columns held; all else stays, tombstones too.
+ * @throws CodrError as {@link liveForm}.
+ */
+export function dropColumns(input: BlockStream, schema: TableSchema): BlockStream {
+  return liveForm(input, { schema, nowSeconds: 0, ttl: 'keep', keepTombstones: true });
+}
+
+class LiveStage {
+  readonly out = new BlockBuilder();
+  readonly #keepTombstones: boolean;
+  readonly #rows: RowFilter;
+  readonly #tracker = new PartitionTracker();
+  /** The partition's key record, held back until another record of it is left. */
+  #pending: { readonly block: RecordBlock; readonly index: number } | undefined;
+
+  constructor({
+    schema,
+    nowSeconds,
+    ttl,
+    liveAtSeconds = nowSeconds,
+    keepTombstones = false,
+  }: LiveFormOptions) {
+    this.#keepTombstones = keepTombstones;
+    this.#rows = new RowFilter({ schema, nowSeconds, ttl, liveAtSeconds, keepTombstones });
+  }
+
+  record(block: RecordBlock, index: number): void {
+    const { bytes, bounds } = block;
+    const start = bounds[2 * index] as number;
+    const middle = bounds[2 * index + 1] as number;
+    const end = bounds[2 * index + 2] as number;
+    if (this.#tracker.enter(bytes, start, middle)) this.#pending = undefined;
+    const kind = this.#tracker.kind(bytes, start, middle);
+    if (kind === recordKinds.partitionKey) {
+      this.#pending = { block, index };
+      return;
+    }
+    if (kind === recordKinds.marker || kind === recordKinds.partitionDeletion) {
+      if (this.#keepTombstones) this.#copy(block, index);
+      return;
+    }
+    const verdict = this.#rows.filter(bytes, middle, end, kind === recordKinds.static);
+    if (verdict === 'same') this.#copy(block, index);
+    if (verdict !== 'changed') return;
+    this.#flushPending();
+    const { builder } = this.#rows;
+    this.out.add(bytes, start, middle, builder.bytes, builder.length);
+  }
+
+  #copy(block: RecordBlock, index: number): void {
+    this.#flushPending();
+    copyRecord(this.out, block, index);
+  }
+
+  #flushPending(): void {
+    if (this.#pending === undefined) return;
+    copyRecord(this.out, this.#pending.block, this.#pending.index);
+    this.#pending = undefined;
+  }
+}
+
+function copyRecord(out: BlockBuilder, { bytes, bounds }: RecordBlock, index: number): void {
+  const at = 2 * index;
+  out.copy(bytes, bounds[at] as number, bounds[at + 1] as number, bounds[at + 2] as number);
+}

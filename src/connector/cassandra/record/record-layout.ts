@@ -1,29 +1,6 @@
-// Bytes of Cassandra's records as the repository holds them. The page is docs/format/cassandra-records.md;
-// everything here is big-endian, `vint` is unsigned LEB128 as in base/bytes.ts.
-//
-//   key   := token 8 B, sign bit flipped ‖ partition key, escaped ‖ kind 1 B ‖ [clustering]
-//   clustering of a row := (component)* ‖ 0x38      of a marker := (component)* ‖ 0x20 | 0x60
-//   component := 0x40 value | 0x3f empty | 0x3e null   (DESC: value inverted, 0x41 empty, 0x42 null)
-//
-// A partition key is escaped as OSS50 does with blobs: a run of zero bytes is 00, then FE for each further
-// zero, then FF, which is left out where the key ends. One of more than 600 escaped bytes is cut to 568 and
-// followed by its SHA-256, and a record of kind `partitionKey` carries it.
-//
-// Value, by kind of key:
-//   partitionKey       the partition key, raw
-//   partitionDeletion  marked for delete at 8 ‖ local deletion time 4
-//   static, row        flags ‖ [originals] ‖ [timestamp 8] ‖ [ttl 4, expiry 4] ‖ [deletion 12] ‖ column*
-//   marker             flags (opens, originals) ‖ [originals] ‖ [deletion 12]
-//   originals          per component of the clustering: vint 0 null, else length + 1, then the bytes
-//   column             vint, name ‖ a cell, or: flags 0x40 | 0x41 ‖ [deletion 12] ‖ vint count ‖ cell*
-//   cell               flags ‖ [timestamp 8] ‖ [expiry 4] ‖ [ttl 4] ‖ [path: vint, bytes ‖ [vint, original]]
-//                      ‖ [value: vint, bytes]
-//
-// A marker says which range deletion holds from its position on: the bytes are a step function, the same for
-// the same deletions however files cut them. Consecutive markers of a partition never say the same.
-// Timestamps are signed 64-bit µs; local deletion times, expiry and ttl unsigned 32-bit s.
-// Columns ascend by name (unsigned bytes), a simple one before a complex one of the same name; cells of a
-// complex column ascend by path, which is in byte-comparable form.
+// Bytes of Cassandra's records as the repository holds them: kinds, flags and limits. The layout itself is in
+// docs/format/cassandra-records.md, field by field. Everything is big-endian, `vint` is unsigned LEB128.
+// record-key.ts takes keys apart, row-reader.ts and row-builder.ts read and write rows.
 
 /** The byte after the partition key. Ascending as Cassandra orders a partition. */
 export const keyKinds = {

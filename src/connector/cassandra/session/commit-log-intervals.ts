@@ -12,7 +12,7 @@ export interface LogPosition {
 }
 
 /** [segment, position] of start, then of end. JSON-safe. */
-export type LogInterval = readonly [number, number, number, number];
+export type LogInterval = [number, number, number, number];
 
 export function comparePositions(a: LogPosition, b: LogPosition): number {
   return a.segment - b.segment || a.position - b.position;

@@ -147,20 +147,28 @@ export async function deleteLinks(folder: string, names: ReadonlySet<string>): P
   }
 }
 
-/** Removes all links of a table, those of its secondary indexes too. */
-export async function deleteAllLinks(table: TableFolder): Promise<void> {
-  await rm(join(table.folder, 'backups'), { recursive: true, force: true });
-}
-
-/** Removes links of secondary indexes in `backups/.index/`: indexes are built anew, never captured. */
-export async function deleteIndexLinks(table: TableFolder): Promise<void> {
+/**
+ * Removes all links of a table, or only those of its secondary indexes, which are built anew and never captured.
+ * Folders stay: a server that is about to link a file into one would take its absence for a failing disk.
+ */
+export async function deleteAllLinks(
+  table: TableFolder,
+  { onlyIndexes }: { readonly onlyIndexes: boolean } = { onlyIndexes: false },
+): Promise<void> {
   const folder = join(table.folder, 'backups');
-  for (const name of await foldersIn(folder)) {
-    if (!name.startsWith('.')) continue;
-    for (const file of await namesIn(join(folder, name))) {
-      await rm(join(folder, name, file), { force: true });
+  const indexes = (await foldersIn(folder)).filter((name) => name.startsWith('.'));
+  const folders = indexes.map((name) => join(folder, name));
+  for (const one of onlyIndexes ? folders : [folder, ...folders]) {
+    for (const file of await namesIn(one)) {
+      if (splitName(file)) await rm(join(one, file), { force: true });
     }
   }
+}
+
+/** Tags of snapshots of a table that begin so. */
+export async function listSnapshotTags(table: TableFolder, prefix: string): Promise<string[]> {
+  const tags = await foldersIn(join(table.folder, 'snapshots'));
+  return tags.filter((tag) => tag.startsWith(prefix));
 }
 
 /** `nb-1-big-Data.db`; SAI components, `…-SAI+aa+…`, are parts of their SSTable like any other. */

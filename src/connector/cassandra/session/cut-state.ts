@@ -1,0 +1,90 @@
+// What a cut remembers for the next one, by host: which files are captured already, which spans of its commit log
+// they cover, and what would show that something could have slipped in between. JSON in the repository.
+import { z } from 'zod';
+import { CodrError } from '../../../base/error.ts';
+import type { Truncation } from './truncation.ts';
+
+const interval = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+
+const knownTable = z.object({
+  /** `identityOf` of every captured file that was still there. */
+  files: z.array(z.string()),
+  /** Joined spans of all captured files. */
+  intervals: z.array(interval),
+});
+
+const hostState = z.object({
+  address: z.string(),
+  /** Number of the cut that captured this host last. */
+  cut: z.number(),
+  /** Changes at every start of the server. */
+  runId: z.string(),
+  /** Undefined: the control cannot tell, which proves nothing. */
+  streamedBytes: z.number().optional(),
+  truncations: z.record(
+    z.string(),
+    z.object({ segment: z.number(), position: z.number(), atMs: z.number() }),
+  ),
+  /** By table id. */
+  tables: z.record(z.string(), knownTable),
+});
+
+const state = z.object({
+  version: z.literal(1),
+  cut: z.number(),
+  hosts: z.record(z.string(), hostState),
+  /** By table id: the latest truncation, by a node's clock, that opened an epoch. */
+  epochs: z.record(z.string(), z.number()),
+  ringDigest: z.string(),
+  schemaDigest: z.string(),
+});
+
+export type KnownTable = z.infer<typeof knownTable>;
+export type HostState = z.infer<typeof hostState>;
+export type CutState = z.infer<typeof state>;
+
+export const firstState: CutState = {
+  version: 1,
+  cut: 0,
+  hosts: {},
+  epochs: {},
+  ringDigest: '',
+  schemaDigest: '',
+};
+
+/** Reads what an earlier cut gave; undefined is the state before the first. Errors: `format-unknown`. */
+export function parseCutState(value: unknown): CutState {
+  if (value === undefined || value === null) return firstState;
+  const read = state.safeParse(value);
+  if (read.success) return read.data;
+  throw new CodrError('format-unknown', 'what the last cut remembered is not understood', {
+    object: read.error.issues[0]?.path.join('.') ?? 'state',
+  });
+}
+
+/** TRUNCATE reaches all replicas within its own timeout of 60 s: later ones are other truncates. */
+const sameTruncateMs = 60_000;
+
+/**
+ * Tables that were truncated since the cut before. A host that was captured then and has a new record is a
+ * witness; one that was away may tell of a truncate that opened an epoch already, unless it is later than that.
+ */
+export function truncatedTables(
+  before: CutState,
+  marks: ReadonlyMap<string, ReadonlyMap<string, Truncation>>,
+): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const [hostId, truncations] of marks) {
+    const known = before.hosts[hostId];
+    if (!known) continue;
+    for (const [tableId, { segment, position, atMs }] of truncations) {
+      const old = known.truncations[tableId];
+      if (old?.segment === segment && old.position === position && old.atMs === atMs) continue;
+      const epoch = before.epochs[tableId];
+      const told =
+        known.cut !== before.cut && epoch !== undefined && atMs <= epoch + sameTruncateMs;
+      if (!told) found.set(tableId, Math.max(atMs, found.get(tableId) ?? 0));
+    }
+  }
+  return found;
+}

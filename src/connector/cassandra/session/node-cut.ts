@@ -1,0 +1,229 @@
+// One node's part in a cut: links on, flush, snapshot, listing. Whatever fails here makes the node a missing
+// replica of this cut, with a reason; it never makes the cut wrong.
+import type { Clock } from '../../../base/clock.ts';
+import { CodrError } from '../../../base/error.ts';
+import type { TableSchema } from '../schema/table-schema.ts';
+import { chooseFiles } from './choose-files.ts';
+import { readIntervals } from './commit-log-intervals.ts';
+import type { NodeControl } from './control.ts';
+import type { CqlSession } from './cql.ts';
+import type { HostState, KnownTable } from './cut-state.ts';
+import {
+  identityOf,
+  type ListedSstable,
+  listSnapshotTags,
+  listSstables,
+  listTableFolders,
+  readComponent,
+  type TableFolder,
+} from './node-files.ts';
+import { nodeAt, type Ring } from './ring.ts';
+import { type NodeMarks, readNodeMarks } from './truncation.ts';
+
+export interface CutNode {
+  /** As configured. */
+  readonly address: string;
+  readonly control: NodeControl;
+  /** On our paths. */
+  readonly dataDirectories: readonly string[];
+}
+
+/** What a node's part needs to know of the cut. */
+export interface NodeTask {
+  readonly cql: CqlSession;
+  readonly ring: Ring;
+  readonly tables: readonly TableSchema[];
+  readonly tag: string;
+  /** Snapshots with this prefix are ours: left over from a cut that did not end. */
+  readonly tagPrefix: string;
+  readonly known: (hostId: string) => HostState | undefined;
+  readonly ownsBackups: boolean;
+  readonly flushMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export interface PreparedNode {
+  readonly node: CutNode;
+  readonly hostId: string;
+  readonly nativeAddress: string;
+  readonly marks: NodeMarks;
+  /** The switch was on already. */
+  readonly linksWereOn: boolean;
+  readonly streamedBytes: number | undefined;
+  readonly folders: readonly TableFolder[];
+  /** By table id: links that were there before the snapshot of a first cut. */
+  readonly subsumed: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** Proves who the node is, clears what an earlier cut left, turns links on. */
+export async function prepareNode(task: NodeTask, node: CutNode): Promise<PreparedNode> {
+  const { cql, ring, signal, tables } = task;
+  const { control, address } = node;
+  const identity = await control.identity({ signal });
+  const member = nodeAt(ring, address);
+  if (!member || member.hostId !== identity.hostId) {
+    const message = member
+      ? `${address} is host ${member.hostId} in the ring, its control answers for ${identity.hostId}`
+      : `${address} is not a member of cluster ${ring.clusterName}`;
+    throw new CodrError('source-unfit', message, { object: address });
+  }
+  if (identity.operationMode !== 'NORMAL') {
+    const message = `${address} is in mode ${identity.operationMode}, not NORMAL`;
+    throw new CodrError('source-unreachable', message, { object: address });
+  }
+  const { hostId, nativeAddress } = member;
+  const marks = await readNodeMarks(cql, nativeAddress, signal);
+  const linksWereOn = await control.incrementalBackups({ signal });
+  if (linksWereOn && !task.known(hostId) && !task.ownsBackups) throw foreignLinks(address);
+  const folders = await listTableFolders(node.dataDirectories);
+  const wanted = new Set(tables.map(({ id }) => id));
+  const ours = folders.filter(({ tableId }) => wanted.has(tableId));
+  const stale = await Promise.all(ours.map((folder) => listSnapshotTags(folder, task.tagPrefix)));
+  for (const tag of new Set(stale.flat())) await control.clearSnapshot(tag, { signal });
+  if (!linksWereOn) await control.setIncrementalBackups(true, { signal });
+  const streamedBytes = await control.streamedBytes({ signal });
+  const subsumed = new Map<string, Set<string>>();
+  for (const folder of ours) {
+    if (task.known(hostId)?.tables[folder.tableId]) continue;
+    const { complete } = await listSstables(hostId, folder, 'backups');
+    const before = subsumed.get(folder.tableId) ?? new Set();
+    subsumed.set(folder.tableId, before.union(new Set(complete.map(identityOf))));
+  }
+  return { node, hostId, nativeAddress, marks, linksWereOn, streamedBytes, folders, subsumed };
+}
+
+/** Flushes and takes the snapshot. A flush that does not end by its deadline is a missing replica. */
+export async function snapshotNode(task: NodeTask, { node }: PreparedNode): Promise<void> {
+  const { tables, tag, signal, clock } = task;
+  if (tables.length === 0) return;
+  const until = clock.monotonic() + task.flushMs;
+  const byKeyspace = Map.groupBy(tables, ({ keyspace }) => keyspace);
+  for (const [keyspace, some] of byKeyspace) {
+    const deadlineMs = Math.max(1, Math.floor(until - clock.monotonic()));
+    const names = some.map(({ table }) => table);
+    await node.control.flush(keyspace, names, { signal, deadlineMs });
+  }
+  const names = tables.map(({ keyspace, table }) => `${keyspace}.${table}`);
+  await node.control.takeSnapshot(tag, names, { skipFlush: true }, { signal });
+}
+
+/** What one node gives to a cut. */
+export interface NodeFiles {
+  readonly hostId: string;
+  readonly state: Omit<HostState, 'cut'>;
+  /** By table id. */
+  readonly read: ReadonlyMap<string, readonly ListedSstable[]>;
+  readonly coveredCount: number;
+  /** Names of links to remove once the cut is durable, by folder of the table. */
+  readonly spent: readonly { readonly folder: TableFolder; readonly names: ReadonlySet<string> }[];
+}
+
+export interface NodeHistory {
+  /** Tables truncated since the last cut. */
+  readonly truncated: ReadonlyMap<string, number>;
+  /** Tables of which no links are made. */
+  readonly withoutLinks: ReadonlySet<string>;
+  readonly after: NodeMarks;
+}
+
+/** Lists after the snapshot and decides what is read. */
+export async function listNode(
+  task: NodeTask,
+  prepared: PreparedNode,
+  { truncated, withoutLinks, after }: NodeHistory,
+): Promise<NodeFiles> {
+  const { node, hostId, marks } = prepared;
+  const known = task.known(hostId);
+  const proven = known !== undefined && (await isProven(task, prepared, known, after));
+  // Folders of a table made since the preparation would be missing from that listing.
+  const folders = Map.groupBy(
+    await listTableFolders(node.dataDirectories),
+    ({ tableId }) => tableId,
+  );
+  const read = new Map<string, readonly ListedSstable[]>();
+  const states: Record<string, KnownTable> = {};
+  const spent: { folder: TableFolder; names: Set<string> }[] = [];
+  let coveredCount = 0;
+  for (const { id } of task.tables) {
+    const live: ListedSstable[] = [];
+    const links: ListedSstable[] = [];
+    for (const folder of folders.get(id) ?? []) {
+      live.push(...(await listSstables(hostId, folder, `snapshots/${task.tag}`)).complete);
+      const { complete, partial } = await listSstables(hostId, folder, 'backups');
+      links.push(...complete);
+      spent.push({ folder, names: new Set([...complete.map(({ name }) => name), ...partial]) });
+    }
+    const wasTruncated = truncated.has(id);
+    const chosen = await chooseFiles({
+      ...{ live, links },
+      known: wasTruncated ? undefined : known?.tables[id],
+      subsumed: prepared.subsumed.get(id) ?? new Set(),
+      proven: proven && !wasTruncated && !withoutLinks.has(id),
+      truncation: wasTruncated ? marks.truncations.get(id) : undefined,
+      intervalsOf: async (file) =>
+        readIntervals(file.version, await readComponent(file, 'Statistics.db')),
+    });
+    read.set(id, chosen.read);
+    states[id] = chosen.next;
+    coveredCount += chosen.covered;
+  }
+  return {
+    hostId,
+    read,
+    coveredCount,
+    spent: onlyKnown(spent, states),
+    state: stateOf(prepared, states),
+  };
+}
+
+/** Nothing slipped: same run of the server, links on at both ends, no stream came in between. */
+async function isProven(
+  { signal }: NodeTask,
+  { node, marks, linksWereOn }: PreparedNode,
+  known: HostState,
+  after: NodeMarks,
+): Promise<boolean> {
+  if (!linksWereOn || known.runId !== marks.runId || after.runId !== marks.runId) return false;
+  if (known.streamedBytes === undefined) return false;
+  if ((await node.control.streamedBytes({ signal })) !== known.streamedBytes) return false;
+  return await node.control.incrementalBackups({ signal });
+}
+
+/** A partial set of links goes only if its file was read otherwise; else the server is still linking it. */
+function onlyKnown(
+  spent: readonly { folder: TableFolder; names: ReadonlySet<string> }[],
+  states: Readonly<Record<string, KnownTable>>,
+): NodeFiles['spent'] {
+  return spent.map(({ folder, names }) => {
+    const files = states[folder.tableId]?.files ?? [];
+    const captured = new Set(files.map((identity) => identity.split(':')[0] as string));
+    return { folder, names: names.intersection(captured) };
+  });
+}
+
+function stateOf(
+  { node, marks, streamedBytes }: PreparedNode,
+  tables: Record<string, KnownTable>,
+): Omit<HostState, 'cut'> {
+  const truncations = Object.fromEntries(
+    [...marks.truncations].filter(([tableId]) => tables[tableId]),
+  );
+  return {
+    address: node.address,
+    runId: marks.runId,
+    ...(streamedBytes !== undefined && { streamedBytes }),
+    truncations,
+    tables,
+  };
+}
+
+/** Also thrown by the check: links that somebody else may use are not ours to remove. */
+export function foreignLinks(address: string): CodrError {
+  const message = `${address} makes incremental backups already, and they may be somebody else's`;
+  return new CodrError('source-unfit', message, {
+    object: address,
+    remedy: 'set ownsBackups: true if nothing else uses them, or switch them off',
+    facts: { foreignLinks: true },
+  });
+}

@@ -1,0 +1,328 @@
+// A cut: every write that was acknowledged before its begin on the captured replicas is in it, none that began
+// after its end. It is not atomic across partitions. Links go on before the base snapshot; ring, schema and
+// truncates are read before and after, and a change repeats the whole; a node that fails is a missing replica.
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../../base/clock.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { Logger } from '../../../base/log.ts';
+import { type KeyspaceSchema, readSchema } from '../schema/read-schema.ts';
+import type { TableSchema } from '../schema/table-schema.ts';
+import type { CqlSession } from './cql.ts';
+import { type CutState, truncatedTables } from './cut-state.ts';
+import { type GradedRange, gradeRanges } from './grade.ts';
+import {
+  type CutNode,
+  listNode,
+  type NodeFiles,
+  type NodeTask,
+  type PreparedNode,
+  prepareNode,
+  snapshotNode,
+} from './node-cut.ts';
+import type { ListedSstable } from './node-files.ts';
+import { releaseCut } from './release-cut.ts';
+import { replicasOf } from './replica-placement.ts';
+import { isSameCluster, type Ring, readRing, ringDigest } from './ring.ts';
+import { type NodeMarks, readNodeMarks } from './truncation.ts';
+
+export interface CutRequest {
+  readonly cql: CqlSession;
+  readonly nodes: readonly CutNode[];
+  /** Data centres that grades are computed for; empty: all. */
+  readonly datacenters: readonly string[];
+  readonly ownsBackups: boolean;
+  readonly scope: (keyspace: string, table: string) => boolean;
+  /** {@link firstState} before the first. */
+  readonly state: CutState;
+  /** `codr-<source>-`: snapshots that begin so are this source's alone, and removed when left over. */
+  readonly tagPrefix: string;
+  /** Makes the tag unique among all cuts ever. */
+  readonly id: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** A flush that takes longer costs the replica. */
+  readonly flushMs?: number;
+}
+
+export interface CutTable {
+  readonly schema: TableSchema;
+  readonly sstables: readonly ListedSstable[];
+  /** A truncate since the last cut: `sstables` are all there is, nothing older counts. */
+  readonly truncatedSince: boolean;
+}
+
+export interface CutHost {
+  readonly hostId: string;
+  readonly address: string;
+  readonly captured: boolean;
+  /** Why it was not. */
+  readonly reason?: string;
+}
+
+export interface TakenCut {
+  /** Our wall clock before the first flush, and after the last listing; ms since 1970. */
+  readonly beginMs: number;
+  readonly endMs: number;
+  readonly ring: Ring;
+  /** Tables in scope alone are read in full. */
+  readonly schema: readonly KeyspaceSchema[];
+  /** By table id. */
+  readonly tables: ReadonlyMap<string, CutTable>;
+  /** Every member of the ring. */
+  readonly nodes: readonly CutHost[];
+  /** By keyspace. */
+  readonly grades: ReadonlyMap<string, readonly GradedRange[]>;
+  /** Live files that were left out because what they hold is captured. */
+  readonly coveredCount: number;
+  /** Give it to the next cut once this one is durable. */
+  readonly nextState: CutState;
+  /** Clears the snapshots; once committed also removes the links that were captured, and all out of scope. */
+  release(committed: boolean): Promise<void>;
+}
+
+const attemptsMax = 5;
+const attemptPauseMs = 2_000;
+const flushMsDefault = 120_000;
+
+/**
+ * Errors: `source-other-identity`; `source-unfit` for links of somebody else before the first cut; `busy` when
+ * ring, schema or truncates would not rest; `source-unreachable` when no node could be captured.
+ */
+export async function takeCut(request: CutRequest): Promise<TakenCut> {
+  const { clock, signal, log } = request;
+  let reason = '';
+  for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+    if (attempt > 1) await clock.sleep(attemptPauseMs, signal);
+    const tried = await attemptCut(request, attempt);
+    if (typeof tried !== 'string') return tried;
+    reason = tried;
+    log.info({ attempt, reason }, 'the cut is repeated');
+  }
+  throw new CodrError('busy', `no cut in ${attemptsMax} tries: ${reason}`, {
+    remedy: 'wait until the change of the cluster has ended',
+  });
+}
+
+interface Outcome {
+  readonly prepared: Map<string, PreparedNode>;
+  readonly after: Map<string, NodeMarks>;
+  /** By configured address. */
+  readonly failures: Map<string, string>;
+}
+
+/** A cut, or why it has to be taken again. */
+async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCut | string> {
+  const { cql, clock, signal, state } = request;
+  const controls = request.nodes.map(({ control }) => control);
+  const ring = await readRing(cql, controls, signal);
+  if (!isSameCluster(ring, Object.keys(state.hosts))) {
+    const message = `cluster ${ring.clusterName} has none of the hosts that were captured before`;
+    throw new CodrError('source-other-identity', message, { object: ring.clusterName });
+  }
+  if (ring.schemaVersions.length !== 1) return 'the nodes do not agree on the schema';
+  const schema = await readSchema((query) => cql.rows(query, { signal }), request.scope);
+  const tables = schema.flatMap((keyspace) => keyspace.tables);
+  const task: NodeTask = {
+    ...{ cql, ring, tables, clock, signal },
+    tag: `${request.tagPrefix}${request.id}-${attempt}`,
+    tagPrefix: request.tagPrefix,
+    known: (hostId) => state.hosts[hostId],
+    ownsBackups: request.ownsBackups,
+    flushMs: request.flushMs ?? flushMsDefault,
+  };
+  const outcome: Outcome = { prepared: new Map(), after: new Map(), failures: new Map() };
+  let files: readonly NodeFiles[] = [];
+  let done = false;
+  const release = (spent: readonly NodeFiles[], committed: boolean) =>
+    releaseCut(task, [...outcome.prepared.values()], spent, { committed, log: request.log });
+  try {
+    await eachNode(request, outcome, async (node) => {
+      outcome.prepared.set(node.address, await prepareNode(task, node));
+    });
+    const beginMs = clock.now();
+    await eachNode(request, outcome, (node) => shoot(task, outcome, node));
+    const unrest = await changeSince(request, ring, tables, outcome);
+    if (unrest !== undefined) return unrest;
+    files = await listAll(request, task, schema, outcome);
+    const endMs = clock.now();
+    if (files.length === 0) throw nothingCaptured(outcome);
+    done = true;
+    return {
+      ...resultOf(request, { ring, schema, tables, files, outcome }),
+      ...{ beginMs, endMs },
+      release: (committed) => release(files, committed),
+    };
+  } finally {
+    if (!done) await release([], false);
+  }
+}
+
+/** All nodes side by side; what fails is noted, and the node left out of what follows. */
+async function eachNode(
+  { nodes, signal, state }: CutRequest,
+  { failures }: Outcome,
+  work: (node: CutNode) => Promise<void>,
+): Promise<void> {
+  const left = nodes.filter(({ address }) => !failures.has(address));
+  const results = await Promise.allSettled(left.map(work));
+  signal.throwIfAborted();
+  results.forEach((result, i) => {
+    if (result.status === 'fulfilled') return;
+    const error: unknown = result.reason;
+    if (!isCodrError(error)) throw error;
+    // Later a single node of this kind costs a replica; before the first cut it is a wrong set-up.
+    if (error.facts.foreignLinks && state.cut === 0) throw error;
+    failures.set(left[i]?.address ?? '', error.message);
+  });
+}
+
+/** Flush and snapshot of one node, and its marks after. */
+async function shoot(task: NodeTask, { prepared, after }: Outcome, node: CutNode): Promise<void> {
+  const own = prepared.get(node.address);
+  if (!own) return;
+  await snapshotNode(task, own);
+  after.set(node.address, await readNodeMarks(task.cql, own.nativeAddress, task.signal));
+}
+
+/** What changed while the nodes were flushed; undefined: nothing that matters. */
+async function changeSince(
+  { cql, nodes, signal }: CutRequest,
+  before: Ring,
+  tables: readonly TableSchema[],
+  { prepared, after }: Outcome,
+): Promise<string | undefined> {
+  const controls = nodes.map(({ control }) => control);
+  const ring = await readRing(cql, controls, signal);
+  if (ringDigest(ring) !== ringDigest(before)) return 'the ring changed';
+  if (String(ring.schemaVersions) !== String(before.schemaVersions)) return 'the schema changed';
+  for (const [address, marks] of after) {
+    const old = prepared.get(address)?.marks.truncations;
+    for (const { id, keyspace, table } of tables) {
+      const [was, is] = [old?.get(id), marks.truncations.get(id)];
+      if (was?.atMs !== is?.atMs || was?.position !== is?.position) {
+        return `${keyspace}.${table} was truncated`;
+      }
+    }
+  }
+  return undefined;
+}
+
+async function listAll(
+  request: CutRequest,
+  task: NodeTask,
+  schema: readonly KeyspaceSchema[],
+  outcome: Outcome,
+): Promise<NodeFiles[]> {
+  const marks = new Map(
+    [...outcome.after.values()].map(({ hostId, truncations }) => [hostId, truncations]),
+  );
+  const truncated = truncatedTables(request.state, marks);
+  const linkless = schema.flatMap(({ tables, withoutLinks }) =>
+    tables.filter(({ table }) => withoutLinks.includes(table)).map(({ id }) => id),
+  );
+  const files: NodeFiles[] = [];
+  await eachNode(request, outcome, async (node) => {
+    const own = outcome.prepared.get(node.address);
+    const after = outcome.after.get(node.address);
+    if (!own || !after) return;
+    const history = { truncated, withoutLinks: new Set(linkless), after };
+    files.push(await listNode(task, own, history));
+  });
+  return files.sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
+}
+
+interface Gathered {
+  readonly ring: Ring;
+  readonly schema: readonly KeyspaceSchema[];
+  readonly tables: readonly TableSchema[];
+  readonly files: readonly NodeFiles[];
+  readonly outcome: Outcome;
+}
+
+function resultOf(request: CutRequest, gathered: Gathered) {
+  const { ring, schema, tables, files, outcome } = gathered;
+  const { state, nodes, datacenters } = request;
+  const captured = new Set(files.map(({ hostId }) => hostId));
+  const marks = new Map(
+    [...outcome.after.values()].map(({ hostId, truncations }) => [hostId, truncations]),
+  );
+  const truncated = truncatedTables(state, marks);
+  const configured = new Map(
+    nodes.map(({ address }) => [address, outcome.failures.get(address)] as const),
+  );
+  return {
+    ring,
+    schema,
+    tables: new Map(
+      tables.map((table) => [
+        table.id,
+        {
+          schema: table,
+          sstables: files.flatMap(({ read }) => read.get(table.id) ?? []),
+          truncatedSince: truncated.has(table.id),
+        },
+      ]),
+    ),
+    nodes: ring.nodes.map((node) => hostOf(node, captured, configured)),
+    grades: gradesOf(ring, schema, captured, datacenters),
+    coveredCount: files.reduce((sum, { coveredCount }) => sum + coveredCount, 0),
+    nextState: nextStateOf(state, gathered, truncated),
+  };
+}
+
+/** Grades of every keyspace that has tables in scope, for whichever hosts count as captured. */
+export function gradesOf(
+  ring: Ring,
+  schema: readonly KeyspaceSchema[],
+  captured: ReadonlySet<string>,
+  datacenters: readonly string[],
+): Map<string, GradedRange[]> {
+  const some = schema.filter(({ tables }) => tables.length > 0);
+  return new Map(
+    some.map(({ name, replication }) => {
+      const ranges = replicasOf(ring.nodes, replication);
+      return [name, gradeRanges(ranges, ring.nodes, captured, datacenters)];
+    }),
+  );
+}
+
+function hostOf(
+  { hostId, address, nativeAddress }: Ring['nodes'][number],
+  captured: ReadonlySet<string>,
+  configured: ReadonlyMap<string, string | undefined>,
+): CutHost {
+  if (captured.has(hostId)) return { hostId, address, captured: true };
+  const named = [address, nativeAddress].find((one) => configured.has(one));
+  const failure = named === undefined ? 'it is not configured' : configured.get(named);
+  return { hostId, address, captured: false, reason: failure ?? 'it did not answer' };
+}
+
+function nextStateOf(
+  state: CutState,
+  { ring, schema, tables, files }: Gathered,
+  truncated: ReadonlyMap<string, number>,
+): CutState {
+  const members = new Set(ring.nodes.map(({ hostId }) => hostId));
+  const kept = Object.entries(state.hosts).filter(([hostId]) => members.has(hostId));
+  const cut = state.cut + 1;
+  const ids = new Set(tables.map(({ id }) => id));
+  const epochs = Object.entries({ ...state.epochs, ...Object.fromEntries(truncated) });
+  const seen = files.map(({ hostId, state: own }) => [hostId, { ...own, cut }] as const);
+  return {
+    version: 1,
+    cut,
+    hosts: { ...Object.fromEntries(kept), ...Object.fromEntries(seen) },
+    epochs: Object.fromEntries(epochs.filter(([id]) => ids.has(id))),
+    ringDigest: ringDigest(ring),
+    schemaDigest: createHash('sha256').update(JSON.stringify(schema)).digest('hex'),
+  };
+}
+
+function nothingCaptured({ failures }: Outcome): CodrError {
+  const [first] = failures.values();
+  return new CodrError(
+    'source-unreachable',
+    `no node could be captured: ${first ?? 'none is configured'}`,
+  );
+}

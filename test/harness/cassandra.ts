@@ -90,15 +90,18 @@ export async function connectCql(
   };
 }
 
-/** JSON text of Cassandra's own `sstabledump` of a Data.db file, raw timestamps; the oracle of readers. */
-export async function sstableDumpText(
+/**
+ * What Cassandra's own `sstabledump` says of a Data.db file, the oracle of readers: JSON text, a line for each
+ * partition, raw timestamps.
+ */
+export async function sstableDumpLines(
   program: CassandraProgram,
   dataFile: string,
 ): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'codr-sstabledump-'));
   try {
     const yaml = join(folder, 'cassandra.yaml');
-    await writeFile(yaml, toolYaml(folder));
+    await writeFile(yaml, toolYaml(program, folder));
     await writeFile(join(folder, 'logback.xml'), '<configuration/>\n');
     const { stdout } = await run(
       program.java,
@@ -107,7 +110,7 @@ export async function sstableDumpText(
         ...(await jvmFlags(program)),
         ...[`-Dcassandra.config=file://${yaml}`, `-Dcassandra.storagedir=${folder}`],
         ...['-cp', `${folder}:${program.lib}/*`],
-        ...['org.apache.cassandra.tools.SSTableExport', dataFile, '-t'],
+        ...['org.apache.cassandra.tools.SSTableExport', dataFile, '-t', '-l'],
       ],
       { maxBuffer: dumpBytesMax, cwd: folder },
     ).catch((error: { stderr?: string }) => {
@@ -120,15 +123,21 @@ export async function sstableDumpText(
   }
 }
 
-/** As {@link sstableDumpText}, parsed: numbers beyond 2^53 lose digits. */
-export async function sstableDump(program: CassandraProgram, dataFile: string): Promise<unknown> {
-  return JSON.parse(await sstableDumpText(program, dataFile));
+/** Its partitions, parsed: numbers beyond 2^53 lose digits. */
+export async function sstableDump(
+  program: CassandraProgram,
+  dataFile: string,
+): Promise<readonly unknown[]> {
+  const lines = (await sstableDumpLines(program, dataFile)).trim();
+  return lines === '' ? [] : lines.split('\n').map((line) => JSON.parse(line) as unknown);
 }
 
 /** What the tools of Cassandra want to be told even when they only read a file. */
-function toolYaml(folder: string): string {
+function toolYaml({ version }: CassandraProgram, folder: string): string {
   return [
     'partitioner: org.apache.cassandra.dht.Murmur3Partitioner',
+    // Unless told so, 5.0 refuses to look at its own newer formats.
+    ...(version.startsWith('4.') ? [] : ['storage_compatibility_mode: NONE']),
     'commitlog_sync: periodic',
     'commitlog_sync_period: 1000ms',
     'endpoint_snitch: SimpleSnitch',

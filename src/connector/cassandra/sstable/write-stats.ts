@@ -47,7 +47,8 @@ export class EstimatedHistogram {
 
 /** Statistics of the file so far. Timestamps come as a signed high and an unsigned low half. */
 export class StatsCollector {
-  readonly partitionSizes = new EstimatedHistogram(150);
+  /** As many buckets as 5.0 has; 4.x has 150 and reads any number. */
+  readonly partitionSizes = new EstimatedHistogram(155);
   readonly cellsPerPartition = new EstimatedHistogram(118);
   readonly tombstones = new TombstoneHistogram();
   /** Rows that are not empty, static ones among them. */

@@ -1,0 +1,346 @@
+// A real Cassandra takes what the writer writes, and writes the same for the same rows.
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { uncompressSync } from 'lz4-napi';
+import { connectCql, sharedCassandra } from '../../../../test/harness/cassandra.ts';
+import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
+import type { TableSchema } from '../schema/table-schema.ts';
+import {
+  bigint,
+  int,
+  MemorySink,
+  scalar,
+  TestRecords,
+  type TestRow,
+  testSchema,
+  text,
+} from './write-records.fixture.ts';
+import { SstableWriter, type WriterOptions, type WrittenSstable } from './write-sstable.ts';
+import { basesOf } from './write-statistics.ts';
+
+const cassandra = sharedCassandra();
+const keyspace = 'writer';
+const base = 1_700_000_000_000_000;
+
+/** Mixed order, a static, simple and complex columns. */
+const mixed = testSchema({
+  clustering: [
+    { name: 'c', type: { kind: 'reversed', type: scalar('bigint') } },
+    { name: 'd', type: scalar('text') },
+  ],
+  statics: [{ name: 's', type: scalar('int') }],
+  regulars: [
+    { name: 'a', type: scalar('text') },
+    { name: 'm', type: { kind: 'map', key: scalar('text'), value: scalar('int'), frozen: false } },
+    { name: 'v', type: scalar('int') },
+  ],
+});
+const mixedColumns =
+  'p int, c bigint, d text, s int static, a text, m map<text, int>, v int, PRIMARY KEY (p, c, d)';
+const mixedOrder = 'WITH CLUSTERING ORDER BY (c DESC, d ASC)';
+
+async function writtenTo(
+  sink: MemorySink,
+  records: TestRecords,
+  options: Partial<WriterOptions> & { schema: TableSchema },
+): Promise<WrittenSstable> {
+  const writer = new SstableWriter({ keyspace, compression: 'lz4', ...options }, sink);
+  for (const block of records.blocks()) await writer.write(block);
+  return await writer.finish();
+}
+
+/** Puts the files into a folder and has node 1 import it with all its checks. */
+async function imported(cluster: CassandraCluster, table: string, sink: MemorySink): Promise<void> {
+  const folder = join(await mkdtemp(join(cluster.folder, 'import-')), keyspace, table);
+  await mkdir(folder, { recursive: true });
+  for (const name of sink.names) {
+    await writeFile(join(folder, `nb-1-big-${name}`), sink.bytes(name));
+  }
+  const refused = await cluster
+    .jmx(1)
+    .importTables(keyspace, table, [folder], { extendedVerify: true });
+  assert.deepEqual(refused, [], await cluster.logTail(1));
+  // A server may take nothing and call it a success.
+  const left = (await readdir(folder)).filter((name) => name.endsWith('-Data.db'));
+  assert.deepEqual(left, []);
+  assert.ok(await cluster.jmx(1).verify(keyspace, table), await cluster.logTail(1));
+}
+
+async function prepared(cluster: CassandraCluster, ...statements: string[]) {
+  const session = await connectCql(cluster);
+  await session.cql(
+    `CREATE KEYSPACE IF NOT EXISTS ${keyspace} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
+  );
+  for (const statement of statements) await session.cql(statement);
+  return session;
+}
+
+/** A component of the one SSTable of a table, as a server wrote it. */
+async function flushed(cluster: CassandraCluster, table: string, component: string) {
+  const tables = await readdir(join(cluster.dataFolder(1), keyspace));
+  const folder = tables.find((name) => name.startsWith(`${table}-`)) as string;
+  return await readFile(join(cluster.dataFolder(1), keyspace, folder, `nb-1-big-${component}`));
+}
+
+/** The raw bytes of a compressed Data.db. */
+function uncompressed(data: Buffer, info: Buffer): Buffer {
+  const at = 2 + info.readUInt16BE(0) + 12;
+  const count = info.readInt32BE(at + 8);
+  const parts: Buffer[] = [];
+  for (let i = 0; i < count; i++) {
+    const start = Number(info.readBigInt64BE(at + 12 + 8 * i));
+    const end = i + 1 < count ? Number(info.readBigInt64BE(at + 20 + 8 * i)) : data.length;
+    parts.push(uncompressSync(data.subarray(start, end - 4)));
+  }
+  return Buffer.concat(parts).subarray(0, Number(info.readBigInt64BE(at)));
+}
+
+/** The component of a type within Statistics.db. */
+function statistics(file: Buffer, type: number): Buffer {
+  for (let i = 0; i < file.readInt32BE(0); i++) {
+    if (file.readInt32BE(8 + 8 * i) !== type) continue;
+    const next = 8 + 8 * (i + 1);
+    const last = i + 1 === file.readInt32BE(0);
+    const end = last ? file.length : file.readInt32BE(next + 4);
+    return file.subarray(file.readInt32BE(12 + 8 * i), end - 4);
+  }
+  throw new Error(`no component ${type}`);
+}
+
+test('the files hold the bytes that Cassandra writes for the same rows', async () => {
+  const cluster = await cassandra();
+  await using session = await prepared(
+    cluster,
+    `CREATE TABLE ${keyspace}.twin (${mixedColumns}) ${mixedOrder}`,
+  );
+  const records = new TestRecords(mixed);
+  for (let p = 0; p < 5; p++) {
+    if (p % 2 === 0) {
+      const using = `USING TIMESTAMP ${base + p}`;
+      await session.cql(`INSERT INTO ${keyspace}.twin (p, s) VALUES (${p}, ${7 * p}) ${using}`);
+      records.staticRow(int(p), { cells: { s: { micros: base + p, value: int(7 * p) } } });
+    }
+    // One partition is wide enough for a promoted index.
+    for (let c = 0; c < (p === 3 ? 700 : 3); c++) {
+      const micros = base + 100 * c;
+      const a = `${c}-`.repeat(60);
+      await session.cql(
+        `INSERT INTO ${keyspace}.twin (p, c, d, a) VALUES (?, ?, ?, ?) USING TIMESTAMP ${micros}`,
+        [p, c, `d${c % 2}`, a],
+      );
+      const later = micros + 5;
+      if (c % 3 === 1) {
+        await session.cql(
+          `UPDATE ${keyspace}.twin USING TIMESTAMP ${later} SET v = ${c}, m = m + {'x': 1, 'y': 2} WHERE p = ${p} AND c = ${c} AND d = 'd${c % 2}'`,
+        );
+      }
+      const x = { micros: later, value: int(1), path: text('x') };
+      const y = { micros: later, value: int(2), path: text('y') };
+      const more: TestRow['cells'] =
+        c % 3 === 1 ? { v: { micros: later, value: int(c) }, m: [x, y] } : {};
+      const cells = { a: { micros, value: text(a) }, ...more };
+      records.row(int(p), [bigint(c), text(`d${c % 2}`)], { micros, cells });
+    }
+  }
+  await cluster.jmx(1).flush(keyspace, 'twin');
+  const theirs = await flushed(cluster, 'twin', 'Statistics.db');
+  const sink = new MemorySink();
+  const bases = basesOf(BigInt(base), 1_442_880_000, 0);
+  await writtenTo(sink, records, { schema: mixed, bases });
+  const ours = sink.bytes('Statistics.db');
+
+  assert.deepEqual(statistics(ours, 3), statistics(theirs, 3), 'HEADER');
+  const theirData = await flushed(cluster, 'twin', 'Data.db');
+  const theirInfo = await flushed(cluster, 'twin', 'CompressionInfo.db');
+  const raw = uncompressed(sink.bytes('Data.db'), sink.bytes('CompressionInfo.db'));
+  assert.ok(raw.equals(uncompressed(theirData, theirInfo)), 'Data.db, uncompressed');
+  assert.ok(sink.bytes('Index.db').equals(await flushed(cluster, 'twin', 'Index.db')), 'Index.db');
+  assert.deepEqual(ofRows(ours), ofRows(theirs));
+});
+
+/** STATS without commit log positions, compression ratio (another LZ4) and host: what is not of the rows. */
+function ofRows(file: Buffer): Record<string, unknown> {
+  const stats = statistics(file, 2);
+  let at = 0;
+  const taken = (count: number) => {
+    at += count;
+    return stats.subarray(at - count, at).toString('hex');
+  };
+  const histogram = () => {
+    const count = stats.readInt32BE(at);
+    at += 4;
+    return Array.from({ length: count }, () => taken(16)).filter(
+      (one) => !one.endsWith('0'.repeat(16)),
+    );
+  };
+  const clustering = () => {
+    const count = stats.readInt32BE(at);
+    at += 4;
+    return Array.from({ length: count }, () => taken(2 + stats.readUInt16BE(at)));
+  };
+  const buckets = stats.readInt32BE(0);
+  const sizes = histogram();
+  const cells = histogram();
+  at += 12;
+  const times = taken(32);
+  at += 8;
+  const tombstones = taken(8 + 16 * stats.readInt32BE(at + 4));
+  const levelAndRepair = taken(12);
+  const clusterings = [clustering(), clustering()];
+  return {
+    buckets,
+    sizes,
+    cells,
+    times,
+    tombstones,
+    levelAndRepair,
+    clusterings,
+    counts: taken(17),
+  };
+}
+
+test('rows, deletions and expiring cells come back as written, also after a major compaction', async () => {
+  const cluster = await cassandra();
+  const table = `${keyspace}.taken`;
+  await using session = await prepared(
+    cluster,
+    `CREATE TABLE ${table} (${mixedColumns}) ${mixedOrder}`,
+  );
+  const records = new TestRecords(mixed);
+  const now = Math.floor(Date.now() / 1000);
+  const later = now + 100_000;
+  const deletion = { micros: base + 50, seconds: now };
+  for (let c = 0; c < 40; c++) {
+    // The range deletions below would hide the others.
+    if (c % 10 >= 3 && c % 10 <= 6) continue;
+    const cells = {
+      a: { micros: base, value: text(`a${c}`) },
+      v: { micros: base + 1, value: int(c) },
+    };
+    records.row(int(1), [bigint(c), text('d')], { micros: base, cells });
+  }
+  for (let tens = 0; tens < 4; tens++) {
+    // Descending: the greater value comes first.
+    records.marker(int(1), [bigint(10 * tens + 6)], 'before', deletion);
+    records.marker(int(1), [bigint(10 * tens + 5), text('b')], 'after', {
+      ...deletion,
+      micros: base + 60,
+    });
+    records.marker(int(1), [bigint(10 * tens + 3)], 'after');
+  }
+  records.partitionDeletion(int(2), { micros: base, seconds: now });
+  const v = { micros: base + 9, value: int(5), ttl: 200_000, expiry: later };
+  records.row(int(2), [bigint(1), text('')], {
+    micros: base + 9,
+    ttl: 200_000,
+    expiry: later,
+    cells: { v },
+  });
+  const gone = { micros: base + 9, expiry: now };
+  records.row(int(3), [bigint(-1), text('x')], {
+    cells: { a: gone, v: { micros: base, value: int(1) } },
+  });
+  records.row(int(3), [bigint(-2), text('x')], { deletion, cells: {} });
+  records.staticRow(int(4), { cells: { s: { micros: base, value: int(44) } } });
+  const sink = new MemorySink();
+  const result = await writtenTo(sink, records, { schema: mixed });
+  await imported(cluster, 'taken', sink);
+
+  const query = `SELECT JSON p, c, d, s, a, m, v, writetime(a) AS wa, writetime(v) AS wv FROM ${table}`;
+  const read = async () => (await session.cql(query)).rows.map((row) => JSON.parse(row['[json]']));
+  const before = await read();
+  const first = before.filter((row) => row.p === 1);
+  const expected = Array.from({ length: 40 }, (_, i) => 39 - i).filter(
+    (c) => c % 10 < 3 || c % 10 > 6,
+  );
+  assert.equal(result.partitions, 4);
+  assert.deepEqual(
+    first,
+    expected.map((c) => ({
+      p: 1,
+      c,
+      d: 'd',
+      s: null,
+      a: `a${c}`,
+      m: null,
+      v: c,
+      wa: base,
+      wv: base + 1,
+    })),
+  );
+  const rest = before.filter((row) => row.p !== 1).sort((x, y) => x.p - y.p);
+  assert.deepEqual(
+    rest.map(({ p, c, d, s, v, wv }) => [p, c, d, s, v, wv]),
+    [
+      [2, 1, '', null, 5, base + 9],
+      [3, -1, 'x', null, 1, base],
+      [4, null, null, 44, null, null],
+    ],
+  );
+  const [left] = (await session.cql(`SELECT ttl(v) AS left FROM ${table} WHERE p = 2`)).rows;
+  assert.ok(left?.left <= 100_000 && left?.left > 99_000, `${left?.left}`);
+  // What is under the range deletions stays hidden, what is beside them does not.
+  for (const c of [3, 4, 5, 6, 7]) {
+    const using = `USING TIMESTAMP ${base + 50}`;
+    await session.cql(`INSERT INTO ${table} (p, c, d, v) VALUES (1, ${c}, 'a', 0) ${using}`);
+  }
+  const hidden = await session.cql(`SELECT c FROM ${table} WHERE p = 1 AND c >= 3 AND c <= 7`);
+  assert.deepEqual(
+    hidden.rows.map((row) => Number(row.c)),
+    [7, 7],
+  );
+  await session.cql(`DELETE FROM ${table} WHERE p = 1 AND c = 7 AND d = 'a'`);
+  await cluster.jmx(1).flush(keyspace, 'taken');
+  await cluster.jmx(1).compact(keyspace, 'taken');
+  assert.deepEqual(await read(), before);
+});
+
+test('a partition of 100,000 rows is read by its promoted index, forward and backward', async () => {
+  const cluster = await cassandra();
+  const table = `${keyspace}.wide`;
+  const schema = testSchema({
+    clustering: [{ name: 'c', type: scalar('int') }],
+    regulars: [{ name: 'v', type: scalar('text') }],
+  });
+  await using session = await prepared(
+    cluster,
+    `CREATE TABLE ${table} (p int, c int, v text, PRIMARY KEY (p, c))`,
+  );
+  const records = new TestRecords(schema);
+  const count = 100_000;
+  for (let c = 0; c < count; c++) {
+    const v = { micros: base, value: text(`value ${c}`) };
+    records.row(int(1), [int(c)], { micros: base, cells: { v } });
+  }
+  // Holds over several blocks of the index.
+  records.marker(int(2), [], 'before', { micros: base - 1, seconds: 1_700_000_000 });
+  for (let c = 0; c < 10_000; c++) {
+    const v = { micros: base, value: text(`value ${c}`) };
+    records.row(int(2), [int(c)], { micros: base, cells: { v } });
+  }
+  records.marker(int(2), [], 'after');
+  const sink = new MemorySink();
+  await writtenTo(sink, records, { schema });
+  assert.ok(sink.bytes('Index.db').length > 1000, 'the index is a promoted one');
+  await imported(cluster, 'wide', sink);
+
+  const values = async (where: string) =>
+    (await session.cql(`SELECT c, v FROM ${table} WHERE ${where}`)).rows.map((row) => [
+      row.c,
+      row.v,
+    ]);
+  const span = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => [from + i, `value ${from + i}`]);
+  for (const c of [0, 1, 777, 50_000, count - 1]) {
+    assert.deepEqual(await values(`p = 1 AND c = ${c}`), span(c, c + 1));
+  }
+  assert.deepEqual(await values(`p = 1 AND c >= 64123 AND c < 64323`), span(64_123, 64_323));
+  const reversed = 'p = 1 AND c > 31000 AND c <= 31100 ORDER BY c DESC';
+  assert.deepEqual(await values(reversed), span(31_001, 31_101).reverse());
+  assert.deepEqual(await values('p = 2 AND c >= 9000 AND c < 9100'), span(9000, 9100));
+  assert.deepEqual(await values('p = 2 ORDER BY c DESC LIMIT 3'), span(9997, 10_000).reverse());
+  const [all] = (await session.cql(`SELECT count(*) FROM ${table} WHERE p = 1`)).rows;
+  assert.equal(Number(all?.count), count);
+});

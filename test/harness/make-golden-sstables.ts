@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { CassandraCluster, CassandraOptions } from '../../src/node/demo/cassandra-server.ts';
 import { rootFolder } from '../source-files.ts';
 import { connectCql, sstableDumpLines, startCassandra, type TestClient } from './cassandra.ts';
+import { goldenFormats } from './golden-sstable.ts';
 import { type GoldenFormat, type GoldenTable, goldenTables, goldenTypes } from './golden-tables.ts';
 
 const goldenFolder = `${rootFolder}test/golden/sstable`;
@@ -118,7 +119,7 @@ async function schemaText(client: TestClient, table: string): Promise<string> {
 
 if (import.meta.main) {
   const wanted = process.argv.slice(2);
-  for (const format of ['nb', 'oa', 'da'] as const) {
+  for (const format of goldenFormats) {
     if (wanted.length > 0 && !wanted.includes(format)) continue;
     await makeFormat(format);
     console.log(`${format}: ${tablesOf(format).length} tables`);

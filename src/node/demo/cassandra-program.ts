@@ -49,8 +49,8 @@ export async function findCassandra(
   const there = await Promise.all(agents.map(exists));
   const jolokia = agents[there.indexOf(true)];
   if (!(version && jolokia)) {
-    const lacking = version ? jolokiaJar : 'a jar cassandra-all-…';
-    throw new CodrError('config-invalid', `${lib} holds no ${lacking}`, {
+    const lacking = version ? jolokiaJar : 'cassandra-all-….jar';
+    throw new CodrError('config-invalid', `${lib} lacks ${lacking}`, {
       object: lib,
       remedy:
         'let CODR_CASSANDRA_LIB name a folder with all jars of Cassandra 4.1 or 5.0 and ' +

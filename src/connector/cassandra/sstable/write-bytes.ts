@@ -40,12 +40,18 @@ export class OutBytes {
   }
 
   u16(value: number): void {
-    this.length = this.bytes.writeUInt16BE(value, this.length);
+    this.bytes[this.length++] = value >>> 8;
+    this.bytes[this.length++] = value;
   }
 
   /** Signed or unsigned. */
   i32(value: number): void {
-    this.length = this.bytes.writeInt32BE(value | 0, this.length);
+    const { bytes, length: at } = this;
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
+    this.length = at + 4;
   }
 
   i64(hi: number, lo: number): void {

@@ -65,6 +65,7 @@ export class IndexWriter {
   /** The partition ended at `end`, its end byte included. `deletion` is the partition's, 12 bytes as in Data.db. */
   endPartition(
     key: Uint8Array,
+    keyLength: number,
     position: number,
     headerLength: number,
     deletion: Uint8Array,
@@ -73,9 +74,9 @@ export class IndexWriter {
   ): void {
     if (this.#blockOpen && this.#offsets.length > 0) this.#closeBlock(end, open);
     const { out } = this;
-    out.reserve(key.length + 32);
-    out.u16(key.length);
-    out.copy(key, 0, key.length);
+    out.reserve(keyLength + 64);
+    out.u16(keyLength);
+    out.copy(key, 0, keyLength);
     out.reserve(64 + 4 * this.#offsets.length);
     out.vint(position);
     const count = this.#offsets.length;

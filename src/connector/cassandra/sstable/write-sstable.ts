@@ -18,7 +18,7 @@ import { ClusteringExtent } from './write-extent.ts';
 import { IndexWriter, type OpenDeletion } from './write-index.ts';
 import { type DeltaBases, RowEncoder } from './write-row.ts';
 import { defaultBases, encodeHeader, encodeStatistics } from './write-statistics.ts';
-import { noDeletionTime, StatsCollector } from './write-stats.ts';
+import { StatsCollector } from './write-stats.ts';
 
 /** Where an SSTable's bytes go. */
 export interface SstableSink {
@@ -71,6 +71,8 @@ const markerKinds = {
   after: { start: 7, end: 6, boundary: 5 },
 } as const;
 const endOfPartition = 0x01;
+/** No partition deletion: ldt 2^31 - 1, at -2^63. */
+const liveDeletion = Buffer.from('7fffffff8000000000000000', 'hex');
 
 /** One SSTable. After an error it must not be used any more, and what the sink has is to be thrown away. */
 export class SstableWriter {
@@ -97,15 +99,18 @@ export class SstableWriter {
   #firstKey: Uint8Array = new Uint8Array(0);
 
   readonly #tracker = new PartitionTracker();
-  #key: Buffer = Buffer.alloc(0);
-  #keyBuffer = Buffer.alloc(1024);
+  /** The raw key is `key[0, keyLength)`. */
+  #key = new Uint8Array(1024);
+  #keyLength = 0;
   /** How much of the partition is written: nothing, its head, its static row. */
-  #stage: 'none' | 'head' | 'rows' = 'none';
+  #stage: 'none' | 'head' | 'rows' | 'ended' = 'ended';
   /** Offsets in raw Data.db. */
   #partitionStart = 0;
   #unfilteredStart = 0;
   #headerLength = 0;
-  readonly #deletion = Buffer.alloc(12);
+  /** As in Data.db: int32 local deletion time, int64 marked for delete at. */
+  #deletion: Buffer = liveDeletion;
+  readonly #ownDeletion = Buffer.alloc(12);
   /** The range deletion that holds, and another to swap it with. */
   #open: OpenDeletion = { open: false, hi: 0, lo: 0, time: 0 };
   #next: OpenDeletion = { open: false, hi: 0, lo: 0, time: 0 };
@@ -163,7 +168,7 @@ export class SstableWriter {
       rows: this.#stats.rows,
       bytes: this.#chunks.storedBytes,
       firstKey: this.#firstKey,
-      lastKey: Buffer.from(this.#key),
+      lastKey: this.#key.slice(0, this.#keyLength),
       components: this.#components,
       cappedExpiries: this.#rows.cappedExpiries,
     };
@@ -176,15 +181,12 @@ export class SstableWriter {
     const { length } = partition;
     const order = compareRanges(partition, 0, length, before, 0, before.length);
     assert(before.length === 0 || order > 0, 'partitions are written in ascending order');
-    if (length > this.#keyBuffer.length) this.#keyBuffer = Buffer.alloc(2 * length);
-    const keyEnd = writeUnescaped(partition, tokenBytes, length, this.#keyBuffer, 0);
-    this.#key = this.#keyBuffer.subarray(0, keyEnd);
+    if (length > this.#key.length) this.#key = new Uint8Array(2 * length);
+    this.#keyLength = writeUnescaped(partition, tokenBytes, length, this.#key, 0);
     this.#stage = 'none';
     this.#rows.cells = 0;
     this.#open.open = false;
-    // Live.
-    this.#deletion.writeInt32BE(noDeletionTime, 0);
-    this.#deletion.writeBigInt64BE(-(2n ** 63n), 4);
+    this.#deletion = liveDeletion;
   }
 
   /** A record with the key `bytes[start, middle)` and the value `bytes[middle, end)`. */
@@ -193,7 +195,8 @@ export class SstableWriter {
     switch (this.#tracker.kind(bytes, start, middle)) {
       case recordKinds.partitionKey:
         assert(end - middle <= partitionKeyLengthMax, 'a partition key has at most 65535 bytes');
-        this.#key = Buffer.from(bytes.subarray(middle, end));
+        this.#key = bytes.slice(middle, end);
+        this.#keyLength = end - middle;
         return;
       case recordKinds.partitionDeletion:
         this.#partitionDeletion(bytes, middle);
@@ -214,6 +217,7 @@ export class SstableWriter {
     const hi = readI32(bytes, at);
     const lo = readI32(bytes, at + 4) >>> 0;
     const second = this.#rows.capped(readI32(bytes, at + 8) >>> 0);
+    this.#deletion = this.#ownDeletion;
     this.#deletion.writeInt32BE(second, 0);
     this.#deletion.writeInt32BE(hi, 4);
     this.#deletion.writeUInt32BE(lo, 8);
@@ -294,11 +298,11 @@ export class SstableWriter {
     this.#unfilteredStart = this.#partitionStart;
     const out = this.#out;
     out.reserve(64);
-    out.u16(this.#key.length);
-    out.copy(this.#key, 0, this.#key.length);
+    out.u16(this.#keyLength);
+    out.copy(this.#key, 0, this.#keyLength);
     out.copy(this.#deletion, 0, this.#deletion.length);
     this.#index.startPartition();
-    if (this.#partitions++ === 0) this.#firstKey = Buffer.from(this.#key);
+    if (this.#partitions++ === 0) this.#firstKey = this.#key.slice(0, this.#keyLength);
   }
 
   /** The static row, if none was there. */
@@ -315,7 +319,8 @@ export class SstableWriter {
   }
 
   #endPartition(): void {
-    if (this.#stage === 'none') return;
+    if (this.#stage === 'ended') return;
+    assert(this.#stage !== 'none', 'a partition has more than its key');
     assert(!this.#open.open, 'all range deletions of a partition end in it');
     this.#startRows();
     this.#out.reserve(1);
@@ -324,6 +329,7 @@ export class SstableWriter {
     const start = this.#partitionStart;
     this.#index.endPartition(
       this.#key,
+      this.#keyLength,
       start,
       this.#headerLength,
       this.#deletion,
@@ -332,7 +338,7 @@ export class SstableWriter {
     );
     this.#stats.partitionSizes.add(size);
     this.#stats.cellsPerPartition.add(this.#rows.cells);
-    this.#stage = 'none';
+    this.#stage = 'ended';
   }
 
   /** Offset in raw Data.db. */

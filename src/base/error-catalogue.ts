@@ -94,6 +94,11 @@ export const errorCatalogue = {
     'another cluster answers at the address of the source',
     'correct the address, or accept it with `codr source rebase`',
   ),
+  'file-damaged': entry(
+    9,
+    'a file of the source is damaged or incomplete',
+    'other replicas hold its data; mend or replace the named one',
+  ),
   gap: entry(
     9,
     'the log of the source no longer holds what comes next',

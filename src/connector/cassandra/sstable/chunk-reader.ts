@@ -1,0 +1,143 @@
+// Data.db from a place on, decompressed and with its checksums verified: many chunks are read at once, and the next
+// many while these are decoded. Nothing is held but two such pieces.
+import { crc32 } from 'node:zlib';
+import { view } from '../../../base/bytes.ts';
+import type { ChunkTable } from './compression-info.ts';
+import { damaged, type RandomAccessFile, type SstableFiles } from './sstable-files.ts';
+
+/** Stored bytes that are read at once, save for a single chunk that has more. */
+const readBytes = 1024 * 1024;
+
+interface Piece {
+  readonly firstChunk: number;
+  readonly endChunk: number;
+  readonly bytes: Promise<Uint8Array>;
+}
+
+/** Gives chunk after chunk; `ready` says whether the next one is in memory. */
+export class ChunkReader {
+  readonly #files: SstableFiles;
+  readonly #file: RandomAccessFile;
+  readonly #table: ChunkTable;
+  readonly #signal: AbortSignal;
+  /** The next chunk to be given. */
+  #chunk: number;
+  #piece: Uint8Array = new Uint8Array(0);
+  #pieceStart = 0;
+  /** The first chunk that is not in `#piece`. */
+  #pieceEnd: number;
+  #ahead: Piece | undefined;
+
+  /** Begins with the chunk that holds byte `position` of the decoded data. */
+  constructor(
+    files: SstableFiles,
+    file: RandomAccessFile,
+    table: ChunkTable,
+    position: number,
+    signal: AbortSignal,
+  ) {
+    this.#files = files;
+    this.#file = file;
+    this.#table = table;
+    this.#signal = signal;
+    this.#chunk = Math.floor(position / table.chunkLength);
+    this.#pieceEnd = this.#chunk;
+    this.#ahead = this.#readFrom(this.#chunk);
+  }
+
+  /** Where the next chunk begins in the decoded data. */
+  get position(): number {
+    return this.#chunk * this.#table.chunkLength;
+  }
+
+  get done(): boolean {
+    return this.#chunk >= this.#table.count;
+  }
+
+  get ready(): boolean {
+    return this.#chunk < this.#pieceEnd;
+  }
+
+  /** Bytes of the next chunk, decoded. */
+  get nextLength(): number {
+    return Math.min(this.#table.chunkLength, this.#table.dataLength - this.position);
+  }
+
+  /** Brings the next chunks into memory. */
+  async load(): Promise<void> {
+    const piece = this.#ahead;
+    if (piece === undefined || this.ready) return;
+    const bytes = await piece.bytes;
+    this.#signal.throwIfAborted();
+    const start = this.#table.offset(piece.firstChunk);
+    if (bytes.length < this.#table.offset(piece.endChunk) - start) {
+      throw damaged(
+        this.#files,
+        'Data.db',
+        `the file ends early, in byte ${start} to ${start + bytes.length}`,
+      );
+    }
+    this.#piece = bytes;
+    this.#pieceStart = start;
+    this.#pieceEnd = piece.endChunk;
+    this.#ahead = this.#readFrom(piece.endChunk);
+  }
+
+  /** Writes the next chunk, which is ready, at target[at], where there is room for `nextLength`. */
+  next(target: Uint8Array, at: number): void {
+    const { codec, crcInline, crcs, maxCompressedLength } = this.#table;
+    const chunk = this.#chunk;
+    const start = this.#table.offset(chunk) - this.#pieceStart;
+    const end = this.#table.offset(chunk + 1) - this.#pieceStart - (crcInline ? 4 : 0);
+    const stored = this.#piece.subarray(start, end);
+    const crc = crcInline ? view(this.#piece).readUInt32BE(end) : crcs?.[chunk];
+    if (crc !== undefined && crc32(stored) !== crc)
+      throw this.#damagedChunk('its checksum does not fit');
+    const length = this.nextLength;
+    const isRaw = codec === undefined || stored.length >= maxCompressedLength;
+    const decoded = isRaw ? stored : this.#decompress(codec, stored, length);
+    if (decoded.length < length)
+      throw this.#damagedChunk(`it has ${decoded.length} of ${length} bytes`);
+    target.set(decoded.length > length ? decoded.subarray(0, length) : decoded, at);
+    this.#chunk++;
+  }
+
+  #decompress(codec: NonNullable<ChunkTable['codec']>, stored: Uint8Array, length: number) {
+    try {
+      return codec(stored, length);
+    } catch (cause) {
+      throw this.#damagedChunk('it cannot be decompressed', cause);
+    }
+  }
+
+  #damagedChunk(what: string, cause?: unknown) {
+    const offset = this.#table.offset(this.#chunk);
+    const error = damaged(
+      this.#files,
+      'Data.db',
+      `chunk ${this.#chunk} at byte ${offset}: ${what}`,
+    );
+    if (cause !== undefined) error.cause = cause;
+    return error;
+  }
+
+  #readFrom(firstChunk: number): Piece | undefined {
+    const { count } = this.#table;
+    if (firstChunk >= count) return undefined;
+    const start = this.#table.offset(firstChunk);
+    let endChunk = firstChunk + 1;
+    while (endChunk < count && this.#table.offset(endChunk + 1) - start <= readBytes) endChunk++;
+    const length = this.#table.offset(endChunk) - start;
+    if (length < 0 || length > this.#file.size) {
+      throw damaged(
+        this.#files,
+        'CompressionInfo.db',
+        `chunk ${firstChunk} has no end after its start`,
+      );
+    }
+    const bytes = this.#file.read(start, length);
+    // Whoever awaits it sees the failure; nobody may, when the reading stops before.
+    bytes.catch(() => undefined);
+    return { firstChunk, endChunk, bytes };
+  }
+}

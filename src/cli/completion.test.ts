@@ -24,7 +24,12 @@ test('bash completes commands, commands of a group, and options', async () => {
 
 test('bash completes the values of enumerations, and leaves other values to its own default', async () => {
   const { stdout } = await runFake(['completion', 'bash']);
-  assert.deepEqual(offers(stdout, ['codr', 'restore', 'shop', '--ttl', '']), ['keep', 'hold']);
+  assert.deepEqual(offers(stdout, ['codr', 'restore', 'shop', '--ttl', '']), [
+    'keep',
+    'hold',
+    'rebase',
+    'freeze',
+  ]);
   assert.deepEqual(offers(stdout, ['codr', '--log-level', 'si']), ['silent']);
   assert.deepEqual(offers(stdout, ['codr', 'completion', 'z']), ['zsh']);
   assert.deepEqual(offers(stdout, ['codr', '--repo', 'back']), []);
@@ -69,7 +74,7 @@ test('zsh loads its script and is offered commands, options and values', {
   assert.ok(commands?.includes('backup'));
   assert.ok(sources?.includes('rebase'));
   assert.deepEqual([flags?.includes('--follow'), flags?.includes('--drop')], [true, false]);
-  assert.deepEqual(values, ['keep', 'hold']);
+  assert.deepEqual(values, ['keep', 'hold', 'rebase', 'freeze']);
   assert.deepEqual(repo, ['files']);
   assert.ok(after?.includes('backup'));
 });
@@ -80,7 +85,7 @@ test('fish gets a script too, with values; other shells are refused', async () =
   const backup = "complete -c codr -n '__fish_seen_subcommand_from backup'";
   assert.ok(fish.stdout.includes(`${backup} -l follow\n`));
   assert.ok(fish.stdout.includes(`${backup} -l repo -rF\n`));
-  assert.match(fish.stdout, /from restore' -l ttl -x -a 'keep hold'\n/);
+  assert.match(fish.stdout, /from restore' -l ttl -x -a 'keep hold rebase freeze'\n/);
   assert.match(fish.stdout, /from completion' -a zsh\n/);
   assert.equal(other.exitCode, 2);
 });

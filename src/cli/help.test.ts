@@ -27,8 +27,8 @@ test('help is given for the program, a group and a command, before or after its 
     ['--help', 'codr [options] [command]'],
     ['help source', 'codr source [options] [command]'],
     ['source --help', 'codr source [options] [command]'],
-    ['help source add', 'codr source add [options] <NAME> <URI>'],
-    ['source help add', 'codr source add [options] <NAME> <URI>'],
+    ['help source add', 'codr source add [options] <NAME> [URI]'],
+    ['source help add', 'codr source add [options] <NAME> [URI]'],
     ['help backup --json', 'codr backup [options] <SOURCE>'],
   ] as const) {
     const run = await runFake(words.split(' '));

@@ -286,7 +286,10 @@ export interface CutDataset {
   readonly begins: boolean;
   /** Estimate, for progress. */
   readonly bytes: number;
-  /** What is new, of all replicas that could be read, merged; ascending by key. May be read once. */
+  /**
+   * What is new, of all replicas that could be read, merged; ascending by key. Errors: `file-damaged`, at most
+   * once for each file: read again, without it.
+   */
   records(signal: AbortSignal): RecordStream;
 }
 

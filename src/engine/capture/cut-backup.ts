@@ -4,7 +4,7 @@
 import { assert } from '../../base/assert.ts';
 import { forEachLimit } from '../../base/async.ts';
 import { fromBase64, toBase64, toHex } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import {
   type CutBefore,
   type CutDataset,
@@ -31,6 +31,7 @@ import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import type { RepositorySession } from '../../repository/repository.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
+import type { TreeRoot } from '../../repository/tree/tree-root.ts';
 import { cutKey, cutsOf, deltaKey, deltasAt } from '../history/cut-history.ts';
 import {
   baseAt,
@@ -130,9 +131,7 @@ async function buildAll(
     cut.datasets.entries(),
     context.world.limits.workers,
     async ([i, dataset], one) => {
-      const records = metered(dataset.records(one), meter);
-      const part = await buildRange(records, store.tree(one));
-      const root = await joinParts([part], store.tree(one));
+      const root = await buildDataset(dataset, { store, meter }, one);
       const tree: TreeRecord = {
         root: toHex(root.id),
         height: root.height,
@@ -145,6 +144,23 @@ async function buildAll(
     signal,
   );
   return built;
+}
+
+/** A file that turns out to be damaged is left out when its dataset is read again. */
+async function buildDataset(
+  dataset: CutDataset,
+  { store, meter }: { readonly store: RepositorySession; readonly meter: ProgressMeter },
+  signal: AbortSignal,
+): Promise<TreeRoot> {
+  for (;;) {
+    try {
+      const records = metered(dataset.records(signal), meter);
+      const part = await buildRange(records, store.tree(signal));
+      return await joinParts([part], store.tree(signal));
+    } catch (error) {
+      if (!isCodrError(error, 'file-damaged')) throw error;
+    }
+  }
 }
 
 async function* metered(records: RecordStream, meter: ProgressMeter): RecordStream {

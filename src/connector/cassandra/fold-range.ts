@@ -1,0 +1,54 @@
+// Records of a range at one cut: the trees of the base copy and of all later cuts, merged; then the table's
+// schema of that cut decides which columns count, and the live form what a reader would see.
+
+import { assert } from '../../base/assert.ts';
+import type { RecordStream } from '../../model/record.ts';
+import type { FoldInput, LiveForm } from '../connector.ts';
+import { partitionEnd } from './key/record-key.ts';
+import { dropColumns, type LiveFormOptions, liveForm } from './merge/live-form.ts';
+import { mergeBlocks } from './merge/merge-blocks.ts';
+import { type BlockStream, batchOf, blockOf } from './record/record-block.ts';
+import { tableBodyOf } from './schema/table-body.ts';
+import type { TableSchema } from './schema/table-schema.ts';
+
+const never = new AbortController().signal;
+
+export async function* foldRange({ range, base, later }: FoldInput): RecordStream {
+  assert(later, 'a fold of cuts has a schema');
+  const { schema } = tableBodyOf(later.entry);
+  const inputs = [base, ...later.cuts].map(blocksOf);
+  const merged = mergeBlocks(inputs, {
+    signal: never,
+    clusteringCount: schema.clustering.length,
+    ...(range.from && { from: range.from }),
+  });
+  const { live } = later;
+  const folded = live
+    ? liveForm(merged, { schema, ...liveOptions(live) })
+    : dropColumns(merged, schema);
+  for await (const block of folded) yield batchOf(block);
+}
+
+/** Deletions of a partition and of ranges in it stand before the rows that they concern. */
+export function leadIn(key: Uint8Array): Uint8Array {
+  return key.length <= 8 ? key : key.subarray(0, partitionEnd(key, 0, key.length));
+}
+
+/** The live form at one second, for streams that are merged already. */
+export function liveAt(merged: BlockStream, schema: TableSchema, nowMs: number): BlockStream {
+  return liveForm(merged, { schema, nowSeconds: Math.floor(nowMs / 1000), ttl: 'keep' });
+}
+
+function liveOptions({ nowMs, ttl, rebaseMs, cutMs }: LiveForm): Omit<LiveFormOptions, 'schema'> {
+  return {
+    nowSeconds: Math.floor(nowMs / 1000),
+    ttl: ttl === 'rebase' ? { rebaseSeconds: Math.floor(rebaseMs / 1000) } : ttl,
+    liveAtSeconds: Math.floor(cutMs / 1000),
+  };
+}
+
+async function* blocksOf(records: RecordStream): BlockStream {
+  for await (const batch of records) {
+    if (batch.length > 0) yield blockOf(batch);
+  }
+}

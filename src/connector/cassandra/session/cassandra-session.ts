@@ -1,0 +1,167 @@
+// A live Cassandra cluster as the engine sees it: who answers, what may be asked, and cuts. It has no ordered
+// log and no snapshot of the whole cluster, so nothing here follows or reads a segment.
+import { toHex } from '../../../base/bytes.ts';
+import { CodrError } from '../../../base/error.ts';
+import type { KeyRange } from '../../../model/key-range.ts';
+import { type Scope, scopeHolds } from '../../../model/namespace.ts';
+import type { RecordStream } from '../../../model/record.ts';
+import { firstTime, lastTime, type SourceTime } from '../../../model/time.ts';
+import type {
+  ChangeBatch,
+  ConnectorContext,
+  CutBefore,
+  CutReader,
+  Finding,
+  SegmentReader,
+  SourceConfig,
+  SourceIdentity,
+  SourceSession,
+  Survey,
+} from '../../connector.ts';
+import { type CassandraConfig, ourPath, parseCassandraConfig } from './cassandra-config.ts';
+import { checkCassandra } from './check-cassandra.ts';
+import { type CqlSession, openCql } from './cql.ts';
+import { CassandraCut, cutStream } from './cut-reader.ts';
+import { parseCutState } from './cut-state.ts';
+import type { CutNode } from './node-cut.ts';
+import { openControl } from './open-control.ts';
+import { clusterId, readRing } from './ring.ts';
+import { takeCut } from './take-cut.ts';
+
+/** Snapshots that begin so are this program's, and removed when they are left over. */
+const tagPrefix = 'codr-cut-';
+
+export class CassandraSession implements SourceSession {
+  readonly identity: SourceIdentity;
+  readonly #config: CassandraConfig;
+  readonly #context: ConnectorContext;
+  readonly #cql: CqlSession;
+  readonly #nodes: readonly CutNode[];
+
+  private constructor(
+    identity: SourceIdentity,
+    opened: { config: CassandraConfig; cql: CqlSession; nodes: readonly CutNode[] },
+    context: ConnectorContext,
+  ) {
+    this.identity = identity;
+    this.#config = opened.config;
+    this.#cql = opened.cql;
+    this.#nodes = opened.nodes;
+    this.#context = context;
+  }
+
+  /** Errors: `config-invalid`, `source-unreachable`, `source-rights`, `source-unfit`. */
+  static async open(
+    source: SourceConfig,
+    context: ConnectorContext,
+    signal: AbortSignal,
+  ): Promise<CassandraSession> {
+    const config = configOf(source);
+    const cql = await openCql(config, signal);
+    try {
+      const nodes = cutNodes(config);
+      const ring = await readRing(
+        cql,
+        nodes.map(({ control }) => control),
+        signal,
+      );
+      const identity = { id: clusterId(ring), version: ring.version, streams: [cutStream] };
+      return new CassandraSession(identity, { config, cql, nodes }, context);
+    } catch (error) {
+      await cql[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cql[Symbol.asyncDispose]();
+  }
+
+  async check(scope: Scope, signal: AbortSignal): Promise<Finding[]> {
+    const wants = (keyspace: string, table: string): boolean =>
+      scopeHolds(scope, `${keyspace}.${table}`);
+    const { clock } = this.#context;
+    const [cql, nodes, config] = [this.#cql, this.#nodes, this.#config];
+    return await checkCassandra({ cql, nodes, config, scope: wants, clock, signal });
+  }
+
+  async cut(before: CutBefore | undefined, scope: Scope, signal: AbortSignal): Promise<CutReader> {
+    const { clock, log, random } = this.#context;
+    const { datacenters, ownsBackups } = this.#config;
+    const state = parseCutState(before && JSON.parse(Buffer.from(before.state).toString('utf8')));
+    if (this.#nodes.length === 0) throw nodesMissing();
+    const taken = await takeCut({
+      cql: this.#cql,
+      nodes: this.#nodes,
+      datacenters,
+      ownsBackups: ownsBackups || before !== undefined,
+      scope: (keyspace, table) => scopeHolds(scope, `${keyspace}.${table}`),
+      state,
+      tagPrefix,
+      id: toHex(random.bytes(6)),
+      clock,
+      log,
+      signal,
+    });
+    return new CassandraCut({ taken, before, state, datacenters, log });
+  }
+
+  /** What a live cluster holds cannot be said without a cut. */
+  survey(): Promise<Survey> {
+    return Promise.reject(noLog('a survey'));
+  }
+
+  plan(): Promise<KeyRange[]> {
+    return Promise.reject(noLog('a plan of segments'));
+  }
+
+  readSegment(): Promise<SegmentReader | undefined> {
+    return Promise.reject(noLog('a segment'));
+  }
+
+  // biome-ignore lint/correctness/useYield: it only refuses
+  async *follow(): AsyncGenerator<ChangeBatch, void, void> {
+    throw noLog('a log to follow');
+  }
+
+  watermark(): Promise<SourceTime> {
+    return Promise.reject(noLog('a watermark'));
+  }
+
+  async logBounds(): Promise<{ oldest: SourceTime; newest: SourceTime }> {
+    return { oldest: firstTime, newest: lastTime };
+  }
+
+  async readAt(): Promise<RecordStream | undefined> {
+    return undefined;
+  }
+}
+
+/** A URI names contact points; a file names the rest, and its secret arrives beside it. */
+export function configOf({ uri, settings, password }: SourceConfig): CassandraConfig {
+  if (!settings) return parseCassandraConfig(uri);
+  return parseCassandraConfig({ ...settings, ...(password !== undefined && { password }) });
+}
+
+export function cutNodes(config: CassandraConfig): CutNode[] {
+  return Object.entries(config.nodes).map(([address, { dataDirectories, control }]) => ({
+    address,
+    control: openControl(address, control),
+    dataDirectories: dataDirectories.map((path) => ourPath(config.paths, path)),
+  }));
+}
+
+function nodesMissing(): CodrError {
+  return new CodrError('source-unfit', 'no node is configured, so no file can be read', {
+    object: 'nodes',
+    remedy:
+      'register the source with --config FILE that names nodes with dataDirectories and control',
+  });
+}
+
+function noLog(what: string): CodrError {
+  return new CodrError(
+    'source-unfit',
+    `Cassandra has no ${what.replace(/^an? /, '')}: it is captured by cuts`,
+  );
+}

@@ -1,0 +1,109 @@
+// What Cassandra itself says of a keyspace: every row as JSON with the timestamps and times to live of its
+// simple columns. At ALL, or at ONE through each node as coordinator: then a replica answers by itself.
+import assert from 'node:assert/strict';
+import { types } from 'cassandra-driver';
+import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
+import { connectCql, type TestClient } from '../harness/cassandra.ts';
+
+/** Rows as text, sorted, by table. */
+export type SeenRows = ReadonlyMap<string, readonly string[]>;
+
+interface Column {
+  readonly name: string;
+  readonly hasTime: boolean;
+}
+
+/** Everything in a keyspace, read at ALL. */
+export async function seen(client: TestClient, keyspace: string): Promise<SeenRows> {
+  return await look(client, keyspace, { consistency: types.consistencies.all });
+}
+
+/** Everything in a keyspace as each node of the cluster says it at ONE; nodes must be replicas of it all. */
+export async function assertEachReplica(
+  cluster: CassandraCluster,
+  keyspace: string,
+  wanted: SeenRows,
+): Promise<void> {
+  for (const i of cluster.nodes) {
+    await using one = await connectCql(cluster, {
+      contactPoints: [`${cluster.address(i)}:${cluster.cqlPort}`],
+    });
+    const host = one.client.hosts
+      .values()
+      .find(({ address }) => address.startsWith(`${cluster.address(i)}:`));
+    const rows = await look(one, keyspace, {
+      consistency: types.consistencies.one,
+      ...(host && { host }),
+    });
+    assertSameRows(rows, wanted, `node ${i}`);
+  }
+}
+
+/** Tables and rows are the same, those of `wanted` at least. */
+export function assertSameRows(actual: SeenRows, wanted: SeenRows, where = ''): void {
+  for (const [table, rows] of wanted) {
+    assert.deepEqual(actual.get(table) ?? [], rows, `${table} ${where}`);
+  }
+}
+
+async function look(
+  { client }: TestClient,
+  keyspace: string,
+  options: { readonly consistency: number; readonly host?: unknown },
+): Promise<SeenRows> {
+  const found = new Map<string, string[]>();
+  const columns = await client.execute(
+    'SELECT table_name, column_name, kind, type FROM system_schema.columns WHERE keyspace_name = ?',
+    [keyspace],
+    { prepare: true, consistency: types.consistencies.one },
+  );
+  const views = await client.execute(
+    'SELECT view_name FROM system_schema.views WHERE keyspace_name = ?',
+    [keyspace],
+    { prepare: true, consistency: types.consistencies.one },
+  );
+  const isView = new Set(views.rows.map((row) => String(row.view_name)));
+  const tables = Map.groupBy(columns.rows, (row) => String(row.table_name));
+  for (const [table, rows] of [...tables].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (isView.has(table)) continue;
+    const query = queryOf(keyspace, table, rows.map(columnOf));
+    const texts: string[] = [];
+    const asked = await client.execute(query, [], {
+      fetchSize: 2000,
+      autoPage: false,
+      ...options,
+    } as never);
+    for await (const row of asked as AsyncIterable<types.Row>) {
+      texts.push(String(row.values()[0]));
+    }
+    found.set(table, texts.sort());
+  }
+  return found;
+}
+
+const complex = /^(list|set|map)</;
+
+function columnOf(row: types.Row): Column {
+  const type = String(row.type);
+  const isSimple = !complex.test(type) && type !== 'counter' && !isOpenUdt(type);
+  const isValue = row.kind === 'regular' || row.kind === 'static';
+  return {
+    name: `"${String(row.column_name).replaceAll('"', '""')}"`,
+    hasTime: isSimple && isValue,
+  };
+}
+
+/** Names that are no built-in type and not frozen. */
+function isOpenUdt(type: string): boolean {
+  return !/^(ascii|bigint|blob|boolean|date|decimal|double|duration|float|inet|int|smallint|text|time|timestamp|timeuuid|tinyint|uuid|varint|varchar|frozen<.*|tuple<.*|vector<.*)$/.test(
+    type,
+  );
+}
+
+/** One JSON text a row; `*` cannot stand beside functions. */
+function queryOf(keyspace: string, table: string, columns: readonly Column[]): string {
+  const asked = columns.flatMap(({ name, hasTime }) =>
+    hasTime ? [name, `writetime(${name})`, `ttl(${name})`] : [name],
+  );
+  return `SELECT JSON ${asked.join(', ')} FROM "${keyspace}"."${table}"`;
+}

@@ -1,8 +1,8 @@
 // One input of the merge: the record it is at, and the deletions of its partition that hold there. The next
 // block is asked for only when the one at hand is read, so an input costs one block of memory.
 import { TruncatedBytesError, view } from '../../../base/bytes.ts';
+import { tokenBytes } from '../key/record-key.ts';
 import type { BlockStream, RecordBlock } from '../record/record-block.ts';
-import { tokenBytes } from '../record/record-key.ts';
 import { Deletion } from './deletion.ts';
 
 /** From this size on a comparison is worth a call out of JavaScript. */

@@ -135,6 +135,17 @@ test('markers that say the same twice, or less than the partition deletion, are 
   assert.deepEqual(await linesOf(merge(input)), await linesOfBlock(blockOf(kept)));
 });
 
+test('a range deletion that an input leaves open ends with its partition', async () => {
+  const mark = [7n, 10] as const;
+  const from = { prefix: [], after: false };
+  const to = { prefix: [], after: true };
+  const range = recordsOf(encoded([{ p: 0, is: 'range', from, to, mark }]));
+  const cell = { at: 5n, kind: 'plain', expiry: 0, ttl: 0, value: [1] } as const;
+  const next = recordsOf(encoded([{ p: 1, is: 'cell', row: [1, 1], name: 'a', cell }]));
+  const input = blockOf([...range.slice(0, 1), ...next]);
+  assert.deepEqual(await linesOf(merge(input, encoded([]))), await linesOfBlock(input));
+});
+
 test('a block is handed on at 256 KiB, and a record larger than that is whole', async () => {
   const record = (n: number, size: number): { key: Uint8Array; value: Uint8Array } => ({
     key: Buffer.from([0x80, 0, 0, 0, 0, 0, 0, 1, 0x61, 0, 0x40, 0x40, n, 0x40, 0, 0x38]),

@@ -127,6 +127,23 @@ test('a row without anything is no record; liveness alone is one (G17)', () => {
   assert.deepEqual([...builder.bytes.subarray(0, builder.length)], [1, 0, 0, 0, 0, 0, 0, 0, 5]);
 });
 
+test('of livenesses with one timestamp and expiry the larger time to live is kept (G19)', () => {
+  const live = (ttl: number): Buffer =>
+    Buffer.from([3, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, ttl, 0, 0, 0, 100]);
+  assert.deepEqual(merged([live(5), live(6)]), live(6));
+  assert.deepEqual(merged([live(6), live(5)]), live(6));
+});
+
+test('a static row has no row deletion: one that is said all the same does nothing (G18)', () => {
+  const cell = row({ value: [1] });
+  const deletion = Buffer.from([4, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1]);
+  const merger = new RowMerger(0);
+  merger.start(new Deletion(), true);
+  for (const bytes of [cell, deletion]) merger.add(bytes, 0, bytes.length);
+  assert.ok(merger.finish());
+  assert.deepEqual(merger.builder.bytes.subarray(0, merger.builder.length), cell);
+});
+
 test('of originals of equal clusterings the smaller is kept', () => {
   const original = (byte: number): Buffer => Buffer.from([9, 2, byte, 0, 0, 0, 0, 0, 0, 0, 5]);
   const merger = new RowMerger(1);

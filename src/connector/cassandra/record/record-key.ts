@@ -1,10 +1,7 @@
-// The parts of a record's key that the bytes themselves tell: where the partition ends, what kind the record
-// is of. Nothing here knows types; docs/format/cassandra-records.md has the layout.
-import { clusteringEnds, keyKinds, longPartitionKeyPrefixBytes } from './record-layout.ts';
-
-/** Bytes of the token at a key's start. */
-export const tokenBytes = 8;
-const longPartitionBytes = tokenBytes + longPartitionKeyPrefixBytes + 32;
+// What the bytes of ascending keys tell of their records: where one partition ends and the next begins, what kind
+// each record is of. Nothing here knows types; docs/format/cassandra-records.md has the layout.
+import { partitionEnd } from '../key/record-key.ts';
+import { clusteringEnds, keyKinds } from './record-layout.ts';
 
 /** What a record holds, by its key. */
 export const recordKinds = {
@@ -15,32 +12,6 @@ export const recordKinds = {
   marker: 5,
 } as const;
 export type RecordKind = (typeof recordKinds)[keyof typeof recordKinds];
-
-/**
- * Where the partition (token and escaped key) ends in the key `bytes[start, end)`: the offset of the kind byte.
- * Of an escaped key of 569 to 600 bytes and one that was cut the bytes look alike; a cut one is told by its
- * `partitionKey` record, which is the first of its partition, or else by finding no end that a kind follows.
- */
-export function partitionEnd(bytes: Uint8Array, start: number, end: number): number {
-  const cut = start + longPartitionBytes;
-  const cutRecord = end - 1 === cut && bytes[cut] === keyKinds.partitionKey;
-  const limit = cutRecord ? cut - 32 : Math.min(cut, end);
-  let at = start + tokenBytes;
-  while (at < limit) {
-    if (bytes[at++] !== 0) continue;
-    while (at < end && bytes[at] === 0xfe) at++;
-    if (bytes[at] !== 0xff && (at <= cut - 32 || isKind(bytes[at] as number))) return at;
-    at++;
-  }
-  return cut < end ? cut : end - 1;
-}
-
-function isKind(byte: number): boolean {
-  const { partitionKey, partitionDeletion, static: statics, clustering } = keyKinds;
-  return (
-    byte === partitionKey || byte === partitionDeletion || byte === statics || byte === clustering
-  );
-}
 
 /** Tells where one partition ends and the next begins in ascending records. */
 export class PartitionTracker {

@@ -47,6 +47,6 @@ export const complexFlags = { complex: 0x40, deletion: 0x01 } as const;
 
 /** A deletion in bytes: marked for delete at (i64), local deletion time (u32). */
 export const deletionBytes = 12;
-/** Escaped partition keys are bounded. */
+/** Escaped partition keys are bounded: one of 568 bytes or more is cut, a hash follows. */
 export const partitionKeyBytesMax = 600;
 export const longPartitionKeyPrefixBytes = 568;

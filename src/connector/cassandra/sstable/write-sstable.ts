@@ -5,8 +5,9 @@
 import { assert } from '../../../base/assert.ts';
 import { CodrError } from '../../../base/error.ts';
 import { writeUnescaped } from '../key/escaped.ts';
+import { tokenBytes } from '../key/record-key.ts';
 import type { RecordBlock } from '../record/record-block.ts';
-import { compareRanges, PartitionTracker, recordKinds, tokenBytes } from '../record/record-key.ts';
+import { compareRanges, PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { clusteringEnds, markerFlags } from '../record/record-layout.ts';
 import { RowReader } from '../record/row-reader.ts';
 import type { TableSchema } from '../schema/table-schema.ts';

@@ -22,6 +22,7 @@ export interface QueryOptions {
 
 const connectTimeoutMs = 10_000;
 const readTimeoutMs = 30_000;
+const reconnectMs = 1_000;
 
 export class CqlSession implements AsyncDisposable {
   readonly #client: Client;
@@ -107,7 +108,11 @@ export async function openCql(
   signal.throwIfAborted();
   const client = new Client({
     contactPoints: config.contactPoints.map(withPort),
-    policies: { loadBalancing: new policies.loadBalancing.RoundRobinPolicy() },
+    policies: {
+      loadBalancing: new policies.loadBalancing.RoundRobinPolicy(),
+      // A node that came back is asked soon: a cut waits for it only some seconds.
+      reconnection: new policies.reconnection.ConstantReconnectionPolicy(reconnectMs),
+    },
     encoding: { useUndefinedAsUnset: true },
     protocolOptions: { maxSchemaAgreementWaitSeconds: 30 },
     socketOptions: { connectTimeout: connectTimeoutMs, readTimeout: readTimeoutMs },

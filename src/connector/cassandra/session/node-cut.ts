@@ -1,7 +1,7 @@
 // One node's part in a cut: links on, flush, snapshot, listing. Whatever fails here makes the node a missing
 // replica of this cut, with a reason; it never makes the cut wrong.
 import type { Clock } from '../../../base/clock.ts';
-import { CodrError } from '../../../base/error.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { chooseFiles } from './choose-files.ts';
 import { readIntervals } from './commit-log-intervals.ts';
@@ -19,6 +19,9 @@ import {
 } from './node-files.ts';
 import { nodeAt, type Ring } from './ring.ts';
 import { type NodeMarks, readNodeMarks } from './truncation.ts';
+
+const marksTries = 8;
+const marksPauseMs = 1_000;
 
 export interface CutNode {
   /** As configured. */
@@ -58,7 +61,7 @@ export interface PreparedNode {
 
 /** Proves who the node is, clears what an earlier cut left, turns links on. */
 export async function prepareNode(task: NodeTask, node: CutNode): Promise<PreparedNode> {
-  const { cql, ring, signal, tables } = task;
+  const { ring, signal, tables } = task;
   const { control, address } = node;
   const identity = await control.identity({ signal });
   const member = nodeAt(ring, address);
@@ -73,7 +76,7 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
     throw new CodrError('source-unreachable', message, { object: address });
   }
   const { hostId, nativeAddress } = member;
-  const marks = await readNodeMarks(cql, nativeAddress, signal);
+  const marks = await marksOf(task, nativeAddress);
   const linksWereOn = await control.incrementalBackups({ signal });
   if (linksWereOn && !task.known(hostId) && !task.ownsBackups) throw foreignLinks(address);
   const folders = await listTableFolders(node.dataDirectories);
@@ -91,6 +94,18 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
     subsumed.set(folder.tableId, before.union(new Set(complete.map(identityOf))));
   }
   return { node, hostId, nativeAddress, marks, linksWereOn, streamedBytes, folders, subsumed };
+}
+
+/** The driver may still hold a node for down that has just come back; its control has answered already. */
+async function marksOf({ cql, clock, signal }: NodeTask, address: string): Promise<NodeMarks> {
+  for (let left = marksTries; ; left--) {
+    try {
+      return await readNodeMarks(cql, address, signal);
+    } catch (error) {
+      if (left <= 1 || !isCodrError(error, 'source-unreachable')) throw error;
+      await clock.sleep(marksPauseMs, signal);
+    }
+  }
 }
 
 /** Flushes and takes the snapshot. A flush that does not end by its deadline is a missing replica. */

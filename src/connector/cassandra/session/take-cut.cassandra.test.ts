@@ -171,9 +171,11 @@ test('placement is what the server says, for one strategy and the other', async 
   ] as const) {
     const lines = (await cluster
       .jmx(1)
-      .exec('org.apache.cassandra.db:type=StorageService', 'describeRingWithPortJMX', [
+      .exec(
+        'org.apache.cassandra.db:type=StorageService',
+        'describeRingWithPortJMX',
         keyspace,
-      ])) as string[];
+      )) as string[];
     assert.ok(lines.length > 10);
     const ranges = replicasOf(ring.nodes, replication);
     for (const line of lines) assert.deepEqual(ours(ranges, line), theirs(line), line);
@@ -215,5 +217,9 @@ test('a node that is down is a missing replica, named, and is whole again in a l
   await cluster.waitCql(3);
   await cluster.waitRing();
   const back = await world.cut({ flushMs: deadlines.flush });
+  assert.deepEqual(
+    back.nodes.map(({ reason }) => reason),
+    [undefined, undefined, undefined],
+  );
   assert.equal(gradeIn(back, 'absent'), 'complete');
 });

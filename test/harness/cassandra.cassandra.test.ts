@@ -61,7 +61,9 @@ test('SSTables of another table are imported, verified and compacted by JMX', as
 });
 
 test('attributes are written and read, and a Java exception is the error', async () => {
-  const jmx = (await cluster()).jmx(1);
+  const one = await cluster();
+  const jmx = one.jmx(1);
+  assert.equal(await jmx.read(storageService, 'ReleaseVersion'), one.program.version);
   assert.equal(await jmx.read(storageService, 'IncrementalBackupsEnabled'), false);
   await jmx.write(storageService, 'IncrementalBackupsEnabled', true);
   assert.equal(await jmx.read(storageService, 'IncrementalBackupsEnabled'), true);
@@ -128,4 +130,25 @@ test('a named folder without Cassandra is a wrong value', async () => {
     code: 'config-invalid',
     message: /lacks cassandra-all-….jar$/,
   });
+});
+
+test('a machine without java or Maven is told what it lacks', async () => {
+  const { PATH } = process.env;
+  const folder = await mkdtemp(join(tmpdir(), 'codr-no-maven-'));
+  try {
+    process.env.PATH = folder;
+    await assert.rejects(findCassandra({ XDG_CACHE_HOME: folder }), {
+      code: 'target-unfit',
+      message: 'Cassandra cannot run: no java on PATH',
+    });
+    const script = '#!/bin/sh\necho \'openjdk version "17.0.1"\' >&2\n';
+    await writeFile(join(folder, 'java'), script, { mode: 0o755 });
+    await assert.rejects(findCassandra({ XDG_CACHE_HOME: folder }), {
+      code: 'target-unfit',
+      message: 'the download of Cassandra 5.0.9 failed: no mvn on PATH',
+    });
+  } finally {
+    process.env.PATH = PATH;
+    await rm(folder, { recursive: true, force: true });
+  }
 });

@@ -76,7 +76,7 @@ export async function fetchCassandra(
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof CodrError) throw error;
-      throw unfit(`the download of Cassandra ${version} failed: ${reasonOf(error)}`, error);
+      throw notDownloaded(version, error);
     }
   }
   await verifyJars(build, folder);
@@ -126,15 +126,17 @@ async function findJava(): Promise<string> {
   const version = /version "(\d+)/.exec(said)?.[1];
   if (Number(version) === javaVersion) return 'java';
   const found = version ? `java ${version} on PATH does not fit` : 'no java on PATH';
-  throw unfit(`Cassandra cannot run: ${found}`);
+  throw new CodrError('target-unfit', `Cassandra cannot run: ${found}`, {
+    remedy: `put java ${javaVersion} on PATH before any other`,
+  });
 }
 
-function unfit(message: string, cause?: unknown): CodrError {
+function notDownloaded(version: string, cause: unknown): CodrError {
+  const message = `the download of Cassandra ${version} failed: ${reasonOf(cause)}`;
   return new CodrError('target-unfit', message, {
     cause,
     remedy:
-      `put java ${javaVersion} and mvn on PATH and allow Maven to download; or name a folder of jars by ` +
-      'CODR_CASSANDRA_LIB',
+      'put mvn on PATH and allow Maven to download; or let CODR_CASSANDRA_LIB name a folder of jars',
   });
 }
 

@@ -8,6 +8,7 @@ import { readIntervals } from './commit-log-intervals.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlSession } from './cql.ts';
 import type { HostState, KnownTable } from './cut-state.ts';
+import { areLinksOurs, markLinks } from './links-owner.ts';
 import {
   identityOf,
   type ListedSstable,
@@ -78,16 +79,21 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
   const { hostId, nativeAddress } = member;
   const marks = await marksOf(task, nativeAddress);
   const linksWereOn = await control.incrementalBackups({ signal });
-  if (linksWereOn && !task.known(hostId) && !task.ownsBackups) throw foreignLinks(address);
+  const { dataDirectories } = node;
+  const ours = task.ownsBackups || task.known(hostId) || (await areLinksOurs(dataDirectories));
+  if (linksWereOn && !ours) throw foreignLinks(address);
   const folders = await listTableFolders(node.dataDirectories);
   const wanted = new Set(tables.map(({ id }) => id));
-  const ours = folders.filter(({ tableId }) => wanted.has(tableId));
-  const stale = await Promise.all(ours.map((folder) => listSnapshotTags(folder, task.tagPrefix)));
+  const own = folders.filter(({ tableId }) => wanted.has(tableId));
+  const stale = await Promise.all(own.map((folder) => listSnapshotTags(folder, task.tagPrefix)));
   for (const tag of new Set(stale.flat())) await control.clearSnapshot(tag, { signal });
-  if (!linksWereOn) await control.setIncrementalBackups(true, { signal });
+  if (!linksWereOn) {
+    await markLinks(dataDirectories);
+    await control.setIncrementalBackups(true, { signal });
+  }
   const streamedBytes = await control.streamedBytes({ signal });
   const subsumed = new Map<string, Set<string>>();
-  for (const folder of ours) {
+  for (const folder of own) {
     if (task.known(hostId)?.tables[folder.tableId]) continue;
     const { complete } = await listSstables(hostId, folder, 'backups');
     const before = subsumed.get(folder.tableId) ?? new Set();

@@ -2,6 +2,7 @@
 // `backups/`, never a folder: the server may be about to link into it. A failure here is logged, not thrown: what
 // stays is found again by the next cut.
 import type { Logger } from '../../../base/log.ts';
+import { unmarkLinks } from './links-owner.ts';
 import type { CutNode, NodeFiles, NodeTask, PreparedNode } from './node-cut.ts';
 import { deleteAllLinks, deleteLinks, listSnapshotTags, listTableFolders } from './node-files.ts';
 
@@ -54,6 +55,7 @@ export async function stopLinks(
           for (const tag of await listSnapshotTags(folder, tagPrefix)) tags.add(tag);
         }
         for (const tag of tags) await control.clearSnapshot(tag, { signal });
+        await unmarkLinks(dataDirectories);
       } catch (error) {
         signal.throwIfAborted();
         failed.push({ address, reason: error instanceof Error ? error.message : String(error) });

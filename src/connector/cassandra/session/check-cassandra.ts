@@ -1,0 +1,210 @@
+// What can be known of a source before work begins, per node: reach, identity, version, flush, snapshot, files, and
+// whose the links are; for the cluster: what is in scope, and what grade nodes that are not configured cost.
+// Each finding says what to do.
+import type { Clock } from '../../../base/clock.ts';
+import { isCodrError } from '../../../base/error.ts';
+import type { Finding } from '../../connector.ts';
+import { type KeyspaceSchema, readSchema } from '../schema/read-schema.ts';
+import type { CassandraConfig } from './cassandra-config.ts';
+import { ourPath } from './cassandra-config.ts';
+import type { CqlSession } from './cql.ts';
+import { worstGrade } from './grade.ts';
+import { areLinksOurs } from './links-owner.ts';
+import { type CutNode, foreignLinks } from './node-cut.ts';
+import { listSstables, listTableFolders, readComponent } from './node-files.ts';
+import { probeFiles } from './probe-files.ts';
+import { nodeAt, type Ring, readRing } from './ring.ts';
+import { gradesOf } from './take-cut.ts';
+import { readNodeMarks } from './truncation.ts';
+
+export interface CheckRequest {
+  readonly cql: CqlSession;
+  readonly nodes: readonly CutNode[];
+  readonly config: CassandraConfig;
+  readonly scope: (keyspace: string, table: string) => boolean;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Compression classes that the reader knows. */
+const codecs = /^(LZ4|Snappy|Deflate|Zstd|Noop)Compressor$/;
+/** A table that every node has, small, written at each start. */
+const probe = { keyspace: 'system', table: 'local' } as const;
+
+/** Expected failures become findings; only cancellation and defects are thrown. */
+export async function checkCassandra(request: CheckRequest): Promise<Finding[]> {
+  const { cql, nodes, signal } = request;
+  const controls = nodes.map(({ control }) => control);
+  let ring: Ring;
+  try {
+    ring = await readRing(cql, controls, signal);
+  } catch (error) {
+    return [finding(error, signal)];
+  }
+  const perNode = await Promise.all(nodes.map((node) => checkNode(request, ring, node)));
+  const cluster = await checkCluster(request, ring).catch((error) => [finding(error, signal)]);
+  return [...perNode.flat(), ...cluster];
+}
+
+/** Stops at the first fault of a node that makes what follows meaningless. */
+async function checkNode(request: CheckRequest, ring: Ring, node: CutNode): Promise<Finding[]> {
+  const { address, control } = node;
+  const { signal, cql, config } = request;
+  const findings: Finding[] = [];
+  try {
+    const identity = await control.identity({ signal });
+    const member = nodeAt(ring, address);
+    if (!member) {
+      return [fault(`${address} is not a member of cluster ${ring.clusterName}`, 'correct nodes')];
+    }
+    if (member.hostId !== identity.hostId) {
+      const message = `the control of ${address} answers for another host, ${identity.hostId}`;
+      return [fault(message, `correct nodes.${address}.control`)];
+    }
+    const version = judgeVersion(identity.releaseVersion);
+    if (version) findings.push(fault(`${address}: ${version}`, 'see the supported versions'));
+    if (identity.operationMode !== 'NORMAL') {
+      findings.push(fault(`${address} is in mode ${identity.operationMode}`, 'wait for NORMAL'));
+    }
+    await readNodeMarks(cql, member.nativeAddress, signal);
+    const on = await control.incrementalBackups({ signal });
+    if (on && !config.ownsBackups && !(await areLinksOurs(node.dataDirectories))) {
+      const { message, remedy } = foreignLinks(address);
+      findings.push(fault(message, remedy));
+    }
+    findings.push(...(await checkDirectories(request, node)));
+    for (const directory of node.dataDirectories) {
+      const message = await probeFiles(directory, signal);
+      if (message) findings.push(fault(`${address}: ${message}`, "run as the server's user"));
+    }
+    await probeSnapshot(request, node, member.hostId);
+  } catch (error) {
+    findings.push(finding(error, signal));
+  }
+  if (findings.length > 0) return findings;
+  const message = `${address}: flush, snapshot, list, read, link, rename and delete work`;
+  return [{ level: 'fine', message }];
+}
+
+/** Undefined when CODR reads what this release writes. */
+export function judgeVersion(release: string): string | undefined {
+  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
+  const supported = (major === 4 && minor <= 1) || (major === 5 && minor === 0);
+  return supported ? undefined : `Cassandra ${release} is not one of 4.0, 4.1, 5.0`;
+}
+
+/** Directories that the server has and the configuration lacks would be captured by nobody. */
+async function checkDirectories(
+  { config, signal }: CheckRequest,
+  { address, control, dataDirectories }: CutNode,
+): Promise<Finding[]> {
+  const served = await control.dataDirectories({ signal });
+  const plain = (path: string): string => path.replace(/\/+$/, '');
+  const configured = dataDirectories.map(plain);
+  const missing = (served ?? []).filter(
+    (path) => !configured.includes(plain(ourPath(config.paths, path))),
+  );
+  return missing.map((path) =>
+    fault(`${address} also keeps data in ${path}`, `add it to nodes.${address}.dataDirectories`),
+  );
+}
+
+/** Takes and clears a snapshot of a table that every node has, and reads a file of it on our path. */
+async function probeSnapshot(
+  { clock, signal }: CheckRequest,
+  { control, dataDirectories }: CutNode,
+  hostId: string,
+): Promise<void> {
+  const tag = `codr-check-${clock.now()}-${process.pid}`;
+  await control.flush(probe.keyspace, [probe.table], { signal });
+  const name = `${probe.keyspace}.${probe.table}`;
+  await control.takeSnapshot(tag, [name], { skipFlush: true }, { signal });
+  try {
+    for (const folder of await listTableFolders(dataDirectories)) {
+      if (folder.keyspace !== probe.keyspace || folder.table !== probe.table) continue;
+      const { complete } = await listSstables(hostId, folder, `snapshots/${tag}`);
+      if (!complete[0]) continue;
+      await readComponent(complete[0], 'Statistics.db');
+      return;
+    }
+    throw new Error(`${control.address}: its snapshot of ${name} is not below dataDirectories`);
+  } finally {
+    await control.clearSnapshot(tag, { signal });
+  }
+}
+
+async function checkCluster(
+  { cql, nodes, config, scope, signal }: CheckRequest,
+  ring: Ring,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  if (ring.schemaVersions.length > 1) {
+    const message = `the nodes do not agree on the schema: ${ring.schemaVersions.length} versions`;
+    findings.push(fault(message, 'see nodetool describecluster'));
+  }
+  const schema = await readSchema((query) => cql.rows(query, { signal }), scope);
+  findings.push(...checkScope(schema));
+  if (nodes.length === 0) {
+    const message = 'no node is configured: files can be read from none of them';
+    return [...findings, fault(message, 'give a configuration file with nodes')];
+  }
+  const settings = await cql.rows('SELECT name, value FROM system_views.settings', { signal });
+  const encrypted = settings.some(
+    ({ name, value }) =>
+      /^transparent_data_encryption_options[._]enabled$/.test(String(name)) && value === 'true',
+  );
+  if (encrypted) {
+    const message = 'the commit log is encrypted: SSTables are read, its log cannot be';
+    findings.push({ level: 'warning', message });
+  }
+  const here = nodes.map(({ address }) => nodeAt(ring, address)?.hostId);
+  const captured = new Set(here.filter((hostId) => hostId !== undefined));
+  const away = ring.nodes.filter(
+    ({ hostId, datacenter }) =>
+      !captured.has(hostId) &&
+      (config.datacenters.length === 0 || config.datacenters.includes(datacenter)),
+  );
+  if (away.length === 0) return findings;
+  const graded = [...gradesOf(ring, schema, captured, config.datacenters).values()].flat();
+  const names = away.map(({ address }) => address).join(', ');
+  const message = `not configured: ${names}; the best grade of a point is ${worstGrade(graded)}`;
+  return [...findings, { level: 'warning', message, remedy: 'add them to nodes' }];
+}
+
+function checkScope(schema: readonly KeyspaceSchema[]): Finding[] {
+  const tables = schema.flatMap((keyspace) => keyspace.tables);
+  const findings: Finding[] = [];
+  if (tables.length === 0) {
+    const there =
+      schema
+        .map(({ name }) => name)
+        .slice(0, 8)
+        .join(', ') || 'none yet';
+    findings.push({
+      level: 'warning',
+      message: 'nothing that the source holds is in scope: a backup would hold no data',
+      remedy: `see --include and --exclude; keyspaces with data: ${there}`,
+    });
+  }
+  for (const { keyspace, table, compression } of tables) {
+    const codec = compression.class ?? compression.sstable_compression;
+    if (codec === undefined || codec === '' || codecs.test(codec)) continue;
+    const message = `${keyspace}.${table} is compressed by ${codec}, which is not known`;
+    findings.push(fault(message, 'leave it out with --exclude'));
+  }
+  for (const { name, withoutLinks } of schema) {
+    for (const table of withoutLinks) {
+      const message = `${name}.${table} has incremental_backups = false: cuts read more of it`;
+      findings.push({ level: 'warning', message, remedy: 'set the option of the table to true' });
+    }
+  }
+  return findings;
+}
+
+const fault = (message: string, remedy: string): Finding => ({ level: 'error', message, remedy });
+
+function finding(error: unknown, signal: AbortSignal): Finding {
+  signal.throwIfAborted();
+  if (isCodrError(error)) return fault(error.message, error.remedy);
+  return fault(error instanceof Error ? error.message : String(error), 'see the cause');
+}

@@ -43,7 +43,7 @@ export interface SstableStats {
 export function readStats(cursor: ByteCursor, version: string): SstableStats {
   const legacy = version.startsWith('n');
   // Partition sizes and cells per partition.
-  for (let i = 0; i < 2; i++) cursor.at += 16 * cursor.u32();
+  for (let i = 0; i < 2; i++) cursor.skip(16 * cursor.u32());
   readPosition(cursor);
   const minTimestamp = cursor.bigLong();
   const maxTimestamp = cursor.bigLong();
@@ -54,7 +54,8 @@ export function readStats(cursor: ByteCursor, version: string): SstableStats {
   const compressionRatio = cursor.double();
   // The tombstone histogram: its greatest size, its size, then pairs.
   cursor.at += 4;
-  cursor.at += (legacy ? 16 : 12) * cursor.u32();
+  const tombstoneBins = cursor.u32();
+  cursor.skip((legacy ? 16 : 12) * tombstoneBins);
   const level = cursor.i32();
   const repairedAt = cursor.safeLong();
   if (legacy) skipLegacyBounds(cursor);
@@ -77,6 +78,8 @@ export function readStats(cursor: ByteCursor, version: string): SstableStats {
     lastKey = Uint8Array.from(cursor.take(cursor.vint()));
     // The part of the token space that is covered.
     cursor.at += 8;
+    // 5.0 makes room for the histogram as if its pairs were as long as before: zeros are left at the end.
+    cursor.skip(4 * tombstoneBins);
   }
   return {
     minTimestamp,
@@ -123,7 +126,7 @@ function readUuid(cursor: ByteCursor): string {
 function skipLegacyBounds(cursor: ByteCursor): void {
   for (let bound = 0; bound < 2; bound++) {
     const count = Math.min(cursor.u32(), cursor.bytes.length);
-    for (let i = 0; i < count; i++) cursor.at += cursor.u16();
+    for (let i = 0; i < count; i++) cursor.skip(cursor.u16());
   }
 }
 
@@ -149,7 +152,7 @@ function skipSlice(cursor: ByteCursor): void {
       const marks = (i % 32 < 16 ? lo : hi) >>> (2 * (i % 16));
       if ((marks & 3) !== 0) continue;
       const length = lengths[i] ?? hasLengthPrefix;
-      cursor.at += length === hasLengthPrefix ? cursor.vint() : length;
+      cursor.skip(length === hasLengthPrefix ? cursor.vint() : length);
     }
   }
 }

@@ -102,6 +102,11 @@ export class ByteCursor {
     return this.lo;
   }
 
+  /** Goes over `length` bytes: `at += vint()` would add to where the cursor was before. */
+  skip(length: number): void {
+    this.at += length;
+  }
+
   /** A view of the next `length` bytes. */
   take(length: number): Uint8Array {
     const start = this.at;

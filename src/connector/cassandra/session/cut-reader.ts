@@ -142,7 +142,7 @@ export class CassandraCut implements CutReader {
   ): BlockStream {
     await using files = openFiles(file);
     try {
-      const sstable = await openSstable(files, `${file.keyspace}.${file.table}`);
+      const sstable = await openSstable(files);
       yield* keepTokens(sstable.records(wholeRange, signal), owned);
     } catch (error) {
       if (!isCodrError(error, 'file-damaged')) throw error;

@@ -17,7 +17,7 @@ export interface WrittenColumn {
   readonly complex: boolean;
   /** Bytes of every value, or -1 where a length precedes it. */
   readonly fixedLength: number;
-  /** Of the paths of a complex column's cells. */
+  /** Of the paths of a complex column's cells, where records have them in another form. */
   readonly path: ComparableCodec | undefined;
 }
 
@@ -109,20 +109,20 @@ function writtenColumn(column: Column): WrittenColumn {
     name: Buffer.from(column.name),
     complex,
     fixedLength: complex ? -1 : fixedValueLength(column.type),
-    path: complex ? comparableCodec(pathType(column.type)) : undefined,
+    path: complex ? pathCodec(column.type) : undefined,
   };
 }
 
-/** What the paths of a multi-cell type are: list ids, elements, keys, numbers of fields. */
-function pathType(type: CassandraType): CassandraType {
+/** List ids, elements or keys; undefined for numbers of fields, which records hold as they are. */
+function pathCodec(type: CassandraType): ComparableCodec | undefined {
   switch (type.kind) {
     case 'list':
-      return { kind: 'scalar', name: 'timeuuid' };
+      return comparableCodec({ kind: 'scalar', name: 'timeuuid' });
     case 'set':
-      return type.element;
+      return comparableCodec(type.element);
     case 'map':
-      return type.key;
+      return comparableCodec(type.key);
     default:
-      return { kind: 'scalar', name: 'smallint' };
+      return undefined;
   }
 }

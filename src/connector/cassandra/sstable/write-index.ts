@@ -8,7 +8,7 @@
 import { OutBytes, vintLength } from './write-bytes.ts';
 
 /** `column_index_size` of BIG tables. */
-export const indexBlockBytes = 65_536;
+const indexBlockBytes = 65_536;
 const widthBase = 65_536;
 const deletionLength = 12;
 /** Of a row's clustering among the kinds of bounds. */
@@ -30,6 +30,12 @@ export class IndexWriter {
   readonly #last = new OutBytes(256);
   #blockOpen = false;
   #blockStart = 0;
+
+  readonly #blockBytes: number;
+
+  constructor(blockBytes = indexBlockBytes) {
+    this.#blockBytes = blockBytes;
+  }
 
   startPartition(): void {
     this.#entries.length = 0;
@@ -56,7 +62,7 @@ export class IndexWriter {
       this.#blockStart = start;
       setName(this.#first, isRow, bytes, from, to);
     }
-    const full = end - this.#blockStart >= indexBlockBytes;
+    const full = end - this.#blockStart >= this.#blockBytes;
     // Narrow partitions, which are most, have no promoted index: nobody asks for their last clustering.
     if (full || this.#offsets.length > 0) setName(this.#last, isRow, bytes, from, to);
     if (full) this.#closeBlock(end, open);

@@ -256,7 +256,7 @@ export class RowEncoder {
     }
     if ((flags & (cellFlags.tombstone | cellFlags.expiring)) === 0) stats.plain();
     else this.#cellTimes(flags, row.cellExpiry[cell] as number, row.cellTtl[cell] as number);
-    if (column.path !== undefined) this.#cellPath(row, cell, flags, column.path);
+    if (column.complex) this.#cellPath(row, cell, flags, column.path);
     if ((flags & cellFlags.empty) !== 0) return;
     const start = row.valueStart[cell] as number;
     const end = row.valueEnd[cell] as number;
@@ -281,14 +281,15 @@ export class RowEncoder {
     if ((flags & cellFlags.expiring) !== 0) this.#out.vint32(ttl - this.#bases.ttl);
   }
 
-  #cellPath(row: RowReader, cell: number, flags: number, codec: ComparableCodec): void {
+  #cellPath(row: RowReader, cell: number, flags: number, codec: ComparableCodec | undefined): void {
     const out = this.#out;
+    const isOriginal = (flags & cellFlags.pathOriginal) !== 0;
     let { bytes } = row;
-    let start = row.originalStart[cell] as number;
-    let end = row.originalEnd[cell] as number;
-    if ((flags & cellFlags.pathOriginal) === 0) {
+    let start = (isOriginal ? row.originalStart : row.pathStart)[cell] as number;
+    let end = (isOriginal ? row.originalEnd : row.pathEnd)[cell] as number;
+    if (!isOriginal && codec !== undefined) {
       // Decoding looks for an end up to the end of the array: it must be the path's own.
-      const form = bytes.subarray(row.pathStart[cell], row.pathEnd[cell]);
+      const form = bytes.subarray(start, end);
       this.#path.length = 0;
       if (form.length > 0) codec.decode(form, 0, this.#path);
       start = 0;

@@ -46,6 +46,8 @@ export interface WriterOptions {
   readonly compression: 'lz4' | 'none';
   /** What times are differences to; the same for all files of a table. */
   readonly bases?: DeltaBases;
+  /** Raw bytes per entry of a promoted index; 64 KiB unless said, as Cassandra's `column_index_size`. */
+  readonly indexBlockBytes?: number;
 }
 
 export interface WrittenSstable {
@@ -83,7 +85,7 @@ export class SstableWriter {
   readonly #sink: SstableSink;
   readonly #out = new OutBytes(2 * windowBytes);
   readonly #chunks: ChunkWriter;
-  readonly #index = new IndexWriter();
+  readonly #index: IndexWriter;
   readonly #stats = new StatsCollector();
   readonly #statics: WrittenColumns;
   readonly #regulars: WrittenColumns;
@@ -129,6 +131,7 @@ export class SstableWriter {
     this.#keyspace = keyspace;
     this.#bases = options.bases ?? defaultBases;
     this.#sink = sink;
+    this.#index = new IndexWriter(options.indexBlockBytes);
     this.#chunks = new ChunkWriter(compression);
     this.#statics = new WrittenColumns(schema.statics, table);
     this.#regulars = new WrittenColumns(schema.regulars, table);

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { uncompressSync } from 'lz4-napi';
 import { connectCql, sharedCassandra } from '../../../../test/harness/cassandra.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
+import { ofRows, statistics, uncompressed } from './write-compare.fixture.ts';
 import {
   bigint,
   int,
@@ -89,33 +89,6 @@ async function flushed(cluster: CassandraCluster, table: string, component: stri
   return await readFile(join(path, newest as string));
 }
 
-/** The raw bytes of a compressed Data.db. */
-function uncompressed(data: Buffer, info: Buffer): Buffer {
-  const at = 2 + info.readUInt16BE(0) + 12;
-  // A compaction may leave an empty chunk at the end.
-  const count = Math.ceil(Number(info.readBigInt64BE(at)) / 16_384);
-  const stored = info.readInt32BE(at + 8);
-  const parts: Buffer[] = [];
-  for (let i = 0; i < count; i++) {
-    const start = Number(info.readBigInt64BE(at + 12 + 8 * i));
-    const end = i + 1 < stored ? Number(info.readBigInt64BE(at + 20 + 8 * i)) : data.length;
-    parts.push(uncompressSync(data.subarray(start, end - 4)));
-  }
-  return Buffer.concat(parts).subarray(0, Number(info.readBigInt64BE(at)));
-}
-
-/** The component of a type within Statistics.db. */
-function statistics(file: Buffer, type: number): Buffer {
-  for (let i = 0; i < file.readInt32BE(0); i++) {
-    if (file.readInt32BE(8 + 8 * i) !== type) continue;
-    const next = 8 + 8 * (i + 1);
-    const last = i + 1 === file.readInt32BE(0);
-    const end = last ? file.length : file.readInt32BE(next + 4);
-    return file.subarray(file.readInt32BE(12 + 8 * i), end - 4);
-  }
-  throw new Error(`no component ${type}`);
-}
-
 test('the files hold the bytes that Cassandra writes for the same rows', async () => {
   const cluster = await cassandra();
   await using session = await prepared(
@@ -166,47 +139,6 @@ test('the files hold the bytes that Cassandra writes for the same rows', async (
   assert.ok(sink.bytes('Index.db').equals(await flushed(cluster, 'twin', 'Index.db')), 'Index.db');
   assert.deepEqual(ofRows(ours), ofRows(theirs));
 });
-
-/** STATS without commit log positions, compression ratio (another LZ4) and host: what is not of the rows. */
-function ofRows(file: Buffer): Record<string, unknown> {
-  const stats = statistics(file, 2);
-  let at = 0;
-  const taken = (count: number) => {
-    at += count;
-    return stats.subarray(at - count, at).toString('hex');
-  };
-  const histogram = () => {
-    const count = stats.readInt32BE(at);
-    at += 4;
-    return Array.from({ length: count }, () => taken(16)).filter(
-      (one) => !one.endsWith('0'.repeat(16)),
-    );
-  };
-  const clustering = () => {
-    const count = stats.readInt32BE(at);
-    at += 4;
-    return Array.from({ length: count }, () => taken(2 + stats.readUInt16BE(at)));
-  };
-  const buckets = stats.readInt32BE(0);
-  const sizes = histogram();
-  const cells = histogram();
-  at += 12;
-  const times = taken(32);
-  at += 8;
-  const tombstones = taken(8 + 16 * stats.readInt32BE(at + 4));
-  const levelAndRepair = taken(12);
-  const clusterings = [clustering(), clustering()];
-  return {
-    buckets,
-    sizes,
-    cells,
-    times,
-    tombstones,
-    levelAndRepair,
-    clusterings,
-    counts: taken(17),
-  };
-}
 
 test('rows, deletions and expiring cells come back as written, also after a major compaction', async () => {
   const cluster = await cassandra();

@@ -79,10 +79,8 @@ test('a node with the files or the control of another one is an error that names
   const crossed = await check(world, [], { nodes: [{ ...one, control: two.control }] });
   assert.match(crossed[0]?.message ?? '', /answers for another host/);
   const elsewhere = await check(world, [], { nodes: [{ ...one, dataDirectories: ['/nowhere'] }] });
-  assert.deepEqual(
-    [elsewhere[0]?.level, /also keeps data in/.test(elsewhere[0]?.message ?? '')],
-    ['error', true],
-  );
+  assert.ok(elsewhere.some(({ message }) => /also keeps data in/.test(message)));
+  assert.ok(elsewhere.some(({ message }) => /cannot create a folder in/.test(message)));
 });
 
 test('a scope that means nothing is warned of', async () => {

@@ -31,7 +31,7 @@ export class CutWorld implements AsyncDisposable {
     const cql = await openCql(parseCassandraConfig({ contactPoints }), signal);
     const world = new CutWorld(cluster, cql, keyspace);
     await world.run(
-      `CREATE KEYSPACE ${keyspace} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}`,
+      `CREATE KEYSPACE ${keyspace} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': ${cluster.nodes.length}}`,
     );
     await world.run(`CREATE TABLE ${keyspace}.t (k int PRIMARY KEY, v text)`);
     return world;

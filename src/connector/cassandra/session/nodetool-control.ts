@@ -86,7 +86,7 @@ export class NodetoolControl implements NodeControl {
   async pendingCompactions(call: CallOptions): Promise<number> {
     const what = 'count pending compactions';
     const output = await this.#run(what, ['compactionstats'], call);
-    return Number(this.#need(/pending tasks: (\d+)/i.exec(output)?.[1], what));
+    return Number(this.#need(/pending tasks:?\s+(\d+)/i.exec(output)?.[1], what));
   }
 
   async streamedBytes(): Promise<number | undefined> {

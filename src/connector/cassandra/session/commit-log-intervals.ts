@@ -61,7 +61,7 @@ export function endsBy(intervals: readonly LogInterval[], position: LogPosition)
 export function readIntervals(version: string, bytes: Uint8Array): LogInterval[] | undefined {
   try {
     const stats = statsComponent(bytes);
-    return stats && new StatsReader(stats, version >= 'oa').intervals();
+    return stats && new StatsReader(stats, !/^[mn]/.test(version)).intervals();
   } catch (error) {
     if (error instanceof RangeError || error instanceof Error) return undefined;
     throw error;
@@ -86,6 +86,7 @@ function statsComponent(bytes: Uint8Array): Buffer | undefined {
 
 class StatsReader {
   readonly #bytes: Buffer;
+  /** `oa`, and `da` with the same statistics. */
   readonly #isOa: boolean;
   #at = 0;
 

@@ -23,7 +23,7 @@ export interface TokenRange {
 }
 
 export interface ReplicaRange extends TokenRange {
-  /** Host ids, primary replica first. */
+  /** Host ids; their order says nothing. */
   readonly replicas: readonly string[];
 }
 

@@ -1,0 +1,119 @@
+// Ranges, split points, and files that are damaged or of others. What records say is held by read-golden.test.ts.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CodrError } from '../../../base/error.ts';
+import { type KeyRange, rangeHolds } from '../../../model/key-range.ts';
+import { batchOf } from '../record/record-block.ts';
+import { type Changes, goldenFiles } from './golden-files.fixture.ts';
+import { openSstable } from './open-sstable.ts';
+
+const never = new AbortController().signal;
+const codecs = [
+  'codec_deflate',
+  'codec_lz4',
+  'codec_none',
+  'codec_raw',
+  'codec_snappy',
+  'codec_zstd',
+];
+
+async function readAll(table: string, changes: Changes = {}, range: KeyRange = {}) {
+  const sstable = await openSstable(goldenFiles('nb', table, changes));
+  const records: { key: Uint8Array; value: Uint8Array }[] = [];
+  for await (const block of sstable.records(range, never)) records.push(...batchOf(block));
+  return records;
+}
+
+const bytesOf = async (table: string, component: string): Promise<Uint8Array> => {
+  const file = await goldenFiles('nb', table).open(component);
+  return Uint8Array.from(await file.read(0, file.size));
+};
+
+const damagedIn =
+  (component: string) =>
+  (error: CodrError): boolean =>
+    error.code === 'file-damaged' && (error.object?.endsWith(component) ?? false);
+
+for (const table of ['ranges', 'indexed_partition', 'ordering', 'statics']) {
+  test(`any range of ${table} gives the records whose keys it holds`, async () => {
+    const all = await readAll(table);
+    for (const from of [undefined, ...all]) {
+      for (const to of [undefined, ...all.slice(0, 30)]) {
+        const range = { ...(from && { from: from.key }), ...(to && { to: to.key }) };
+        const expected = all.filter(({ key }) => rangeHolds(range, key));
+        assert.deepEqual(await readAll(table, {}, range), expected);
+      }
+    }
+  });
+}
+
+for (const table of codecs) {
+  test(`every flipped bit in Data.db of ${table} is found`, async () => {
+    const bytes = await bytesOf(table, 'Data.db');
+    for (let i = 0; i < bytes.length; i += 3) {
+      const flipped = Uint8Array.from(bytes);
+      flipped[i] = (flipped[i] as number) ^ (1 << (i & 7));
+      await assert.rejects(readAll(table, { 'Data.db': flipped }), damagedIn('Data.db'));
+    }
+  });
+
+  test(`Data.db of ${table} that ends early is found wherever it ends`, async () => {
+    const bytes = await bytesOf(table, 'Data.db');
+    for (let length = 0; length < bytes.length; length += 5) {
+      const cut = { 'Data.db': bytes.subarray(0, length) };
+      await assert.rejects(readAll(table, cut), damagedIn('Data.db'));
+    }
+  });
+}
+
+test('every flipped bit in Statistics.db that the reader needs is found', async () => {
+  const bytes = await bytesOf('simple', 'Statistics.db');
+  for (let i = 0; i < bytes.length; i += 7) {
+    const flipped = Uint8Array.from(bytes);
+    flipped[i] = (flipped[i] as number) ^ 0x10;
+    await assert.rejects(
+      readAll('simple', { 'Statistics.db': flipped }),
+      damagedIn('Statistics.db'),
+    );
+  }
+});
+
+test('missing files are named', async () => {
+  for (const component of ['Data.db', 'Statistics.db']) {
+    await assert.rejects(readAll('simple', { [component]: undefined }), damagedIn(component));
+  }
+});
+
+test('the digest is of Data.db as it is stored', async () => {
+  const files = goldenFiles('nb', 'simple');
+  await (await openSstable(files)).digest(never);
+  const digest = { 'Digest.crc32': Buffer.from('1') };
+  const other = await openSstable(goldenFiles('nb', 'simple', digest));
+  await assert.rejects(other.digest(never), damagedIn('Data.db'));
+});
+
+test('an unknown version, compressor or type is refused by name', async () => {
+  const info = await bytesOf('simple', 'CompressionInfo.db');
+  const other = Buffer.from(Buffer.from(info).toString('latin1').replace('LZ4C', 'LZ5C'), 'latin1');
+  await assert.rejects(readAll('simple', { 'CompressionInfo.db': other }), /LZ5Compressor/);
+  const version = { ...goldenFiles('nb', 'simple'), version: 'me' };
+  await assert.rejects(openSstable(version), { code: 'source-unfit', message: /version me/ });
+});
+
+test('an index entry that points elsewhere is found when it is used', async () => {
+  const all = await readAll('simple');
+  const index = await bytesOf('simple', 'Index.db');
+  // The first entry: two bytes of length, a key of four bytes, then the position, which is 0.
+  index[6] = 1;
+  const range = { from: (all[1] as { key: Uint8Array }).key };
+  await assert.rejects(readAll('simple', { 'Index.db': index }, range), (error: CodrError) => {
+    return error.code === 'file-damaged';
+  });
+});
+
+test('reading stops with the reason of its signal', async () => {
+  const sstable = await openSstable(goldenFiles('nb', 'simple'));
+  const stopped = AbortSignal.abort(new Error('enough'));
+  const first = sstable.records({}, stopped)[Symbol.asyncIterator]();
+  await assert.rejects(first.next(), /enough/);
+});

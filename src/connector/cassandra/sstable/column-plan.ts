@@ -13,14 +13,11 @@ export interface ColumnPlan {
   readonly counter: boolean;
   /** Bytes of every value, or `hasLengthPrefix`. */
   readonly valueLength: number;
-  /** For the paths of complex columns; undefined for those of user types, which are as they are. */
+  /** For the paths of complex columns; undefined for those of user types: field indexes, which are as they are. */
   readonly path: ComparableCodec | undefined;
   /** The place by name. */
   readonly rank: number;
 }
-
-/** The paths of a user type: the index of the field. */
-export const fieldPathBytes = 2;
 
 /** In the order of the header. */
 export function planColumns(columns: readonly HeaderColumn[]): ColumnPlan[] {

@@ -98,7 +98,9 @@ function vectorForm(element: CassandraType, dimension: number, bytes: Buffer): u
   const fixed =
     element.kind === 'vector'
       ? bytes.length / dimension
-      : { float: 4, int: 4 }[element.kind === 'scalar' ? element.name : ''];
+      : ({ float: 4, int: 4 } as Record<string, number>)[
+          element.kind === 'scalar' ? element.name : ''
+        ];
   let at = 0;
   return Array.from({ length: dimension }, () => {
     // Elements in these tables have less than 128 bytes: their length is one byte.

@@ -7,6 +7,8 @@ import { damaged, type RandomAccessFile, type SstableFiles } from './sstable-fil
 
 /** Stored bytes that are read at once, save for a single chunk that has more. */
 const readBytes = 1024 * 1024;
+/** After the stored bytes of each chunk of a compressed file. */
+const crcBytes = 4;
 
 interface Piece {
   readonly firstChunk: number;
@@ -88,7 +90,7 @@ export class ChunkReader {
     const { codec, crcInline, crcs, maxCompressedLength } = this.#table;
     const chunk = this.#chunk;
     const start = this.#table.offset(chunk) - this.#pieceStart;
-    const end = this.#table.offset(chunk + 1) - this.#pieceStart - (crcInline ? 4 : 0);
+    const end = this.#table.offset(chunk + 1) - this.#pieceStart - (crcInline ? crcBytes : 0);
     const stored = this.#piece.subarray(start, end);
     const crc = crcInline ? view(this.#piece).readUInt32BE(end) : crcs?.[chunk];
     if (crc !== undefined && crc32(stored) !== crc)
@@ -96,7 +98,8 @@ export class ChunkReader {
     const length = this.nextLength;
     const isRaw = codec === undefined || stored.length >= maxCompressedLength;
     const decoded = isRaw ? stored : this.#decompress(codec, stored, length);
-    if (decoded.length < length)
+    // Only a chunk that was stored as it is may be padded.
+    if (decoded.length < length || (!isRaw && decoded.length > length))
       throw this.#damagedChunk(`it has ${decoded.length} of ${length} bytes`);
     target.set(decoded.length > length ? decoded.subarray(0, length) : decoded, at);
     this.#chunk++;
@@ -121,23 +124,31 @@ export class ChunkReader {
     return error;
   }
 
+  /** Begins to read a piece: as many whole chunks as there is room for, or one. */
   #readFrom(firstChunk: number): Piece | undefined {
     const { count } = this.#table;
     if (firstChunk >= count) return undefined;
     const start = this.#table.offset(firstChunk);
-    let endChunk = firstChunk + 1;
-    while (endChunk < count && this.#table.offset(endChunk + 1) - start <= readBytes) endChunk++;
-    const length = this.#table.offset(endChunk) - start;
-    if (length < 0 || length > this.#file.size) {
-      throw damaged(
-        this.#files,
-        'CompressionInfo.db',
-        `chunk ${firstChunk} has no end after its start`,
-      );
+    let endChunk = firstChunk;
+    let end = start;
+    while (endChunk < count) {
+      const next = this.#chunkEnd(endChunk, end);
+      if (endChunk > firstChunk && next - start > readBytes) break;
+      endChunk++;
+      end = next;
     }
-    const bytes = this.#file.read(start, length);
+    const bytes = this.#file.read(start, end - start);
     // Whoever awaits it sees the failure; nobody may, when the reading stops before.
     bytes.catch(() => undefined);
     return { firstChunk, endChunk, bytes };
+  }
+
+  /** The end of a chunk that begins at `start`, checked: the table of offsets has no checksum. */
+  #chunkEnd(chunk: number, start: number): number {
+    const end = this.#table.offset(chunk + 1);
+    const least = start + (this.#table.crcInline ? crcBytes : 1);
+    if (end >= least && end <= this.#file.size) return end;
+    const what = `chunk ${chunk} goes from byte ${start} to byte ${end}`;
+    throw damaged(this.#files, 'CompressionInfo.db', what);
   }
 }

@@ -60,7 +60,7 @@ async function compressed(files: SstableFiles, data: RandomAccessFile): Promise<
   const first = cursor.at;
   const count = Math.ceil(dataLength / chunkLength);
   const whole = first + 8 * stored === bytes.length && chunkLength > 0 && dataLength >= 0;
-  if (!whole || chunkLength > chunkLengthMax || stored < count) {
+  if (!whole || chunkLength > chunkLengthMax || stored < count || stored > count + 1) {
     throw damaged(files, component, 'the file does not hold as many chunks as it says');
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

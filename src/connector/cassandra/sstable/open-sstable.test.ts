@@ -78,6 +78,24 @@ test('every flipped bit in Statistics.db that the reader needs is found', async 
   }
 });
 
+test('no flipped bit in CompressionInfo.db gives other records', async () => {
+  const bytes = await bytesOf('codec_lz4', 'CompressionInfo.db');
+  const all = await readAll('codec_lz4');
+  let found = 0;
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    const flipped = Uint8Array.from(bytes);
+    flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
+    const read = await readAll('codec_lz4', { 'CompressionInfo.db': flipped }).catch(
+      (error: CodrError) => error,
+    );
+    if (read instanceof Error) {
+      assert.match((read as CodrError).code ?? read.message, /^(file-damaged|source-unfit)$/);
+      found++;
+    } else assert.deepEqual(read, all);
+  }
+  assert.ok(found > bytes.length, `${found} of ${8 * bytes.length}`);
+});
+
 test('missing files are named', async () => {
   for (const component of ['Data.db', 'Statistics.db']) {
     await assert.rejects(readAll('simple', { [component]: undefined }), damagedIn(component));

@@ -196,7 +196,7 @@ function dumpEvents(format: GoldenFormat, table: string, header: SerializationHe
   const lines = readFileSync(`${folder}/dump.jsonl`, 'utf8').trim().split('\n');
   return lines.flatMap((line) => {
     const { partition, rows } = parseDump(line) as { partition: Json; rows?: Json[] };
-    const key = partition.key as string[];
+    const key = partition.key as unknown as string[];
     const head = partition.deletion_info
       ? [{ kind: 'partition deletion', partition: key, deletion: ofDump(partition.deletion_info) }]
       : [];
@@ -215,14 +215,14 @@ function dumpEvent(partition: string[], row: Json, header: SerializationHeader):
     if (liveness) Object.assign(event, timesOf(liveness));
     if (row.deletion_info) event.deletion = ofDump(row.deletion_info);
     const columns = isStatic ? header.statics : header.regulars;
-    event.cells = (row.cells as Json[])
+    event.cells = (row.cells as unknown as Json[])
       .map((cell) => dumpCell(cell, columns, liveness))
       .sort(byName);
     return event;
   }
   const { start, end } = row as Record<string, Json | undefined>;
   const side = (start ?? end) as Json;
-  const inclusive = (side.type as string) === 'inclusive';
+  const inclusive = (side.type as unknown as string) === 'inclusive';
   return {
     kind: 'marker',
     partition,

@@ -1,4 +1,5 @@
-// Decompresses single chunks, by the compressor's class name in CompressionInfo.db (io/compress/*Compressor.java).
+// Decompresses single chunks, by the compressor's class name in CompressionInfo.db
+// (io/compress/*Compressor.java).
 //
 //   LZ4      int32 little-endian raw length ‖ one LZ4 block
 //   Snappy   one raw block          Deflate  a zlib stream
@@ -8,7 +9,10 @@ import { uncompressSync as lz4 } from 'lz4-napi';
 import { uncompressSync as snappy } from 'snappy';
 import { type SstableFiles, unknown } from './sstable-files.ts';
 
-/** The decoded bytes of a chunk, which has at most `length` of them. Throws what the library throws. */
+/**
+ * The decoded bytes of a chunk, which has at most `length` of them. Throws what the library
+ * throws.
+ */
 export type ChunkCodec = (stored: Uint8Array, length: number) => Uint8Array;
 
 const codecs: Readonly<Record<string, ChunkCodec>> = {

@@ -1,5 +1,5 @@
-// Data.db from a place on, decompressed and with its checksums verified: many chunks are read at once, and the next
-// many while these are decoded. Nothing is held but two such pieces.
+// Data.db from a place on, decompressed and with its checksums verified: many chunks are read at
+// once, and the next many while these are decoded. Nothing is held but two such pieces.
 import { crc32 } from 'node:zlib';
 import { view } from '../../../base/bytes.ts';
 import type { ChunkTable } from './compression-info.ts';

@@ -1,5 +1,6 @@
-// How to decode the columns of a file's header, worked out once: lengths, paths, and the place of each column among
-// all by name. Rows in Data.db have simple columns first, records have all columns by name.
+// How to decode the columns of a file's header, worked out once: lengths, paths, and the place of
+// each column among all by name. Rows in Data.db have simple columns first, records have all
+// columns by name.
 import { compareBytes } from '../../../base/bytes.ts';
 import { type ComparableCodec, comparableCodec } from '../key/comparable.ts';
 import { type CassandraType, isComplex } from '../type/cassandra-type.ts';
@@ -13,7 +14,10 @@ export interface ColumnPlan {
   readonly counter: boolean;
   /** Bytes of every value, or `hasLengthPrefix`. */
   readonly valueLength: number;
-  /** For the paths of complex columns; undefined for those of user types: field indexes, which are as they are. */
+  /**
+   * For the paths of complex columns; undefined for those of user types: field indexes,
+   * which are as they are.
+   */
   readonly path: ComparableCodec | undefined;
   /** The place by name. */
   readonly rank: number;

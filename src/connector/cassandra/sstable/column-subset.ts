@@ -1,6 +1,6 @@
-// Which of the header's columns a row has (db/Columns.java). Of fewer than 64 columns: a vint in which bit i says that
-// column i is missing. Of more: how many are missing, then the indexes of those present if these are fewer than half,
-// else of those missing.
+// Which of the header's columns a row has (db/Columns.java). Of fewer than 64 columns: a vint in
+// which bit i says that column i is missing. Of more: how many are missing, then the indexes of
+// those present if these are fewer than half, else of those missing.
 import type { ByteCursor } from './vint.ts';
 
 const bitmapColumns = 64;

@@ -1,12 +1,13 @@
-// Where the chunks of Data.db are and what they are checked with: CompressionInfo.db of compressed files, CRC.db
-// of others.
+// Where the chunks of Data.db are and what they are checked with: CompressionInfo.db of compressed
+// files, CRC.db of others.
 //
-//   CompressionInfo.db := utf class | int32 n, n × (utf, utf) | int32 chunkLength | int32 maxCompressedLength
+//   CompressionInfo.db := utf class | int32 n, n × (utf, utf) | int32 chunkLength | int32
+// maxCompressedLength
 //                         | int64 dataLength | int32 chunks | chunks × int64 offset
 //   CRC.db             := int32 chunkLength | u32 CRC-32 per chunk of Data.db
 //
-// Of a compressed file, a chunk goes to the next one's offset and ends in the CRC-32 of its stored bytes. There may
-// be an empty chunk more than the data needs: compaction leaves one.
+// Of a compressed file, a chunk goes to the next one's offset and ends in the CRC-32 of its stored
+// bytes. There may be an empty chunk more than the data needs: compaction leaves one.
 import { type ChunkCodec, chunkCodec } from './chunk-codec.ts';
 import { damaged, type RandomAccessFile, type SstableFiles, wholeFile } from './sstable-files.ts';
 import { ByteCursor } from './vint.ts';

@@ -1,9 +1,10 @@
-// Decodes Data.db (db/rows/UnfilteredSerializer.java) into records, a window of bytes at a time, so that neither a
-// partition nor the file need be in memory: only the largest row.
+// Decodes Data.db (db/rows/UnfilteredSerializer.java) into records, a window of bytes at a time, so
+// that neither a partition nor the file need be in memory: only the largest row.
 //
 //   partition  := u16, key | deletion | [static row] | (row | marker)* | 0x01
 //   row        := flags [ext] [clustering] vint size | vint previous size | body
-//   marker     := flags, u8 kind, u16 n, [clustering of n] vint size | vint previous size | deletion [deletion]
+//   marker     := flags, u8 kind, u16 n, [clustering of n] vint size | vint previous size | body
+//   body       := of markers: deletion [deletion], of rows: row-decoder.ts
 //   deletion   := n*: int32 local deletion time, int64 timestamp     o*, d*: 0x80, or int64, u32
 import { assert } from '../../../base/assert.ts';
 import { compareBytes } from '../../../base/bytes.ts';
@@ -103,8 +104,8 @@ export class DataDecoder {
   }
 
   /**
-   * Decodes until the block is full or the range ends, true; or until the window has too little, false: then it says
-   * in `needed` how much there should be.
+   * Decodes until the block is full or the range ends, true; or until the window has too little,
+   * false: then it says in `needed` how much there should be.
    */
   decode(window: ReadWindow): boolean {
     const cursor = this.#cursor;

@@ -1,5 +1,6 @@
-// Values of Cassandra beside what sstabledump prints for them: both are brought into one form, by code that shares
-// nothing with the reader. Numbers of a dump come as their text, so that nothing of them is lost.
+// Values of Cassandra beside what sstabledump prints for them: both are brought into one form, by
+// code that shares nothing with the reader. Numbers of a dump come as their text, so that nothing
+// of them is lost.
 import type { CassandraType } from '../type/cassandra-type.ts';
 
 /** A number of a dump, as it was written. */

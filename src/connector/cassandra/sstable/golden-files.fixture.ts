@@ -1,4 +1,5 @@
-// Golden SSTables as the reader takes them: components are bytes in memory, and a test may change or hide them.
+// Golden SSTables as the reader takes them: components are bytes in memory, and a test may change
+// or hide them.
 import { type GoldenSstable, goldenSstable } from '../../../../test/harness/golden-sstable.ts';
 import type { GoldenFormat } from '../../../../test/harness/golden-tables.ts';
 import type { SstableFiles } from './sstable-files.ts';

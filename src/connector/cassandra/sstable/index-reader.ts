@@ -1,5 +1,6 @@
-// Index.db of BIG files: where in the data each partition begins. It is read once, and of partitions that are close to
-// each other only the first is kept: enough to begin reading near a key, and to cut the file into parts.
+// Index.db of BIG files: where in the data each partition begins. It is read once, and of
+// partitions that are close to each other only the first is kept: enough to begin reading near a
+// key, and to cut the file into parts.
 //
 //   entry := u16, key | vint position | vint n, n bytes of promoted index
 import { compareBytes } from '../../../base/bytes.ts';

@@ -1,4 +1,5 @@
-// Ranges, split points, and files that are damaged or of others. What records say is held by read-golden.test.ts.
+// Ranges, split points, and files that are damaged or of others. What records say is held by
+// read-golden.test.ts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CodrError } from '../../../base/error.ts';

@@ -1,5 +1,6 @@
-// Opens an SSTable of version `na`, `nb`, `oa` or `da` and gives its records in key order, any range of them, with all
-// checksums verified. Data.db, Statistics.db and the chunk table are needed; Index.db only makes ranges quick.
+// Opens an SSTable of version `na`, `nb`, `oa` or `da` and gives its records in key order, any
+// range of them, with all checksums verified. Data.db, Statistics.db and the chunk table are
+// needed; Index.db only makes ranges quick.
 import { crc32 } from 'node:zlib';
 import type { KeyRange } from '../../../model/key-range.ts';
 import type { RecordBlock } from '../record/record-block.ts';
@@ -34,18 +35,24 @@ export interface OpenSstable {
   /** Bytes of Data.db without compression. */
   readonly dataLength: number;
   /**
-   * The records whose keys are in the range, ascending. A marker or a partition's deletion counts as a record like any
-   * other: what holds at the range's start is not repeated there.
+   * The records whose keys are in the range, ascending. A marker or a partition's deletion counts
+   * as a record like any other: what holds at the range's start is not repeated there.
    * @throws CodrError `file-damaged`, with the records before the damage given.
    */
   records(range: KeyRange, signal: AbortSignal): AsyncIterable<RecordBlock>;
   /** Compares Data.db as it is stored with Digest.crc32. @throws CodrError `file-damaged`. */
   digest(signal: AbortSignal): Promise<void>;
-  /** Up to `count` - 1 keys where partitions begin, ascending, that cut the data into like parts; none for BTI. */
+  /**
+   * Up to `count` - 1 keys where partitions begin, ascending, that cut the data into like
+   * parts; none for BTI.
+   */
   splitPoints(count: number): Promise<Uint8Array[]>;
 }
 
-/** @throws CodrError `file-damaged`; `source-unfit` for versions, compressors and types that nobody knows. */
+/**
+ * @throws CodrError `file-damaged`; `source-unfit` for versions, compressors and types that
+ * nobody knows.
+ */
 export async function openSstable(files: SstableFiles): Promise<OpenSstable> {
   if (versions[files.version] !== files.format) {
     const what = `version ${files.version} (${files.format}) is not one that CODR reads`;

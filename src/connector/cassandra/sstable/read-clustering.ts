@@ -1,5 +1,5 @@
-// The clustering of a row or marker in Data.db (db/ClusteringPrefix.java): before each 32 components a vint with
-// two bits for each, 1 empty and 2 null, then the values of the others.
+// The clustering of a row or marker in Data.db (db/ClusteringPrefix.java): before each 32
+// components a vint with two bits for each, 1 empty and 2 null, then the values of the others.
 import { type ClusteringCodec, clusteringCodec } from '../key/clustering-codec.ts';
 import type { CassandraType } from '../type/cassandra-type.ts';
 import { fixedValueLength } from '../type/value-layout.ts';
@@ -24,7 +24,10 @@ export class ClusteringReader {
     this.#lengths = Int32Array.from(types, fixedValueLength);
   }
 
-  /** Reads the first `count` components, at most all. What lies past the window's end makes no sense yet. */
+  /**
+   * Reads the first `count` components, at most all. What lies past the window's end makes
+   * no sense yet.
+   */
   read(cursor: ByteCursor, count: number): void {
     const { ranges } = this;
     const lengths = this.#lengths;
@@ -55,7 +58,10 @@ export class ClusteringReader {
     this.length = cursor.at - first;
   }
 
-  /** Writes the values as they are, each behind its length + 1, or 0 for null. Makes room for them. */
+  /**
+   * Writes the values as they are, each behind its length + 1, or 0 for null. Makes room
+   * for them.
+   */
   writeOriginals(bytes: Uint8Array, sink: RecordSink): void {
     sink.reserve(this.length + 5 * this.count);
     for (let i = 0; i < this.count; i++) {

@@ -1,5 +1,6 @@
-// Every golden SSTable, record by record, against what sstabledump says of it: keys, order, timestamps, TTLs, expiries,
-// deletions and values. The records are read back by record/row-reader.ts, values rendered by golden-dump.fixture.ts.
+// Every golden SSTable, record by record, against what sstabledump says of it: keys, order,
+// timestamps, TTLs, expiries, deletions and values. The records are read back by
+// record/row-reader.ts, values rendered by golden-dump.fixture.ts.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,5 @@
-// What golden files are too small for: rows over many chunks, long partition keys, ranges by the index, parts.
+// What golden files are too small for: rows over many chunks, long partition keys, ranges by the
+// index, parts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KeyRange } from '../../../model/key-range.ts';

@@ -1,5 +1,5 @@
-// A piece of the decoded Data.db that moves over it and holds at least what is being decoded: it grows to the
-// size of the largest row.
+// A piece of the decoded Data.db that moves over it and holds at least what is being decoded: it
+// grows to the size of the largest row.
 import type { ChunkReader } from './chunk-reader.ts';
 import { damaged, type SstableFiles } from './sstable-files.ts';
 
@@ -43,7 +43,8 @@ export class ReadWindow {
   }
 
   /**
-   * Moves what is left to the front and puts chunks behind it, until `needed` bytes and a good deal more are there.
+   * Moves what is left to the front and puts chunks behind it, until `needed` bytes and a good deal
+   * more are there.
    * @throws CodrError `file-damaged` when the file ends before.
    */
   async fill(): Promise<void> {

@@ -1,10 +1,12 @@
-// Decodes the body of a row of Data.db (db/rows/UnfilteredSerializer.java, Cell.java) and writes it as the value of a
-// record, in the canonical form of record/record-layout.ts, straight into the block.
+// Decodes the body of a row of Data.db (db/rows/UnfilteredSerializer.java, Cell.java) and writes it
+// as the value of a record, in the canonical form of record/record-layout.ts, straight into the
+// block.
 //
 //   row   := [timestamp] [ttl, ldt] [deletion] [columns] (cell | [deletion] vint count cell*)*
 //   cell  := flags [timestamp] [ldt] [ttl] [path] [value]
 //
-// Times are differences to the header's minima, modulo 2^64 and 2^32; so pairs of 32-bit halves are all it takes.
+// Times are differences to the header's minima, modulo 2^64 and 2^32; so pairs of 32-bit halves are
+// all it takes.
 import { cellFlags, complexFlags, rowFlags } from '../record/record-layout.ts';
 import type { ColumnPlan } from './column-plan.ts';
 import { ColumnSubset } from './column-subset.ts';
@@ -94,8 +96,8 @@ export class RowDecoder {
   }
 
   /**
-   * Decodes the row up to `end` and writes its value. False, when there is nothing in it: then it is no record.
-   * `flags` are its first byte in Data.db, `isStatic` says that it has no clustering.
+   * Decodes the row up to `end` and writes its value. False, when there is nothing in it: then it
+   * is no record. `flags` are its first byte in Data.db, `isStatic` says that it has no clustering.
    */
   row(flags: number, columns: readonly ColumnPlan[], end: number, isStatic: boolean): boolean {
     const hasHead = this.#head(flags, isStatic);
@@ -269,7 +271,10 @@ export class RowDecoder {
     sink.copy(cursor.bytes, valueStart, valueEnd);
   }
 
-  /** Writes the path in comparable form and, where that loses some of it, as it was; room for a value stays. */
+  /**
+   * Writes the path in comparable form and, where that loses some of it, as it was; room
+   * for a value stays.
+   */
   #path(plan: ColumnPlan, start: number, end: number, valueLength: number): void {
     const sink = this.#sink;
     const { bytes } = this.#cursor;
@@ -282,7 +287,8 @@ export class RowDecoder {
     } else {
       const most = codec.lengthMax(length);
       sink.reserve(cellBytesMax + 2 * most + length + valueLength);
-      // The length comes first and is known last: the form is written behind its longest length, then moved.
+      // The length comes first and is known last: the form is written behind its longest length,
+      // then moved.
       const scratch = sink.length + 5;
       const formLength = codec.encode(bytes, start, end, sink.bytes, scratch) - scratch;
       sink.varint(formLength);

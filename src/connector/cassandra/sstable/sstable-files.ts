@@ -1,11 +1,14 @@
-// What the reader knows of an SSTable's files: they are opened by someone else, session/ or a test, and read in
-// pieces. The names of components are those of TOC.txt, `Data.db` and so on.
+// What the reader knows of an SSTable's files: they are opened by someone else, session/ or a test,
+// and read in pieces. The names of components are those of TOC.txt, `Data.db` and so on.
 import { CodrError } from '../../../base/error.ts';
 
 /** A file that can be read at any place. */
 export interface RandomAccessFile {
   readonly size: number;
-  /** The bytes [position, position + length); fewer only where the file ends. The caller owns them. */
+  /**
+   * The bytes [position, position + length); fewer only where the file ends. The caller
+   * owns them.
+   */
   read(position: number, length: number): Promise<Uint8Array>;
 }
 

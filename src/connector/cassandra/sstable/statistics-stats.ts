@@ -1,5 +1,6 @@
-// The STATS section of Statistics.db (io/sstable/metadata/StatsMetadata.java), field by field. `oa` and `da` differ
-// from `n*` in the tombstone histogram, in how the covered clusterings are said and in what stands at the end.
+// The STATS section of Statistics.db (io/sstable/metadata/StatsMetadata.java), field by field. `oa`
+// and `da` differ from `n*` in the tombstone histogram, in how the covered clusterings are said and
+// in what stands at the end.
 import { parseMarshal } from '../type/marshal-name.ts';
 import { fixedValueLength, hasLengthPrefix } from '../type/value-layout.ts';
 import type { ByteCursor } from './vint.ts';
@@ -10,7 +11,10 @@ export interface CommitLogPosition {
   readonly position: number;
 }
 
-/** What Cassandra says is in the file. Times in µs and s; deletion times that are absent are the largest. */
+/**
+ * What Cassandra says is in the file. Times in µs and s; deletion times that are absent are
+ * the largest.
+ */
 export interface SstableStats {
   readonly minTimestamp: bigint;
   readonly maxTimestamp: bigint;
@@ -39,7 +43,10 @@ export interface SstableStats {
   readonly lastKey: Uint8Array | undefined;
 }
 
-/** Reads from the cursor's place to the end of the section; the caller checks that it is the end. */
+/**
+ * Reads from the cursor's place to the end of the section; the caller checks that it is the
+ * end.
+ */
 export function readStats(cursor: ByteCursor, version: string): SstableStats {
   const legacy = version.startsWith('n');
   // Partition sizes and cells per partition.
@@ -78,7 +85,8 @@ export function readStats(cursor: ByteCursor, version: string): SstableStats {
     lastKey = Uint8Array.from(cursor.take(cursor.vint()));
     // The part of the token space that is covered.
     cursor.at += 8;
-    // 5.0 makes room for the histogram as if its pairs were as long as before: zeros are left at the end.
+    // 5.0 makes room for the histogram as if its pairs were as long as before: zeros are left at
+    // the end.
     cursor.skip(4 * tombstoneBins);
   }
   return {

@@ -1,8 +1,10 @@
 // Reads Statistics.db of `na`, `nb`, `oa` and `da` (io/sstable/metadata/MetadataSerializer.java):
 //
-//   int32 count | u32 CRC | count × (int32 type, int32 offset) | u32 CRC | per component its bytes | u32 CRC
+//   int32 count | u32 CRC | count × (int32 type, int32 offset) | u32 CRC | per component its bytes
+// | u32 CRC
 //
-// The second CRC goes on from the count over the table. HEADER says how to decode Data.db, STATS what is in it.
+// The second CRC goes on from the count over the table. HEADER says how to decode Data.db, STATS
+// what is in it.
 import { crc32 } from 'node:zlib';
 import { isCodrError } from '../../../base/error.ts';
 import type { CassandraType } from '../type/cassandra-type.ts';
@@ -21,7 +23,10 @@ export interface HeaderColumn {
   readonly typeName: string;
 }
 
-/** What Data.db is to be decoded with (db/SerializationHeader.java). The minima are bases of differences. */
+/**
+ * What Data.db is to be decoded with (db/SerializationHeader.java). The minima are bases of
+ * differences.
+ */
 export interface SerializationHeader {
   readonly minTimestamp: bigint;
   readonly minLocalDeletionTime: number;

@@ -1,10 +1,13 @@
-// Reads Cassandra's primitives: big-endian integers and the unsigned vint of utils/vint/VIntCoding.java.
+// Reads Cassandra's primitives: big-endian integers and the unsigned vint of
+// utils/vint/VIntCoding.java.
 //
-// The number of leading one bits of a vint's first byte is the number of bytes that follow, 0 to 8; the rest of
-// the first byte and those bytes are the value, big-endian. 64-bit values come as two 32-bit halves.
+// The number of leading one bits of a vint's first byte is the number of bytes that follow, 0 to 8;
+// the rest of the first byte and those bytes are the value, big-endian. 64-bit values come as two
+// 32-bit halves.
 //
-// Nothing here looks at the end of the bytes: whoever reads compares `at` with the end when a thing is read
-// whole. Past the end there are zeros, so that a loop over counts that were read needs its own limit.
+// Nothing here looks at the end of the bytes: whoever reads compares `at` with the end when a thing
+// is read whole. Past the end there are zeros, so that a loop over counts that were read needs its
+// own limit.
 
 const scale = 2 ** 32;
 
@@ -91,7 +94,10 @@ export class ByteCursor {
     this.lo = lo | 0;
   }
 
-  /** The low 32 bits of a vint, signed: differences of 32-bit numbers carry their sign in all 64 bits. */
+  /**
+   * The low 32 bits of a vint, signed: differences of 32-bit numbers carry their sign in
+   * all 64 bits.
+   */
   vint32(): number {
     const first = this.bytes[this.at] as number;
     if (first < 0x80) {

@@ -5,8 +5,17 @@ import { types } from 'cassandra-driver';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import { connectCql, type TestClient } from '../harness/cassandra.ts';
 
-/** Rows as text, sorted, by table. */
-export type SeenRows = ReadonlyMap<string, readonly string[]>;
+/** Rows in the order of their text, by table. */
+export type SeenRows = ReadonlyMap<string, readonly SeenRow[]>;
+
+export interface SeenRow {
+  /** JSON; of times to live only whether there is one. */
+  readonly text: string;
+  /** Of its times to live: seconds since 1970, as near as the clocks are. */
+  readonly expiries: readonly number[];
+}
+
+const clockSeconds = 4;
 
 interface Column {
   readonly name: string;
@@ -42,8 +51,34 @@ export async function assertEachReplica(
 /** Tables and rows are the same, those of `wanted` at least. */
 export function assertSameRows(actual: SeenRows, wanted: SeenRows, where = ''): void {
   for (const [table, rows] of wanted) {
-    assert.deepEqual(actual.get(table) ?? [], rows, `${table} ${where}`);
+    const there = actual.get(table) ?? [];
+    const odd = Math.max(
+      rows.findIndex(({ text }, i) => there[i]?.text !== text),
+      -1,
+    );
+    if (odd >= 0 || there.length !== rows.length) {
+      const at = odd >= 0 ? odd : Math.min(rows.length, there.length);
+      const what = `${table} ${where}: ${there.length} rows in place of ${rows.length}; row ${at}`;
+      assert.equal(there[at]?.text, rows[at]?.text, what);
+      assert.fail(what);
+    }
+    rows.forEach(({ text, expiries }, i) => {
+      expiries.forEach((expiry, j) => {
+        const other = there[i]?.expiries[j] ?? 0;
+        assert.ok(Math.abs(other - expiry) <= clockSeconds, `${table} ${where}: expiry of ${text}`);
+      });
+    });
   }
+}
+
+/** Times to live count down: they are turned into the moments at which they end. */
+function rowOf(json: string, nowSeconds: number): SeenRow {
+  const expiries: number[] = [];
+  const text = json.replace(/"ttl\((.*?)\)": (\d+)/g, (_, name: string, seconds: string) => {
+    expiries.push(nowSeconds + Number(seconds));
+    return `"ttl(${name})": true`;
+  });
+  return { text, expiries };
 }
 
 async function look(
@@ -51,7 +86,7 @@ async function look(
   keyspace: string,
   options: { readonly consistency: number; readonly host?: unknown },
 ): Promise<SeenRows> {
-  const found = new Map<string, string[]>();
+  const found = new Map<string, SeenRow[]>();
   const columns = await client.execute(
     'SELECT table_name, column_name, kind, type FROM system_schema.columns WHERE keyspace_name = ?',
     [keyspace],
@@ -67,16 +102,19 @@ async function look(
   for (const [table, rows] of [...tables].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (isView.has(table)) continue;
     const query = queryOf(keyspace, table, rows.map(columnOf));
-    const texts: string[] = [];
+    const seenRows: SeenRow[] = [];
     const asked = await client.execute(query, [], {
       fetchSize: 2000,
       autoPage: false,
       ...options,
     } as never);
     for await (const row of asked as AsyncIterable<types.Row>) {
-      texts.push(String(row.values()[0]));
+      seenRows.push(rowOf(String(row.values()[0]), Date.now() / 1000));
     }
-    found.set(table, texts.sort());
+    found.set(
+      table,
+      seenRows.sort((a, b) => (a.text < b.text ? -1 : 1)),
+    );
   }
   return found;
 }

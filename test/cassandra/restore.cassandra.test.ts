@@ -1,0 +1,47 @@
+// A cut given back: beside itself in the same cluster, and into clusters of other sizes.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
+import { assertSameRows, seen } from './oracle.ts';
+import { CassandraWorld } from './world.ts';
+
+const cluster = sharedCassandra({ nodes: 1 });
+
+test('a keyspace comes back under another name as it was at the cut, with timestamps and times to live', async () => {
+  const source = await cluster();
+  await using client = await connectCql(source);
+  await client.cql(
+    "CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+  );
+  await client.cql('CREATE TYPE shop.address (street text, zip int)');
+  await client.cql(
+    'CREATE TABLE shop.orders (k int, c int, v text, s text static, m map<text, int>, l list<int>, ' +
+      'a address, f frozen<address>, PRIMARY KEY (k, c)) WITH CLUSTERING ORDER BY (c DESC)',
+  );
+  await client.cql('CREATE INDEX orders_v ON shop.orders (v)');
+  for (let i = 0; i < 200; i++) {
+    await client.cql(
+      `INSERT INTO shop.orders (k, c, v, s, m, l, a) VALUES (${i % 20}, ${i}, 'v${i}', 's${i}', ` +
+        `{'a': ${i}}, [1, ${i}], {street: 'x', zip: ${i}}) USING TTL ${100_000 + i}`,
+    );
+  }
+  await client.cql('DELETE FROM shop.orders WHERE k = 3 AND c > 100');
+  await client.cql('DELETE FROM shop.orders WHERE k = 4');
+  await using world = await CassandraWorld.open();
+  const shop = await world.protect('shop', source);
+  await shop.backup();
+  await client.cql("UPDATE shop.orders SET v = 'later' WHERE k = 5 AND c = 5");
+  await client.cql('UPDATE shop.orders SET l = l + [7] WHERE k = 6 AND c = 6');
+  const wanted = await seen(client, 'shop');
+  await shop.backup();
+  await client.cql('TRUNCATE shop.orders');
+
+  const restored = await shop.restoreTo(source, { renames: ['shop.*=shop2.*'] });
+  assert.deepEqual(
+    restored.datasets.map(({ to, proven }) => [to, proven]),
+    [['shop2.orders', true]],
+  );
+  assertSameRows(await seen(client, 'shop2'), wanted);
+  const found = await client.cql("SELECT k FROM shop2.orders WHERE v = 'later'");
+  assert.equal(found.rowLength, 1);
+});

@@ -304,8 +304,9 @@ export interface CutReport {
 export interface CutBefore {
   readonly time: SourceTime;
   readonly number: number;
-  readonly state: Uint8Array;
-  /** What the catalog said. */
+  /** Absent: nothing that was captured counts any more, and the next cut begins everything anew. */
+  readonly state?: Uint8Array;
+  /** What the catalog said; empty without `state`. */
   readonly entries: readonly CatalogEntry[];
 }
 
@@ -338,6 +339,11 @@ export interface SourceSession extends AsyncDisposable {
    * The source is told what to keep for the next cut.
    */
   cut?(after: CutBefore | undefined, scope: Scope, signal: AbortSignal): Promise<CutReader>;
+  /**
+   * The source is protected no longer: what was switched on or is kept there for cuts goes. What could not be
+   * undone is told as warnings, with what to do by hand.
+   */
+  release?(signal: AbortSignal): Promise<Finding[]>;
   /** A time at or after now that every stream will pass without waiting for user writes. */
   watermark(signal: AbortSignal): Promise<SourceTime>;
   /** Oldest position the log still holds, and the log's end. */

@@ -3,7 +3,7 @@
 // takes the cut anew, and what was stored already costs nothing again.
 import { assert } from '../../base/assert.ts';
 import { forEachLimit } from '../../base/async.ts';
-import { fromBase64, toBase64, toHex } from '../../base/bytes.ts';
+import { fromBase64, toBase64 } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import {
   type CutBefore,
@@ -47,6 +47,7 @@ import type { ProgressMeter } from '../progress.ts';
 import { describeTime } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 import { streamRecord } from './follower.ts';
+import { mergeDueDeltas, treeRecordOf } from './merge-deltas.ts';
 
 export interface CutOptions {
   readonly session: SourceSession;
@@ -82,17 +83,40 @@ export async function takeCut(
   assert(session.cut, 'a kind without an ordered log takes cuts');
   await using cut = await session.cut(cutBefore(context, epoch), context.scope, signal);
   const bytesTotal = cut.datasets.reduce((sum, { bytes }) => sum + bytes, 0);
-  meter.phase(cut.number === 1 ? 'base copy' : 'reading what is new', { bytesTotal });
-  const store = context.repository.session();
-  const built = await buildAll(context, { cut, store, meter }, signal);
-  const report = cut.report();
-  refusePoor(context, report, options.minGrade);
-  const point = await commitCut(context, { cut, epoch, built, store, report }, options);
+  refuseOlder(context, cut.time);
+  meter.phase(epoch === undefined ? 'base copy' : 'reading what is new', { bytesTotal });
+  let [point, report] = await storeCut(context, cut, epoch, options, signal);
+  for (let i = 0; i < storeAgainMax && !point; i++) {
+    [point, report] = await storeCut(context, cut, epoch, options, signal);
+  }
+  if (!point) throw new CodrError('failed', 'what the cut relied on was deleted again and again');
   await cut.committed(signal);
   for (const note of report.notes) context.world.log.warn({ source: context.name }, note);
+  const { number } = epochsOf(context.lineage.state).at(-1) ?? { number: 0 };
+  await mergeDueDeltas(context, number, { claim: options.claim, msMax: mergeMsMax }, signal);
   const time = describeTime(context.connector, cut.time);
   meter.report(`committed ${time}, ${report.grade}`);
   return { point, report };
+}
+
+/** Behind a cut: the next one waits for it. */
+const mergeMsMax = 60_000;
+/** Collections that condemn what a cut relies on, one after another. */
+const storeAgainMax = 3;
+
+/** Without a point when packs were condemned meanwhile: what they held is stored anew the next time. */
+async function storeCut(
+  context: SourceContext,
+  cut: CutReader,
+  epoch: number | undefined,
+  options: CutOptions,
+  signal: AbortSignal,
+): Promise<[point: TakenCut['point'] | undefined, report: CutReport]> {
+  const store = context.repository.session();
+  const built = await buildAll(context, { cut, store, meter: options.meter }, signal);
+  const report = cut.report();
+  refusePoor(context, report, options.minGrade);
+  return [await commitCut(context, { cut, epoch, built, store, report }, options), report];
 }
 
 /** The running epoch's number; undefined before the first cut, and when the last one was closed. */
@@ -105,15 +129,22 @@ function cutBefore(
   { lineage, connector }: SourceContext,
   epoch: number | undefined,
 ): CutBefore | undefined {
-  const last = epoch === undefined ? undefined : cutsOf(lineage.state, epoch).at(-1);
+  const last = cutsOf(lineage.state).at(-1);
+  if (!last) return undefined;
+  const { time, number } = last;
   const stored = lineage.state.get<CutStateRecord>('cutstate/current');
-  if (epoch === undefined || !last || !stored) return undefined;
-  return {
-    time: last.time,
-    number: last.number,
-    state: fromBase64(stored.state),
-    entries: connector.foldCatalog(catalogChanges(lineage.state, epoch, last.time)),
-  };
+  // Numbers go on, but nothing that was captured counts any more.
+  if (epoch === undefined || !stored) return { time, number, entries: [] };
+  const entries = connector.foldCatalog(catalogChanges(lineage.state, epoch, time));
+  return { time, number, state: fromBase64(stored.state), entries };
+}
+
+/** A time twice, or in the wrong order, would change points that were promised. */
+function refuseOlder({ lineage, name, connector }: SourceContext, time: SourceTime): void {
+  const last = cutsOf(lineage.state).at(-1)?.time;
+  if (last === undefined || time > last) return;
+  const message = `the cut is not later than the one before, ${describeTime(connector, last)}`;
+  throw new CodrError('source-unfit', message, { object: name, remedy: 'set the clocks right' });
 }
 
 interface CutWork {
@@ -132,14 +163,7 @@ async function buildAll(
     context.world.limits.workers,
     async ([i, dataset], one) => {
       const root = await buildDataset(dataset, { store, meter }, one);
-      const tree: TreeRecord = {
-        root: toHex(root.id),
-        height: root.height,
-        records: root.records,
-        bytes: root.bytes,
-        parameters: root.cut,
-      };
-      built[i] = { dataset, tree };
+      built[i] = { dataset, tree: treeRecordOf(root) };
     },
     signal,
   );
@@ -192,7 +216,7 @@ async function commitCut(
   context: SourceContext,
   work: CommitWork,
   { claim, session, meter }: CutOptions,
-): Promise<PointRecord & { readonly id: string }> {
+): Promise<TakenCut['point'] | undefined> {
   const { repository, lineage } = context;
   const { cut, store } = work;
   const used = await store.flush();
@@ -217,8 +241,9 @@ async function commitCut(
       draft.set(`point/cut:${number}`, point);
     });
   } catch (error) {
-    if (error instanceof CondemnedPacksError) await repository.forget(error.packs);
-    throw error;
+    if (!(error instanceof CondemnedPacksError)) throw error;
+    repository.forget(error.packs);
+    return undefined;
   }
   repository.committed(used);
   meter.deduplicated(store.knownBytes);
@@ -253,10 +278,10 @@ function noteDataset(
   if (tree.records === 0) return;
   const base = baseAt(draft, dataset, epoch, cut.time);
   if (!base) throw new CodrError('failed', `the dataset ${dataset} has no base copy`);
-  const before = cutsOf(draft, epoch).findLast(({ time }) => time < cut.time);
-  const after = before ? timeToHex(before.time) : base.exactFrom;
+  // The cuts since then have added nothing: deltas join without a gap.
+  const after = deltasAt(draft, base, cut.time)[0]?.to ?? base.exactFrom;
   const delta: DeltaRecord = { epoch, after, tree, packs };
-  draft.set(deltaKey(dataset, cut.time), delta);
+  draft.set(deltaKey(dataset, { after, to: at }), delta);
 }
 
 function describePoint(

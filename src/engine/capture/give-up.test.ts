@@ -39,7 +39,8 @@ async function given(
     name: 'one',
     commit: async (build: (draft: Draft) => undefined) => committed(state, build),
   } as unknown as Lineage;
-  const none = { bases: new Set<string>(), runs: new Set<string>(), segments: new Set<string>() };
+  const nothing = new Set<string>();
+  const none = { bases: nothing, deltas: nothing, runs: nothing, segments: nothing };
   await noteLost(lineage, [pack]);
   const left = leftAt === undefined ? undefined : BigInt(leftAt);
   await giveUp(lineage, { lineage: 'one', ...none, ...lost }, () => left);

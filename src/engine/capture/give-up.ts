@@ -11,9 +11,11 @@ import type { Lineage } from '../../repository/lineage/lineage.ts';
 import { lostKey } from '../../repository/lineage/pack-table.ts';
 import type { BaseRecord, RunRecord, WantRecord } from '../../repository/lineage/records.ts';
 import type { StateView } from '../../repository/lineage/state.ts';
+import { hasCuts } from '../history/cut-history.ts';
 import { addHole } from '../history/ledger.ts';
 import { catalogChanges, epochsOf, inScope } from '../history/source-history.ts';
 import { closeEpoch } from './epoch.ts';
+import { giveUpCuts } from './give-up-cuts.ts';
 
 const reason = 'a check found its data lost';
 
@@ -40,11 +42,15 @@ export async function noteLost(lineage: Lineage, packs: readonly PackId[]): Prom
 /** Gives up what one source has lost. */
 export async function giveUp(
   lineage: Lineage,
-  { bases, runs, segments }: LineageLosses,
+  { bases, runs, segments, deltas }: LineageLosses,
   leftAt: LeftAt,
 ): Promise<void> {
   await lineage.commit((draft): undefined => {
     for (const rest of segments) draft.set(`segment/${rest}`, null);
+    if (hasCuts(draft)) {
+      giveUpCuts(draft, { bases, deltas }, { leftAt, reason });
+      return;
+    }
     // Of two base copies of a dataset the earlier is hurt up to the later: that one is looked at first.
     for (const rest of [...bases].sort().reverse()) giveUpBase(draft, rest, leftAt);
     giveUpRuns(draft, runs);

@@ -30,28 +30,59 @@ export function cutKey(time: SourceTime): string {
   return `cut/${timeToHex(time)}`;
 }
 
-export function deltaKey(dataset: string, to: SourceTime): string {
-  return `delta/${dataset}/${timeToHex(to)}`;
+/** Of what was added after `after`, up to `to`. */
+export function deltaKey(dataset: string, { after, to }: DeltaSpan): string {
+  return `delta/${dataset}/${to}.${after}`;
+}
+
+/** Hex times, which compare as the times do. */
+interface DeltaSpan {
+  readonly after: string;
+  readonly to: string;
+}
+
+export interface StoredDelta extends DeltaRecord {
+  /** In the state. */
+  readonly key: string;
+  readonly to: string;
 }
 
 /**
  * What later cuts added to a base copy up to `at`, newest first. A delta that covers several cuts is taken
- * in place of theirs.
+ * in place of theirs. Each begins where the next one ends, the last one at the base copy.
  */
 export function deltasAt(
   state: StateView,
   { dataset, epoch, exactFrom }: Pick<Base, 'dataset'> & Pick<BaseRecord, 'epoch' | 'exactFrom'>,
   at: SourceTime,
-): DeltaRecord[] {
-  const found: DeltaRecord[] = [];
-  let upTo = `${dataset}/${timeToHex(at)}`;
-  const oldest = `${dataset}/${exactFrom}`;
+): StoredDelta[] {
+  const found: StoredDelta[] = [];
+  let upTo = timeToHex(at);
+  let chosen: StoredDelta | undefined;
   for (const rest of [...state.keys('delta', `${dataset}/`)].reverse()) {
-    if (rest > upTo || rest <= oldest) continue;
-    const delta = state.get<DeltaRecord>(`delta/${rest}`) as DeltaRecord;
-    if (delta.epoch !== epoch) continue;
-    found.push(delta);
-    upTo = `${dataset}/${delta.after}`;
+    const { after, to } = deltaSpan(rest);
+    if (to > upTo || to <= exactFrom || after < exactFrom) continue;
+    if (chosen && to < chosen.to) {
+      found.push(chosen);
+      upTo = chosen.after;
+      chosen = undefined;
+      if (to > upTo) continue;
+    }
+    const key = `delta/${rest}`;
+    const delta = state.get<DeltaRecord>(key) as DeltaRecord;
+    // Of those that end together the one that begins first comes last.
+    if (delta.epoch === epoch) chosen = { ...delta, key, to };
   }
-  return found;
+  return chosen ? [...found, chosen] : found;
+}
+
+/** Of the rest of a key, without its kind. */
+export function deltaSpan(rest: string): DeltaSpan {
+  const [to = '', after = ''] = rest.slice(rest.lastIndexOf('/') + 1).split('.');
+  return { after, to };
+}
+
+/** False when what some cut added is not there any more; whether the newest is, cannot be told from here. */
+export function isUnbroken(deltas: readonly StoredDelta[], exactFrom: string): boolean {
+  return deltas.every(({ after }, i) => after === (deltas[i + 1]?.to ?? exactFrom));
 }

@@ -66,9 +66,10 @@ export function endsWithEpoch(
 
 /** The moments at which the whole scope can be restored, ascending. */
 export function restorableIntervals(state: StateView): Interval[] {
+  // What was accepted in place of the source has no log yet, and its cuts stay.
+  if (hasCuts(state)) return cutIntervals(state);
   const settled = settledTime(state);
   if (settled === undefined) return [];
-  if (hasCuts(state)) return cutIntervals(state);
   const wants = state.list<WantRecord>('want').map(([, want]) => want);
   const intervals: Interval[] = [];
   for (const epoch of epochsOf(state)) {

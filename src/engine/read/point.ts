@@ -124,7 +124,8 @@ export function resolvePoint(
     notRestorable(state, at, (time) => describeTime(connector, time), why);
   const epoch = epochAt(state, at);
   if (!epoch) throw refuse(whyOutside(state, at));
-  if (hasCuts(state) && !cutAt(state, at)) throw refuse('it lies between two cuts');
+  const isCut = hasCuts(state);
+  if (isCut && !cutAt(state, at)) throw refuse('it lies between two cuts');
   const entries = connector.foldCatalog(catalogChanges(state, epoch.number, at));
   const chosen = entries.filter((entry) => inScope(context.scope, entry) && inScope(scope, entry));
   const unmatched = unmatchedBy(scope, chosen);
@@ -144,7 +145,7 @@ export function resolvePoint(
       ({ dataset, from, to }) =>
         from < at &&
         (dataset === undefined || dataset === entry.dataset) &&
-        (to === undefined || to > timeFromHex(base.exactFrom)),
+        (to === undefined || to > (isCut ? at : timeFromHex(base.exactFrom))),
     );
     if (hole) throw refuse(`${entry.namespace} has a hole: ${hole.reason}`);
   }

@@ -124,7 +124,7 @@ async function giveUpLosses(
   { packs, lineages }: Losses,
 ): Promise<readonly string[]> {
   const hurt = lineages.filter(
-    ({ bases, runs, segments }) => bases.size + runs.size + segments.size,
+    ({ bases, deltas, runs, segments }) => bases.size + deltas.size + runs.size + segments.size,
   );
   if (packs.length === 0 && hurt.length === 0) return [];
   const { repository, lineage: own } = await node.open();

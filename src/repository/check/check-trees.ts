@@ -1,11 +1,12 @@
-// Base copies: every node of their trees readable, every leaf and chunk in a pack that the base copy holds.
+// Base copies, and what cuts added to them: every node of their trees readable, every leaf and chunk in a pack
+// that the base copy or the addition holds.
 import { fromHex, toHex } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
 import { leafId, type PackId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
 import { PackSet } from '../lineage/pack-set.ts';
 import { packRecords } from '../lineage/pack-table.ts';
-import type { BaseRecord } from '../lineage/records.ts';
+import type { BaseRecord, DeltaRecord, TreeRecord } from '../lineage/records.ts';
 import type { StateView } from '../lineage/state.ts';
 import { type PackRef, packName } from '../pack/pack-format.ts';
 import type { Repository } from '../repository.ts';
@@ -25,28 +26,51 @@ export interface ContentContext {
   readonly signal: AbortSignal;
 }
 
+/** A tree and the packs that hold it. */
+interface StoredTree {
+  readonly tree: TreeRecord;
+  readonly packs: string;
+}
+
 /** Checks each different tree of a source once. */
 export async function checkTrees(
   context: ContentContext,
   state: StateView,
   words: SourceWords,
 ): Promise<void> {
-  const isHurt = new Map<string, boolean>();
-  for (const [rest, base] of state.list<BaseRecord>('base')) {
-    const name = `${base.tree?.root}/${base.packs}`;
-    if (!base.tree) continue;
-    const dataset = rest.slice(0, rest.indexOf('/'));
-    const what = `${words.name}: ${words.dataset(dataset)} from ${words.time(base.exactFrom)} on`;
-    const hurt =
-      isHurt.get(name) ?? (await new TreeCheck(context, state, base, { words, what }).run());
-    isHurt.set(name, hurt);
-    if (hurt) context.found.bases.add(rest);
+  const known = new Map<string, boolean>();
+  const isHurt = async ({ tree, packs }: StoredTree, what: string): Promise<boolean> => {
+    const name = `${tree.root}/${packs}`;
+    const check = new TreeCheck(context, state, { tree, packs }, { words, what });
+    const hurt = known.get(name) ?? (await check.run());
+    known.set(name, hurt);
+    return hurt;
+  };
+  for (const [rest, { tree, packs, exactFrom }] of state.list<BaseRecord>('base')) {
+    if (!tree) continue;
+    const what = `${nameIn(rest, words)} from ${words.time(exactFrom)} on`;
+    if (await isHurt({ tree, packs }, what)) context.found.bases.add(rest);
   }
+  for (const [rest, delta] of state.list<DeltaRecord>('delta')) {
+    if (await isHurt(delta, deltaText(rest, delta, words))) context.found.deltas.add(rest);
+  }
+}
+
+function nameIn(rest: string, words: SourceWords): string {
+  return `${words.name}: ${words.dataset(rest.slice(0, rest.indexOf('/')))}`;
+}
+
+/** The key ends in `<to>.<after>`. */
+function deltaText(rest: string, { after, tier = 0 }: DeltaRecord, words: SourceWords): string {
+  const to = words.time(rest.slice(rest.lastIndexOf('/') + 1).split('.')[0] ?? '');
+  const name = nameIn(rest, words);
+  if (tier === 0) return `${name}, what the cut of ${to} added`;
+  return `${name}, what the cuts after ${words.time(after)} up to ${to} added, merged`;
 }
 
 class TreeCheck {
   readonly #context: ContentContext;
-  readonly #base: BaseRecord;
+  readonly #stored: StoredTree;
   readonly #held: ReadonlySet<PackId>;
   readonly #words: SourceWords;
   readonly #what: string;
@@ -55,12 +79,12 @@ class TreeCheck {
   constructor(
     context: ContentContext,
     state: StateView,
-    base: BaseRecord,
+    stored: StoredTree,
     { words, what }: { readonly words: SourceWords; readonly what: string },
   ) {
     this.#context = context;
-    this.#base = base;
-    this.#held = new Set(packRecords(state, PackSet.parse(base.packs)).map(({ id }) => id));
+    this.#stored = stored;
+    this.#held = new Set(packRecords(state, PackSet.parse(stored.packs)).map(({ id }) => id));
     this.#words = words;
     this.#what = what;
   }
@@ -68,9 +92,7 @@ class TreeCheck {
   /** True when something of the tree is lost. */
   async run(): Promise<boolean> {
     const { repository, problems, signal } = this.#context;
-    const { root, height, records, bytes, parameters } = this.#base.tree as NonNullable<
-      BaseRecord['tree']
-    >;
+    const { root, height, records, bytes, parameters } = this.#stored.tree;
     const tree = { id: leafId(fromHex(root)), height, records, bytes, cut: parameters };
     try {
       for await (const blobs of walkTree(repository.source, tree, { chunks: true, signal })) {
@@ -92,7 +114,7 @@ class TreeCheck {
     }
   }
 
-  /** A blob is safe when some pack that the base copy holds has a whole copy of it. */
+  /** A blob is safe when some pack that is held for the tree has a whole copy of it. */
   async #checkBlobs(blobs: readonly WalkedBlob[]): Promise<void> {
     const { repository, losses, signal } = this.#context;
     const ids = blobs.map(({ id }) => id);
@@ -119,8 +141,8 @@ class TreeCheck {
     const affected = `${this.#what}: ${this.#rangeText(range)}`;
     if (pack && problems.hurt(packName(pack), affected)) return;
     problems.add({
-      object: `tree ${this.#base.tree?.root}`,
-      problem: `no pack of the base copy holds the ${kind} ${toHex(id)}`,
+      object: `tree ${this.#stored.tree.root}`,
+      problem: `no pack that is held for it holds the ${kind} ${toHex(id)}`,
       affected: [affected],
       remedy,
     });

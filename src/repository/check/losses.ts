@@ -7,6 +7,8 @@ export interface LineageLosses {
   readonly lineage: string;
   /** Base copies that lack a leaf, chunk or node. */
   readonly bases: ReadonlySet<string>;
+  /** What cuts added, and lacks a leaf, chunk or node. */
+  readonly deltas: ReadonlySet<string>;
   /** Runs that lack a block. */
   readonly runs: ReadonlySet<string>;
   /** Unfinished ranges of base copies that rely on a damaged pack. */
@@ -27,6 +29,7 @@ export function isLoss(error: unknown): error is CodrError {
 export class FoundLosses implements LineageLosses {
   readonly lineage: string;
   readonly bases = new Set<string>();
+  readonly deltas = new Set<string>();
   readonly runs = new Set<string>();
   readonly segments = new Set<string>();
 

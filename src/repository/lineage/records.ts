@@ -79,12 +79,15 @@ export interface BaseRecord {
 }
 
 /**
- * `delta/<dataset>/<to>`: what one cut added to a dataset, as a tree: later than `after`, up to `to`. A source
- * without an ordered log has these in place of runs.
+ * `delta/<dataset>/<to>.<after>`: what one cut, or several, added to a dataset, as a tree: later than `after`,
+ * up to `to`. A source without an ordered log has these in place of runs. `after` is the `to` of the delta
+ * before, or the `exactFrom` of the base copy: a gap in the chain is a loss.
  */
 export interface DeltaRecord {
   readonly epoch: number;
   readonly after: string;
+  /** Absent: one cut alone. A merge of such is of tier 1, a merge of these of tier 2. */
+  readonly tier?: number;
   readonly tree: TreeRecord;
   readonly packs: string;
 }

@@ -25,6 +25,7 @@ import { CassandraCut, cutStream } from './cut-reader.ts';
 import { parseCutState } from './cut-state.ts';
 import type { CutNode } from './node-cut.ts';
 import { openControl } from './open-control.ts';
+import { stopLinks } from './release-cut.ts';
 import { clusterId, readRing } from './ring.ts';
 import { takeCut } from './take-cut.ts';
 
@@ -88,13 +89,14 @@ export class CassandraSession implements SourceSession {
   async cut(before: CutBefore | undefined, scope: Scope, signal: AbortSignal): Promise<CutReader> {
     const { clock, log, random } = this.#context;
     const { datacenters, ownsBackups } = this.#config;
-    const state = parseCutState(before && JSON.parse(Buffer.from(before.state).toString('utf8')));
+    const known = before?.state && Buffer.from(before.state).toString('utf8');
+    const state = parseCutState(known === undefined ? undefined : JSON.parse(known));
     if (this.#nodes.length === 0) throw nodesMissing();
     const taken = await takeCut({
       cql: this.#cql,
       nodes: this.#nodes,
       datacenters,
-      ownsBackups: ownsBackups || before !== undefined,
+      ownsBackups: ownsBackups || known !== undefined,
       scope: (keyspace, table) => scopeHolds(scope, `${keyspace}.${table}`),
       state,
       tagPrefix,
@@ -104,6 +106,18 @@ export class CassandraSession implements SourceSession {
       signal,
     });
     return new CassandraCut({ taken, before, state, datacenters, log });
+  }
+
+  /** Switches links off on every node, and removes links, snapshots and marks that are ours. */
+  async release(signal: AbortSignal): Promise<Finding[]> {
+    const failed = await stopLinks(this.#nodes, tagPrefix, signal);
+    return failed.map(({ address, reason }) => ({
+      level: 'warning',
+      message: `node ${address} may still make links of its SSTables: ${reason}`,
+      remedy:
+        'run `nodetool disablebackup` there, then remove every `backups` folder of its data ' +
+        `directories and the snapshots whose names begin with ${tagPrefix}`,
+    }));
   }
 
   /** What a live cluster holds cannot be said without a cut. */

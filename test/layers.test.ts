@@ -77,7 +77,11 @@ const layers: Readonly<Record<string, Layer>> = {
     node: pure,
   },
   api: { imports: ['base', 'model', 'engine', 'cluster'], node: [] },
-  node: { imports: everything, node: 'all', packages: ['pino', 'zod', 'mongodb', 'yaml'] },
+  node: {
+    imports: everything,
+    node: 'all',
+    packages: ['pino', 'zod', 'mongodb', 'cassandra-driver', 'yaml'],
+  },
   cli: { imports: ['base', 'model', 'api', 'node'], node: 'all', packages: ['commander', 'zod'] },
 };
 

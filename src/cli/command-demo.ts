@@ -12,13 +12,14 @@ export const demoCommand = defineCommand({
   path: 'demo',
   summary: 'real database, real writes, a disaster, and the restore to the second before it',
   about: 'Needs no repository and touches nothing but a scratch folder, which it removes.',
-  examples: ['codr demo', 'codr demo --records 200000 --keep'],
+  examples: ['codr demo', 'codr demo --records 200000 --keep', 'codr demo --cassandra'],
   json: '{proven, restoredTo, disasterAt, records, restoreSeconds, seconds, kept:[…]}',
   input: z.object({
     records: option(
       z.coerce.number().int().min(100, { error: 'less than 100' }).max(100_000_000).default(20_000),
       { text: 'records written before the disaster', value: 'COUNT', env: false },
     ),
+    cassandra: consent('three Cassandra nodes, one of which misses writes; needs java 17 and mvn'),
     keep: consent('leave servers and repository in place, and say where they are'),
     mongod: option(z.string().min(1).optional(), {
       text: 'the mongod program to use',

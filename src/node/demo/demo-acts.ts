@@ -35,7 +35,7 @@ export async function protect(
 ): Promise<void> {
   await steps.step(
     'An encrypted repository, and the replica set as its source (codr init, codr source add)',
-    () => backup.prepare(set.uri, signal),
+    () => backup.prepare({ uri: set.uri }, signal),
     (findings) => {
       const faults = findings.filter(({ level }) => level === 'error');
       const what =

@@ -18,7 +18,7 @@ import { systemClock } from '../system-clock.ts';
 import { systemRandom } from '../system-random.ts';
 import { TemporarySpill } from '../temporary-spill.ts';
 
-/** The name under which the demo registers its replica set. */
+/** The name under which the demo registers its source. */
 export const demoSource = 'shop';
 
 const passphraseBytes = 18;
@@ -28,6 +28,7 @@ const patienceMs = 60_000;
 
 /** One namespace, restored beside itself. */
 export interface DemoRestore {
+  /** A URI, or the path of a configuration file. */
   readonly to: string;
   /** WHEN. */
   readonly at: string;
@@ -55,14 +56,24 @@ export class DemoBackup {
     );
   }
 
-  /** Makes the repository and registers the source. */
-  async prepare(uri: string, signal: AbortSignal): Promise<readonly SourceFinding[]> {
+  /** Makes the repository and registers the source: all of it, or what `include` names. */
+  async prepare(
+    where: { readonly uri: string } | { readonly config: string },
+    signal: AbortSignal,
+    include: readonly string[] = [],
+  ): Promise<readonly SourceFinding[]> {
     const call = { signal };
     return await this.#with(async (node) => {
       await node.init({ encryption: true }, call);
-      const request = { source: demoSource, uri, include: [], exclude: [] };
+      const request = { source: demoSource, ...where, include, exclude: [] };
       return (await node.addSource(request, call)).findings;
     });
+  }
+
+  /** One backup that ends by itself: of a kind without a log, a cut. */
+  async once(signal: AbortSignal): Promise<BackupResult> {
+    const request = { source: demoSource, follow: false };
+    return await this.#with((node) => node.backup(request, { signal }));
   }
 
   /** Begins to follow; resolves with the first restorable moment. */

@@ -8,6 +8,8 @@ export interface DemoOptions {
   readonly keep: boolean;
   /** A mongod program to use instead of the one that would be found or fetched. */
   readonly mongod?: string;
+  /** Three nodes of Cassandra in place of MongoDB. */
+  readonly cassandra?: boolean;
 }
 
 export type DemoEvent =

@@ -1,7 +1,9 @@
 // The story of `codr demo`: a real replica set with live writers, a backup that follows it, a delete that
 // forgot its filter, the restore to the second before, and two proofs: CODR's own, and one by the server's
-// snapshot reads. Everything lies in the folder of the replica set, which goes however the demo ends.
+// snapshot reads. Everything lies in the folder of the replica set, which goes however the demo ends. The
+// story of `codr demo --cassandra` is in `cassandra-demo.ts`.
 import type { MongoClient } from 'mongodb';
+import { runCassandraDemo } from './cassandra-demo.ts';
 import { giveBack, mergeBack, protect, type Stage, strike } from './demo-acts.ts';
 import { DemoBackup } from './demo-backup.ts';
 import { fillShop, ordersCollection, ShopTraffic, shopDatabase } from './demo-shop.ts';
@@ -12,13 +14,14 @@ import { ReplicaSet } from './mongod-server.ts';
 
 /**
  * Tells the story step by step and resolves with how it ended. Leaves nothing behind unless `keep` and the
- * story came to its end. Errors: `target-unfit` when no mongod can be had, and whatever CODR itself reports.
+ * story came to its end. Errors: `target-unfit` when no server can be had, and whatever CODR itself reports.
  */
 export async function runDemo(
   options: DemoOptions,
   tell: TellDemo,
   signal: AbortSignal,
 ): Promise<DemoResult> {
+  if (options.cassandra) return await runCassandraDemo(options, tell, signal);
   const begun = performance.now();
   const steps = new Steps(tell, signal);
   const set = await startServer(options, steps, signal);

@@ -1,9 +1,12 @@
 // What Cassandra itself says of a keyspace: every row as JSON with the timestamps and times to live of its
-// simple columns. At ALL, or at ONE through each node as coordinator: then a replica answers by itself.
+// simple columns, since 5.0 of each element of the others too. At ALL, or at ONE through each node as
+// coordinator: then a replica answers by itself. What CQL never shows, `dumped` takes from the files.
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { types } from 'cassandra-driver';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
-import { connectCql, type TestClient } from '../harness/cassandra.ts';
+import { connectCql, sstableDump, type TestClient } from '../harness/cassandra.ts';
 
 /** Rows in the order of their text, by table. */
 export type SeenRows = ReadonlyMap<string, readonly SeenRow[]>;
@@ -74,7 +77,7 @@ export function assertSameRows(actual: SeenRows, wanted: SeenRows, where = ''): 
 /** Times to live count down: they are turned into the moments at which they end. */
 function rowOf(json: string, nowSeconds: number): SeenRow {
   const expiries: number[] = [];
-  const text = json.replace(/"ttl\((.*?)\)": (\d+)/g, (_, name: string, seconds: string) => {
+  const text = json.replace(/"ttl\(([^)"]*)\)": (\d+)/g, (_, name: string, seconds: string) => {
     expiries.push(nowSeconds + Number(seconds));
     return `"ttl(${name})": true`;
   });
@@ -97,11 +100,13 @@ async function look(
     [keyspace],
     { prepare: true, consistency: types.consistencies.one },
   );
+  const [local] = (await client.execute('SELECT release_version FROM system.local')).rows;
+  const hasElements = Number.parseInt(String(local?.release_version), 10) >= 5;
   const isView = new Set(views.rows.map((row) => String(row.view_name)));
   const tables = Map.groupBy(columns.rows, (row) => String(row.table_name));
   for (const [table, rows] of [...tables].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (isView.has(table)) continue;
-    const query = queryOf(keyspace, table, rows.map(columnOf));
+    const query = queryOf(keyspace, table, rows.map((row) => columnOf(row, hasElements)));
     const seenRows: SeenRow[] = [];
     const asked = await client.execute(query, [], {
       fetchSize: 2000,
@@ -121,13 +126,13 @@ async function look(
 
 const complex = /^(list|set|map)</;
 
-function columnOf(row: types.Row): Column {
+function columnOf(row: types.Row, hasElements: boolean): Column {
   const type = String(row.type);
-  const isSimple = !complex.test(type) && type !== 'counter' && !isOpenUdt(type);
+  const isTimed = hasElements || (!complex.test(type) && !isOpenUdt(type));
   const isValue = row.kind === 'regular' || row.kind === 'static';
   return {
     name: `"${String(row.column_name).replaceAll('"', '""')}"`,
-    hasTime: isSimple && isValue,
+    hasTime: isTimed && type !== 'counter' && isValue,
   };
 }
 
@@ -144,4 +149,48 @@ function queryOf(keyspace: string, table: string, columns: readonly Column[]): s
     hasTime ? [name, `writetime(${name})`, `ttl(${name})`] : [name],
   );
   return `SELECT JSON ${asked.join(', ')} FROM "${keyspace}"."${table}"`;
+}
+
+/**
+ * The live rows of a table as its one file says them, after a major compaction: liveness, and of each cell its
+ * path, so the ids of a list's elements too. A line for each partition.
+ */
+export async function dumped(
+  cluster: CassandraCluster,
+  keyspace: string,
+  table: string,
+): Promise<string[]> {
+  await cluster.jmx(1).flush(keyspace, table);
+  await cluster.jmx(1).compact(keyspace, table);
+  const folder = join(cluster.dataFolder(1), keyspace);
+  const [own, ...others] = (await readdir(folder)).filter((name) => name.startsWith(`${table}-`));
+  assert.ok(own !== undefined && others.length === 0, `one folder of ${keyspace}.${table}`);
+  const files = (await readdir(join(folder, own))).filter((name) => name.endsWith('-Data.db'));
+  assert.equal(files.length, 1, `files of ${keyspace}.${table}`);
+  const partitions = await sstableDump(cluster.program, join(folder, own, files[0] as string));
+  return partitions.map((one) => JSON.stringify(withoutDeletions(one)));
+}
+
+/** Positions are the file's own; what says a deletion is no part of the live form. */
+function withoutDeletions(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    return value
+      .filter((one: unknown) => !(isObject(one) && (one.type !== 'row' ? isGone(one) : false)))
+      .map(withoutDeletions);
+  }
+  if (!isObject(value)) return value;
+  const kept = Object.entries(value).filter(
+    ([name]) => name !== 'position' && name !== 'deletion_info',
+  );
+  return Object.fromEntries(kept.map(([name, one]) => [name, withoutDeletions(one)]));
+}
+
+/** A cell without a value, the deletion of a collection, a marker of a range. */
+function isGone(one: Readonly<Record<string, unknown>>): boolean {
+  if ('name' in one) return 'deletion_info' in one;
+  return String(one.type).startsWith('range_tombstone');
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

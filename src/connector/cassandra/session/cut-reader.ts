@@ -2,7 +2,7 @@
 // node does not own, merged into one stream. A damaged file costs its replica, not the cut: the table is read
 // again without it, and the grades say so.
 import { emptyBytes, equalBytes } from '../../../base/bytes.ts';
-import { isCodrError } from '../../../base/error.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { CatalogChange, CatalogEntry } from '../../../model/catalog.ts';
 import { type StreamId, streamId } from '../../../model/id.ts';
@@ -145,11 +145,15 @@ export class CassandraCut implements CutReader {
       const sstable = await openSstable(files);
       yield* keepTokens(sstable.records(wholeRange, signal), owned);
     } catch (error) {
-      if (!isCodrError(error, 'file-damaged')) throw error;
+      // A file that went away, or a disk that fails, costs this replica as damage does.
+      const isLost = isCodrError(error, 'source-unreachable');
+      if (!isLost && !isCodrError(error, 'file-damaged')) throw error;
       const message = `node of ${file.folder}: ${error.message}`;
       this.#damaged.push({ file, message });
-      this.#options.log.error({ file: file.name, error: error.message }, 'a file is damaged');
-      throw error;
+      this.#options.log.error({ file: file.name, error: error.message }, 'a file cannot be read');
+      throw isLost
+        ? new CodrError('file-damaged', error.message, { object: file.name, cause: error })
+        : error;
     }
   }
 }

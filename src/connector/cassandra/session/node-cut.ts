@@ -4,7 +4,7 @@ import type { Clock } from '../../../base/clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { chooseFiles } from './choose-files.ts';
-import { readIntervals } from './commit-log-intervals.ts';
+import { type LogInterval, readIntervals } from './commit-log-intervals.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlSession } from './cql.ts';
 import type { HostState, KnownTable } from './cut-state.ts';
@@ -170,7 +170,8 @@ export async function listNode(
     const live: ListedSstable[] = [];
     const links: ListedSstable[] = [];
     for (const folder of folders.get(id) ?? []) {
-      live.push(...(await listSstables(hostId, folder, `snapshots/${task.tag}`)).complete);
+      const snapshot = `snapshots/${task.tag}`;
+      live.push(...(await listSstables(hostId, folder, snapshot, { final: true })).complete);
       const { complete, partial } = await listSstables(hostId, folder, 'backups');
       links.push(...complete);
       spent.push({ folder, names: new Set([...complete.map(({ name }) => name), ...partial]) });
@@ -182,8 +183,7 @@ export async function listNode(
       subsumed: prepared.subsumed.get(id) ?? new Set(),
       proven: proven && !wasTruncated && !withoutLinks.has(id),
       truncation: wasTruncated ? marks.truncations.get(id) : undefined,
-      intervalsOf: async (file) =>
-        readIntervals(file.version, await readComponent(file, 'Statistics.db')),
+      intervalsOf,
     });
     read.set(id, chosen.read);
     states[id] = chosen.next;
@@ -196,6 +196,16 @@ export async function listNode(
     spent: onlyKnown(spent, states),
     state: stateOf(prepared, states),
   };
+}
+
+/** A file whose statistics are not there proves nothing, so it is read, and found to be damaged. */
+async function intervalsOf(file: ListedSstable): Promise<LogInterval[] | undefined> {
+  try {
+    return readIntervals(file.version, await readComponent(file, 'Statistics.db'));
+  } catch (error) {
+    if (isCodrError(error, 'source-unreachable')) return undefined;
+    throw error;
+  }
 }
 
 /** Nothing slipped: same run of the server, links on at both ends, no stream came in between. */

@@ -79,6 +79,31 @@ test('a file set counts only when every component of its TOC is there', async ()
   assert.deepEqual([...partial].sort(), ['nb-2-big', 'nb-3-big']);
 });
 
+test('a final set counts with what it lacks, which its reader then misses', async () => {
+  await using data = await dataFolder();
+  const [table] = await listTableFolders([data.root]);
+  assert.ok(table);
+  const snapshot = join(table.folder, 'snapshots', 's');
+  await data.put(snapshot, 'nb-1-big', ['Data.db', 'TOC.txt'], all);
+  await data.put(snapshot, 'nb-2-big', ['Statistics.db', 'TOC.txt'], all);
+  await data.put(snapshot, 'nb-3-big', ['Data.db']);
+  const { complete } = await listSstables('h', table, 'snapshots/s', { final: true });
+  assert.deepEqual(
+    complete.map(({ name, components, dataBytes }) => [name, components.length, dataBytes]),
+    [
+      ['nb-1-big', 4, 7],
+      ['nb-2-big', 4, 0],
+      ['nb-3-big', 1, 7],
+    ],
+  );
+  const [first] = complete;
+  assert.ok(first);
+  await using sstable = openSstable(first);
+  await assert.rejects(sstable.open('Statistics.db'), (error) =>
+    isCodrError(error, 'source-unreachable'),
+  );
+});
+
 test('secondary index folders, manifests and parts of SAI indexes are no SSTables', async () => {
   await using data = await dataFolder();
   await data.put(data.backups, 'da-3fw2_0tj4_46w3k2cpidnirvjy7k-bti', [

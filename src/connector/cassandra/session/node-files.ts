@@ -80,11 +80,15 @@ export interface Listing {
   readonly partial: readonly string[];
 }
 
-/** SSTables in `subfolder` (`backups`, `snapshots/<tag>`) of a table's folder; none when it is not there. */
+/**
+ * SSTables in `subfolder` (`backups`, `snapshots/<tag>`) of a table's folder; none when it is not there. `final`:
+ * nobody adds to it any more, so a set that lacks components is listed all the same, for the reader to find out.
+ */
 export async function listSstables(
   hostId: string,
   table: TableFolder,
   subfolder: string,
+  { final }: { readonly final: boolean } = { final: false },
 ): Promise<Listing> {
   const folder = join(table.folder, subfolder);
   const names = await namesIn(folder);
@@ -98,7 +102,7 @@ export async function listSstables(
   const complete: ListedSstable[] = [];
   const partial: string[] = [];
   for (const [name, there] of sets) {
-    const listed = await listedOf(hostId, { ...table, folder }, name, there);
+    const listed = await listedOf(hostId, { ...table, folder }, name, { there, final });
     if (listed) complete.push(listed);
     else partial.push(name);
   }
@@ -177,35 +181,62 @@ export function splitName(file: string): { name: string; component: string } | u
   return match ? { name: match[1] as string, component: match[2] as string } : undefined;
 }
 
+/** Undefined when it is not final and a component of its TOC.txt is not there yet, or no more. */
 async function listedOf(
+  hostId: string,
+  at: TableFolder,
+  name: string,
+  { there, final }: { readonly there: ReadonlySet<string>; readonly final: boolean },
+): Promise<ListedSstable | undefined> {
+  const toc = there.has('TOC.txt') ? await textOf(join(at.folder, `${name}-TOC.txt`)) : '';
+  const named = toc.split('\n').filter((line) => line !== '');
+  if (final) return await describe(hostId, at, name, named.length > 0 ? named : [...there]);
+  if (!named.includes('Data.db') || named.some((component) => !there.has(component))) {
+    return undefined;
+  }
+  const listed = await describe(hostId, at, name, named);
+  // Removed between the listing and now: somebody else cleans up here too.
+  return listed.modifiedMs === 0 ? undefined : listed;
+}
+
+/** Of a Data.db that is not there, size and time are 0. */
+async function describe(
   hostId: string,
   { keyspace, table, tableId, folder }: TableFolder,
   name: string,
-  there: ReadonlySet<string>,
-): Promise<ListedSstable | undefined> {
-  if (!there.has('TOC.txt') || !there.has('Data.db')) return undefined;
+  components: readonly string[],
+): Promise<ListedSstable> {
+  const [version, , format] = name.split('-');
+  const digest = components.includes('Digest.crc32')
+    ? await textOf(join(folder, `${name}-Digest.crc32`))
+    : '';
+  const { size, mtimeMs } = await sizeOf(join(folder, `${name}-Data.db`));
+  return {
+    ...{ hostId, tableId, keyspace, table, folder, name, components },
+    version: version as string,
+    format: format as 'big' | 'bti',
+    dataBytes: size,
+    digest: digest.trim(),
+    modifiedMs: Math.floor(mtimeMs),
+  };
+}
+
+/** Empty when it is not there. */
+async function textOf(path: string): Promise<string> {
   try {
-    const toc = await readFile(join(folder, `${name}-TOC.txt`), 'utf8');
-    const components = toc.split('\n').filter((line) => line !== '');
-    if (!components.includes('Data.db')) return undefined;
-    if (components.some((component) => !there.has(component))) return undefined;
-    const { size, mtimeMs } = await stat(join(folder, `${name}-Data.db`));
-    const digest = there.has('Digest.crc32')
-      ? await readFile(join(folder, `${name}-Digest.crc32`), 'utf8')
-      : '';
-    const [version, , format] = name.split('-');
-    return {
-      ...{ hostId, tableId, keyspace, table, folder, name, components },
-      version: version as string,
-      format: format as 'big' | 'bti',
-      dataBytes: size,
-      digest: digest.trim(),
-      modifiedMs: Math.floor(mtimeMs),
-    };
+    return await readFile(path, 'utf8');
   } catch (error) {
-    // Removed between the listing and now: somebody else cleans up here too.
-    if (isMissing(error)) return undefined;
-    throw unreadable(join(folder, name), error);
+    if (isMissing(error)) return '';
+    throw unreadable(path, error);
+  }
+}
+
+async function sizeOf(path: string): Promise<{ size: number; mtimeMs: number }> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (isMissing(error)) return { size: 0, mtimeMs: 0 };
+    throw unreadable(path, error);
   }
 }
 

@@ -119,8 +119,10 @@ export interface SourceStatus {
   readonly lagSeconds?: number;
   /** Until the source's own log passes our position, 0 when it has; absent when the source was not asked. */
   readonly headroomSeconds?: number;
-  /** The newest restorable interval. */
+  /** The newest restorable interval; of kinds that take cuts from the first to the last of them. */
   readonly interval?: Span;
+  /** How many cuts can be restored, of kinds that take them: nothing between two of them can. */
+  readonly cuts?: number;
   readonly holes: readonly Hole[];
   /** Who writes its history right now: host and process, or peer. */
   readonly writer?: string;

@@ -59,6 +59,8 @@ export interface SourceRebased {
 export interface SourceRemoved {
   readonly source: string;
   readonly id: string;
+  /** What was left at the cluster, and how to remove it by hand. */
+  readonly warnings: readonly string[];
 }
 
 export interface BackupRequest {

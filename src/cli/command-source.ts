@@ -155,13 +155,17 @@ export const sourceRebaseCommand = defineCommand({
 export const sourceRemoveCommand = defineCommand({
   path: 'source remove',
   summary: 'drop a cluster and its whole history',
-  about: 'Nothing of it can be restored afterwards. `codr collect` frees the space.',
+  about:
+    'Nothing of it can be restored afterwards. `codr collect` frees the space. What was switched on at the ' +
+    'cluster for its backups is switched off; where it does not answer, the source goes all the same, and what ' +
+    'was left there is named.',
   examples: ['codr source remove shop'],
-  json: '{source,id}',
+  json: '{source,id,warnings:[…]}',
   input: z.object({ source: sourceArgument() }),
   run: async (input, { api, call }) => (await api()).removeSource(input, call),
-  print({ source }, output) {
+  print({ source, warnings }, output) {
     output.line(`removed ${source}; codr collect frees the space`);
+    for (const text of warnings) output.line(output.paint('yellow', `warning: ${text}`));
   },
 });
 

@@ -22,6 +22,22 @@ test('a log that has passed the last commit is said to have no headroom, and wha
   );
 });
 
+test('of cuts the first, the newest and their number are shown, and no headroom', async () => {
+  const [from, to] = ['2026-11-22T12:00:00.000Z', '2026-11-22T13:00:00.000Z'].map((wall, i) => ({
+    time: `cut:${i + 1}`,
+    wall,
+  })) as [{ time: string; wall: string }, { time: string; wall: string }];
+  const text = await shown({
+    name: 'ring',
+    state: 'idle',
+    interval: { from, to },
+    cuts: 5,
+    holes: [],
+  });
+  assert.match(text, /ring +idle +2026-11-22T12:00:00\.000Z +2026-11-22T13:00:00\.000Z {2}5 cuts/);
+  assert.doesNotMatch(text, /HEADROOM/);
+});
+
 test('headroom is shown as time, and the repository by its packs', async () => {
   const text = await shown({ name: 'shop', state: 'idle', headroomSeconds: 7500, holes: [] });
   assert.match(text, /2\.00 KiB in 2 packs/);

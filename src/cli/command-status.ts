@@ -13,8 +13,8 @@ export const statusCommand = defineCommand({
   examples: ['codr status', 'codr status --json'],
   json:
     '{repository:{url,id,encrypted,packs,packBytes}, peers:[{name,state,address?,version}], ' +
-    'coordinator?, epoch?, sources:[{name,state,lagSeconds?,headroomSeconds?,interval?,holes,writer?,' +
-    'heldBackBy?}], operations:[{id,kind,source?,state,progress?}]}',
+    'coordinator?, epoch?, sources:[{name,state,lagSeconds?,headroomSeconds?,interval?,cuts?,holes,' +
+    'writer?,heldBackBy?}], operations:[{id,kind,source?,state,progress?}]}',
   input: z.object({}),
   run: async (_input, { api, call }) => (await api()).status({}, call),
   print({ repository, peers, coordinator, sources, operations }, output) {
@@ -60,7 +60,14 @@ function gapText(name: string): string {
   );
 }
 
+function newestText({ interval, cuts }: SourceStatus): string {
+  if (!interval || cuts === undefined) return interval?.to.wall ?? '';
+  return `${interval.to.wall}  ${formatCount(cuts)} ${cuts === 1 ? 'cut' : 'cuts'}`;
+}
+
 function printSources(sources: readonly SourceStatus[], output: Output): void {
+  // Cuts have no log that could roll over.
+  const hasLog = sources.some(({ cuts }) => cuts === undefined);
   if (sources.length === 0) output.line('no source is registered');
   printTable(
     output,
@@ -68,7 +75,7 @@ function printSources(sources: readonly SourceStatus[], output: Output): void {
       { title: 'SOURCE' },
       { title: 'STATE' },
       { title: 'LAG', right: true },
-      { title: 'HEADROOM', right: true },
+      ...(hasLog ? [{ title: 'HEADROOM', right: true }] : []),
       { title: 'RESTORABLE FROM' },
       { title: 'TO' },
       { title: 'HOLES', right: true },
@@ -77,9 +84,9 @@ function printSources(sources: readonly SourceStatus[], output: Output): void {
       source.name,
       output.paint(lossStates.has(source.state) ? 'red' : 'green', source.state),
       source.lagSeconds === undefined ? '' : formatSeconds(source.lagSeconds),
-      headroomText(source),
+      ...(hasLog ? [headroomText(source)] : []),
       source.interval?.from.wall ?? '',
-      source.interval?.to.wall ?? '',
+      newestText(source),
       String(source.holes.length),
     ]),
   );

@@ -1,7 +1,7 @@
 // Restorable intervals and holes as one line of characters and as sentences.
 import type { Hole, Moment, Points, Span } from '../api/codr-api.ts';
 import type { Output } from './output.ts';
-import { formatSeconds } from './units.ts';
+import { formatCount, formatSeconds } from './units.ts';
 
 /** `hole in rs0 from … to …: the log rolled over`. */
 export function holeText({ stream, dataset, from, to, reason }: Hole): string {
@@ -13,6 +13,19 @@ export function holeText({ stream, dataset, from, to, reason }: Hole): string {
 /** `2026-11-22T12:00:00Z to 2026-11-22T13:05:00Z  1 h 5 min`. */
 export function spanText({ from, to }: Span): string {
   return `${from.wall} to ${to.wall}  ${formatSeconds((wallMs(to) - wallMs(from)) / 1000)}`;
+}
+
+/** Of single moments: `2026-11-22T12:00:00Z to 2026-11-22T13:00:00Z, 5 cuts`; undefined when there is none. */
+export function cutsText(intervals: readonly Span[]): string | undefined {
+  const [first, last] = [intervals[0], intervals.at(-1)];
+  if (!first || !last) return undefined;
+  if (intervals.length === 1) return `${first.from.wall}, 1 cut`;
+  return `${first.from.wall} to ${last.to.wall}, ${formatCount(intervals.length)} cuts`;
+}
+
+/** True of a moment that one of the intervals begins with. */
+export function isIn(intervals: readonly Span[], { time, wall }: Moment): boolean {
+  return intervals.some(({ from }) => from.time === time && from.wall === wall);
 }
 
 /**

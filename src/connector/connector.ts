@@ -85,12 +85,22 @@ export interface Connector {
    * that nothing later is meant.
    */
   timeOfWall(ms: number): SourceTime;
-  /** A key as users write it on the command line, as stored key bytes. Throws `usage`. */
-  parseKey(text: string): Uint8Array;
-  /** A record as readable JSON text (MongoDB: canonical Extended JSON). */
-  renderValue(value: Uint8Array): string;
+  /** What a key means, as users write it on the command line. Throws `usage`. */
+  parseKey(entry: CatalogEntry, text: string): NamedRecords;
+  /**
+   * The records that a condition on keys means, as ascending, disjoint ranges. Throws `usage`, which names what is
+   * wrong. Absent: the kind has no such conditions.
+   */
+  parseQuery?(entry: CatalogEntry, text: string): KeyRange[];
+  /** The same for a part of every dataset: `FROM..TO`, tokens of the ring. */
+  parseRange?(text: string): KeyRange[];
+  /**
+   * Native records in key order as readable JSON text, one each (MongoDB: canonical Extended JSON); of kinds where
+   * several records make one row, one a row.
+   */
+  renderValue(entry: CatalogEntry, records: readonly DataRecord[]): string[];
   /** The key of a native record as users write it: `parseKey` gives the key back (MongoDB: the `_id`). */
-  renderKey(record: DataRecord): string;
+  renderKey(entry: CatalogEntry, record: DataRecord): string;
   /**
    * Tells the folded records of `entry` that the database would delete by itself at `nowMs`, ms since 1970;
    * undefined when it never deletes one. Pure.
@@ -98,8 +108,21 @@ export interface Connector {
   expiry(entry: CatalogEntry, nowMs: number): ExpiryRule | undefined;
   /** What a record of role `definitions` defines, when users know it by a name of its own: a view. */
   definedName(entry: CatalogEntry, record: DataRecord): string | undefined;
+  /**
+   * What {@link SourceSession.release} leaves where nobody answers, and how to remove it by hand; undefined: it
+   * has nothing to release.
+   */
+  leftUnreleased?(config: SourceConfig): Finding | undefined;
   /** Text of the URI without its password, for lists and messages. */
   redact(uri: string): string;
+}
+
+/** What a key names: one record, or with the first part of a key all that begin so. */
+export interface NamedRecords {
+  /** Ascending, disjoint. */
+  readonly ranges: readonly KeyRange[];
+  /** One record at most is meant. The last range holds it; what the others hold is told with it. */
+  readonly isOne: boolean;
 }
 
 /** Which records a database deletes by itself at one time. */
@@ -167,6 +190,8 @@ export interface LiveForm {
   readonly rebaseMs: number;
   /** The wall clock of the cut, ms since 1970. */
   readonly cutMs: number;
+  /** Only the records in these: ascending, disjoint. What bears upon them from outside is taken into account. */
+  readonly within?: readonly KeyRange[];
 }
 
 /** Who answers at the other end, and what may be asked of it. */

@@ -1,11 +1,9 @@
 // Apache Cassandra: binds session, cuts, fold, catalog and target into the connector port. Datasets are tables
 // by their ids, source times are cuts, records are rows with the timestamps of their cells.
-import { toHex } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
 import type { Connector } from '../connector.ts';
 import { foldCatalog, openCatalog } from './catalog/catalog-fold.ts';
 import { foldRange, leadIn } from './fold-range.ts';
-import { CassandraSession } from './session/cassandra-session.ts';
+import { CassandraSession, configOf, leftAtNodes } from './session/cassandra-session.ts';
 import { openCassandraTarget } from './target/cassandra-target.ts';
 import { formatTime, timeOfWall, wallMs } from './time-text.ts';
 
@@ -31,15 +29,17 @@ export const cassandraConnector: Connector = {
   formatTime,
   wallMs,
   timeOfWall,
-  parseKey: () => {
-    throw new CodrError('usage', 'a row of Cassandra cannot be asked for by its key yet', {
-      remedy: 'restore its table under another name',
-    });
-  },
-  renderValue: toHex,
-  renderKey: ({ key }) => toHex(key),
+  parseKey: (entry, text) => parseKey(tableBodyOf(entry).schema, text),
+  parseQuery: (entry, text) => parseQuery(tableBodyOf(entry).schema, text),
+  parseRange: parseTokenRange,
+  renderValue: (entry, records) => renderRows(tableBodyOf(entry).schema, records),
+  renderKey: (entry, record) => renderKey(tableBodyOf(entry).schema, record),
   /** Expired cells are left out of what is loaded. */
   expiry: () => undefined,
   definedName: () => undefined,
+  leftUnreleased(config) {
+    const nodes = Object.keys(configOf(config).nodes);
+    return nodes.length === 0 ? undefined : leftAtNodes(nodes);
+  },
   redact: (uri) => uri.replace(/^(cassandra:\/\/[^:@/?]*):[^@]*@/, '$1:***@'),
 };

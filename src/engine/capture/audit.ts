@@ -53,7 +53,7 @@ export async function auditOnce(
   world.log.error(
     {
       namespace: entry.namespace,
-      key: context.connector.renderKey(difference.record),
+      key: context.connector.renderKey(entry, difference.record),
       difference: difference.kind,
     },
     'audit: the source differs from what is stored',

@@ -4,6 +4,7 @@ import type { SourceSession } from '../../connector/connector.ts';
 import { timeFromHex } from '../../model/time.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import { ProgressMeter } from '../progress.ts';
+import { describeTime } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 import type { BackupOptions, BackupOutcome } from './backup.ts';
 import { type TakenCut, takeCut } from './cut-backup.ts';
@@ -24,6 +25,7 @@ export async function backupByCuts(
   let taken = await takeCut(context, cutOptions, signal);
   while (options.follow) {
     meter.phase('waiting for the next cut');
+    meter.report(`newest cut ${describeTime(context.connector, timeFromHex(taken.point.time))}`);
     try {
       await clock.sleep(Math.max(options.rpoMs, rpoMsMin), signal);
       taken = await takeCut(context, cutOptions, signal);

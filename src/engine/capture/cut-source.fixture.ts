@@ -41,6 +41,8 @@ const stream = streamId('cuts');
 export class CutDatabase {
   nowMs = 1_800_000_000_000;
   grade: CutGrade = 'complete';
+  isReachable = true;
+  identity = 'cluster';
   /** Called when a cut has been read, before it is stored: the process may die here. */
   beforeReport = (): void => {};
   readonly tables = new Map<string, Table>();
@@ -96,7 +98,7 @@ export class CutDatabase {
 /** A session upon the database; only what cuts need. */
 export function cutSession(database: CutDatabase): SourceSession {
   const session: Partial<SourceSession> = {
-    identity: { id: 'cluster', version: '1', streams: [stream] },
+    identity: { id: database.identity, version: '1', streams: [stream] },
     check: async () => [],
     cut: async (before, scope) => openCut(database, before, scope),
     release: async (): Promise<Finding[]> => {
@@ -221,7 +223,12 @@ export function cutConnector(database: CutDatabase): Connector {
   const connector: Partial<Connector> = {
     kind: 'cuts',
     capabilities: { orderedLog: false, snapshotReads: false, ttlModes: ['keep'] },
-    connect: async () => cutSession(database),
+    connect: async () => {
+      if (database.isReachable) return cutSession(database);
+      throw new CodrError('source-unreachable', 'nobody answers');
+    },
+    leftUnreleased: () => ({ level: 'warning', message: 'left at n1', remedy: 'switch it off' }),
+    redact: (uri) => uri,
     foldRange,
     leadIn: (key) => key,
     reread: () => undefined,

@@ -6,6 +6,7 @@ import type {
   Finding,
   SourceConfig,
   SourceIdentity,
+  SourceSession,
 } from '../../connector/connector.ts';
 import { closeEpoch } from '../../engine/capture/epoch.ts';
 import { connectorContext } from '../../engine/source-context.ts';
@@ -144,8 +145,40 @@ export async function removeSource(
 ): Promise<api.SourceRemoved> {
   const opened = await node.source(source);
   const { id } = opened.registered;
-  await claimed(node, opened, signal, () => register(node, id, null));
-  return { source, id };
+  let findings: readonly Finding[] = [];
+  await claimed(node, opened, signal, async () => {
+    findings = await releaseSource(node, opened, signal);
+    await register(node, id, null);
+  });
+  const warnings = findings
+    .filter(({ level }) => level !== 'fine')
+    .map(({ message, remedy }) => (remedy === undefined ? message : `${message}: ${remedy}`));
+  return { source, id, warnings };
+}
+
+/** Whoever answers there now as another cluster has nothing of ours, and is left alone. */
+async function releaseSource(
+  node: NodeContext,
+  { registered, context }: OpenSource,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { connector, config } = context;
+  const left = connector.leftUnreleased?.(config);
+  if (!left) return [];
+  try {
+    const outside = connectorContext(await node.engineWorld());
+    await using session = await connector.connect(config, outside, signal);
+    if (session.identity.id !== registered.identity) return [otherCluster(session, left)];
+    return (await session.release?.(signal)) ?? [];
+  } catch (error) {
+    signal.throwIfAborted();
+    const why = error instanceof Error ? error.message : String(error);
+    return [{ ...left, message: `${left.message}: ${why}` }];
+  }
+}
+
+function otherCluster({ identity }: SourceSession, left: Finding): Finding {
+  return { ...left, message: `${left.message}: another cluster answers, ${identity.id}` };
 }
 
 /** Nobody else writes meanwhile. Errors: `busy`, naming who does. */

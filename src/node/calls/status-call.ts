@@ -1,11 +1,14 @@
 // The state of everything at one look: the repository, each source with lag and headroom, who writes.
 import type * as api from '../../api/codr-api.ts';
+import { hasCuts } from '../../engine/history/cut-history.ts';
 import { restorableIntervals } from '../../engine/history/source-history.ts';
 import { describeUndecided, undecidedOf } from '../../engine/history/undecided.ts';
 import { connectorContext } from '../../engine/source-context.ts';
 import { streamId } from '../../model/id.ts';
+import type { Interval } from '../../model/point.ts';
 import { positionFromText } from '../../model/time.ts';
 import type { StreamRecord } from '../../repository/lineage/records.ts';
+import type { StateView } from '../../repository/lineage/state.ts';
 import { currentWriter, nameOf } from '../../repository/lineage/writer.ts';
 import { describeHoles, describeRepository, lagOf, spanOf } from '../describe.ts';
 import type { NodeContext, OpenSource } from '../node-context.ts';
@@ -38,7 +41,7 @@ async function sourceStatus(
   const { context } = source;
   const { connector, lineage } = context;
   const { state } = lineage;
-  const interval = restorableIntervals(state).at(-1);
+  const interval = newestSpan(state);
   const lagSeconds = lagOf(state, connector, node.world.clock.now());
   const reach = await reachOfLog(source, signal);
   const writer = await liveWriter(source);
@@ -55,10 +58,18 @@ async function sourceStatus(
     ...(lagSeconds !== undefined && { lagSeconds }),
     ...(reach && { headroomSeconds: reach.headroomSeconds }),
     ...(interval && { interval: spanOf(connector, interval) }),
+    ...(hasCuts(state) && { cuts: restorableIntervals(state).length }),
     holes,
     ...(writer !== undefined && { writer }),
     ...heldBack(source),
   };
+}
+
+/** The newest unbroken interval; of cuts, which are moments, from the first to the last. */
+function newestSpan(state: StateView): Interval | undefined {
+  const intervals = restorableIntervals(state);
+  const [first, last] = [intervals[0], intervals.at(-1)];
+  return first && last && hasCuts(state) ? { from: first.from, to: last.to } : last;
 }
 
 function stateOf(facts: {

@@ -1,5 +1,6 @@
 // A live Cassandra cluster as the engine sees it: who answers, what may be asked, and cuts. It has no ordered
 // log and no snapshot of the whole cluster, so nothing here follows or reads a segment.
+import { access } from 'node:fs/promises';
 import { toHex } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
@@ -23,6 +24,7 @@ import { checkCassandra } from './check-cassandra.ts';
 import { type CqlSession, openCql } from './cql.ts';
 import { CassandraCut, cutStream } from './cut-reader.ts';
 import { parseCutState } from './cut-state.ts';
+import { areLinksOurs, markName } from './links-owner.ts';
 import type { CutNode } from './node-cut.ts';
 import { openControl } from './open-control.ts';
 import { stopLinks } from './release-cut.ts';
@@ -108,16 +110,27 @@ export class CassandraSession implements SourceSession {
     return new CassandraCut({ taken, before, state, datacenters, log });
   }
 
-  /** Switches links off on every node, and removes links, snapshots and marks that are ours. */
+  /**
+   * Switches links off on every node where they are ours, and removes links, snapshots and marks. Links that
+   * were there before us and have no mark of ours are somebody's backups.
+   */
   async release(signal: AbortSignal): Promise<Finding[]> {
-    const failed = await stopLinks(this.#nodes, tagPrefix, signal);
-    return failed.map(({ address, reason }) => ({
-      level: 'warning',
-      message: `node ${address} may still make links of its SSTables: ${reason}`,
-      remedy:
-        'run `nodetool disablebackup` there, then remove every `backups` folder of its data ' +
-        `directories and the snapshots whose names begin with ${tagPrefix}`,
-    }));
+    const ours: CutNode[] = [];
+    const unread: { address: string; reason: string }[] = [];
+    for (const node of this.#nodes) {
+      try {
+        for (const directory of node.dataDirectories) await access(directory);
+        const isOurs = this.#config.ownsBackups || (await areLinksOurs(node.dataDirectories));
+        if (isOurs) ours.push(node);
+      } catch (error) {
+        unread.push({ address: node.address, reason: (error as Error).message });
+      }
+    }
+    const failed = await stopLinks(ours, tagPrefix, signal);
+    return [...unread, ...failed].map(({ address, reason }) => {
+      const left = leftAtNodes([address]);
+      return { ...left, message: `${left.message}: ${reason}` };
+    });
   }
 
   /** What a live cluster holds cannot be said without a cut. */
@@ -155,6 +168,17 @@ export class CassandraSession implements SourceSession {
 export function configOf({ uri, settings, password }: SourceConfig): CassandraConfig {
   if (!settings) return parseCassandraConfig(uri);
   return parseCassandraConfig({ ...settings, ...(password !== undefined && { password }) });
+}
+
+/** What a release that fails leaves. */
+export function leftAtNodes(addresses: readonly string[]): Finding {
+  return {
+    level: 'warning',
+    message: `links of SSTables may still be made and kept at ${addresses.join(', ')}`,
+    remedy:
+      'run `nodetool disablebackup` there, remove the files in every `backups` folder and the mark ' +
+      `${markName} of the data directories, and clear the snapshots whose names begin with ${tagPrefix}`,
+  };
 }
 
 export function cutNodes(config: CassandraConfig): CutNode[] {

@@ -3,23 +3,27 @@
 import { access, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const name = '.codr-links';
+/** Of the mark's file, in each data directory. */
+export const markName = '.codr-links';
 
 /** Before the switch goes on: a mark without links does no harm, links without a mark are refused. */
 export async function markLinks(dataDirectories: readonly string[]): Promise<void> {
   for (const directory of dataDirectories) {
-    await writeFile(join(directory, name), 'CODR removes the links in the backups folders here.\n');
+    await writeFile(
+      join(directory, markName),
+      'CODR removes the links in the backups folders here.\n',
+    );
   }
 }
 
 export async function unmarkLinks(dataDirectories: readonly string[]): Promise<void> {
-  for (const directory of dataDirectories) await rm(join(directory, name), { force: true });
+  for (const directory of dataDirectories) await rm(join(directory, markName), { force: true });
 }
 
 export async function areLinksOurs(dataDirectories: readonly string[]): Promise<boolean> {
   for (const directory of dataDirectories) {
     try {
-      await access(join(directory, name));
+      await access(join(directory, markName));
     } catch {
       return false;
     }

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, test } from 'node:test';
+import type * as api from '../../api/codr-api.ts';
+import { silentLogger } from '../../base/log.ts';
+import { MemorySpill } from '../../base/spill.ts';
+import { CutDatabase, cutConnector } from '../../engine/capture/cut-source.fixture.ts';
+import { loadConfig } from '../config.ts';
+import { NodeContext } from '../node-context.ts';
+import { systemClock } from '../system-clock.ts';
+import { systemRandom } from '../system-random.ts';
+import { backup, points } from './history-calls.ts';
+import { addSource, listSources, rebaseSource, removeSource } from './source-calls.ts';
+import { status } from './status-call.ts';
+
+const call = { signal: new AbortController().signal, progress: () => {} };
+const world = {
+  clock: systemClock,
+  random: systemRandom,
+  spill: new MemorySpill(),
+  log: silentLogger,
+};
+let database: CutDatabase;
+
+beforeEach(() => {
+  database = new CutDatabase();
+  database.create('shop.orders');
+  database.write('shop.orders', 'k', 'v');
+});
+
+/** A node with one source of cuts, of which `cuts` were taken. */
+async function open(t: { after(work: () => Promise<void>): void }, cuts: number) {
+  const repo = await mkdtemp(join(tmpdir(), 'codr-source-'));
+  const node = new NodeContext(loadConfig({ repo }, {}), world, {});
+  t.after(async () => {
+    await node[Symbol.asyncDispose]();
+    await rm(repo, { recursive: true });
+  });
+  Object.assign(node, { connectors: [cutConnector(database)] });
+  await node.create(false, call.signal);
+  await addSource(node, { source: 'ring', uri: 'cuts://ring', include: [], exclude: [] }, call);
+  for (let i = 0; i < cuts; i++) await cut(node);
+  return node;
+}
+
+async function cut(node: NodeContext): Promise<api.BackupResult> {
+  database.nowMs += 60_000;
+  return await backup(node, { source: 'ring', follow: false }, call);
+}
+
+test('a removed source is released at the cluster', async (t) => {
+  const node = await open(t, 1);
+  const { warnings } = await removeSource(node, { source: 'ring' }, call);
+  assert.deepEqual([warnings, database.calls.released], [[], 1]);
+  assert.deepEqual((await listSources(node)).sources, []);
+});
+
+test('a source that does not answer goes all the same, and what was left is named', async (t) => {
+  const node = await open(t, 1);
+  database.isReachable = false;
+  const { warnings } = await removeSource(node, { source: 'ring' }, call);
+  assert.deepEqual(warnings, ['left at n1: nobody answers: switch it off']);
+  assert.deepEqual((await listSources(node)).sources, []);
+});
+
+test('another cluster at the address is not touched', async (t) => {
+  const node = await open(t, 1);
+  database.identity = 'another';
+  const { warnings } = await removeSource(node, { source: 'ring' }, call);
+  assert.match(warnings.join(), /left at n1: another cluster answers, another: switch it off/);
+  assert.equal(database.calls.released, 0);
+});
+
+test('a backup of cuts tells its point, its grade and why it is less sure', async (t) => {
+  const node = await open(t, 1);
+  database.grade = 'quorum-safe';
+  const result = await cut(node);
+  assert.deepEqual([result.point.id, result.grade, result.records], ['cut:2', 'quorum-safe', 0]);
+  assert.deepEqual(result.interval.from, result.interval.to);
+  database.grade = 'best-effort';
+  await assert.rejects(cut(node), { code: 'partial' });
+});
+
+test('status has the cuts from the first to the last, and asks for no headroom', async (t) => {
+  const node = await open(t, 3);
+  const [source] = (await status(node, call)).sources;
+  assert.deepEqual(
+    [source?.state, source?.cuts, source?.headroomSeconds, source?.interval?.from.time],
+    ['idle', 3, undefined, 'cut:1'],
+  );
+  assert.equal(source?.interval?.to.time, 'cut:3');
+});
+
+test('a rebased source keeps its cuts, and the next one goes on with their numbers', async (t) => {
+  const node = await open(t, 2);
+  database.identity = 'another';
+  await assert.rejects(cut(node), { code: 'source-other-identity' });
+  await rebaseSource(node, { source: 'ring' }, call);
+  assert.equal((await points(node, { source: 'ring' })).intervals.length, 2);
+  assert.equal((await cut(node)).point.id, 'cut:3');
+  const { intervals, points: named } = await points(node, { source: 'ring' });
+  assert.deepEqual([intervals.length, named.map(({ id }) => id)], [3, ['cut:1', 'cut:2', 'cut:3']]);
+});

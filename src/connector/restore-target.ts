@@ -101,6 +101,8 @@ export interface ChangedRecord {
 /** One restore into one target. Calls per item, in this order: create, load…, index, readBack…, done; then finish. */
 export interface RestoreTarget extends AsyncDisposable {
   readonly identity: SourceIdentity;
+  /** Why nothing here can be read back as it was loaded; absent: it can, and is. Said in the plan's warnings. */
+  readonly unprovable?: string;
   /** What an earlier run of the operation left here. Looks, changes nothing; comes before the plan. */
   unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined>;
   /** Looks, changes nothing. Errors: `usage` (a name that no target takes), `target-rights`, `target-unfit`. */

@@ -82,7 +82,9 @@ export class ItemRestore {
     const { target, verify } = this.#shared;
     await target.create(this.#item, signal);
     const ranges = await this.#ranges();
-    if (target.freeze) return await this.#runFrozen(ranges, signal);
+    if (target.freeze || target.unprovable !== undefined) {
+      return await this.#runFrozen(ranges, signal);
+    }
     const captured = verify ? this.#capturedRoot() : undefined;
     let expected = captured;
     if (verify && !captured) {
@@ -122,7 +124,9 @@ export class ItemRestore {
     await this.#eachRange(ranges, signal, (range) => this.#loadUncut(range, signal));
     await target.index(this.#item, signal);
     const counted = { records: this.#records, bytes: this.#bytes };
-    if (!verify) return await this.#done(counted, undefined, signal);
+    if (!verify || target.unprovable !== undefined) {
+      return await this.#done(counted, undefined, signal);
+    }
     const proven = await this.#proveFrozen(ranges, signal);
     return await this.#done(counted, proven, signal);
   }

@@ -296,7 +296,8 @@ async function loadAll(
   const done = new Map<string, RestoredItem>();
   for (const { namespace, entry, dataset } of wanted) {
     const before = finished.get(namespace);
-    if (!before || (options.verify && !before.proven)) continue;
+    const toProve = options.verify && target.unprovable === undefined;
+    if (!before || (toProve && !before.proven)) continue;
     const where = { at: shared.at, ttl: shared.ttl };
     const expiring = await countExpiring(context, shared.runs, dataset, where, signal);
     done.set(namespace, restoredItem(entry.namespace, before, expiring));

@@ -28,6 +28,7 @@ import type { ListedSstable } from '../session/node-files.ts';
 import { replicasOf } from '../session/replica-placement.ts';
 import { clusterId, nodeAt, type Ring, readRing } from '../session/ring.ts';
 import { basesOf } from '../sstable/write-statistics.ts';
+import { openCqlTarget } from './cql-target.ts';
 import { type NamedTable, namedTable, tableName } from './ddl.ts';
 import { FileLoad, type LoadNode, leftOver, removeStaging } from './file-load.ts';
 import { type FrozenTable, readFrozen, snapshotTable } from './read-back.ts';
@@ -55,6 +56,8 @@ export async function openCassandraTarget(
   const cql = await openCql(config, signal, 'target');
   try {
     const nodes = cutNodes(config);
+    // Files that cannot be reached cannot be written: CQL alone is left.
+    if (nodes.length === 0) return await openCqlTarget(cql, context, signal);
     const ring = await readRing(
       cql,
       nodes.map(({ control }) => control),

@@ -1,0 +1,237 @@
+// Records of a range, in the live form, become writes of a CQL target: partition by partition, each row by the
+// statements that give back its timestamps, with times to live counted from the moment they are made.
+import { assert } from '../../../base/assert.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { CodrError } from '../../../base/error.ts';
+import type { RecordStream } from '../../../model/record.ts';
+import type { LoadedRange } from '../../restore-target.ts';
+import { ByteSink } from '../key/byte-sink.ts';
+import { type ClusteringCodec, clusteringCodec } from '../key/clustering-codec.ts';
+import { partitionKeyOf } from '../key/record-key.ts';
+import { blockOf, type RecordBlock } from '../record/record-block.ts';
+import { PartitionTracker, recordKinds } from '../record/record-key.ts';
+import { rowFlags } from '../record/record-layout.ts';
+import { RowReader } from '../record/row-reader.ts';
+import type { TableSchema } from '../schema/table-schema.ts';
+import { BatchGatherer, type CqlBatch } from './cql-batches.ts';
+import type { BatchSender } from './cql-sender.ts';
+import { StatementMaker } from './cql-statements.ts';
+import type { NamedTable } from './ddl.ts';
+
+export interface CqlLoadOptions {
+  readonly schema: TableSchema;
+  readonly table: NamedTable;
+  readonly sender: BatchSender;
+  readonly clock: Clock;
+}
+
+/** Makes the writes of one table; ranges may be loaded side by side. */
+export class CqlLoad {
+  readonly #options: CqlLoadOptions;
+  /** Rows as COUNT counts them: a partition with a static row alone is one. */
+  rows = 0;
+  /** Of them those that no time to live takes away. */
+  lastingRows = 0;
+
+  constructor(options: CqlLoadOptions) {
+    this.#options = options;
+  }
+
+  async load(records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
+    const range = new RangeLoad(this.#options, signal);
+    let [count, bytes] = [0, 0];
+    try {
+      for await (const batch of records) {
+        signal.throwIfAborted();
+        if (batch.length === 0) continue;
+        const block = blockOf(batch);
+        for (let i = 0; i < block.count; i++) await range.record(block, i);
+        count += batch.length;
+        bytes += block.bytes.length;
+      }
+      await range.end();
+    } finally {
+      await range.settled();
+    }
+    this.rows += range.rows;
+    this.lastingRows += range.lastingRows;
+    return { records: count, bytes, changedByTarget: [] };
+  }
+}
+
+class RangeLoad {
+  rows = 0;
+  lastingRows = 0;
+  readonly #options: CqlLoadOptions;
+  readonly #signal: AbortSignal;
+  readonly #tracker = new PartitionTracker();
+  readonly #gatherer = new BatchGatherer();
+  readonly #regulars: StatementMaker;
+  readonly #statics: StatementMaker;
+  readonly #keys: KeyColumns;
+  readonly #rowReader: RowReader;
+  readonly #running = new Set<Promise<void>>();
+  #failure: { readonly error: unknown } | undefined;
+  #last: Promise<void> = Promise.resolve();
+  /** The values of the partition's key, as they are and as the partition's columns. */
+  #partition: readonly Buffer[] = [];
+  #token: Uint8Array = new Uint8Array(0);
+  #staticRow: 'none' | 'passing' | 'lasting' = 'none';
+  #hasRows = false;
+  #hasLasting = false;
+
+  constructor(options: CqlLoadOptions, signal: AbortSignal) {
+    const { schema, table } = options;
+    this.#options = options;
+    this.#signal = signal;
+    this.#regulars = new StatementMaker(schema, table, false);
+    this.#statics = new StatementMaker(schema, table, true);
+    this.#keys = new KeyColumns(schema);
+    this.#rowReader = new RowReader(schema.clustering.length);
+  }
+
+  async record({ bytes, bounds }: RecordBlock, i: number): Promise<void> {
+    const start = bounds[2 * i] as number;
+    const middle = bounds[2 * i + 1] as number;
+    const end = bounds[2 * i + 2] as number;
+    const tracker = this.#tracker;
+    if (tracker.enter(bytes, start, middle)) {
+      await this.end();
+      this.#token = tracker.partition;
+      const raw = partitionKeyOf(bytes, start, middle);
+      this.#partition = raw ? this.#keys.partition(raw) : [];
+    }
+    const kind = tracker.kind(bytes, start, middle);
+    if (kind === recordKinds.partitionKey) {
+      this.#partition = this.#keys.partition(bytes.subarray(middle, end));
+      return;
+    }
+    const isStatic = kind === recordKinds.static;
+    assert(isStatic || kind === recordKinds.row, 'the live form holds rows alone');
+    const reader = this.#rowReader;
+    reader.read(bytes, middle, end, isStatic);
+    const at = start + tracker.partition.length + 1;
+    const keys = isStatic
+      ? this.#partition
+      : [...this.#partition, ...this.#keys.clustering(bytes, at, middle, reader)];
+    const nowSeconds = Math.floor(this.#options.clock.now() / 1000);
+    const maker = isStatic ? this.#statics : this.#regulars;
+    const { statements, isLasting } = maker.row(reader, keys, nowSeconds);
+    if (statements.length === 0) return;
+    if (isStatic) this.#staticRow = isLasting ? 'lasting' : 'passing';
+    else this.#countRow(isLasting);
+    for (const statement of statements) {
+      const full = this.#gatherer.add(statement);
+      if (full) await this.#send(full);
+    }
+  }
+
+  /** The partition's end: what it has left is sent. */
+  async end(): Promise<void> {
+    if (!this.#hasRows && this.#staticRow !== 'none') this.rows++;
+    if (!this.#hasLasting && this.#staticRow === 'lasting') this.lastingRows++;
+    this.#staticRow = 'none';
+    this.#hasRows = false;
+    this.#hasLasting = false;
+    const rest = this.#gatherer.take();
+    if (rest) await this.#send(rest);
+  }
+
+  /** All that was sent has been answered. Errors: the first that a batch met. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running);
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  #countRow(isLasting: boolean): void {
+    this.rows++;
+    this.#hasRows = true;
+    if (!isLasting) return;
+    this.lastingRows++;
+    this.#hasLasting = true;
+  }
+
+  async #send(batch: CqlBatch): Promise<void> {
+    const { sender } = this.#options;
+    if (batch.follows) await this.#last;
+    await sender.room();
+    if (this.#failure) {
+      sender.leave();
+      throw this.#failure.error;
+    }
+    const sent = sender
+      .send(batch, this.#token, this.#signal)
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => this.#running.delete(sent));
+    this.#running.add(sent);
+    this.#last = sent;
+  }
+}
+
+/** Key columns' values out of keys of records. */
+class KeyColumns {
+  readonly #parts: number;
+  readonly #table: string;
+  readonly #codec: ClusteringCodec;
+  readonly #sink = new ByteSink(1024);
+  readonly #ranges: Int32Array;
+
+  constructor({ keyspace, table, partitionKey, clustering }: TableSchema) {
+    this.#parts = partitionKey.length;
+    this.#table = `${keyspace}.${table}`;
+    this.#codec = clusteringCodec(clustering.map(({ type }) => type));
+    this.#ranges = new Int32Array(2 * clustering.length);
+  }
+
+  /** A key of several columns holds each behind its length (2 bytes), and a zero byte after it. */
+  partition(raw: Uint8Array): Buffer[] {
+    const key = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
+    if (this.#parts === 1) return [key];
+    const values: Buffer[] = [];
+    for (let at = 0; at < key.length; ) {
+      const end = at + 2 + key.readUInt16BE(at);
+      values.push(key.subarray(at + 2, end));
+      at = end + 1;
+    }
+    return values;
+  }
+
+  clustering(bytes: Uint8Array, at: number, end: number, row: RowReader): Buffer[] {
+    if ((row.flags & rowFlags.originals) !== 0) return this.#originals(row);
+    const sink = this.#sink;
+    sink.length = 0;
+    const count = this.#codec.decode(bytes, at, end, sink, this.#ranges);
+    const values = Buffer.from(sink.bytes.subarray(0, sink.length));
+    return Array.from({ length: count }, (_, i) => {
+      const start = this.#ranges[2 * i] as number;
+      if (start < 0) throw this.#nullKey();
+      return values.subarray(start, this.#ranges[2 * i + 1]);
+    });
+  }
+
+  #originals({ bytes, originalsStart, originalsEnd }: RowReader): Buffer[] {
+    const values: Buffer[] = [];
+    for (let at = originalsStart; at < originalsEnd; ) {
+      let length = -1;
+      let byte = 0x80;
+      for (let scale = 1; byte >= 0x80; scale *= 128) {
+        byte = bytes[at++] as number;
+        length += (byte & 0x7f) * scale;
+      }
+      if (length < 0) throw this.#nullKey();
+      values.push(Buffer.from(bytes.buffer, bytes.byteOffset + at, length));
+      at += length;
+    }
+    return values;
+  }
+
+  #nullKey(): CodrError {
+    const message = `${this.#table} has rows without a clustering value, which CQL cannot write`;
+    return new CodrError('target-unfit', message, {
+      object: this.#table,
+      remedy: 'restore with the files of the target: a configuration file that names its nodes',
+    });
+  }
+}

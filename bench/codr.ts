@@ -25,12 +25,16 @@ export class BenchRepository implements AsyncDisposable {
   }
 
   /** Encrypted, empty; `source` is registered as `bench`. */
-  static async create(source: { readonly uri: string }): Promise<BenchRepository> {
+  static async create(
+    source: { readonly uri: string } | { readonly config: string },
+  ): Promise<BenchRepository> {
     await mkdir(benchFolder, { recursive: true });
     const repository = new BenchRepository(await mkdtemp(join(benchFolder, 'repository-')));
     await writeFile(repository.#passwordFile, 'a passphrase');
     await repository.run(['init']);
-    await repository.run(['source', 'add', 'bench', source.uri]);
+    const place =
+      'uri' in source ? [source.uri] : ['--config', source.config, '--include', 'bench.*'];
+    await repository.run(['source', 'add', 'bench', ...place]);
     return repository;
   }
 

@@ -2,6 +2,7 @@
 // one question. Each runs codr as a process of its own beside a floor that is measured in the same run.
 import { parseArgs } from 'node:util';
 import { backupQuestion } from './backup.ts';
+import { cassandraQuestion } from './cassandra.ts';
 import { buildCodr } from './codr.ts';
 import { followQuestion } from './follow.ts';
 import { incrementalQuestion } from './incremental.ts';
@@ -17,6 +18,7 @@ const questions: readonly Question[] = [
   incrementalQuestion,
   followQuestion,
   memoryQuestion,
+  cassandraQuestion,
 ];
 
 const { values, positionals } = parseArgs({

@@ -1,0 +1,157 @@
+// What do three nodes at RF 3 cost to protect and to give back: bytes stored beside the three copies, a base, an
+// idle cut, a cut after 1 % of writes, a fresh base after a major compaction, a restore with and without proof.
+// The floor is a copy of the three nodes' files, which is what a tool that keeps files would store.
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { types } from 'cassandra-driver';
+import { stringify } from 'yaml';
+import type { CassandraCluster } from '../src/node/demo/cassandra-server.ts';
+import { connectCql, startCassandra, type TestClient } from '../test/harness/cassandra.ts';
+import { BenchRepository } from './codr.ts';
+import type { Cost } from './measure.ts';
+import { type BenchOptions, printRows, type Question, say } from './question.ts';
+
+export const cassandraQuestion: Question = {
+  name: 'cassandra',
+  about: 'three nodes at RF 3 beside a copy of their files; to reach: 0.3 of the bytes stored',
+  run,
+};
+
+const valueBytes = 200;
+const rowsPerPartition = 50;
+
+async function run({ mebibytes }: BenchOptions): Promise<void> {
+  await using cluster = await startCassandra({ nodes: 3, heapMiB: 512, fast: false });
+  await using client = await connectCql(cluster, {
+    queryOptions: { consistency: types.consistencies.all },
+  });
+  await client.cql(
+    "CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",
+  );
+  await client.cql('CREATE TABLE bench.rows (k int, c int, v blob, w text, PRIMARY KEY (k, c))');
+  const partitions = Math.ceil((mebibytes * 1024 * 1024) / (rowsPerPartition * (valueBytes + 60)));
+  await fill(client, { from: 0, to: partitions, seed: 1 });
+  for (const node of cluster.nodes) await cluster.jmx(node).flush('bench');
+  const servers = cluster.nodes.map((node) => cluster.pid(node));
+  const config = await configOf(cluster);
+  const files = await filesOf(cluster);
+  const threeCopies = await sizeOf(files);
+  const floor = await copied(files);
+  await using repository = await BenchRepository.create({ config });
+  const costs: { label: string; cost: Cost }[] = [];
+  const timed = async (label: string, words: readonly string[]): Promise<number> => {
+    const before = await repository.storedBytes();
+    costs.push({ label, cost: await repository.run(words, servers) });
+    return (await repository.storedBytes()) - before;
+  };
+  const base = await timed('base of three copies', ['backup', 'bench']);
+  const idle = await timed('idle cut', ['backup', 'bench']);
+  await fill(client, { from: 0, to: Math.ceil(partitions / 100), seed: 2 });
+  const little = await timed('cut after 1 % of writes', ['backup', 'bench']);
+  await timed('restore, no proof', [
+    'restore',
+    'bench',
+    '--to',
+    config,
+    '--rename',
+    'bench.*=b2.*',
+    '--no-verify',
+  ]);
+  await timed('restore, proven', ['restore', 'bench', '--to', config, '--rename', 'bench.*=b3.*']);
+  for (const node of cluster.nodes) await cluster.jmx(node).compact('bench');
+  await repository.run(['source', 'rebase', 'bench']);
+  const afterCompaction = await timed('fresh base after compaction', ['backup', 'bench']);
+  printRows([floor, ...costs.map(({ label, cost }) => ({ label, ...cost }))], {
+    bytes: threeCopies,
+  });
+  const share = (bytes: number, of = base): string => `${((bytes / of) * 100).toFixed(1)} %`;
+  say(
+    `three copies ${mb(threeCopies)} MB, stored ${mb(base)} MB = ${share(base, threeCopies)} of them`,
+  );
+  say(
+    `idle cut ${share(idle)}, 1 % of writes ${share(little)}, after compaction ${share(afterCompaction)} of the base`,
+  );
+}
+
+const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
+
+/** Values that compress as real ones do: half random, half text. */
+async function fill(
+  { client }: TestClient,
+  { from, to, seed }: { readonly from: number; readonly to: number; readonly seed: number },
+): Promise<void> {
+  const insert = 'INSERT INTO bench.rows (k, c, v, w) VALUES (?, ?, ?, ?)';
+  let state = seed;
+  const value = (): Buffer => {
+    const bytes = Buffer.alloc(valueBytes / 2);
+    for (let i = 0; i < bytes.length; i += 4) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      bytes.writeUInt32BE(state, i);
+    }
+    return bytes;
+  };
+  const text = 'the quick brown fox jumps over the lazy dog, again and again '.repeat(2);
+  let running: Promise<unknown>[] = [];
+  for (let k = from; k < to; k++) {
+    const batch = Array.from({ length: rowsPerPartition }, (_, c) => ({
+      query: insert,
+      params: [k, c, value(), text.slice(0, valueBytes / 2)],
+    }));
+    running.push(client.batch(batch, { prepare: true, logged: false }));
+    if (running.length < 16) continue;
+    await Promise.all(running);
+    running = [];
+  }
+  await Promise.all(running);
+}
+
+async function filesOf(cluster: CassandraCluster): Promise<string[]> {
+  const found: string[] = [];
+  for (const node of cluster.nodes) {
+    const folder = join(cluster.dataFolder(node), 'bench');
+    for (const table of await readdir(folder)) {
+      for (const name of await readdir(join(folder, table))) {
+        if (/-(?:big|bti)-/.test(name)) found.push(join(folder, table, name));
+      }
+    }
+  }
+  return found;
+}
+
+async function sizeOf(files: readonly string[]): Promise<number> {
+  let sum = 0;
+  for (const file of files) sum += (await stat(file)).size;
+  return sum;
+}
+
+/** What a tool costs that keeps the files as they are. */
+async function copied(files: readonly string[]): Promise<Cost & { readonly label: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-bench-copy-'));
+  try {
+    const start = performance.now();
+    for (const [i, file] of files.entries()) await copyFile(file, join(folder, String(i)));
+    const seconds = (performance.now() - start) / 1000;
+    const nothing = { cpuSeconds: 0, serverCpuSeconds: 0, peakBytes: 0, stdout: '' };
+    return { label: 'copy of the files of all nodes', seconds, ...nothing };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function configOf(cluster: CassandraCluster): Promise<string> {
+  const folder = join(cluster.folder, 'bench');
+  await mkdir(folder, { recursive: true });
+  const nodes = Object.fromEntries(
+    cluster.nodes.map((node) => [
+      cluster.address(node),
+      { dataDirectories: [cluster.dataFolder(node)], control: { jolokia: cluster.httpUrl(node) } },
+    ]),
+  );
+  const path = join(folder, 'source.yaml');
+  await writeFile(
+    path,
+    stringify({ kind: 'cassandra', contactPoints: cluster.contactPoints, nodes }),
+  );
+  return path;
+}

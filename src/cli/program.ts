@@ -161,11 +161,16 @@ async function runCommand(
 ): Promise<number> {
   const shown = { json: global.json === true, debug: global.debug === true };
   try {
-    const config = loadConfig(global, world.env);
+    const rows = optionRows(command.input);
+    // Global flags are taken wherever they stand; one that is the command's own too is meant for it.
+    const isOwn = (name: string): boolean => rows.some((row) => row.name === name);
+    const given = Map.groupBy(Object.entries(global), ([name]) => isOwn(name));
+    const config = loadConfig(Object.fromEntries(given.get(false) ?? []), world.env);
     Object.assign(shown, { json: config.json, debug: config.debug });
-    const names = optionRows(command.input).filter(({ text }) => text.argument);
+    const names = rows.filter(({ text }) => text.argument);
     const positional = names.map(({ name }, i) => [name, args[i]] as const);
-    const flags = { ...own, ...Object.fromEntries(positional) };
+    const meant = Object.fromEntries(given.get(true) ?? []);
+    const flags = { ...own, ...meant, ...Object.fromEntries(positional) };
     const input = readOptions(command.input, { flags, env: world.env });
     return await perform(command, input, config, world);
   } catch (error) {

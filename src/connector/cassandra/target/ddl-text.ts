@@ -1,0 +1,165 @@
+// Statements of DESCRIBE … WITH INTERNALS, made fit for another cluster: other names of keyspaces and tables,
+// without ids, options that the target's version refuses, and columns that were dropped. Statements are taken
+// apart into tokens: what stands in strings and function bodies is never touched.
+import { quoted } from '../schema/read-schema.ts';
+
+/** The new place of an object of the source's keyspace: its keyspace and its name, without quotes. */
+export type Placing = (name: string) => { readonly keyspace: string; readonly name: string };
+
+interface Token {
+  readonly text: string;
+  /** As Cassandra knows it; undefined for what is no name. */
+  readonly name?: string;
+  /** A name without quotes: it may be a keyword. */
+  readonly word?: string;
+  readonly isSpace: boolean;
+}
+
+const tokenPattern =
+  /\s+|--[^\n]*|\/\/[^\n]*|\/\*[\s\S]*?\*\/|\$\$[\s\S]*?\$\$|'(?:[^']|'')*'|"(?:[^"]|"")*"|[A-Za-z_]\w*|\d[\w.]*|[\s\S]/g;
+
+/** Every `keyspace.name` of the statement as `place` says. */
+export function replaced(statement: string, keyspace: string, place: Placing): string {
+  const tokens = tokensOf(statement);
+  const parts: string[] = [];
+  for (let i = 0; i < tokens.length; i++) {
+    const token = tokens[i] as Token;
+    const object = tokens[i + 2]?.name;
+    const isQualified =
+      token.name === keyspace && tokens[i + 1]?.text === '.' && tokens[i - 1]?.text !== '.';
+    if (!isQualified || object === undefined) {
+      parts.push(token.text);
+      continue;
+    }
+    const there = place(object);
+    parts.push(`${quoted(there.keyspace)}.${quoted(there.name)}`);
+    i += 2;
+  }
+  return parts.join('');
+}
+
+/** The single statements of a text, without the semicolons. */
+export function statementsOf(text: string): string[] {
+  return splitAt(tokensOf(text), ({ text: one }) => one === ';')
+    .map((tokens) => textOf(tokens))
+    .filter((statement) => tokensOf(statement).some(({ name }) => name !== undefined));
+}
+
+/**
+ * CREATE TABLE with the live columns alone. A column that was dropped and added again stands as it was dropped in
+ * the first statement, and as it is in a later ALTER TABLE … ADD.
+ */
+export function liveTable(
+  text: string,
+  columns: ReadonlySet<string>,
+  refused: ReadonlySet<string>,
+): string {
+  const [create = '', ...alters] = statementsOf(text);
+  const again = new Map(alters.flatMap((statement) => addedColumn(statement) ?? []));
+  const tokens = tokensOf(create);
+  const open = tokens.findIndex((token) => token.text === '(');
+  const close = closing(tokens, open);
+  const definitions: string[] = [];
+  for (const part of splitAt(tokens.slice(open + 1, close), ({ text: one }) => one === ',')) {
+    const [first] = part.filter(({ isSpace }) => !isSpace);
+    if (first?.word === 'primary') definitions.push(textOf(part));
+    else if (first?.name !== undefined && columns.has(first.name) && !again.has(first.name)) {
+      definitions.push(textOf(part));
+    }
+  }
+  // Before the primary key's own clause, though any place is right.
+  definitions.unshift(...[...again].filter(([name]) => columns.has(name)).map(([, one]) => one));
+  const head = textOf(tokens.slice(0, open));
+  const tail = `)${tokens
+    .slice(close + 1)
+    .map(({ text: one }) => one)
+    .join('')}`;
+  return withoutOptions(`${head} (\n    ${definitions.join(',\n    ')}\n${tail}`, refused);
+}
+
+/** The statement without its options of these names; an id is never kept. */
+export function withoutOptions(statement: string, refused: ReadonlySet<string>): string {
+  const tokens = tokensOf(statement);
+  const depths = depthsOf(tokens);
+  const at = tokens.findLastIndex(({ word }, i) => word === 'with' && depths[i] === 0);
+  if (at < 0) return statement.trim();
+  const kept = splitAt(tokens.slice(at + 1), ({ word }) => word === 'and')
+    .filter((option) => {
+      const [first, second] = option.filter(({ isSpace }) => !isSpace);
+      const name = first?.word ?? '';
+      return !refused.has(name) && !(name === 'id' && second?.text === '=');
+    })
+    .map(textOf);
+  const head = textOf(tokens.slice(0, at));
+  return kept.length === 0 ? head : `${head} WITH ${kept.join('\n    AND ')}`;
+}
+
+/** The name that CREATE INDEX or CREATE MATERIALIZED VIEW gives. */
+export function createdName(statement: string): string {
+  const tokens = tokensOf(statement).filter(({ isSpace }) => !isSpace);
+  const at = tokens.findIndex(({ word }) => word === 'index' || word === 'view' || word === 'type');
+  const skip = tokens[at + 1]?.word === 'if' ? 3 : 0;
+  const first = tokens[at + 1 + skip];
+  const isQualified = tokens[at + 2 + skip]?.text === '.';
+  return (isQualified ? tokens[at + 3 + skip]?.name : first?.name) ?? '';
+}
+
+/** CREATE INDEX under another name. */
+export function namedIndex(statement: string, name: string): string {
+  const tokens = tokensOf(statement);
+  const at = tokens.findIndex(({ word }) => word === 'index');
+  const own = tokens.findIndex((token, i) => i > at && token.name !== undefined);
+  return tokens.map((token, i) => (i === own ? quoted(name) : token.text)).join('');
+}
+
+/** Name and definition of the column that ALTER TABLE adds. */
+function addedColumn(statement: string): [string, string][] | undefined {
+  const tokens = tokensOf(statement);
+  const at = tokens.findIndex(({ word }) => word === 'add');
+  const rest = at < 0 ? [] : tokens.slice(at + 1);
+  const name = rest.find((token) => !token.isSpace)?.name;
+  return name === undefined ? undefined : [[name, textOf(rest)]];
+}
+
+function tokensOf(text: string): Token[] {
+  return (text.match(tokenPattern) ?? []).map((one): Token => {
+    const isSpace = /^(\s|--|\/\/|\/\*)/.test(one);
+    if (one.length > 1 && one.startsWith('"')) {
+      return { text: one, name: one.slice(1, -1).replaceAll('""', '"'), isSpace };
+    }
+    if (!/^[A-Za-z_]/.test(one)) return { text: one, isSpace };
+    return { text: one, name: one.toLowerCase(), word: one.toLowerCase(), isSpace };
+  });
+}
+
+/** Pieces between separators that stand outside of all brackets. */
+function splitAt(tokens: readonly Token[], separates: (token: Token) => boolean): Token[][] {
+  const depths = depthsOf(tokens);
+  const pieces: Token[][] = [[]];
+  tokens.forEach((token, i) => {
+    if (depths[i] === 0 && separates(token)) pieces.push([]);
+    else pieces.at(-1)?.push(token);
+  });
+  return pieces;
+}
+
+/** How many brackets enclose each token. */
+function depthsOf(tokens: readonly Token[]): number[] {
+  let depth = 0;
+  return tokens.map(({ text }) => {
+    if (/^[([{<]$/.test(text)) return depth++;
+    if (/^[)\]}>]$/.test(text)) return --depth;
+    return depth;
+  });
+}
+
+function closing(tokens: readonly Token[], open: number): number {
+  const depths = depthsOf(tokens);
+  return tokens.findIndex((token, i) => i > open && token.text === ')' && depths[i] === 0);
+}
+
+const textOf = (tokens: readonly Token[]): string =>
+  tokens
+    .map(({ text }) => text)
+    .join('')
+    .trim();

@@ -1,0 +1,137 @@
+// Makes tables in the target, and tries all statements before the first of them in keyspaces that are thrown
+// away: what the target refuses is known before anything is dropped.
+import { CodrError } from '../../../base/error.ts';
+import { quoted } from '../schema/read-schema.ts';
+import type { CqlRow } from '../session/cql.ts';
+import type { SchemaRunner } from './schema-runner.ts';
+import { keyspaceStatement, type TableStatements, tableStatements } from './table-statements.ts';
+import type { PlannedTable } from './target-plan.ts';
+
+export class TableMaker {
+  readonly #schema: SchemaRunner;
+  readonly #version: string;
+  /** Keyspaces with their types and functions, by name; made once. */
+  readonly #keyspaces = new Map<string, Promise<void>>();
+
+  constructor(schema: SchemaRunner, version: string) {
+    this.#schema = schema;
+    this.#version = version;
+  }
+
+  /** Errors: `target-unfit`, naming the statement. */
+  async tryAll(tables: readonly PlannedTable[], word: string, signal: AbortSignal): Promise<void> {
+    // Types of one keyspace do not meet those of another.
+    const groups = Map.groupBy(
+      tables,
+      ({ body, keyspace }) => `${body.schema.keyspace} ${keyspace}`,
+    );
+    for (const [i, group] of [...groups.values()].entries()) {
+      const keyspace = `codr_try_${word}_${i}`;
+      const drop = `DROP KEYSPACE IF EXISTS ${keyspace}`;
+      await this.#schema.run(drop, signal);
+      const single = { class: 'SimpleStrategy', replication_factor: '1' };
+      await this.#schema.run(keyspaceStatement(keyspace, single, true), signal);
+      try {
+        for (const [at, { body, table }] of group.entries()) {
+          const naming = { keyspace, table, renames: [], version: this.#version };
+          const tried = tableStatements(body, { ...naming, takenIndexes: new Set() });
+          if (at === 0) await this.#common(tried, signal);
+          const own = [tried.table, ...of(tried.indexes), ...of(tried.views)];
+          for (const statement of own) await this.#schema.run(statement, signal);
+        }
+      } finally {
+        await this.#schema.run(drop, new AbortController().signal);
+      }
+    }
+  }
+
+  async make(planned: PlannedTable, signal: AbortSignal): Promise<void> {
+    const { body, keyspace, replication } = planned;
+    const name = `${body.schema.keyspace} ${keyspace}`;
+    const known = this.#keyspaces.get(name) ?? this.#makeKeyspace(planned, replication, signal);
+    this.#keyspaces.set(name, known);
+    await known;
+    await this.#schema.run(planned.statements.table, signal);
+  }
+
+  /** Indexes and views, built when this returns. `hosts`: native addresses of all owners. */
+  async index(
+    { keyspace, table, statements }: PlannedTable,
+    hosts: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const query =
+      'SELECT index_name FROM system_schema.indexes WHERE keyspace_name = ? AND table_name = ?';
+    const rows = await this.#schema.rows(query, signal, [keyspace, table]);
+    const there = new Set(rows.map((row) => String(row.index_name)));
+    for (const { name, statement } of statements.indexes) {
+      if (!there.has(name)) await this.#schema.run(statement, signal);
+    }
+    for (const { statement } of statements.views) await this.#schema.run(statement, signal);
+    for (const { name } of statements.indexes) {
+      await this.#schema.built('index', keyspace, name, hosts, signal);
+    }
+    for (const { name } of statements.views) {
+      await this.#schema.built('view', keyspace, name, hosts, signal);
+    }
+  }
+
+  async #makeKeyspace(
+    { body, keyspace, statements }: PlannedTable,
+    replication: PlannedTable['replication'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { durableWrites } = body.keyspace;
+    const query = 'SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?';
+    const rows = await this.#schema.rows(query, signal, [keyspace]);
+    if (rows.length === 0) {
+      await this.#schema.run(keyspaceStatement(keyspace, replication, durableWrites), signal);
+    }
+    await this.#common(statements, signal, await this.#typesIn(keyspace, signal));
+  }
+
+  /** Types and functions of a keyspace; what is there already stays. */
+  async #common(
+    { types, functions }: TableStatements,
+    signal: AbortSignal,
+    there: ReadonlyMap<string, CqlRow> = new Map(),
+  ): Promise<void> {
+    for (const { name, statement } of types) {
+      const row = there.get(name);
+      if (!row) await this.#schema.run(statement, signal);
+      else refuseOtherType(name, statement, row);
+    }
+    for (const statement of functions) {
+      const kept = statement.replace(
+        /^(\s*CREATE\s+(?:FUNCTION|AGGREGATE)\s)/i,
+        '$1IF NOT EXISTS ',
+      );
+      await this.#schema.run(kept, signal);
+    }
+  }
+
+  async #typesIn(keyspace: string, signal: AbortSignal): Promise<Map<string, CqlRow>> {
+    const query = 'SELECT * FROM system_schema.types WHERE keyspace_name = ?';
+    const rows = await this.#schema.rows(query, signal, [keyspace]);
+    return new Map(rows.map((row) => [String(row.type_name), row]));
+  }
+}
+
+const of = (made: readonly { readonly statement: string }[]): string[] =>
+  made.map(({ statement }) => statement);
+
+/** Fields in another order would give other values. */
+function refuseOtherType(name: string, statement: string, row: CqlRow): void {
+  const names = row.field_names as readonly string[];
+  const types = row.field_types as readonly string[];
+  const fields = names.map((field, i) => `${field} ${types[i]}`).join(', ');
+  const plain = (text: string): string => text.replaceAll('"', '').replace(/\s+/g, ' ').trim();
+  const open = statement.indexOf('(');
+  const wanted = statement.slice(open + 1, statement.lastIndexOf(')'));
+  if (plain(wanted) === plain(fields)) return;
+  throw new CodrError('target-unfit', `the type ${quoted(name)} is there with other fields`, {
+    object: name,
+    remedy: 'restore into another keyspace by --rename',
+    facts: { wanted: plain(wanted), found: plain(fields) },
+  });
+}

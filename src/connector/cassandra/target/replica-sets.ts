@@ -1,0 +1,94 @@
+// Which nodes get a record: the token ranges of a keyspace in the target, by sets of replicas. A set's ranges
+// need not be neighbours; records of ascending tokens stay ascending within each set.
+import { compareBytes } from '../../../base/bytes.ts';
+import { tokenPrefix } from '../key/record-key.ts';
+import type { RecordBlock } from '../record/record-block.ts';
+import { type Replication, type RingNode, replicasOf } from '../session/replica-placement.ts';
+
+/** Equal sets of nodes are one object. */
+export interface ReplicaSet {
+  /** Host ids, ascending. */
+  readonly hostIds: readonly string[];
+}
+
+/** A part of a block whose records all belong to one set. */
+export interface OwnedPart {
+  readonly set: ReplicaSet;
+  readonly block: RecordBlock;
+}
+
+export class ReplicaSets {
+  readonly all: readonly ReplicaSet[];
+  /** First bytes of the keys of each range's last token; ascending. */
+  readonly #ends: Uint8Array[] = [];
+  readonly #sets: ReplicaSet[] = [];
+
+  /** Errors: `source-unfit` for a strategy whose placement is not known. */
+  constructor(nodes: readonly RingNode[], replication: Replication) {
+    const known = new Map<string, ReplicaSet>();
+    for (const { to, replicas } of replicasOf(nodes, replication)) {
+      const hostIds = [...replicas].sort();
+      const name = hostIds.join();
+      const set = known.get(name) ?? { hostIds };
+      known.set(name, set);
+      this.#ends.push(tokenPrefix(to));
+      this.#sets.push(set);
+    }
+    this.all = [...known.values()];
+  }
+
+  /** Cuts a block where ranges of other sets begin. The memory is shared. */
+  *parts(block: RecordBlock): Generator<OwnedPart> {
+    let start = 0;
+    while (start < block.count) {
+      let range = this.#rangeOf(block, start);
+      const set = this.#sets[range] as ReplicaSet;
+      let end = this.#firstAfter(block, start, range);
+      // Neighbouring ranges of one set stay together.
+      while (end < block.count && this.#sets[this.#rangeOf(block, end)] === set) {
+        range = this.#rangeOf(block, end);
+        end = this.#firstAfter(block, end, range);
+      }
+      yield { set, block: partOf(block, start, end) };
+      start = end;
+    }
+  }
+
+  /** The first range that ends at or after the record's token. */
+  #rangeOf(block: RecordBlock, index: number): number {
+    const token = tokenAt(block, index);
+    let low = 0;
+    let high = this.#ends.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareBytes(this.#ends[middle] as Uint8Array, token) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The first record from `start` on whose token lies past the range. */
+  #firstAfter(block: RecordBlock, start: number, range: number): number {
+    const end = this.#ends[range] as Uint8Array;
+    let low = start;
+    let high = block.count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compareBytes(tokenAt(block, middle), end) <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** Records [start, end) of a block; the memory is shared. */
+export function partOf(block: RecordBlock, start: number, end: number): RecordBlock {
+  if (start === 0 && end === block.count) return block;
+  const { bytes, bounds } = block;
+  return { bytes, bounds: bounds.subarray(2 * start, 2 * end + 1), count: end - start };
+}
+
+function tokenAt({ bytes, bounds }: RecordBlock, index: number): Uint8Array {
+  const at = bounds[2 * index] as number;
+  return bytes.subarray(at, at + 8);
+}

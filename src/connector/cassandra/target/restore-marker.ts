@@ -1,0 +1,174 @@
+// What a restore leaves in the target so that the same command resumes: a table named after the operation, with
+// a row a step. What is noted of a table holds for its id alone. The owner's row changes by compare-and-set.
+import { createHash } from 'node:crypto';
+import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { FinishedItem, TargetOptions, UnfinishedRestore } from '../../restore-target.ts';
+import type { CqlRow, CqlSession } from '../session/cql.ts';
+import type { SchemaRunner } from './schema-runner.ts';
+
+export const markerKeyspace = 'codr_restore';
+
+interface FinishedRow extends Omit<FinishedItem, 'changedByTarget'> {
+  readonly tableId: string;
+}
+
+interface OwnerRow {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** A word of the operation that fits names of keyspaces and folders. */
+export function operationWord(operation: string): string {
+  if (/^[a-z0-9_]{1,32}$/.test(operation)) return operation;
+  return createHash('sha256').update(operation).digest('hex').slice(0, 24);
+}
+
+export class RestoreMarker {
+  readonly #cql: CqlSession;
+  readonly #schema: SchemaRunner;
+  readonly #table: string;
+  readonly #rows: ReadonlyMap<string, string>;
+  /** The owner's row as this run wrote it. */
+  #owned: string | undefined;
+
+  private constructor(
+    cql: CqlSession,
+    schema: SchemaRunner,
+    table: string,
+    rows: ReadonlyMap<string, string>,
+  ) {
+    this.#cql = cql;
+    this.#schema = schema;
+    this.#table = table;
+    this.#rows = rows;
+  }
+
+  /** What earlier runs of the operation left; nothing is written. */
+  static async read(
+    cql: CqlSession,
+    schema: SchemaRunner,
+    operation: string,
+    signal: AbortSignal,
+  ): Promise<RestoreMarker> {
+    const table = `op_${operationWord(operation)}`;
+    const isThere = await schema.hasTable(markerKeyspace, table, signal);
+    const query = `SELECT step, body FROM ${markerKeyspace}.${table}`;
+    const rows = isThere ? await cql.rows(query, { signal, consistency: 'quorum' }) : [];
+    const steps = rows.map((row) => [String(row.step), String(row.body)] as const);
+    return new RestoreMarker(cql, schema, table, new Map(steps));
+  }
+
+  /** What it is called in the target. */
+  get name(): string {
+    return `${markerKeyspace}.${this.#table}`;
+  }
+
+  unfinished(): UnfinishedRestore | undefined {
+    const moment = this.#rows.get('operation');
+    return moment === undefined ? undefined : { moment, marker: this.name };
+  }
+
+  /** An earlier run was about to make something of this name. */
+  wasMaking(namespace: string): boolean {
+    return this.#rows.has(`making ${namespace}`);
+  }
+
+  /** How an earlier run finished this very table. */
+  finished(namespace: string, tableId: string): FinishedItem | undefined {
+    const text = this.#rows.get(`done ${namespace}`);
+    if (text === undefined) return undefined;
+    const { tableId: known, ...item } = JSON.parse(text) as FinishedRow;
+    return known === tableId ? { ...item, changedByTarget: [] } : undefined;
+  }
+
+  async noteMaking(namespace: string, signal: AbortSignal): Promise<void> {
+    await this.#write(`making ${namespace}`, '', signal);
+  }
+
+  async noteFinished(tableId: string, item: FinishedItem, signal: AbortSignal): Promise<void> {
+    const { changedByTarget: _, ...kept } = item;
+    const row: FinishedRow = { ...kept, tableId };
+    await this.#write(`done ${item.namespace}`, JSON.stringify(row), signal);
+  }
+
+  /** Errors: `busy`, naming the run that goes on. */
+  async begin(
+    { owner, moment }: Pick<TargetOptions, 'owner' | 'moment'>,
+    nodeCount: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const replication = `{'class': 'SimpleStrategy', 'replication_factor': ${Math.min(3, nodeCount)}}`;
+    const run = (statement: string): Promise<void> => this.#schema.run(statement, signal);
+    await run(`CREATE KEYSPACE IF NOT EXISTS ${markerKeyspace} WITH replication = ${replication}`);
+    await run(`CREATE TABLE IF NOT EXISTS ${this.name} (step text PRIMARY KEY, body text)`);
+    await this.#swap('operation', undefined, moment, signal);
+    // Another run may have begun since the look: two moments must never meet in one target.
+    if ((await this.#current('operation', signal)) !== moment) throw this.#busy('another process');
+    if (!owner) return;
+    const mine = JSON.stringify({ id: owner.id, name: owner.name } satisfies OwnerRow);
+    const before = await this.#current('owner', signal);
+    const last = before ? (JSON.parse(before) as OwnerRow) : undefined;
+    if (last && (await owner.isAlive(last.id)) !== 'dead') throw this.#busy(last.name);
+    if (!(await this.#swap('owner', before, mine, signal))) throw this.#busy('another process');
+    this.#owned = mine;
+  }
+
+  /** Gives the operation back, so that another run may go on with it. */
+  async release(signal: AbortSignal): Promise<void> {
+    const mine = this.#owned;
+    this.#owned = undefined;
+    if (mine !== undefined) await this.#swap('owner', mine, '', signal);
+  }
+
+  /** Also the keyspace, when no other restore has its marker there. */
+  async remove(signal: AbortSignal): Promise<void> {
+    this.#owned = undefined;
+    await this.#schema.run(`DROP TABLE IF EXISTS ${this.name}`, signal);
+    const query = 'SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?';
+    const left = await this.#schema.rows(query, signal, [markerKeyspace]);
+    if (left.length === 0) {
+      await this.#schema.run(`DROP KEYSPACE IF EXISTS ${markerKeyspace}`, signal);
+    }
+  }
+
+  async #write(step: string, body: string, signal: AbortSignal): Promise<void> {
+    const query = `INSERT INTO ${this.name} (step, body) VALUES (?, ?)`;
+    await this.#cql.run(query, { signal, params: [step, body], consistency: 'quorum' });
+  }
+
+  /** Read as compare-and-set sees it. */
+  async #current(step: string, signal: AbortSignal): Promise<string | undefined> {
+    const query = `SELECT body FROM ${this.name} WHERE step = ?`;
+    const [row] = await this.#cql.rows(query, { signal, params: [step], consistency: 'quorum' });
+    return row && String(row.body);
+  }
+
+  /** False when the row is not as it was before. */
+  async #swap(
+    step: string,
+    before: string | undefined,
+    after: string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const insert = `INSERT INTO ${this.name} (step, body) VALUES (?, ?) IF NOT EXISTS`;
+    const update = `UPDATE ${this.name} SET body = ? WHERE step = ? IF body = ?`;
+    const [query, params] =
+      before === undefined ? [insert, [step, after]] : [update, [after, step, before]];
+    let row: CqlRow | undefined;
+    try {
+      [row] = await this.#cql.rows(query, { signal, params, consistency: 'quorum' });
+    } catch (error) {
+      if (!isCodrError(error)) throw error;
+      const message = `the marker of the restore is refused: ${error.message}`;
+      throw new CodrError(error.code, message, { object: this.name, cause: error });
+    }
+    return row?.['[applied]'] === true;
+  }
+
+  #busy(holder: string): CodrError {
+    return new CodrError('busy', `${holder} runs this restore`, {
+      object: this.name,
+      remedy: `wait for it; if it is dead for sure, drop ${this.name} in the target`,
+    });
+  }
+}

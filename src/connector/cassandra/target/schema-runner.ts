@@ -1,0 +1,125 @@
+// Changes of the target's schema: one at a time and by one node, since changes that meet are not always merged
+// well; after each, all nodes that are up agree.
+import { Mutex } from '../../../base/async.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
+import { quoted } from '../schema/read-schema.ts';
+import type { CqlRow, CqlSession } from '../session/cql.ts';
+
+const statementMs = 90_000;
+const agreementMs = 60_000;
+const pauseMs = 200;
+const buildPauseMs = 500;
+
+export class SchemaRunner {
+  readonly #cql: CqlSession;
+  readonly #clock: Clock;
+  /** Native address of the node that changes the schema. */
+  readonly #host: string;
+  readonly #mutex = new Mutex();
+
+  constructor(cql: CqlSession, clock: Clock, host: string) {
+    this.#cql = cql;
+    this.#clock = clock;
+    this.#host = host;
+  }
+
+  /** Errors: `target-unfit`, which names the statement; `target-rights`. */
+  async run(statement: string, signal: AbortSignal): Promise<void> {
+    await this.#mutex.run(async () => {
+      try {
+        const options = { signal, host: this.#host, timeoutMs: statementMs };
+        await this.#cql.run(statement, { ...options, consistency: 'quorum' });
+      } catch (error) {
+        if (!isCodrError(error)) throw error;
+        throw new CodrError(
+          error.code,
+          `${error.message}; the statement was: ${short(statement)}`,
+          {
+            object: error.object ?? this.#host,
+            facts: { statement },
+            cause: error,
+          },
+        );
+      }
+      await this.#agreement(signal);
+    });
+  }
+
+  /** All rows, from the node that makes the changes: it knows them first. */
+  async rows(query: string, signal: AbortSignal, params?: readonly unknown[]): Promise<CqlRow[]> {
+    const options = { signal, host: this.#host, ...(params && { params }) };
+    return await this.#cql.rows(query, options);
+  }
+
+  async hasTable(keyspace: string, table: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.tableId(keyspace, table, signal)) !== undefined;
+  }
+
+  /** UUID with dashes. */
+  async tableId(keyspace: string, table: string, signal: AbortSignal): Promise<string | undefined> {
+    const query = 'SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?';
+    const [row] = await this.rows(query, signal, [keyspace, table]);
+    return row && String(row.id);
+  }
+
+  async dropTable(keyspace: string, table: string, signal: AbortSignal): Promise<void> {
+    const query =
+      'SELECT view_name FROM system_schema.views WHERE keyspace_name = ? AND base_table_name = ? ALLOW FILTERING';
+    for (const { view_name } of await this.rows(query, signal, [keyspace, table])) {
+      const view = `${quoted(keyspace)}.${quoted(String(view_name))}`;
+      await this.run(`DROP MATERIALIZED VIEW IF EXISTS ${view}`, signal);
+    }
+    await this.run(`DROP TABLE IF EXISTS ${quoted(keyspace)}.${quoted(table)}`, signal);
+  }
+
+  /** Waits until every node says that it has built the index or the view. */
+  async built(
+    kind: 'index' | 'view',
+    keyspace: string,
+    name: string,
+    hosts: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const query =
+      kind === 'index'
+        ? 'SELECT index_name FROM system."IndexInfo" WHERE table_name = ? AND index_name = ?'
+        : 'SELECT view_name FROM system.built_views WHERE keyspace_name = ? AND view_name = ?';
+    for (const host of hosts) {
+      for (;;) {
+        const rows = await this.#cql.rows(query, { signal, host, params: [keyspace, name] });
+        if (rows.length > 0) break;
+        await this.#clock.sleep(buildPauseMs, signal);
+      }
+    }
+  }
+
+  async #agreement(signal: AbortSignal): Promise<void> {
+    const until = this.#clock.monotonic() + agreementMs;
+    for (;;) {
+      const local = await this.rows('SELECT schema_version FROM system.local', signal);
+      const peers = await this.rows('SELECT peer, schema_version FROM system.peers_v2', signal);
+      const up = new Set(
+        this.#cql
+          .hosts()
+          .filter(({ isUp }) => isUp)
+          .map(({ address }) => address),
+      );
+      const known = peers.filter(({ peer }) => up.has(String(peer)));
+      const versions = [...local, ...known].map((row) => String(row.schema_version));
+      if (new Set(versions).size === 1) return;
+      if (this.#clock.monotonic() > until) break;
+      await this.#clock.sleep(pauseMs, signal);
+    }
+    throw new CodrError('target-unfit', 'the nodes of the target do not agree on the schema', {
+      object: this.#host,
+      remedy: 'see nodetool describecluster',
+    });
+  }
+}
+
+/** A statement on one line, as far as a message holds it. */
+function short(statement: string): string {
+  const line = statement.replace(/\s+/g, ' ').trim();
+  return line.length <= 300 ? line : `${line.slice(0, 300)}…`;
+}

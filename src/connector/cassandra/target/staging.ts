@@ -1,0 +1,173 @@
+// Where SSTables wait for their import: a folder of the operation beside a node's data, on the same file system,
+// since the server moves the files by renaming them. A file is encoded once and written to every replica.
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CodrError } from '../../../base/error.ts';
+import type { SstableComponent, SstableSink } from '../sstable/write-sstable.ts';
+import { fileFault } from './target-fault.ts';
+import { roomiest, type TargetNode } from './target-nodes.ts';
+
+/** Begins the names of staging folders. */
+export const stagingPrefix = 'codr-import-';
+/** A file is begun only where there is room for two of the largest. */
+const freeBytesMin = 512 * 1024 * 1024;
+
+/** What waits on one node for one table. */
+export interface StagedFolder {
+  readonly node: TargetNode;
+  /** On our paths. */
+  readonly folder: string;
+}
+
+/** The SSTables of one table, in folders `<data directory>/codr-import-<operation>/<keyspace>/<table>`. */
+export class StagedTable {
+  readonly #path: readonly [string, string, string];
+  /** By host id: decided at the first file. */
+  readonly #folders = new Map<string, Promise<StagedFolder>>();
+  #count = 0;
+
+  constructor(operation: string, keyspace: string, table: string) {
+    // Names of Cassandra are words, so they are names of folders.
+    this.#path = [`${stagingPrefix}${operation}`, keyspace, table];
+  }
+
+  /** Opens the next SSTable on all nodes. Errors: `target-unfit` when one has too little room. */
+  async open(nodes: readonly TargetNode[]): Promise<StagedSstable> {
+    this.#count += 1;
+    const name = `nb-${this.#count}-big`;
+    const folders = await Promise.all(nodes.map((node) => this.#folderOf(node)));
+    return new StagedSstable(folders, name);
+  }
+
+  async folders(): Promise<StagedFolder[]> {
+    return await Promise.all(this.#folders.values());
+  }
+
+  /** Removes what an import leaves behind: indexes and filters that the server made itself. */
+  async remove(nodes: Iterable<TargetNode>): Promise<void> {
+    this.#folders.clear();
+    for (const { dataDirectories } of nodes) {
+      for (const directory of dataDirectories) {
+        await rm(join(directory, ...this.#path), { recursive: true, force: true });
+      }
+    }
+  }
+
+  async #folderOf(node: TargetNode): Promise<StagedFolder> {
+    const known = this.#folders.get(node.hostId) ?? this.#make(node);
+    this.#folders.set(node.hostId, known);
+    const staged = await known;
+    const { free } = await roomiest({ ...node, dataDirectories: [staged.folder] });
+    if (free < freeBytesMin) throw tooFull(node.address, staged.folder, free);
+    return staged;
+  }
+
+  async #make(node: TargetNode): Promise<StagedFolder> {
+    const { directory } = await roomiest(node);
+    const folder = join(directory, ...this.#path);
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (cause) {
+      throw fileFault(node.address, folder, cause);
+    }
+    return { node, folder };
+  }
+}
+
+/** One SSTable in the making, on all of its replicas. */
+export class StagedSstable implements SstableSink {
+  readonly #folders: readonly StagedFolder[];
+  readonly #name: string;
+  readonly #files = new Map<SstableComponent, Promise<readonly FileHandle[]>>();
+
+  constructor(folders: readonly StagedFolder[], name: string) {
+    this.#folders = folders;
+    this.#name = name;
+  }
+
+  async write(component: SstableComponent, bytes: Uint8Array): Promise<void> {
+    const known = this.#files.get(component) ?? this.#create(component);
+    this.#files.set(component, known);
+    const handles = await known;
+    await this.#each(component, async (path, i) => {
+      await writeAll(handles[i] as FileHandle, bytes);
+      return path;
+    });
+  }
+
+  /** The bytes are on disk when this returns: the server only renames the files. */
+  async close(): Promise<void> {
+    for (const [component, opened] of this.#files) {
+      const handles = await opened;
+      await this.#each(component, async (_, i) => {
+        await handles[i]?.datasync();
+        await handles[i]?.close();
+      });
+    }
+    this.#files.clear();
+  }
+
+  /** After an error: nothing of it stays. */
+  async discard(): Promise<void> {
+    for (const [component, opened] of this.#files) {
+      for (const handle of await opened.catch(() => [])) await handle.close().catch(() => {});
+      for (const { folder } of this.#folders) {
+        await rm(join(folder, `${this.#name}-${component}`), { force: true }).catch(() => {});
+      }
+    }
+    this.#files.clear();
+  }
+
+  #create(component: SstableComponent): Promise<readonly FileHandle[]> {
+    return this.#each(component, (path) => open(path, 'w'));
+  }
+
+  #each<T>(
+    component: SstableComponent,
+    work: (path: string, index: number) => Promise<T>,
+  ): Promise<T[]> {
+    return Promise.all(
+      this.#folders.map(async ({ node, folder }, i) => {
+        const path = join(folder, `${this.#name}-${component}`);
+        try {
+          return await work(path, i);
+        } catch (cause) {
+          throw fileFault(node.address, path, cause);
+        }
+      }),
+    );
+  }
+}
+
+/** SSTables that are still in a staging folder: the server has not taken them. */
+export async function leftover(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return names.filter((name) => name.endsWith('-Data.db')).sort();
+}
+
+/** Removes the operation's staging folders on these nodes. */
+export async function removeStaging(operation: string, nodes: Iterable<TargetNode>): Promise<void> {
+  for (const { dataDirectories } of nodes) {
+    for (const directory of dataDirectories) {
+      await rm(join(directory, `${stagingPrefix}${operation}`), { recursive: true, force: true });
+    }
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
+    done += bytesWritten;
+  }
+}
+
+function tooFull(address: string, folder: string, free: number): CodrError {
+  const mib = Math.floor(free / 1024 / 1024);
+  return new CodrError('target-unfit', `${address}: only ${mib} MiB are free in ${folder}`, {
+    object: address,
+    remedy: 'free space there, then run the same command again',
+  });
+}

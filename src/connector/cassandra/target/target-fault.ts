@@ -1,0 +1,36 @@
+// Faults of nodes and files, as faults of a target: what the session's modules call a source is one here.
+import { CodrError, isCodrError } from '../../../base/error.ts';
+
+/** Runs work on the target; its errors get the codes of a target, and name the same object. */
+export async function onTarget<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw asTarget(error);
+  }
+}
+
+export function asTarget(error: unknown): unknown {
+  if (!isCodrError(error) || !/^(source-|file-damaged)/.test(error.code)) return error;
+  const code = error.code === 'source-rights' ? 'target-rights' : 'target-unfit';
+  return new CodrError(code, error.message, {
+    ...(error.object !== undefined && { object: error.object }),
+    remedy: error.remedy,
+    facts: error.facts,
+    cause: error,
+  });
+}
+
+/** A file that cannot be made, with the node it is of. */
+export function fileFault(address: string, path: string, cause: unknown): CodrError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const rights = code === 'EACCES' || code === 'EPERM';
+  const text = `${address}: ${path} cannot be written: ${code ?? message}`;
+  return new CodrError(rights ? 'target-rights' : 'target-unfit', text, {
+    object: path,
+    remedy: rights
+      ? "run as the server's user"
+      : 'free space, or correct dataDirectories and paths',
+    cause,
+  });
+}

@@ -1,0 +1,219 @@
+// What stands in the way of a restore, what `drop` takes away, what an earlier run has finished, and for each
+// table the statements that make it and the nodes that get its records.
+import { CodrError } from '../../../base/error.ts';
+import { type Rename, renamed, type Scope, scopeHolds } from '../../../model/namespace.ts';
+import type { FinishedItem, TargetItem, TargetOptions, TargetPlan } from '../../restore-target.ts';
+import { type KeyspaceSchema, quoted, readSchema } from '../schema/read-schema.ts';
+import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
+import type { Column, TableSchema } from '../schema/table-schema.ts';
+import type { CqlSession } from '../session/cql.ts';
+import type { Replication } from '../session/replica-placement.ts';
+import type { Ring } from '../session/ring.ts';
+import { cqlTypeName } from '../type/cql-name.ts';
+import { ReplicaSets } from './replica-sets.ts';
+import { markerKeyspace, type RestoreMarker } from './restore-marker.ts';
+import { namesOf, type TableStatements, tableStatements } from './table-statements.ts';
+import { fittedReplication } from './target-replication.ts';
+
+/** How a table is made: anew, into one that is there and empty, or in place of one that goes. */
+export type Making = 'new' | 'fill' | 'replace';
+
+export interface PlannedTable {
+  readonly item: TargetItem;
+  readonly body: TableBody;
+  readonly keyspace: string;
+  readonly table: string;
+  readonly replication: Replication;
+  readonly sets: ReplicaSets;
+  readonly statements: TableStatements;
+  readonly making: Making;
+  /** Of the table that an earlier run has finished. */
+  readonly finishedId?: string;
+}
+
+export interface PlannedTarget {
+  readonly plan: TargetPlan;
+  /** By the item's name in the target. */
+  readonly tables: ReadonlyMap<string, PlannedTable>;
+  /** Tables of the scope that the point lacks; `drop` removes them at the end. */
+  readonly others: readonly string[];
+}
+
+interface Look {
+  readonly cql: CqlSession;
+  readonly ring: Ring;
+  readonly marker: RestoreMarker;
+  readonly options: TargetOptions;
+  readonly there: readonly KeyspaceSchema[];
+  readonly signal: AbortSignal;
+}
+
+/** Errors: `usage`, `target-unfit`. */
+export async function planTarget(
+  items: readonly TargetItem[],
+  { cql, ring, marker, options, signal }: Omit<Look, 'there'>,
+): Promise<PlannedTarget> {
+  const there = await readSchema(
+    (query) => cql.rows(query, { signal }),
+    () => true,
+  );
+  const look: Look = { cql, ring, marker, options, there, signal };
+  const tables = new Map<string, PlannedTable>();
+  const found = { conflicts: [] as string[], dropped: [] as string[] };
+  const skipped: { namespace: string; reason: string }[] = [];
+  const finished: FinishedItem[] = [];
+  const warnings = new Set<string>();
+  for (const item of items) {
+    const reason = skipReason(item);
+    if (reason !== undefined) {
+      skipped.push({ namespace: item.namespace, reason });
+      continue;
+    }
+    const standing = standingTable(there, item.namespace);
+    const done = standing && marker.finished(item.namespace, standing.id);
+    if (done) finished.push(done);
+    const making = await makingOf(look, item, standing, found);
+    const planned = plannedTable(look, item, done ? 'fill' : making, warnings);
+    tables.set(item.namespace, {
+      ...planned,
+      ...(done && standing && { finishedId: standing.id }),
+    });
+  }
+  const taken = new Set(items.map(({ namespace }) => namespace));
+  const others = options.drop
+    ? there
+        .filter(({ name }) => name !== markerKeyspace)
+        .flatMap((keyspace) => keyspace.tables.map(({ table }) => `${keyspace.name}.${table}`))
+        .filter((name) => !taken.has(name) && dropMeans(options.scope, options.renames, name))
+    : [];
+  const dropped = [...found.dropped, ...others];
+  const plan = { conflicts: found.conflicts, dropped, skipped, warnings: [...warnings], finished };
+  return { plan, tables, others };
+}
+
+function skipReason({ entry, namespace }: TargetItem): string | undefined {
+  const { keyspace, table } = namesOf(namespace);
+  for (const name of [keyspace, table]) {
+    if (!/^\w{1,48}$/.test(name)) {
+      throw new CodrError('usage', `"${name}" is no name that Cassandra takes`, {
+        object: namespace,
+        remedy: 'give letters, digits and underscores, 48 at most',
+      });
+    }
+  }
+  const { flags } = tableBodyOf(entry).schema;
+  return flags.includes('compound') && !flags.includes('dense')
+    ? undefined
+    : 'it is a COMPACT STORAGE table, which SSTables are not written for';
+}
+
+/** Notes what is in the way. Errors: `target-unfit` for an empty table that the data does not fit. */
+async function makingOf(
+  { cql, marker, options, there, signal }: Look,
+  { entry, namespace }: TargetItem,
+  standing: TableSchema | undefined,
+  found: { readonly conflicts: string[]; readonly dropped: string[] },
+): Promise<Making> {
+  if (!standing) return 'new';
+  if (marker.wasMaking(namespace)) return 'replace';
+  if (options.drop) {
+    found.dropped.push(namespace);
+    return 'replace';
+  }
+  const [key] = standing.partitionKey;
+  const from = `${quoted(standing.keyspace)}.${quoted(standing.table)}`;
+  const query = `SELECT ${quoted(key?.name ?? '')} FROM ${from} LIMIT 1`;
+  const rows = await cql.rows(query, { signal, consistency: 'quorum' });
+  if (rows.length > 0) {
+    found.conflicts.push(namespace);
+    return 'fill';
+  }
+  const { schema } = tableBodyOf(entry);
+  const difference = differenceOf(schema, standing) ?? viewUpon(there, standing);
+  if (difference === undefined) return 'fill';
+  throw new CodrError('target-unfit', `${namespace} is there, empty, but ${difference}`, {
+    object: namespace,
+    remedy: 'use --drop, or --rename to restore beside it',
+  });
+}
+
+function plannedTable(
+  { ring, there, options }: Look,
+  item: TargetItem,
+  making: Making,
+  warnings: Set<string>,
+): PlannedTable {
+  const body = tableBodyOf(item.entry);
+  const { keyspace, table } = namesOf(item.namespace);
+  const standing = there.find(({ name }) => name === keyspace);
+  const fitted = standing
+    ? { replication: standing.replication }
+    : fittedReplication({ ...body.keyspace, name: keyspace }, ring.nodes);
+  const { replication } = fitted;
+  if ('warning' in fitted && fitted.warning !== undefined) warnings.add(fitted.warning);
+  if (body.schema.isCounter) {
+    warnings.add(`${item.namespace}: its counters must not be incremented while it is restored`);
+  }
+  const takenIndexes = new Set(
+    (standing?.indexes ?? []).filter((one) => one.table !== table).map(({ name }) => name),
+  );
+  const naming = { keyspace, table, renames: options.renames, version: ring.version };
+  const statements = tableStatements(body, { ...naming, takenIndexes });
+  for (const view of statements.views) {
+    const other = standing?.views.find(({ name }) => name === view.name);
+    if (!other || other.base === table) continue;
+    throw new CodrError('target-unfit', `the view ${keyspace}.${view.name} is there already`, {
+      object: `${keyspace}.${view.name}`,
+      remedy: `give it another name with --rename ${body.schema.keyspace}.VIEW=${keyspace}.OTHER`,
+    });
+  }
+  const sets = new ReplicaSets(ring.nodes, replication);
+  return { item, body, keyspace, table, replication, sets, statements, making };
+}
+
+function standingTable(
+  there: readonly KeyspaceSchema[],
+  namespace: string,
+): TableSchema | undefined {
+  const { keyspace, table } = namesOf(namespace);
+  const standing = there.find(({ name }) => name === keyspace);
+  return standing?.tables.find((one) => one.table === table);
+}
+
+/** What of a table is not as its data needs it; columns that were dropped would hide what is loaded. */
+function differenceOf(wanted: TableSchema, standing: TableSchema): string | undefined {
+  const parts = ['partitionKey', 'clustering', 'statics', 'regulars'] as const;
+  const text = ({ name, type }: Column): string =>
+    type.kind === 'reversed'
+      ? `${name} ${cqlTypeName(type.type)} desc`
+      : `${name} ${cqlTypeName(type)}`;
+  for (const part of parts) {
+    const [ours, theirs] = [wanted[part].map(text), standing[part].map(text)];
+    if (String(ours) !== String(theirs)) {
+      const odd = ours.find((one) => !theirs.includes(one)) ?? theirs[0];
+      return `its columns are others: ${odd}`;
+    }
+  }
+  if (wanted.isCounter !== standing.isCounter) return 'only one of both holds counters';
+  return standing.dropped.length > 0 ? 'columns of it were dropped' : undefined;
+}
+
+/** An import does not fill views. */
+function viewUpon(there: readonly KeyspaceSchema[], standing: TableSchema): string | undefined {
+  const keyspace = there.find(({ name }) => name === standing.keyspace);
+  const view = keyspace?.views.find(({ base }) => base === standing.table);
+  return view && `the view ${view.name} stands upon it`;
+}
+
+/** True when the target's `namespace` is one that the scope means, seen through the renames. */
+function dropMeans(scope: Scope, renames: readonly Rename[], namespace: string): boolean {
+  for (const { from, to } of renames) {
+    if (!to.endsWith('.*') && namespace === to) return scopeHolds(scope, from);
+    const prefix = to.slice(0, -1);
+    if (to.endsWith('.*') && namespace.startsWith(prefix)) {
+      return scopeHolds(scope, from.slice(0, -1) + namespace.slice(prefix.length));
+    }
+  }
+  // A name that the renames move away stays untouched in the target.
+  return renamed(renames, namespace) === namespace && scopeHolds(scope, namespace);
+}

@@ -47,6 +47,9 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
   };
   const base = await timed('base of three copies', ['backup', 'bench']);
   const idle = await timed('idle cut', ['backup', 'bench']);
+  for (const node of cluster.nodes) await cluster.jmx(node).compact('bench');
+  await repository.run(['source', 'rebase', 'bench']);
+  const afterCompaction = await timed('fresh base after compaction', ['backup', 'bench']);
   await fill(client, { from: 0, to: Math.ceil(partitions / 100), seed: 2 });
   const little = await timed('cut after 1 % of writes', ['backup', 'bench']);
   await timed('restore, no proof', [
@@ -59,9 +62,6 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
     '--no-verify',
   ]);
   await timed('restore, proven', ['restore', 'bench', '--to', config, '--rename', 'bench.*=b3.*']);
-  for (const node of cluster.nodes) await cluster.jmx(node).compact('bench');
-  await repository.run(['source', 'rebase', 'bench']);
-  const afterCompaction = await timed('fresh base after compaction', ['backup', 'bench']);
   printRows([floor, ...costs.map(({ label, cost }) => ({ label, ...cost }))], {
     bytes: threeCopies,
   });

@@ -11,6 +11,10 @@ export interface RestoreRequest {
   readonly exclude: readonly string[];
   /** `db.coll=db2.coll2` or `db.*=db2.*`. */
   readonly renames: readonly string[];
+  /** Cassandra: `FROM..TO`, only rows whose token lies in one of them. */
+  readonly ranges?: readonly string[];
+  /** Cassandra: `ks.table=CONDITION` on the primary key: only these rows of the table. */
+  readonly queries?: readonly string[];
   readonly drop: boolean;
   readonly ttl: 'keep' | 'hold' | 'rebase' | 'freeze';
   /** Read everything back and compare roots. */
@@ -48,7 +52,7 @@ export interface PlannedDataset {
   /** What the base copy holds. */
   readonly records: number;
   readonly bytes: number;
-  /** The dataset has changed since, or has no base copy: the moment holds another number. */
+  /** The dataset has changed since, has no base copy, or is wanted in part: there is another number. */
   readonly estimated?: boolean;
   /**
    * Records (of a time series: buckets) that are past their expiry now and go when it begins; absent for
@@ -172,7 +176,10 @@ export interface DatasetDescription {
 export interface GetRequest {
   readonly source: string;
   readonly namespace: string;
-  /** As users write it: Extended JSON of the `_id` for MongoDB. */
+  /**
+   * As users write it. MongoDB: Extended JSON of the `_id`. Cassandra: the primary key, or a partition key alone, as
+   * a JSON object or as `k = 1 AND c = 'x'`.
+   */
   readonly key: string;
   /** WHEN. */
   readonly at: string;
@@ -185,14 +192,20 @@ export interface RecordResult {
   readonly namespace: string;
   readonly key: string;
   readonly at: Moment;
-  /** JSON text (MongoDB: canonical Extended JSON); absent when the record did not exist at that time. */
+  /**
+   * JSON text (MongoDB: canonical Extended JSON), an array when the key names several rows; absent when the record
+   * did not exist at that time.
+   */
   readonly value?: string;
+  /** There are more rows than `value` holds. */
+  readonly more?: true;
   /** Newest last; only when asked for. */
   readonly history?: readonly RecordVersion[];
 }
 
 export interface RecordVersion extends Moment {
   readonly change: 'base' | 'put' | 'patch' | 'delete' | 'clear';
-  /** JSON text of the record after the change; absent when it was gone. */
+  /** As in {@link RecordResult}, after the change. */
   readonly value?: string;
+  readonly more?: true;
 }

@@ -27,11 +27,15 @@ export const restoreCommand = defineCommand({
     '`latest` then means the moment that the first run named. Users and roles are left alone unless ' +
     '--include names admin.system.users or admin.system.roles; the user who restores stays as he is. ' +
     'A view may be named alone; views follow the renames of what they read. ' +
+    'A query restricts the table that it names, other tables in scope come whole: k = 5, k IN (1, 2), ' +
+    "k = 5 AND c >= 'a' AND c < 'b'; the static row of a partition comes with any of its rows. " +
     '--dry-run says how many records are past their expiry; its counts are those of the base copies, `~` or ' +
     '`estimated` where the dataset has changed since.',
   examples: [
     'codr restore shop --to mongodb://standby:27017/',
     'codr restore shop --to mongodb://db1:27017/ --at 2026-11-22T13:05:00Z --include shop.orders --rename shop.orders=shop.orders_before',
+    "codr restore ring --to cassandra://c1/ --include shop.orders --query 'shop.orders=customer IN (7, 9)'",
+    'codr restore ring --to cassandra://c1/ --token-range -9223372036854775808..0',
   ],
   json:
     '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], definitions:[{kind,name}], dropped:[…], ' +
@@ -53,6 +57,16 @@ export const restoreCommand = defineCommand({
       value: 'FROM=TO',
       env: false,
     }),
+    tokenRange: option(z.array(z.string()).default([]), {
+      text: 'Cassandra: only rows with a token after FROM, up to TO, round the end of the ring; may be repeated',
+      value: 'FROM..TO',
+      env: false,
+    }),
+    query: option(z.array(z.string()).default([]), {
+      text: 'Cassandra: only these rows of the table, by its primary key; may be repeated',
+      value: 'TABLE=CONDITION',
+      env: false,
+    }),
     drop: consent(
       'replace what the target holds in scope; names that the point lacks are dropped too',
     ),
@@ -72,9 +86,11 @@ export const restoreCommand = defineCommand({
       env: false,
     }),
   }),
-  async run({ dryRun, rename, ...rest }, { api, call }): Promise<RestorePlan | RestoreResult> {
+  async run(input, { api, call }): Promise<RestorePlan | RestoreResult> {
+    const { dryRun, rename, tokenRange, query, ...rest } = input;
     parseRenames(rename);
-    const request: RestoreRequest = { ...rest, renames: rename };
+    const parts = { ranges: tokenRange, queries: query };
+    const request: RestoreRequest = { ...rest, renames: rename, ...parts };
     const codr = await api();
     return dryRun ? codr.planRestore(request, call) : codr.restore(request, call);
   },

@@ -274,12 +274,14 @@ export class RestoreCheck {
     const known = database.stateAt(one.entry.dataset, at).find((r) => toHex(r.key) === toHex(key));
     try {
       const { namespace } = one.entry;
-      const found = await recordHistory(context, { namespace, key, at });
-      assert.equal(found.value && toHex(found.value), known && toHex(known.value), 'one record');
-      for (const version of found.versions) {
+      const { found, versions } = await recordHistory(context, { namespace, key, at });
+      const [record] = found.records;
+      assert.equal(record && toHex(record.value), known && toHex(known.value), 'one record');
+      for (const version of versions) {
         const records: readonly DataRecord[] = database.stateAt(one.entry.dataset, version.time);
         const then = records.find((record) => toHex(record.key) === toHex(key))?.value;
-        assert.equal(version.value && toHex(version.value), then && toHex(then), 'one version');
+        const value = version.records[0]?.value;
+        assert.equal(value && toHex(value), then && toHex(then), 'one version');
       }
     } catch (error) {
       if (!isCodrError(error, 'record-unknown')) throw error;

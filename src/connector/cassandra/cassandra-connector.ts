@@ -3,6 +3,9 @@
 import type { Connector } from '../connector.ts';
 import { foldCatalog, openCatalog } from './catalog/catalog-fold.ts';
 import { foldRange, leadIn } from './fold-range.ts';
+import { parseKey, parseQuery, parseTokenRange } from './render/key-ranges.ts';
+import { renderKey, renderRows } from './render/render-rows.ts';
+import { tableBodyOf } from './schema/table-body.ts';
 import { CassandraSession, configOf, leftAtNodes } from './session/cassandra-session.ts';
 import { openCassandraTarget } from './target/cassandra-target.ts';
 import { formatTime, timeOfWall, wallMs } from './time-text.ts';

@@ -7,6 +7,7 @@ import type { FoldInput, LiveForm } from '../connector.ts';
 import { partitionEnd } from './key/record-key.ts';
 import { dropColumns, type LiveFormOptions, liveForm } from './merge/live-form.ts';
 import { mergeBlocks } from './merge/merge-blocks.ts';
+import { withinRanges } from './merge/within-ranges.ts';
 import { type BlockStream, batchOf, blockOf } from './record/record-block.ts';
 import { tableBodyOf } from './schema/table-body.ts';
 import type { TableSchema } from './schema/table-schema.ts';
@@ -23,8 +24,9 @@ export async function* foldRange({ range, base, later }: FoldInput): RecordStrea
     ...(range.from && { from: range.from }),
   });
   const { live } = later;
+  const wanted = live?.within ? withinRanges(merged, live.within) : merged;
   const folded = live
-    ? liveForm(merged, { schema, ...liveOptions(live) })
+    ? liveForm(wanted, { schema, ...liveOptions(live) })
     : dropColumns(merged, schema);
   for await (const block of folded) yield batchOf(block);
 }

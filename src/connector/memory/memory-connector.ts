@@ -4,6 +4,7 @@ import { view } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
+import { keyAlone } from '../../model/key-range.ts';
 import type { DataRecord, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   Connector,
   ConnectorContext,
   FoldInput,
+  NamedRecords,
   SourceConfig,
   SourceSession,
   StoredEntry,
@@ -99,16 +101,16 @@ export class MemoryConnector implements Connector {
   }
 
   /** The key is the text's UTF-8. */
-  parseKey(text: string): Uint8Array {
+  parseKey(_entry: CatalogEntry, text: string): NamedRecords {
     if (text === '') throw new CodrError('usage', 'a key is not empty');
-    return Buffer.from(text);
+    return { ranges: [keyAlone(Buffer.from(text))], isOne: true };
   }
 
-  renderValue(value: Uint8Array): string {
-    return JSON.stringify(view(value).toString());
+  renderValue(_entry: CatalogEntry, records: readonly DataRecord[]): string[] {
+    return records.map(({ value }) => JSON.stringify(view(value).toString()));
   }
 
-  renderKey({ key }: DataRecord): string {
+  renderKey(_entry: CatalogEntry, { key }: DataRecord): string {
     return view(key).toString();
   }
 

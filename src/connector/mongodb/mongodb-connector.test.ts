@@ -2,9 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BSON, Double, Long, ObjectId } from 'mongodb';
 import { toHex } from '../../base/bytes.ts';
+import type { CatalogEntry } from '../../model/catalog.ts';
+import type { DatasetId } from '../../model/id.ts';
 import { keyOfDocument } from './key/key-codec.ts';
 import { mongodbConnector as connector } from './mongodb-connector.ts';
 
+const entry: CatalogEntry = {
+  dataset: 'd' as DatasetId,
+  namespace: 'a.b',
+  role: 'data',
+  kind: 'collection',
+  body: new Uint8Array(0),
+};
 const keyOf = (_id: unknown): string => toHex(keyOfDocument(BSON.serialize({ _id })));
 
 test('a time is seconds and increment, and reads back', () => {
@@ -44,16 +53,22 @@ test('a key is Extended JSON, an ObjectId in hex, or plain text', () => {
     ['0123456789abcdef01234567', new ObjectId('0123456789abcdef01234567')],
     ['{"$numberLong":"7"}', 7],
   ];
-  for (const [text, id] of keys) assert.equal(toHex(connector.parseKey(text)), keyOf(id), text);
-  assert.throws(() => connector.parseKey('{"a":'), { code: 'usage' });
+  for (const [text, id] of keys) {
+    const { ranges, isOne } = connector.parseKey(entry, text);
+    assert.deepEqual(
+      [ranges.map(({ from }) => from && toHex(from)), isOne],
+      [[keyOf(id)], true],
+      text,
+    );
+  }
+  assert.throws(() => connector.parseKey(entry, '{"a":'), { code: 'usage' });
 });
 
 test('a record is shown as canonical Extended JSON, its types kept', () => {
   const value = BSON.serialize({ a: new Double(1), b: Long.fromNumber(2), c: /x/i });
-  assert.equal(
-    connector.renderValue(value),
+  assert.deepEqual(connector.renderValue(entry, [{ key: new Uint8Array(0), value }]), [
     '{"a":{"$numberDouble":"1.0"},"b":{"$numberLong":"2"},"c":{"$regularExpression":{"pattern":"x","options":"i"}}}',
-  );
+  ]);
 });
 
 test('no password is left in a shown URI', () => {

@@ -3,6 +3,7 @@
 import { BSON } from 'mongodb';
 import { CodrError } from '../../base/error.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
+import { keyAlone } from '../../model/key-range.ts';
 import type { DataRecord } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import type { Connector } from '../connector.ts';
@@ -35,9 +36,9 @@ export const mongodbConnector: Connector = {
   formatTime,
   wallMs,
   timeOfWall,
-  parseKey,
-  renderValue: renderDocument,
-  renderKey: ({ value }) => renderKey(value),
+  parseKey: (_, text) => ({ ranges: [keyAlone(parseKey(text))], isOne: true }),
+  renderValue: (_, records) => records.map(({ value }) => renderDocument(value)),
+  renderKey: (_, { value }) => renderKey(value),
   expiry: (entry, nowMs) => {
     const rule = expiryOf(entry, nowMs);
     if (!rule) return undefined;

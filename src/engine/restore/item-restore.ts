@@ -24,10 +24,12 @@ import { splitTree } from '../../repository/tree/tree-reader.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { DatasetCount } from '../read/counts.ts';
+import { coveringRanges } from '../read/covering-ranges.ts';
 import { foldDataset, nativeRecords, type OpenedRuns, treeRootOf } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 import { type Expiring, ExpiringCount } from './expiring.ts';
+import { intersections, type WantedParts } from './restore-ranges.ts';
 import { ConsumerStoppedError, tee } from './tee.ts';
 
 export interface RestoredItem {
@@ -55,6 +57,8 @@ export interface SharedRestore {
   readonly ttl: TtlMode;
   /** Of kinds that keep what is deleted: the form in which records are loaded. */
   readonly live?: LiveForm;
+  /** Datasets of which only some records are wanted. */
+  readonly parts: WantedParts;
   readonly meter: ProgressMeter;
   /** Ranges of all datasets that are worked on at once. */
   readonly slots: Semaphore;
@@ -109,11 +113,9 @@ export class ItemRestore {
       const { records, bytes } = finished;
       return await this.#done({ records, bytes }, await this.#proveFrozen(ranges, signal), signal);
     }
-    const expected = await this.#rootOf(ranges, signal, (range) => {
-      const { context, runs, at } = this.#shared;
-      const folded = foldDataset(context, runs, this.#item.dataset, { range, at });
-      return this.#build(this.#native(this.#metered(folded)), signal);
-    });
+    const expected = await this.#rootOf(ranges, signal, (range) =>
+      this.#build(this.#native(this.#metered(this.#fold(range))), signal),
+    );
     await this.#prove(ranges, expected, signal);
     return await this.#done(expected, expected, signal);
   }
@@ -132,14 +134,12 @@ export class ItemRestore {
   }
 
   async #proveFrozen(ranges: readonly KeyRange[], signal: AbortSignal): Promise<TreeRoot> {
-    const { target, context, runs, at, live } = this.#shared;
-    const { dataset } = this.#item;
+    const { target, live } = this.#shared;
     const nowMs = (await target.freeze?.(this.#item, signal)) ?? 0;
     const form = live && { ...live, nowMs };
-    const expected = await this.#rootOf(ranges, signal, (range) => {
-      const where = { range, at, ...(form && { live: form }) };
-      return this.#build(this.#native(foldDataset(context, runs, dataset, where)), signal);
-    });
+    const expected = await this.#rootOf(ranges, signal, (range) =>
+      this.#build(this.#native(this.#fold(range, form)), signal),
+    );
     await this.#prove(ranges, expected, signal);
     return expected;
   }
@@ -211,6 +211,7 @@ export class ItemRestore {
     const { context, counts } = this.#shared;
     const { dataset } = this.#item;
     const { tree } = dataset.base;
+    if (this.#wanted) return undefined;
     if (!tree || !context.connector.storesNative(dataset.entry)) return undefined;
     const root = treeRootOf(tree);
     if (root.cut !== defaultCut.id) return undefined;
@@ -220,17 +221,17 @@ export class ItemRestore {
 
   /** For what is not compared, or with a root that is known: half of the work beside the target's. */
   async #loadUncut(range: KeyRange, signal: AbortSignal): Promise<void> {
-    const { context, target, runs, at, live } = this.#shared;
-    const where = { range, at, ...(live && { live }) };
-    const folded = foldDataset(context, runs, this.#item.dataset, where);
+    const { target, live } = this.#shared;
+    if (this.#pieces(range).length === 0) return;
+    const folded = this.#fold(range, live);
     const { changedByTarget } = await target.load(this.#item, this.#metered(folded), signal);
     this.#changed.push(...changedByTarget);
   }
 
   /** Loads the range and cuts what was loaded. */
   async #load(range: KeyRange, signal: AbortSignal): Promise<TreePart> {
-    const { context, target, runs, at } = this.#shared;
-    const folded = foldDataset(context, runs, this.#item.dataset, { range, at });
+    const { target } = this.#shared;
+    const folded = this.#fold(range);
     const [toLoad, toProve] = tee(folded);
     const loading = target.load(this.#item, this.#metered(toLoad), signal);
     const proving = this.#build(this.#native(toProve), signal);
@@ -238,6 +239,27 @@ export class ItemRestore {
     const [loaded, part] = await both(loading, proving);
     this.#changed.push(...loaded.changedByTarget);
     return part;
+  }
+
+  /** What is wanted of the range, in one stream. */
+  async *#fold(range: KeyRange, form?: LiveForm): RecordStream {
+    const { context, runs, at } = this.#shared;
+    const within = this.#wanted;
+    const live = form && { live: { ...form, ...(within && { within }) } };
+    for (const piece of this.#pieces(range)) {
+      yield* foldDataset(context, runs, this.#item.dataset, { range: piece, at, ...live });
+    }
+  }
+
+  /** What has to be folded for what is wanted of the range. */
+  #pieces(range: KeyRange): KeyRange[] {
+    const wanted = this.#wanted;
+    if (!wanted) return [range];
+    return intersections(coveringRanges(this.#shared.context.connector, wanted), [range]);
+  }
+
+  get #wanted(): readonly KeyRange[] | undefined {
+    return this.#shared.parts.get(this.#item.entry.dataset);
   }
 
   async #build(records: RecordStream, signal: AbortSignal): Promise<TreePart> {
@@ -262,16 +284,14 @@ export class ItemRestore {
 
   /** Records that the target rewrote by itself are reported, and left out on both sides. */
   async #prove(ranges: readonly KeyRange[], loaded: TreeRoot, signal: AbortSignal): Promise<void> {
-    const { target, context, runs, at } = this.#shared;
-    const { dataset } = this.#item;
+    const { target } = this.#shared;
     const left = new Set(this.#changed.map(({ key }) => toHex(key)));
     const expected =
       left.size === 0
         ? loaded
-        : await this.#rootOf(ranges, signal, (range) => {
-            const folded = this.#native(foldDataset(context, runs, dataset, { range, at }));
-            return this.#build(without(folded, left), signal);
-          });
+        : await this.#rootOf(ranges, signal, (range) =>
+            this.#build(without(this.#native(this.#fold(range)), left), signal),
+          );
     const actual = await this.#rootOf(ranges, signal, (range) =>
       this.#build(without(target.readBack(this.#item, range, signal), left), signal),
     );

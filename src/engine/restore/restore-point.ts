@@ -13,6 +13,7 @@ import {
   resolvePoint,
 } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
+import type { PartsWish } from './restore-ranges.ts';
 
 /** What the user asked for, as far as the same words mean the same restore. */
 export interface RestoreWish {
@@ -21,6 +22,8 @@ export interface RestoreWish {
   readonly renames: readonly Rename[];
   readonly drop: boolean;
   readonly ttl: TtlMode;
+  /** Absent: all that is in scope. */
+  readonly parts?: PartsWish;
 }
 
 export interface ChosenPoint {
@@ -74,10 +77,11 @@ export async function choosePoint(
 /** The same command gives the same name, so that its marker lets it resume. */
 function operationOf(
   { lineage }: SourceContext,
-  { scope, renames, drop, ttl }: RestoreWish,
+  { scope, renames, drop, ttl, parts }: RestoreWish,
   when: string,
 ): string {
-  const words = [lineage.name, JSON.stringify([scope, renames, drop, ttl]), when];
+  const wish = [scope, renames, drop, ttl, ...(parts ? [parts] : [])];
+  const words = [lineage.name, JSON.stringify(wish), when];
   return createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 32);
 }
 

@@ -28,6 +28,7 @@ import { sayingWhatIsLeft } from './left-behind.ts';
 import { checkRenames } from './rename-check.ts';
 import { openOwner } from './restore-owner.ts';
 import { askedPoint, type ChosenPoint, choosePoint, type RestoreWish } from './restore-point.ts';
+import { refuseParts, type WantedParts, wantedParts } from './restore-ranges.ts';
 import { countTornTransactions } from './torn-transactions.ts';
 
 export interface RestoreOptions extends RestoreWish {
@@ -78,11 +79,13 @@ export async function planRestore(
   options: RestoreOptions,
   signal: AbortSignal,
 ): Promise<PlannedRestore> {
+  refuseParts(context.connector, options.parts);
   const asked = askedPoint(context, options);
   await using target = await openTarget(context, options, signal);
   const chosen = await choosePoint(context, options, asked, target, signal);
   const runs = new OpenedRuns(context);
   await refuseUnmatched(context, runs, chosen.point);
+  const parts = wantedParts(context.connector, options.parts, chosen.point.datasets);
   const names = await checkRenames(context, runs, chosen.point, options);
   const items = itemsOf(options, chosen);
   const plan = await target.plan(items, targetOptions(options, chosen, names), signal);
@@ -92,7 +95,8 @@ export async function planRestore(
   for (const item of items) {
     const where = { at, ttl: options.ttl };
     const expiring = await countExpiring(context, runs, item.dataset, where, signal);
-    const count = counts.get(item.entry.dataset) as DatasetCount;
+    const whole = counts.get(item.entry.dataset) as DatasetCount;
+    const count = parts.has(item.entry.dataset) ? { ...whole, estimated: true as const } : whole;
     planned.push({ ...item, count, expiring });
   }
   const defined = await planDefinitions(context, { target, items, runs, at }, signal);
@@ -142,6 +146,7 @@ export async function restore(
 ): Promise<RestoreOutcome> {
   const meter = new ProgressMeter(context.world.clock, options.listener);
   meter.phase('plan');
+  refuseParts(context.connector, options.parts);
   const asked = askedPoint(context, options);
   await using target = await openTarget(context, options, signal);
   const chosen = await choosePoint(context, options, asked, target, signal);
@@ -160,6 +165,7 @@ async function giveBack(
 ): Promise<RestoreOutcome> {
   const runs = new OpenedRuns(context);
   await refuseUnmatched(context, runs, chosen.point);
+  const parts = wantedParts(context.connector, options.parts, chosen.point.datasets);
   const names = await checkRenames(context, runs, chosen.point, options);
   const { probe, random } = context.world;
   using owner = openOwner(probe, toHex(random.bytes(16)));
@@ -169,7 +175,8 @@ async function giveBack(
   refuseConflicts(plan);
   await target.begin(signal);
   try {
-    return await loadAndFinish(context, { target, options, chosen, items, plan, meter }, signal);
+    const work = { target, options, chosen, parts, items, plan, meter };
+    return await loadAndFinish(context, work, signal);
   } catch (error) {
     throw await sayingWhatIsLeft(target, error, signal);
   }
@@ -261,6 +268,7 @@ interface Work {
   readonly target: RestoreTarget;
   readonly options: RestoreOptions;
   readonly chosen: ChosenPoint;
+  readonly parts: WantedParts;
   readonly items: readonly Item[];
   readonly plan: TargetPlan;
   readonly meter: ProgressMeter;
@@ -286,6 +294,7 @@ async function loadAll(
     runs: new OpenedRuns(context),
     counts,
     at: chosen.point.at,
+    parts: work.parts,
     verify: options.verify,
     ttl: options.ttl,
     ...liveForm(context, options.ttl, chosen.point.at),

@@ -225,7 +225,8 @@ class Verification {
     if (!difference) {
       throw new CodrError('failed', `${namespace} changed while it was compared`);
     }
-    const detail = `the record ${this.#context.connector.renderKey(difference.record)} is ${difference.kind}`;
+    const key = this.#context.connector.renderKey(entry, difference.record);
+    const detail = `the record ${key} is ${difference.kind}`;
     return ['different', { ...counts, detail }];
   }
 

@@ -1,10 +1,11 @@
 // Capturing, and looking at what was captured.
 import type * as api from '../../api/codr-api.ts';
+import type { Connector } from '../../connector/connector.ts';
 import { backup as runBackup } from '../../engine/capture/backup.ts';
 import { countsAt, type DatasetCount } from '../../engine/read/counts.ts';
 import { isEmptyAt } from '../../engine/read/empty-point.ts';
 import { type PointContext, parseWhen, resolvePoint } from '../../engine/read/point.ts';
-import { recordAt, recordHistory } from '../../engine/read/record-history.ts';
+import { type FoundRecords, recordAt, recordHistory } from '../../engine/read/record-history.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
 import { timeFromHex } from '../../model/time.ts';
 import { describeHoles, describePoint, describePoints, momentOf, spanOf } from '../describe.ts';
@@ -107,26 +108,36 @@ export async function getRecord(
   const { context } = await node.source(request.source);
   const { connector } = context;
   const at = parseWhen(pointContext(context), request.at);
-  const key = connector.parseKey(request.key);
-  const { namespace } = request;
-  const wanted = { namespace, key, keyText: request.key, at };
-  const found = request.history
+  const { namespace, key } = request;
+  const wanted = { namespace, key, at };
+  const { found, versions } = request.history
     ? await recordHistory(context, wanted)
-    : { value: await recordAt(context, wanted) };
+    : { found: await recordAt(context, wanted), versions: undefined };
   return {
     source: request.source,
     namespace,
-    key: request.key,
+    key,
     at: momentOf(connector, at),
-    ...(found.value && { value: connector.renderValue(found.value) }),
-    ...('versions' in found && {
-      history: found.versions.map(({ time, change, value }) => ({
+    ...renderFound(connector, found),
+    ...(versions && {
+      history: versions.map(({ time, change, ...version }) => ({
         ...momentOf(connector, time),
         change,
-        ...(value && { value: connector.renderValue(value) }),
+        ...renderFound(connector, version),
       })),
     }),
   };
+}
+
+/** One record as its JSON text, several as an array with one a line. */
+function renderFound(
+  connector: Connector,
+  { entry, records, hasMore, isOne }: FoundRecords,
+): Pick<api.RecordResult, 'value' | 'more'> {
+  if (records.length === 0) return {};
+  const texts = connector.renderValue(entry, records);
+  const value = isOne ? texts[0] : `[\n${texts.join(',\n')}\n]`;
+  return { ...(value !== undefined && { value }), ...(hasMore && { more: true }) };
 }
 
 export function pointContext({ lineage, connector, scope }: SourceContext): PointContext {

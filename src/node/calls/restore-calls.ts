@@ -7,6 +7,7 @@ import {
   planRestore as runPlan,
   restore as runRestore,
 } from '../../engine/restore/restore.ts';
+import { type PartsWish, parseDatasetQuery } from '../../engine/restore/restore-ranges.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
 import { verify as runVerify, type VerifiedDataset } from '../../engine/verify/verify.ts';
 import { globMatches, parseRenames, parseScope } from '../../model/namespace.ts';
@@ -157,8 +158,14 @@ async function optionsOf(
     ttl,
     usersAndRoles: include.some(namesUsersOrRoles),
     verify,
+    ...partsOf(request),
     ...(call.progress && { listener: call.progress }),
   };
+}
+
+function partsOf({ ranges = [], queries = [] }: api.RestoreRequest): { parts?: PartsWish } {
+  if (ranges.length === 0 && queries.length === 0) return {};
+  return { parts: { ranges, queries: queries.map(parseDatasetQuery) } };
 }
 
 /** Only a filter that names them means users and roles: `*` alone must not change who may log in. */

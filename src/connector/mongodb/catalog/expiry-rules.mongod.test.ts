@@ -9,6 +9,7 @@ import { connectorContext } from '../../../../test/harness/context.ts';
 import { startReplicaSet } from '../../../../test/harness/mongod.ts';
 import type { ReplicaSet } from '../../../node/demo/mongod-server.ts';
 import { keyOfDocument } from '../key/key-codec.ts';
+import { renderKey } from '../key/render-key.ts';
 import { mongodbConnector } from '../mongodb-connector.ts';
 import { MongodbSession } from '../session/mongodb-session.ts';
 
@@ -49,7 +50,7 @@ async function predicted(
   return new Map(
     (found as unknown as Uint8Array[]).map((value) => {
       const record = { key: keyOfDocument(value), value };
-      return [mongodbConnector.renderKey(record), rule.isExpired(record)];
+      return [mongodbConnector.renderKey(entry, record), rule.isExpired(record)];
     }),
   );
 }
@@ -57,7 +58,7 @@ async function predicted(
 async function left(stored: string): Promise<string[]> {
   const found = await db.collection(stored).find({}, { raw: true }).toArray();
   return (found as unknown as Uint8Array[])
-    .map((value) => mongodbConnector.renderKey({ key: keyOfDocument(value), value }))
+    .map((value) => renderKey(value))
     .sort();
 }
 

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isCodrError } from '../../../base/error.ts';
+import { silentLogger } from '../../../base/log.ts';
+import type { CutDataset } from '../../connector.ts';
+import type { KeyspaceSchema } from '../schema/read-schema.ts';
+import type { TableSchema } from '../schema/table-schema.ts';
+import { CassandraCut } from './cut-reader.ts';
+import { firstState, type KnownTable, parseCutState } from './cut-state.ts';
+import type { ListedSstable } from './node-files.ts';
+import { gradesOf, type TakenCut } from './take-cut.ts';
+
+const signal = new AbortController().signal;
+const hosts = ['a', 'b', 'c'];
+const captured = { files: ['nb-2-big:10:1'], intervals: [] } satisfies KnownTable;
+const earlier = { files: ['nb-1-big:10:1'], intervals: [] } satisfies KnownTable;
+
+const table: TableSchema = {
+  ...{ keyspace: 'ks', table: 't', id: '248b1a50-ea08-11f1-8ecf-93c3a17fc635' },
+  partitionKey: [{ name: 'k', type: { kind: 'int' } as never }],
+  ...{ clustering: [], statics: [], regulars: [], dropped: [], isCounter: false, flags: [] },
+  ...{ gcGraceSeconds: 864_000, defaultTtlSeconds: 0, compaction: {}, compression: {} },
+};
+const keyspace: KeyspaceSchema = {
+  ...{ name: 'ks', durableWrites: true, types: [], tables: [table], views: [], indexes: [] },
+  replication: { class: 'SimpleStrategy', replication_factor: '3' },
+  ...{ triggers: [], withoutLinks: [] },
+  ddl: { keyspace: '', types: [], functions: [], tables: {}, indexes: {}, views: {} },
+};
+
+/** Three replicas; of each of `files` there is one SSTable, made by its name in an empty folder. */
+function cutOf(folder: string, files: readonly { hostId: string; name: string }[]): CassandraCut {
+  const ring: TakenCut['ring'] = {
+    ...{ clusterName: 'c', partitioner: '', schemaVersions: ['1'], version: '5.0.9', up: hosts },
+    nodes: hosts.map((hostId, i) => ({
+      ...{ hostId, address: hostId, nativeAddress: hostId, datacenter: 'dc1', rack: 'r1' },
+      tokens: [String(i)],
+    })),
+  };
+  const sstables = files.map((file) => ({
+    ...{ ...file, folder, tableId: table.id, keyspace: 'ks', table: 't', version: 'nb' },
+    ...{ format: 'big', components: ['Data.db', 'Statistics.db'], dataBytes: 10, digest: '1' },
+    modifiedMs: 1,
+  })) satisfies ListedSstable[];
+  const state = (known: KnownTable, cut: number) => ({
+    ...firstState,
+    cut,
+    hosts: Object.fromEntries(
+      hosts.map((hostId) => [
+        hostId,
+        { address: hostId, cut, runId: '1', truncations: {}, tables: { [table.id]: known } },
+      ]),
+    ),
+  });
+  const taken: TakenCut = {
+    ...{ beginMs: 1, endMs: 2, ring, schema: [keyspace], coveredCount: 0 },
+    tables: new Map([[table.id, { schema: table, sstables, truncatedSince: false }]]),
+    nodes: hosts.map((hostId) => ({ hostId, address: hostId, captured: true })),
+    grades: gradesOf(ring, [keyspace], new Set(hosts), []),
+    nextState: state(captured, 2),
+    release: async () => {},
+  };
+  const before = { taken, before: undefined, state: state(earlier, 1) };
+  return new CassandraCut({ ...before, datacenters: [], log: silentLogger });
+}
+
+/** As the engine does: again until what is damaged is left out. Gives how often it was. */
+async function readAll(dataset: CutDataset | undefined): Promise<number> {
+  for (let damaged = 0; ; damaged++) {
+    try {
+      for await (const batch of dataset?.records(signal) ?? []) assert.equal(batch.length, 0);
+      return damaged;
+    } catch (error) {
+      assert.ok(isCodrError(error, 'file-damaged'));
+    }
+  }
+}
+
+test('a file that is gone when it is read costs its replica, and its table there is read anew by the next cut', async () => {
+  const cut = cutOf('/nowhere', [{ hostId: 'b', name: 'nb-2-big' }]);
+  assert.equal(await readAll(cut.datasets[0]), 1);
+  const { grade, notes } = cut.report();
+  assert.equal(grade, 'quorum-safe');
+  assert.match(notes[0] ?? '', /\/nowhere.*nb-2-big/);
+  const next = parseCutState(JSON.parse(Buffer.from(cut.state()).toString('utf8')));
+  const known = hosts.map((hostId) => next.hosts[hostId]?.tables[table.id]);
+  assert.deepEqual(known, [captured, earlier, captured]);
+});
+
+test('files that are damaged on two of three replicas leave the best effort', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-test-'));
+  try {
+    for (const name of ['nb-2-big', 'nb-3-big', 'nb-4-big']) {
+      await writeFile(join(folder, `${name}-Data.db`), 'no data');
+      await writeFile(join(folder, `${name}-Statistics.db`), 'no statistics');
+    }
+    const cut = cutOf(folder, [
+      { hostId: 'a', name: 'nb-2-big' },
+      { hostId: 'a', name: 'nb-3-big' },
+      { hostId: 'c', name: 'nb-4-big' },
+    ]);
+    assert.ok((await readAll(cut.datasets[0])) > 0);
+    const { grade, notes } = cut.report();
+    assert.equal(grade, 'best-effort');
+    const named = notes.filter((text) => text.includes(folder));
+    assert.equal(new Set(named).size, 3);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,243 @@
+// 36, 38, 39, 41: a replica that is damaged or away costs the point its grade, never its rows; what only an absent
+// replica has comes with the first cut that captures it.
+import assert from 'node:assert/strict';
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { types } from 'cassandra-driver';
+import { isCodrError } from '../../src/base/error.ts';
+import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
+import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
+import { assertSameRows, type SeenRows, seen } from './oracle.ts';
+import { CassandraWorld, type ProtectedCluster } from './world.ts';
+
+const cluster = sharedCassandra({ nodes: 3, hints: false });
+const { all, one, quorum } = types.consistencies;
+const service = 'org.apache.cassandra.db:type=StorageService';
+
+let world: CassandraWorld;
+before(async () => {
+  world = await CassandraWorld.open();
+});
+after(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+/** On all three nodes; nothing but a cut ever flushes or compacts it. */
+async function makeTable(client: TestClient, keyspace: string, ...tables: string[]): Promise<void> {
+  await client.cql(
+    `CREATE KEYSPACE ${keyspace} WITH replication = ` +
+      "{'class': 'SimpleStrategy', 'replication_factor': 3}",
+  );
+  for (const table of tables) {
+    await client.cql(
+      `CREATE TABLE ${keyspace}.${table} (k int PRIMARY KEY, v text) WITH compaction = ` +
+        "{'class': 'SizeTieredCompactionStrategy', 'enabled': 'false'}",
+    );
+  }
+}
+
+async function write(
+  { client }: TestClient,
+  table: string,
+  keys: readonly [from: number, to: number],
+  consistency: number = all,
+): Promise<void> {
+  for (let k = keys[0]; k < keys[1]; k++) {
+    await client.execute(`INSERT INTO ${table} (k, v) VALUES (?, ?)`, [k, `${table} ${k}`], {
+      prepare: true,
+      consistency,
+    });
+  }
+}
+
+/** A client of one node, whose writes at ONE it takes itself. */
+function through(source: CassandraCluster, node: number): Promise<TestClient> {
+  const host = `${source.address(node)}:${source.cqlPort}`;
+  return connectCql(source, { contactPoints: [host] });
+}
+
+/** Returns when the first of the nodes that run sees only them. */
+async function seesOnly(source: CassandraCluster, ...nodes: readonly number[]): Promise<void> {
+  const deadline = Date.now() + 90_000;
+  for (;;) {
+    const live = (await source.jmx(nodes[0] ?? 1).read(service, 'LiveNodes')) as string[];
+    if (live.length === nodes.length) return;
+    assert.ok(Date.now() < deadline, `${live} are seen to live`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+async function bring(source: CassandraCluster, ...nodes: readonly number[]): Promise<void> {
+  for (const node of nodes) await source.startNode(node);
+  for (const node of nodes) await source.waitCql(node);
+  await source.waitRing();
+}
+
+/** Of a table on a node, in the order in which they were flushed: full paths of Data.db. */
+async function dataFiles(
+  source: CassandraCluster,
+  node: number,
+  keyspace: string,
+  table: string,
+): Promise<string[]> {
+  const parent = join(source.dataFolder(node), keyspace);
+  const folder = (await readdir(parent)).find((name) => name.startsWith(`${table}-`)) ?? '';
+  const names = (await readdir(join(parent, folder))).filter((name) => /-Data\.db$/.test(name));
+  const id = (name: string): number => Number(name.split('-')[1]);
+  return names.sort((a, b) => id(a) - id(b)).map((name) => join(parent, folder, name));
+}
+
+/** The point beside itself, whole. */
+async function assertPoint(
+  client: TestClient,
+  source: ProtectedCluster,
+  at: string,
+  wanted: SeenRows,
+): Promise<void> {
+  const to = `${source.name}_${at.replace(':', '')}`;
+  const renames = [`${source.name}.*=${to}.*`];
+  const restored = await source.restoreTo(await cluster(), { at, renames });
+  assert.ok(restored.datasets.every(({ proven }) => proven));
+  assertSameRows(await seen(client, to), wanted, at);
+}
+
+test('36: a flipped bit, a cut file and a missing one cost their replica each, are named, and are read once whole', async () => {
+  const source = await cluster();
+  await using client = await connectCql(source);
+  await makeTable(client, 'bad', 'flipped', 'shortened', 'incomplete');
+  for (const table of ['flipped', 'shortened', 'incomplete']) {
+    await write(client, `bad.${table}`, [0, 50]);
+  }
+  for (const node of source.nodes) await source.jmx(node).flush('bad');
+  const wanted = await seen(client, 'bad');
+  const [flipped, shortened, incomplete] = await Promise.all([
+    dataFiles(source, 2, 'bad', 'flipped').then(([path]) => path ?? ''),
+    dataFiles(source, 2, 'bad', 'shortened').then(([path]) => path ?? ''),
+    dataFiles(source, 2, 'bad', 'incomplete').then(([path]) => path ?? ''),
+  ]);
+  const statistics = incomplete.replace('-Data.db', '-Statistics.db');
+  const [whole, long, stats] = await Promise.all([flipped, shortened, statistics].map(readBytes));
+  assert.ok(whole && long && stats);
+  const bent = Buffer.from(whole);
+  bent[Math.floor(bent.length / 2)] = (bent[Math.floor(bent.length / 2)] ?? 0) ^ 4;
+  await writeFile(flipped, bent);
+  await truncate(shortened, Math.floor(long.length / 2));
+  await rm(statistics);
+
+  const bad = await world.protect('bad', source);
+  const poor = await bad.backup();
+  assert.equal(poor.grade, 'quorum-safe');
+  for (const path of [flipped, shortened, incomplete]) {
+    const parts = path.split('/');
+    const [table, file] = [parts.at(-2) ?? '', (parts.at(-1) ?? '').replace('-Data.db', '')];
+    const named = poor.warnings.filter((text) => text.includes(table) && text.includes(file));
+    assert.equal(named.length, 1, `${table} ${file}: ${poor.warnings}`);
+    assert.ok(named[0]?.includes(source.dataFolder(2)));
+  }
+  // The damage stays: it costs the next cut as well, though nothing new is in it.
+  assert.equal((await bad.backup()).grade, 'quorum-safe');
+  await writeFile(flipped, whole);
+  await writeFile(shortened, long);
+  await writeFile(statistics, stats);
+  const good = await bad.backup();
+  assert.deepEqual([good.grade, good.warnings], ['complete', []]);
+  assert.deepEqual([(await bad.backup()).records], [0]);
+  await assertPoint(client, bad, poor.point.id, wanted);
+  await assertPoint(client, bad, good.point.id, wanted);
+});
+
+async function readBytes(path: string): Promise<Buffer> {
+  return await readFile(path);
+}
+
+test('36: when two of three replicas are damaged there is no point, unless it is asked for', async () => {
+  const source = await cluster();
+  await using client = await connectCql(source);
+  await makeTable(client, 'worse', 't');
+  await write(client, 'worse.t', [0, 30]);
+  for (const node of source.nodes) await source.jmx(node).flush('worse');
+  const wanted = await seen(client, 'worse');
+  for (const node of [1, 3]) {
+    const [path = ''] = await dataFiles(source, node, 'worse', 't');
+    await truncate(path, 10);
+  }
+  const worse = await world.protect('worse', source);
+  await assert.rejects(worse.backup(), (error) => isCodrError(error, 'partial'));
+  const { grade, point, warnings } = await worse.backup({ minGrade: 'best-effort' });
+  assert.equal(grade, 'best-effort');
+  for (const node of [1, 3]) {
+    assert.ok(warnings.some((text) => text.includes(source.dataFolder(node))));
+  }
+  // The third replica has all of it.
+  await assertPoint(client, worse, point.id, wanted);
+});
+
+test('38, 39, 41: a cut without one of three nodes is quorum-safe, without two it is refused, and what only an absent one has comes later', async () => {
+  const source = await cluster();
+  const away = await world.protect('away', source);
+  const wanted: Record<string, SeenRows> = {};
+  {
+    await using client = await connectCql(source);
+    await makeTable(client, 'away', 't');
+    await write(client, 'away.t', [0, 40]);
+    assert.equal((await away.backup()).grade, 'complete');
+  }
+  await source.stopNode(3, 'SIGKILL');
+  await seesOnly(source, 1, 2);
+  {
+    await using client = await through(source, 1);
+    await write(client, 'away.t', [40, 80], quorum);
+    const safe = await away.backup();
+    assert.equal(safe.grade, 'quorum-safe');
+    assert.ok(safe.warnings.some((text) => text.includes(source.address(3))));
+    wanted[safe.point.id] = await seenBy(source, 1);
+  }
+  await source.stopNode(2);
+  await seesOnly(source, 1);
+  await using first = await through(source, 1);
+  await write(first, 'away.t', [80, 100], one);
+  const count = (await pointIds('away')).length;
+  await assert.rejects(
+    away.backup(),
+    (error) => isCodrError(error, 'partial') && error.exitCode === 3,
+  );
+  assert.equal((await pointIds('away')).length, count);
+  const poor = await away.backup({ minGrade: 'best-effort' });
+  assert.equal(poor.grade, 'best-effort');
+  assert.ok((await pointIds('away')).includes(poor.point.id));
+  wanted[poor.point.id] = await seenBy(source, 1);
+  // 41: acknowledged at ONE by node 1 alone, which the next cut does not capture.
+  await write(first, 'away.t', [100, 120], one);
+  await source.stopNode(1);
+  await bring(source, 2, 3);
+  await seesOnly(source, 2, 3);
+  const without = await away.backup();
+  assert.equal(without.grade, 'quorum-safe');
+  await bring(source, 1);
+  const whole = await away.backup();
+  assert.equal(whole.grade, 'complete');
+
+  await using client = await connectCql(source);
+  await assertPoint(client, away, without.point.id, wanted[poor.point.id] ?? new Map());
+  await assertPoint(client, away, whole.point.id, await seen(client, 'away'));
+  assert.equal((await seen(client, 'away')).get('t')?.length, 120);
+  for (const [at, rows] of Object.entries(wanted)) await assertPoint(client, away, at, rows);
+});
+
+async function pointIds(source: string): Promise<string[]> {
+  await using node = await world.node();
+  return (await node.points({ source })).points.map(({ id }) => id);
+}
+
+/** What one node has by itself; here it holds every write. */
+async function seenBy(source: CassandraCluster, node: number): Promise<SeenRows> {
+  await using client = await through(source, node);
+  const rows = await client.client.execute(
+    'SELECT JSON k, v, writetime(v), ttl(v) FROM away.t',
+    [],
+    { consistency: one, fetchSize: 5000 },
+  );
+  const texts = rows.rows.map((row) => String(row.values()[0])).sort();
+  return new Map([['t', texts.map((text) => ({ text, expiries: [] }))]]);
+}

@@ -12,6 +12,7 @@ import { areLinksOurs, markLinks } from './links-owner.ts';
 import {
   identityOf,
   type ListedSstable,
+  type Listing,
   listSnapshotTags,
   listSstables,
   listTableFolders,
@@ -171,9 +172,10 @@ export async function listNode(
     const links: ListedSstable[] = [];
     for (const folder of folders.get(id) ?? []) {
       const snapshot = `snapshots/${task.tag}`;
-      live.push(...(await listSstables(hostId, folder, snapshot, { final: true })).complete);
+      const shot = await listSstables(hostId, folder, snapshot, { final: true });
       const { complete, partial } = await listSstables(hostId, folder, 'backups');
-      links.push(...complete);
+      live.push(...shot.complete);
+      links.push(...steady(complete, shot));
       spent.push({ folder, names: new Set([...complete.map(({ name }) => name), ...partial]) });
     }
     const wasTruncated = truncated.has(id);
@@ -196,6 +198,13 @@ export async function listNode(
     spent: onlyKnown(spent, states),
     state: stateOf(prepared, states),
   };
+}
+
+/** Links by their copies in our snapshot where it has them whole: others, too, may remove a link. */
+function steady(links: readonly ListedSstable[], shot: Listing): ListedSstable[] {
+  const whole = shot.complete.filter(({ name }) => !shot.partial.includes(name));
+  const copies = new Map(whole.map((file) => [identityOf(file), file]));
+  return links.map((link) => copies.get(identityOf(link)) ?? link);
 }
 
 /** A file whose statistics are not there proves nothing, so it is read, and found to be damaged. */

@@ -76,7 +76,7 @@ export async function listTableFolders(dataDirectories: readonly string[]): Prom
 
 export interface Listing {
   readonly complete: readonly ListedSstable[];
-  /** Names of file sets of which something is still missing. */
+  /** Names of file sets of which something is missing. */
   readonly partial: readonly string[];
 }
 
@@ -102,12 +102,19 @@ export async function listSstables(
   const complete: ListedSstable[] = [];
   const partial: string[] = [];
   for (const [name, there] of sets) {
-    const listed = await listedOf(hostId, { ...table, folder }, name, { there, final });
-    if (listed) complete.push(listed);
-    else partial.push(name);
+    const at = { ...table, folder };
+    const components = await componentsOf(folder, name, there);
+    const isWhole = components.every((component) => there.has(component));
+    const listed = isWhole || final ? await listedOf(hostId, at, name, components) : undefined;
+    // Without Data.db it was removed since the listing: somebody else cleans up here too.
+    if (listed && (final || listed.modifiedMs > 0)) complete.push(listed);
+    if (!isWhole) partial.push(name);
   }
   return { complete, partial };
 }
+
+/** Without a TOC.txt nothing tells whether a set is whole, so it never is. */
+const needed = ['Data.db', 'Statistics.db', 'TOC.txt'];
 
 export function openSstable(listed: ListedSstable): OpenSstable {
   const handles: FileHandle[] = [];
@@ -181,26 +188,19 @@ export function splitName(file: string): { name: string; component: string } | u
   return match ? { name: match[1] as string, component: match[2] as string } : undefined;
 }
 
-/** Undefined when it is not final and a component of its TOC.txt is not there yet, or no more. */
-async function listedOf(
-  hostId: string,
-  at: TableFolder,
+/** As its TOC.txt names them; those that must be there where it is missing itself. */
+async function componentsOf(
+  folder: string,
   name: string,
-  { there, final }: { readonly there: ReadonlySet<string>; readonly final: boolean },
-): Promise<ListedSstable | undefined> {
-  const toc = there.has('TOC.txt') ? await textOf(join(at.folder, `${name}-TOC.txt`)) : '';
+  there: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const toc = there.has('TOC.txt') ? await textOf(join(folder, `${name}-TOC.txt`)) : '';
   const named = toc.split('\n').filter((line) => line !== '');
-  if (final) return await describe(hostId, at, name, named.length > 0 ? named : [...there]);
-  if (!named.includes('Data.db') || named.some((component) => !there.has(component))) {
-    return undefined;
-  }
-  const listed = await describe(hostId, at, name, named);
-  // Removed between the listing and now: somebody else cleans up here too.
-  return listed.modifiedMs === 0 ? undefined : listed;
+  return [...new Set(named.length > 0 ? [...named, 'Data.db'] : [...there, ...needed])];
 }
 
 /** Of a Data.db that is not there, size and time are 0. */
-async function describe(
+async function listedOf(
   hostId: string,
   { keyspace, table, tableId, folder }: TableFolder,
   name: string,

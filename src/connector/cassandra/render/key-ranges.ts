@@ -183,7 +183,9 @@ class KeySelection {
       // A bound stands before all that begins with the value, or after it.
       const isBefore = operator.endsWith('=') === isStart;
       const end = isBefore ? clusteringEnds.before : clusteringEnds.after;
-      bounds[isStart ? 'from' : 'to'] = this.#bound([...prefix, value], end);
+      const bound = this.#bound([...prefix, value], end);
+      if (isStart) bounds.from = bound;
+      else bounds.to = bound;
     }
     return bounds;
   }

@@ -10,6 +10,7 @@ const statementMs = 90_000;
 const agreementMs = 60_000;
 const pauseMs = 200;
 const buildPauseMs = 500;
+const buildMsMax = 6 * 3600_000;
 
 export class SchemaRunner {
   readonly #cql: CqlSession;
@@ -85,10 +86,12 @@ export class SchemaRunner {
       kind === 'index'
         ? 'SELECT index_name FROM system."IndexInfo" WHERE table_name = ? AND index_name = ?'
         : 'SELECT view_name FROM system.built_views WHERE keyspace_name = ? AND view_name = ?';
+    const until = this.#clock.monotonic() + buildMsMax;
     for (const host of hosts) {
       for (;;) {
         const rows = await this.#cql.rows(query, { signal, host, params: [keyspace, name] });
         if (rows.length > 0) break;
+        if (this.#clock.monotonic() > until) throw unbuilt(kind, `${keyspace}.${name}`, host);
         await this.#clock.sleep(buildPauseMs, signal);
       }
     }
@@ -116,6 +119,14 @@ export class SchemaRunner {
       remedy: 'see nodetool describecluster',
     });
   }
+}
+
+function unbuilt(kind: string, name: string, host: string): CodrError {
+  const hours = buildMsMax / 3600_000;
+  return new CodrError('target-unfit', `${host} has not built the ${kind} ${name} in ${hours} h`, {
+    object: name,
+    remedy: "see the node's log",
+  });
 }
 
 /** A statement on one line, as far as a message holds it. */

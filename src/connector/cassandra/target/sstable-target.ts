@@ -22,6 +22,7 @@ import { quoted } from '../schema/read-schema.ts';
 import type { CassandraConfig } from '../session/cassandra-config.ts';
 import type { CqlSession } from '../session/cql.ts';
 import { clusterId, type Ring } from '../session/ring.ts';
+import { deletionTimeMax } from '../sstable/write-tombstones.ts';
 import { importTable } from './import-table.ts';
 import { TableMaker } from './make-table.ts';
 import { loadRange } from './range-load.ts';
@@ -35,6 +36,8 @@ import { checkNodes, configuredNodes, type TargetNode } from './target-nodes.ts'
 import { type PlannedTable, type PlannedTarget, planTarget } from './target-plan.ts';
 
 const truncateMs = 120_000;
+const verifyTries = 5;
+const verifyPauseMs = 2_000;
 
 interface Operation extends PlannedTarget {
   readonly options: TargetOptions;
@@ -58,6 +61,7 @@ export interface OpenedTarget {
 
 export class SstableTarget implements RestoreTarget {
   readonly identity: SourceIdentity;
+  readonly expirySecondsMax = deletionTimeMax;
   readonly #config: CassandraConfig;
   readonly #cql: CqlSession;
   readonly #ring: Ring;
@@ -127,7 +131,13 @@ export class SstableTarget implements RestoreTarget {
     await marker.begin(options, this.#ring.nodes.length, signal);
     const made = [...tables.values()].filter(({ finishedId }) => finishedId === undefined);
     await this.#maker.tryAll(made, word, signal);
-    // Files of an earlier run that ended in between.
+    // What an earlier run left that ended in between.
+    for (const namespace of marker.unfinished() ? tables.keys() : []) {
+      const tag = this.#tagOf(namespace);
+      for (const { control } of nodes.values()) {
+        await onTarget(control.clearSnapshot(tag, { signal }));
+      }
+    }
     await onTarget(removeStaging(word, nodes.values()));
   }
 
@@ -199,7 +209,7 @@ export class SstableTarget implements RestoreTarget {
   async freeze(item: TargetItem, signal: AbortSignal): Promise<number> {
     await this.#thaw(item.namespace, signal);
     await this.#refuseDisplaced(item, signal);
-    const { nodes, word } = this.#planned;
+    const { nodes } = this.#planned;
     const { body, keyspace, table, replication } = this.#tableOf(item);
     const tableId = this.#tableIds.get(item.namespace);
     assert(tableId, 'an item is made or found finished before it is read back');
@@ -209,10 +219,10 @@ export class SstableTarget implements RestoreTarget {
       nodes: [...nodes.values()],
       members: this.#ring.nodes,
       replication,
-      tag: `codr-proof-${word}-${tableId}`,
+      tag: this.#tagOf(item.namespace),
     };
     try {
-      for (const node of nodes.values()) await refuseBadFiles(node, frozen.schema, signal);
+      for (const node of nodes.values()) await this.#verify(node, frozen.schema, signal);
       for (const { control } of nodes.values()) await control.clearSnapshot(frozen.tag, { signal });
       const files = await snapshotTable(frozen, signal);
       const nowMs = Math.floor(this.#context.clock.now() / 1000) * 1000;
@@ -262,7 +272,8 @@ export class SstableTarget implements RestoreTarget {
     await onTarget(removeStaging(word, nodes.values()));
     await marker.remove(signal);
     const capped = `${this.#capped} expiries after 2038 were cut: the files hold no later ones`;
-    return { dropped: others, skipped: [], warnings: this.#capped > 0 ? [capped] : [] };
+    const skipped = this.#capped > 0 ? [{ namespace: 'expiry', reason: capped }] : [];
+    return { dropped: others, skipped, warnings: [] };
   }
 
   async leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
@@ -289,6 +300,25 @@ export class SstableTarget implements RestoreTarget {
     return planned;
   }
 
+  /** The same for all runs of an operation. */
+  #tagOf(namespace: string): string {
+    return `codr-proof-${this.#planned.word}-${operationWord(namespace)}`;
+  }
+
+  /** The server's own look at its files; a compaction that it cannot end in time makes it say no as well. */
+  async #verify(
+    { address, control }: TargetNode,
+    { keyspace, table }: { readonly keyspace: string; readonly table: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (let left = verifyTries; left > 0; left--) {
+      if (await control.verify(keyspace, [table], { extended: true }, { signal })) return;
+      await this.#context.clock.sleep(verifyPauseMs, signal);
+    }
+    const message = `${address} does not find its files of ${keyspace}.${table} good`;
+    throw new CodrError('target-unfit', message, { object: address, remedy: "see the node's log" });
+  }
+
   async #thaw(namespace: string, signal: AbortSignal): Promise<void> {
     const frozen = this.#frozen.get(namespace);
     if (!frozen) return;
@@ -312,15 +342,4 @@ function displaced({ namespace }: TargetItem): CodrError {
     object: namespace,
     remedy: 'see who else writes to the target, then restore again',
   });
-}
-
-/** The server's own look at its files of the table. */
-async function refuseBadFiles(
-  { address, control }: TargetNode,
-  { keyspace, table }: { readonly keyspace: string; readonly table: string },
-  signal: AbortSignal,
-): Promise<void> {
-  if (await control.verify(keyspace, [table], { extended: true }, { signal })) return;
-  const message = `${address} finds its files of ${keyspace}.${table} damaged`;
-  throw new CodrError('target-unfit', message, { object: address, remedy: "see the node's log" });
 }

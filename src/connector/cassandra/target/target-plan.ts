@@ -94,10 +94,10 @@ export async function planTarget(
 function skipReason({ entry, namespace }: TargetItem): string | undefined {
   const { keyspace, table } = namesOf(namespace);
   for (const name of [keyspace, table]) {
-    if (!/^\w{1,48}$/.test(name)) {
+    if (!/^\w{1,222}$/.test(name)) {
       throw new CodrError('usage', `"${name}" is no name that Cassandra takes`, {
         object: namespace,
-        remedy: 'give letters, digits and underscores, 48 at most',
+        remedy: 'give letters, digits and underscores alone',
       });
     }
   }

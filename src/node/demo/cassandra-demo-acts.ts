@@ -18,7 +18,7 @@ import {
 import { storageService } from './cassandra-jmx.ts';
 import type { CassandraCluster } from './cassandra-server.ts';
 import { type DemoBackup, demoSource } from './demo-backup.ts';
-import { asCount, asMiB, type Steps } from './demo-steps.ts';
+import { asCount, type Steps } from './demo-steps.ts';
 import type { DemoResult } from './demo-story.ts';
 
 /** What every act needs. */
@@ -36,7 +36,7 @@ const lostNode = 3;
 const besideKeyspace = 'shop_before';
 const everything = `${shopKeyspace}.*`;
 const pollMs = 100;
-const patienceMs = 120_000;
+const patienceMs = 300_000;
 
 /** SIGKILL, and writes and deletes that only two of three replicas get. */
 export async function loseNode(stage: CassandraStage): Promise<void> {
@@ -104,8 +104,8 @@ export async function protect(stage: CassandraStage): Promise<void> {
     ({ result, bytes }) => {
       const ratio = (result.bytesStored / bytes).toFixed(2);
       return (
-        `${nameOf(result)}, grade ${result.grade}: ${asMiB(bytes)} of SSTables on three nodes, ` +
-        `${asMiB(result.bytesStored)} stored: ${ratio} of it`
+        `${nameOf(result)}, grade ${result.grade}: ${asKiB(bytes)} of SSTables on three nodes, ` +
+        `${asKiB(result.bytesStored)} stored: ${ratio} of it`
       );
     },
   );
@@ -118,7 +118,7 @@ export async function tradeOn({ shop, backup, steps, signal }: CassandraStage): 
     async () => ({ ...(await shop.trade(0.3, signal)), result: await backup.once(signal) }),
     ({ rows, result }) =>
       `${asCount(rows)} writes; ${nameOf(result)}, grade ${result.grade}: ` +
-      `${asMiB(result.bytesStored)} more stored`,
+      `${asKiB(result.bytesStored)} more stored`,
   );
 }
 
@@ -246,6 +246,7 @@ async function othersSee(
   }
 }
 
+const asKiB = (bytes: number): string => `${asCount(Math.ceil(bytes / 1024))} KiB`;
 const nameOf = ({ point }: BackupResult): string => `point ${point.id} of ${point.wall}`;
 
 /** The tables' digests in one line of text. */

@@ -243,8 +243,7 @@ export class RowDecoder {
     if (cursor.at > end) throw new RowMismatch('a cell that is longer than the row');
     const expiring = !tombstone && (source & sourceCell.expiring) !== 0;
     const valueEnd = tombstone ? valueStart : cursor.at;
-    let flags = plan.counter ? cellFlags.counter : 0;
-    if (tombstone) flags |= cellFlags.tombstone;
+    let flags = tombstone ? cellFlags.tombstone : plan.counter ? cellFlags.counter : 0;
     if (valueEnd === valueStart) flags |= cellFlags.empty;
     if (this.#hasTimestamp && hi === this.#rowHi && lo === this.#rowLo) {
       flags |= cellFlags.rowTimestamp;

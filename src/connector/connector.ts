@@ -190,6 +190,8 @@ export interface LiveForm {
   readonly rebaseMs: number;
   /** The wall clock of the cut, ms since 1970. */
   readonly cutMs: number;
+  /** Later expiry is cut to this second, as in a target that holds no later one. */
+  readonly expirySecondsMax?: number;
   /** Only the records in these: ascending, disjoint. What bears upon them from outside is taken into account. */
   readonly within?: readonly KeyRange[];
 }

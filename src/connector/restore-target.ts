@@ -103,6 +103,8 @@ export interface RestoreTarget extends AsyncDisposable {
   readonly identity: SourceIdentity;
   /** Why nothing here can be read back as it was loaded; absent: it can, and is. Said in the plan's warnings. */
   readonly unprovable?: string;
+  /** Later expiry is cut to this second since 1970, counted and told by {@link finish}; absent: all is held. */
+  readonly expirySecondsMax?: number;
   /** What an earlier run of the operation left here. Looks, changes nothing; comes before the plan. */
   unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined>;
   /** Looks, changes nothing. Errors: `usage` (a name that no target takes), `target-rights`, `target-unfit`. */

@@ -41,11 +41,13 @@ export function liveAt(merged: BlockStream, schema: TableSchema, nowMs: number):
   return liveForm(merged, { schema, nowSeconds: Math.floor(nowMs / 1000), ttl: 'keep' });
 }
 
-function liveOptions({ nowMs, ttl, rebaseMs, cutMs }: LiveForm): Omit<LiveFormOptions, 'schema'> {
+function liveOptions(live: LiveForm): Omit<LiveFormOptions, 'schema'> {
+  const { nowMs, ttl, rebaseMs, cutMs, expirySecondsMax } = live;
   return {
     nowSeconds: Math.floor(nowMs / 1000),
     ttl: ttl === 'rebase' ? { rebaseSeconds: Math.floor(rebaseMs / 1000) } : ttl,
     liveAtSeconds: Math.floor(cutMs / 1000),
+    ...(expirySecondsMax !== undefined && { expirySecondsMax }),
   };
 }
 

@@ -1,6 +1,7 @@
 // Restores one dataset: folds its ranges side by side, loads them, builds its indexes, reads it back and
 // compares the roots. The expected root is cut from the very stream that is loaded, or is the one that the
 // capture cut, where nothing has changed since.
+import { assert } from '../../base/assert.ts';
 import { forEachLimit, type Semaphore } from '../../base/async.ts';
 import { compareBytes, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
@@ -136,7 +137,11 @@ export class ItemRestore {
   async #proveFrozen(ranges: readonly KeyRange[], signal: AbortSignal): Promise<TreeRoot> {
     const { target, live } = this.#shared;
     const nowMs = (await target.freeze?.(this.#item, signal)) ?? 0;
-    const form = live && { ...live, nowMs };
+    const { expirySecondsMax } = target;
+    const form = live && {
+      ...{ ...live, nowMs },
+      ...(expirySecondsMax !== undefined && { expirySecondsMax }),
+    };
     const expected = await this.#rootOf(ranges, signal, (range) =>
       this.#build(this.#native(this.#fold(range, form)), signal),
     );
@@ -245,6 +250,7 @@ export class ItemRestore {
   async *#fold(range: KeyRange, form?: LiveForm): RecordStream {
     const { context, runs, at } = this.#shared;
     const within = this.#wanted;
+    assert(!within || form, 'a part of a dataset is taken out of its live form');
     const live = form && { live: { ...form, ...(within && { within }) } };
     for (const piece of this.#pieces(range)) {
       yield* foldDataset(context, runs, this.#item.dataset, { range: piece, at, ...live });

@@ -106,6 +106,21 @@ test('rebasing moves every expiry, and what then has expired is gone (G19)', asy
   );
 });
 
+test('expiry that a target cannot hold is cut to the last second that it can (G20)', async () => {
+  await fc.assert(
+    fc.asyncProperty(facts, async (list) => {
+      const expected = live(evaluate(list), (cell) => {
+        if (cell.kind !== 'expiring') return cell.kind === 'plain' ? cell : undefined;
+        return cell.expiry <= 100 ? undefined : { ...cell, expiry: Math.min(cell.expiry, 150) };
+      });
+      const options = { schema, nowSeconds: 100, ttl: 'keep', expirySecondsMax: 150 } as const;
+      const stream = liveForm(streamOf(encoded(list)), options);
+      assert.deepEqual(await linesOf(stream), await lines(expected));
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test('freezing makes plain what lives at the cut, whatever the hour (G19)', async () => {
   await fc.assert(
     fc.asyncProperty(facts, async (list) => {

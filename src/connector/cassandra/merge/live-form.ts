@@ -16,6 +16,8 @@ export interface LiveFormOptions {
   readonly liveAtSeconds?: number;
   /** Keeps tombstones, deletions, markers and what has expired. */
   readonly keepTombstones?: boolean;
+  /** Expiry beyond it is cut to it; none unless said. */
+  readonly expirySecondsMax?: number;
 }
 
 /**
@@ -57,9 +59,12 @@ class LiveStage {
     ttl,
     liveAtSeconds = nowSeconds,
     keepTombstones = false,
+    expirySecondsMax,
   }: LiveFormOptions) {
     this.#keepTombstones = keepTombstones;
-    this.#rows = new RowFilter({ schema, nowSeconds, ttl, liveAtSeconds, keepTombstones });
+    this.#rows = new RowFilter({
+      ...{ schema, nowSeconds, ttl, liveAtSeconds, keepTombstones, expirySecondsMax },
+    });
   }
 
   record(block: RecordBlock, index: number): void {

@@ -20,6 +20,8 @@ export interface RowFilterOptions {
   readonly liveAtSeconds: number;
   /** Tombstones, deletions and what has expired stay. */
   readonly keepTombstones: boolean;
+  /** Expiry beyond it, after rebasing, is cut to it. */
+  readonly expirySecondsMax?: number | undefined;
 }
 
 export type RowVerdict = 'same' | 'changed' | 'gone';
@@ -34,6 +36,7 @@ export class RowFilter {
   readonly #statics: ColumnGate;
   readonly #regulars: ColumnGate;
   readonly #shiftSeconds: number;
+  readonly #expiryMax: number;
   /** Flags that call for a closer look. */
   readonly #rowMask: number;
   readonly #cellMask: number;
@@ -49,6 +52,7 @@ export class RowFilter {
     this.#statics = new ColumnGate(schema, true);
     this.#regulars = new ColumnGate(schema, false);
     this.#shiftSeconds = typeof ttl === 'object' ? ttl.rebaseSeconds : 0;
+    this.#expiryMax = options.expirySecondsMax ?? expiryMax;
     const untouched = keepTombstones && ttl === 'keep';
     this.#rowMask = (untouched ? 0 : rowFlags.expiring) | (keepTombstones ? 0 : rowFlags.deletion);
     this.#cellMask =
@@ -155,6 +159,6 @@ export class RowFilter {
   }
 
   #shifted(expiry: number): number {
-    return Math.max(0, Math.min(expiryMax, expiry + this.#shiftSeconds));
+    return Math.max(0, Math.min(this.#expiryMax, expiry + this.#shiftSeconds));
   }
 }

@@ -87,6 +87,12 @@ export class TargetMarker {
     await this.#cql.run(`DELETE FROM ${table} WHERE operation = ?`, { signal, params });
     const rows = await this.#cql.rows(`SELECT operation FROM ${table}`, { signal });
     if (rows.length > 0) return;
+    // Restores by files keep tables of their own here.
+    const others = await this.#cql.rows(
+      'SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?',
+      { signal, params: [markerKeyspace] },
+    );
+    if (others.length > 1) return;
     await this.#cql.run(`DROP KEYSPACE IF EXISTS ${markerKeyspace}`, {
       ...{ signal, timeoutMs: schemaMs },
     });

@@ -1,12 +1,14 @@
-// What Cassandra itself says of a keyspace: every row as JSON with the timestamps and times to live of its
-// simple columns, since 5.0 of each element of the others too. At ALL, or at ONE through each node as
-// coordinator: then a replica answers by itself. What CQL never shows, `dumped` takes from the files.
+// What Cassandra itself says of a keyspace: every row as JSON with the timestamps and times to live
+// of its simple columns, since 5.0 of each element of the others too. At ALL, or at ONE through each
+// node as coordinator: then a replica answers by itself. What CQL never shows, `dumped` takes from
+// the files.
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { types } from 'cassandra-driver';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import { connectCql, sstableDump, type TestClient } from '../harness/cassandra.ts';
+import './null-elements.ts';
 
 /** Rows in the order of their text, by table. */
 export type SeenRows = ReadonlyMap<string, readonly SeenRow[]>;
@@ -19,10 +21,13 @@ export interface SeenRow {
 }
 
 const clockSeconds = 4;
+const goneMsMax = 20_000;
 
 interface Column {
   readonly name: string;
   readonly hasTime: boolean;
+  /** An open collection or user type. */
+  readonly isComplex: boolean;
 }
 
 /** Everything in a keyspace, read at ALL. */
@@ -77,9 +82,13 @@ export function assertSameRows(actual: SeenRows, wanted: SeenRows, where = ''): 
 /** Times to live count down: they are turned into the moments at which they end. */
 function rowOf(json: string, nowSeconds: number): SeenRow {
   const expiries: number[] = [];
-  const text = json.replace(/"ttl\(([^)"]*)\)": (\d+)/g, (_, name: string, seconds: string) => {
-    expiries.push(nowSeconds + Number(seconds));
-    return `"ttl(${name})": true`;
+  const ttls = /"ttl\(([^)]*)\)": (\d+|\[[^\]]*\])/g;
+  const text = json.replace(ttls, (_, name: string, seconds: string) => {
+    const said = seconds.replace(/\d+/g, (one) => {
+      expiries.push(nowSeconds + Number(one));
+      return 'true';
+    });
+    return `"ttl(${name})": ${said}`;
   });
   return { text, expiries };
 }
@@ -106,16 +115,13 @@ async function look(
   const tables = Map.groupBy(columns.rows, (row) => String(row.table_name));
   for (const [table, rows] of [...tables].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (isView.has(table)) continue;
-    const query = queryOf(keyspace, table, rows.map((row) => columnOf(row, hasElements)));
-    const seenRows: SeenRow[] = [];
-    const asked = await client.execute(query, [], {
-      fetchSize: 2000,
-      autoPage: false,
-      ...options,
-    } as never);
-    for await (const row of asked as AsyncIterable<types.Row>) {
-      seenRows.push(rowOf(String(row.values()[0]), Date.now() / 1000));
-    }
+    const asked = rows.map(columnOf);
+    const values = await texts(client, queryOf(keyspace, table, asked), options);
+    const elements = asked.filter(({ isComplex }) => isComplex && hasElements);
+    const more = elements.length > 0 ? elementsQueryOf(keyspace, table, elements) : undefined;
+    const times = more ? await texts(client, more, options) : [];
+    const nowSeconds = Date.now() / 1000;
+    const seenRows = values.map((text, i) => rowOf(`${text} ${times[i] ?? ''}`, nowSeconds));
     found.set(
       table,
       seenRows.sort((a, b) => (a.text < b.text ? -1 : 1)),
@@ -124,15 +130,41 @@ async function look(
   return found;
 }
 
+/** Every row as one text, in the order of the server: the same for all queries of a table. */
+async function texts(
+  client: TestClient['client'],
+  query: string,
+  options: { readonly consistency: number; readonly host?: unknown },
+): Promise<string[]> {
+  const found: string[] = [];
+  const asked = await client.execute(query, [], {
+    fetchSize: 2000,
+    autoPage: false,
+    ...options,
+  } as never);
+  for await (const row of asked as AsyncIterable<types.Row>) {
+    const [first, ...rest] = row.keys().map((key) => [key, row.get(key) as unknown] as const);
+    if (first?.[0] === '[json]') found.push(String(first[1]));
+    else found.push([first, ...rest].map((one) => timesText(one?.[0], one?.[1])).join(' '));
+  }
+  return found;
+}
+
+/** Of the elements of one column, as JSON has those of the others. */
+function timesText(name: string | undefined, value: unknown): string {
+  return `"${name}": ${Array.isArray(value) ? `[${value.map(String).join(', ')}]` : String(value)}`;
+}
+
 const complex = /^(list|set|map)</;
 
-function columnOf(row: types.Row, hasElements: boolean): Column {
+function columnOf(row: types.Row): Column {
   const type = String(row.type);
-  const isTimed = hasElements || (!complex.test(type) && !isOpenUdt(type));
+  const isComplex = complex.test(type) || isOpenUdt(type);
   const isValue = row.kind === 'regular' || row.kind === 'static';
   return {
     name: `"${String(row.column_name).replaceAll('"', '""')}"`,
-    hasTime: isTimed && type !== 'counter' && isValue,
+    hasTime: !isComplex && type !== 'counter' && isValue,
+    isComplex: isComplex && type !== 'counter' && isValue,
   };
 }
 
@@ -151,9 +183,15 @@ function queryOf(keyspace: string, table: string, columns: readonly Column[]): s
   return `SELECT JSON ${asked.join(', ')} FROM "${keyspace}"."${table}"`;
 }
 
+/** The server cannot print times to live of elements as JSON: the lack of one is a fault to it. */
+function elementsQueryOf(keyspace: string, table: string, columns: readonly Column[]): string {
+  const asked = columns.flatMap(({ name }) => [`writetime(${name})`, `ttl(${name})`]);
+  return `SELECT ${asked.join(', ')} FROM "${keyspace}"."${table}"`;
+}
+
 /**
- * The live rows of a table as its one file says them, after a major compaction: liveness, and of each cell its
- * path, so the ids of a list's elements too. A line for each partition.
+ * The live rows of a table as its one file says them, after a major compaction: liveness, and of
+ * each cell its path, so the ids of a list's elements too. A line for each partition.
  */
 export async function dumped(
   cluster: CassandraCluster,
@@ -165,7 +203,15 @@ export async function dumped(
   const folder = join(cluster.dataFolder(1), keyspace);
   const [own, ...others] = (await readdir(folder)).filter((name) => name.startsWith(`${table}-`));
   assert.ok(own !== undefined && others.length === 0, `one folder of ${keyspace}.${table}`);
-  const files = (await readdir(join(folder, own))).filter((name) => name.endsWith('-Data.db'));
+  const dataFiles = async (): Promise<string[]> =>
+    (await readdir(join(folder, own))).filter((name) => name.endsWith('-Data.db'));
+  // What was compacted is removed a while after the compaction has ended.
+  const deadline = Date.now() + goneMsMax;
+  let files = await dataFiles();
+  while (files.length > 1 && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    files = await dataFiles();
+  }
   assert.equal(files.length, 1, `files of ${keyspace}.${table}`);
   const partitions = await sstableDump(cluster.program, join(folder, own, files[0] as string));
   return partitions.map((one) => JSON.stringify(withoutDeletions(one)));
@@ -174,9 +220,7 @@ export async function dumped(
 /** Positions are the file's own; what says a deletion is no part of the live form. */
 function withoutDeletions(value: unknown): unknown {
   if (Array.isArray(value)) {
-    return value
-      .filter((one: unknown) => !(isObject(one) && (one.type !== 'row' ? isGone(one) : false)))
-      .map(withoutDeletions);
+    return value.filter((one) => !(isObject(one) && isGone(one))).map(withoutDeletions);
   }
   if (!isObject(value)) return value;
   const kept = Object.entries(value).filter(

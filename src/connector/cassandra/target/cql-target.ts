@@ -53,6 +53,8 @@ class CqlTarget implements RestoreTarget {
   #options: TargetOptions | undefined;
   #items: readonly TargetItem[] = [];
   #warnings: readonly string[] = [];
+  /** Tables that were there before: also an empty one may hold deletions that would hide what is loaded. */
+  readonly #stood = new Set<string>();
   #made = false;
 
   constructor(cql: CqlSession, ring: Ring, context: ConnectorContext) {
@@ -86,6 +88,7 @@ class CqlTarget implements RestoreTarget {
     for (const item of this.#items) {
       const found = await standing(this.#cql, item, signal);
       if (!found) continue;
+      this.#stood.add(item.namespace);
       const { isEmpty, difference } = found;
       if (difference !== undefined) throw otherTable(item.namespace, difference);
       // What an earlier run of this very restore has loaded is ours.
@@ -111,12 +114,12 @@ class CqlTarget implements RestoreTarget {
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
     const table = namedTable(item.namespace);
-    const found = await standing(this.#cql, item, signal);
-    if (found && !found.isEmpty) {
+    if (this.#stood.has(item.namespace)) {
       await this.#cql.run(`TRUNCATE ${tableName(table)}`, {
         ...{ signal, consistency: 'all', timeoutMs: truncateMs },
       });
     }
+    this.#stood.add(item.namespace);
     const { replication } = await schemaOf(this.#cql, table, signal);
     const { schema } = tableBodyOf(item.entry);
     const { clock } = this.#context;

@@ -1,0 +1,160 @@
+// A cut given back by CQL alone, to a target whose files nobody can reach: values, timestamps and expiries are
+// the same; counters are left out and said so; a run that was killed is gone on with by the same command.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
+import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
+import { assertSameRows, seen } from './oracle.ts';
+import { CassandraWorld } from './world.ts';
+
+const cluster = sharedCassandra({ nodes: 1 });
+const mainFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+const uriOf = ({ contactPoints }: CassandraCluster): string =>
+  `cassandra://${contactPoints.join(',')}`;
+
+const scalars =
+  'a ascii, b blob, bi bigint, bo boolean, d date, de decimal, dou double, du duration, f float, ' +
+  'i inet, n int, s smallint, te text, ti tinyint, tm time, ts timestamp, tu timeuuid, u uuid, vi varint';
+const scalarValues =
+  "'a', 0x00ff, -7, true, '2024-02-29', 1.00, -0.0, 1mo2d3ns, 1.5, '::1', 42, -3, 'täxt', -1, " +
+  "'01:02:03.000000004', '1969-12-31T23:59:59.999Z', 5132b130-ae79-11e4-ab27-0800200c9a66, " +
+  '123e4567-e89b-42d3-a456-426614174000, -123456789012345678901234567890';
+
+const tables = [
+  'CREATE TYPE pb.address (street text, zip int, "Ti" tinyint)',
+  `CREATE TABLE pb.scalars (k text PRIMARY KEY, ${scalars})`,
+  'CREATE TABLE pb.nested (k int PRIMARY KEY, t tuple<int, text>, f frozen<address>, ' +
+    'fl frozen<list<int>>, fm frozen<map<text, frozen<set<int>>>>, v vector<float, 3>)',
+  'CREATE TABLE pb.cells (p1 int, p2 text, c1 int, c2 text, v text, w blob, s text static, ' +
+    'sm map<text, int> static, m map<text, int>, st set<int>, l list<text>, a address, ' +
+    'PRIMARY KEY ((p1, p2), c1, c2)) WITH CLUSTERING ORDER BY (c1 DESC, c2 ASC)',
+  'CREATE TABLE pb.keys (k decimal, c decimal, PRIMARY KEY (k, c))',
+  'CREATE TABLE pb.expiring (k int PRIMARY KEY, "V" text) WITH default_time_to_live = 90000',
+  'CREATE TABLE pb.hits (k int PRIMARY KEY, n counter)',
+  'CREATE INDEX cells_v ON pb.cells (v)',
+];
+
+const at = "p1 = 1 AND p2 = 'x' AND c1 = 1 AND c2 = 'y'";
+const writes = [
+  `INSERT INTO pb.scalars (k, ${scalars.replace(/ \w+(,|$)/g, '$1')}) VALUES ('all', ${scalarValues})`,
+  "INSERT INTO pb.scalars (k) VALUES ('none')",
+  "INSERT INTO pb.scalars (k, n, te, b) VALUES ('empty', blobasint(0x), '', 0x)",
+  "UPDATE pb.scalars USING TIMESTAMP 77 AND TTL 50000 SET n = 1 WHERE k = 'updated'",
+  "INSERT INTO pb.nested (k, t, f, fl, fm, v) VALUES (1, (1, null), {street: 'a'}, [1, 2], " +
+    "{'x': {1, 2}}, [1, 2.5, -3])",
+  "INSERT INTO pb.cells (p1, p2, c1, c2, v, w) VALUES (1, 'x', 1, 'y', 'v', 0x01) " +
+    'USING TIMESTAMP 1000000 AND TTL 80000',
+  `UPDATE pb.cells USING TIMESTAMP 2000000 SET w = 0x02 WHERE ${at}`,
+  `UPDATE pb.cells USING TIMESTAMP 3000000 SET m = m + {'a': 1, 'c': 3} WHERE ${at}`,
+  `UPDATE pb.cells USING TIMESTAMP 3000001 AND TTL 70000 SET m['b'] = 2 WHERE ${at}`,
+  `UPDATE pb.cells USING TIMESTAMP 3000002 SET st = st + {3, 1, 2} WHERE ${at}`,
+  `DELETE st[2] FROM pb.cells USING TIMESTAMP 3000003 WHERE ${at}`,
+  `UPDATE pb.cells USING TIMESTAMP 4000000 SET l = l + ['one', 'two'] WHERE ${at}`,
+  `UPDATE pb.cells USING TIMESTAMP 4000001 AND TTL 60000 SET l = ['zero'] + l WHERE ${at}`,
+  `UPDATE pb.cells USING TIMESTAMP 4000000 SET l = l + [''] WHERE ${at}`,
+  `UPDATE pb.cells USING TIMESTAMP 5000000 SET a = {street: 's', zip: 1} WHERE ${at}`,
+  `UPDATE pb.cells USING TIMESTAMP 5000001 AND TTL 50000 SET a."Ti" = 7 WHERE ${at}`,
+  "UPDATE pb.cells SET s = 'alone', sm = {'k': 1} WHERE p1 = 2 AND p2 = ''",
+  "UPDATE pb.cells USING TTL 40000 SET s = 'beside' WHERE p1 = 1 AND p2 = 'x'",
+  "INSERT INTO pb.cells (p1, p2, c1, c2) VALUES (1, 'x', 2, '')",
+  "INSERT INTO pb.cells (p1, p2, c1, c2, v) VALUES (1, 'x', 3, 'gone', 'v')",
+  "DELETE FROM pb.cells WHERE p1 = 1 AND p2 = 'x' AND c1 = 3",
+  'INSERT INTO pb.keys (k, c) VALUES (1.0, 1.00)',
+  'INSERT INTO pb.keys (k, c) VALUES (1.0, 2)',
+  'INSERT INTO pb.expiring (k, "V") VALUES (1, \'default\')',
+  'INSERT INTO pb.expiring (k, "V") VALUES (2, \'never\') USING TTL 0',
+  'UPDATE pb.hits SET n = n + 5 WHERE k = 1',
+];
+
+test('a keyspace with columns of all kinds comes back by CQL alone, without its counters', async () => {
+  const source = await cluster();
+  await using client = await connectCql(source);
+  await client.cql(`CREATE KEYSPACE pb WITH replication = ${replication}`);
+  for (const statement of [...tables, ...writes]) await client.cql(statement);
+  await client.cql('INSERT INTO pb.scalars (k, te) VALUES (?, ?)', ['k'.repeat(2000), 'long key']);
+  await using world = await CassandraWorld.open();
+  const protectedKeyspace = await world.protect('pb', source);
+  await protectedKeyspace.backup();
+  const wanted = new Map(await seen(client, 'pb'));
+  wanted.delete('hits');
+  const choice = { to: uriOf(source), renames: ['pb.*=pb2.*'] };
+
+  const plan = await protectedKeyspace.plan(choice);
+  const warned = plan.warnings.join('\n');
+  assert.match(warned, /not proven/);
+  assert.match(warned, /times to live become what is left/);
+  assert.match(warned, /pb2\.cells: elements of l get new ids/);
+  const restored = await protectedKeyspace.restore(choice);
+  assert.deepEqual(
+    restored.skipped.map(({ namespace, reason }) => [namespace, /counters/.test(reason)]),
+    [['pb2.hits', true]],
+  );
+  assert.deepEqual(
+    restored.datasets.map(({ to, proven }) => [to, proven]).sort(),
+    ['cells', 'expiring', 'keys', 'nested', 'scalars'].map((name) => [`pb2.${name}`, false]),
+  );
+  assertSameRows(await seen(client, 'pb2'), wanted);
+  const found = await client.cql("SELECT p1 FROM pb2.cells WHERE v = 'v'");
+  assert.equal(found.rowLength, 1);
+  const { rowLength } = await client.cql(
+    "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'pb2' AND table_name = 'hits'",
+  );
+  assert.equal(rowLength, 0);
+});
+
+const partitions = 200;
+const rowsPerPartition = 100;
+
+test('a restore that was killed goes on when the same command comes again', async (t) => {
+  const source = await cluster();
+  await using client = await connectCql(source);
+  await client.cql(`CREATE KEYSPACE big WITH replication = ${replication}`);
+  await client.cql('CREATE TABLE big.t (k int, c int, v text, l list<int>, PRIMARY KEY (k, c))');
+  for (let k = 0; k < partitions; k++) {
+    const queries = Array.from({ length: rowsPerPartition }, (_, c) => ({
+      query: 'INSERT INTO big.t (k, c, v, l) VALUES (?, ?, ?, ?)',
+      params: [k, c, `value ${k} ${c}`.padEnd(80, '.'), c % 10 === 0 ? [k, c] : null],
+    }));
+    await client.client.batch(queries, { prepare: true, logged: false });
+  }
+  await using world = await CassandraWorld.open();
+  const big = await world.protect('big', source);
+  await big.backup();
+  const to = uriOf(source);
+  const args = ['restore', 'big', '--to', to, '--rename', 'big.*=big2.*', '--json'];
+  const child = spawn(process.execPath, [mainFile, ...args], {
+    stdio: 'ignore',
+    env: {
+      ...process.env,
+      ...{ CODR_REPO: join(world.folder, 'repository'), CODR_PASSWORD: 'a passphrase' },
+    },
+  });
+  const exited = once(child, 'exit');
+  const count = async (): Promise<number> => {
+    const found = await client.client
+      .execute('SELECT count(*) AS n FROM big2.t')
+      .catch(() => undefined);
+    return Number(found?.first().n ?? 0);
+  };
+  while (child.exitCode === null && (await count()) === 0);
+  child.kill('SIGKILL');
+  await exited;
+  const loaded = await count();
+  assert.ok(loaded > 0 && loaded < partitions * rowsPerPartition, `${loaded} rows were there`);
+
+  const begun = performance.now();
+  const restored = await big.restore({ to, renames: ['big.*=big2.*'] });
+  const seconds = (performance.now() - begun) / 1000;
+  t.diagnostic(`${Math.round((partitions * rowsPerPartition) / seconds)} rows/s, all in all`);
+  assert.deepEqual(restored.skipped, []);
+  assertSameRows(await seen(client, 'big2'), await seen(client, 'big'));
+  const markers = await client.cql(
+    "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = 'codr_restore'",
+  );
+  assert.equal(markers.rowLength, 0);
+});

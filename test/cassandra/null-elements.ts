@@ -1,5 +1,6 @@
-// The driver loses its place behind a null in a list: it takes the length -1 for one. Lists in tables hold no
-// nulls, but `ttl(a_map)` is one with nulls in it. Importing this file makes the driver read them right.
+// The driver loses its place behind a null in a list: it takes the length -1 for one. Lists in tables
+// hold no nulls, but `ttl(a_map)` is one with nulls in it. Importing this file makes the driver read
+// them right.
 import { createRequire } from 'node:module';
 import { types } from 'cassandra-driver';
 

@@ -6,6 +6,7 @@ import { goldenNames, goldenSstable } from '../../../../test/harness/golden-ssta
 import { fromHex } from '../../../base/bytes.ts';
 import { rangeHolds } from '../../../model/key-range.ts';
 import type { DataRecord } from '../../../model/record.ts';
+import { clusteringCodec } from '../key/clustering-codec.ts';
 import { batchOf } from '../record/record-block.ts';
 import { clusteringEnds } from '../record/record-layout.ts';
 import type { Column, TableSchema } from '../schema/table-schema.ts';
@@ -187,4 +188,24 @@ test('collections of keys are put into their order, and equal elements are one',
   const set: CassandraType = { kind: 'set', element: int, frozen: true };
   const bytes = encodeValue(set, jsonLiteral('[3, -1, 3]'));
   assert.equal(valueJson(set, bytes), '[-1, 3]');
+});
+
+test('a clustering value is shown as it was written, though its key is that of all equal ones', () => {
+  const decimal = scalar('decimal');
+  const codec = clusteringCodec([decimal]);
+  const value = fromHex('0000000264');
+  const target = new Uint8Array(64);
+  const end = codec.encodeRow(value, Int32Array.of(0, value.length), target, 0);
+  const partition = [...fromHex('8000000000000000'), 0x61, 0, 0x40];
+  const key = Uint8Array.from([...partition, ...target.subarray(0, end)]);
+  const schema: TableSchema = {
+    ...{ keyspace: 'ks', table: 't', id: '' },
+    partitionKey: [{ name: 'k', type: text }],
+    clustering: [{ name: 'c', type: decimal }],
+    ...{ statics: [], regulars: [], dropped: [], isCounter: false, flags: [] },
+    ...{ compaction: {}, compression: {}, gcGraceSeconds: 0, defaultTtlSeconds: 0 },
+  };
+  // Timestamp and originals: the length and one, the bytes.
+  const row = fromHex('0906000000026400000000000003e8');
+  assert.deepEqual(renderRows(schema, [{ key, value: row }]), ['{"k": "a", "c": 1.00}']);
 });

@@ -65,6 +65,8 @@ test('options of a view go without its id, and a statement without options stays
     ),
     'CREATE MATERIALIZED VIEW k.v AS SELECT * FROM k.t PRIMARY KEY (a)',
   );
+  const comparing = 'CREATE MATERIALIZED VIEW k.v AS SELECT * FROM k.t WHERE c > 1 PRIMARY KEY (a)';
+  assert.equal(withoutOptions(`${comparing} WITH ID = 0e-1`, refused), comparing);
   assert.equal(withoutOptions('CREATE TYPE k.a (b int)', refused), 'CREATE TYPE k.a (b int)');
 });
 

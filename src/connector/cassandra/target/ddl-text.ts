@@ -143,13 +143,16 @@ function splitAt(tokens: readonly Token[], separates: (token: Token) => boolean)
   return pieces;
 }
 
-/** How many brackets enclose each token. */
+const withParameters = /^(frozen|list|map|set|tuple|vector)$/;
+
+/** How many brackets enclose each token; `<` is one behind the name of a type alone, else it compares. */
 function depthsOf(tokens: readonly Token[]): number[] {
-  let depth = 0;
-  return tokens.map(({ text }) => {
-    if (/^[([{<]$/.test(text)) return depth++;
-    if (/^[)\]}>]$/.test(text)) return --depth;
-    return depth;
+  const open: string[] = [];
+  return tokens.map(({ text }, i) => {
+    if (/^[([{]$/.test(text)) return open.push(text) - 1;
+    if (text === '<' && withParameters.test(tokens[i - 1]?.word ?? '')) return open.push(text) - 1;
+    if (/^[)\]}]$/.test(text) || (text === '>' && open.at(-1) === '<')) open.pop();
+    return open.length;
   });
 }
 

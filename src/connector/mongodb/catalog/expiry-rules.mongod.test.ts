@@ -57,9 +57,7 @@ async function predicted(
 
 async function left(stored: string): Promise<string[]> {
   const found = await db.collection(stored).find({}, { raw: true }).toArray();
-  return (found as unknown as Uint8Array[])
-    .map((value) => renderKey(value))
-    .sort();
+  return (found as unknown as Uint8Array[]).map((value) => renderKey(value)).sort();
 }
 
 async function passes(): Promise<number> {

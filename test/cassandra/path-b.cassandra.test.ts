@@ -34,7 +34,7 @@ const tables = [
     'sm map<text, int> static, m map<text, int>, st set<int>, l list<text>, a address, ' +
     'PRIMARY KEY ((p1, p2), c1, c2)) WITH CLUSTERING ORDER BY (c1 DESC, c2 ASC)',
   'CREATE TABLE pb.keys (k decimal, c decimal, PRIMARY KEY (k, c))',
-  'CREATE TABLE pb.expiring (k int PRIMARY KEY, "V" text) WITH default_time_to_live = 90000',
+  'CREATE TABLE pb.expiring (k int PRIMARY KEY, v text) WITH default_time_to_live = 90000',
   'CREATE TABLE pb.hits (k int PRIMARY KEY, n counter)',
   'CREATE INDEX cells_v ON pb.cells (v)',
 ];
@@ -66,8 +66,8 @@ const writes = [
   "DELETE FROM pb.cells WHERE p1 = 1 AND p2 = 'x' AND c1 = 3",
   'INSERT INTO pb.keys (k, c) VALUES (1.0, 1.00)',
   'INSERT INTO pb.keys (k, c) VALUES (1.0, 2)',
-  'INSERT INTO pb.expiring (k, "V") VALUES (1, \'default\')',
-  'INSERT INTO pb.expiring (k, "V") VALUES (2, \'never\') USING TTL 0',
+  "INSERT INTO pb.expiring (k, v) VALUES (1, 'default')",
+  "INSERT INTO pb.expiring (k, v) VALUES (2, 'never') USING TTL 0",
   'UPDATE pb.hits SET n = n + 5 WHERE k = 1',
 ];
 

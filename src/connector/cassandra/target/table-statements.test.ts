@@ -1,0 +1,68 @@
+// Statements of a table in another place and on another version.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TableBody } from '../schema/table-body.ts';
+import { scalar, testSchema } from '../sstable/write-records.fixture.ts';
+import { keyspaceStatement, namesOf, tableStatements } from './table-statements.ts';
+
+const schema = {
+  ...testSchema({ regulars: [{ name: 'v', type: scalar('text') }] }),
+  ...{ keyspace: 'a', table: 't' },
+};
+const body: TableBody = {
+  schema,
+  keyspace: { name: 'a', replication: { class: 'SimpleStrategy' }, durableWrites: true },
+  ddl: {
+    keyspace: '',
+    types: ['CREATE TYPE a.pair (\n    b int\n);'],
+    functions: [
+      'CREATE FUNCTION a.f(b int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS $$;$$;',
+    ],
+    table:
+      "CREATE TABLE a.t (\n    p int PRIMARY KEY,\n    v text\n) WITH ID = 0e\n    AND memtable = 'default'\n    AND incremental_backups = true;",
+    indexes: ['CREATE INDEX i ON a.t (v);'],
+    views: ['CREATE MATERIALIZED VIEW a.w AS\n    SELECT *\n    FROM a.t\n PRIMARY KEY (v, p);'],
+  },
+};
+const naming = {
+  ...{ keyspace: 'b', table: 'u', version: '5.0.9' },
+  renames: [{ from: 'a.w', to: 'b.x' }],
+  takenIndexes: new Set<string>(),
+};
+const flat = (text: string): string => text.replace(/\s+/g, ' ');
+
+test('everything of a table moves into the keyspace and under the names that renames give', () => {
+  const { types, functions, table, indexes, views } = tableStatements(body, naming);
+  assert.deepEqual(types, [{ name: 'pair', statement: 'CREATE TYPE "b"."pair" (\n    b int\n)' }]);
+  assert.match(functions[0] ?? '', /^CREATE FUNCTION "b"\."f"\(b int\) .* AS \$\$;\$\$$/);
+  assert.equal(
+    flat(table),
+    `CREATE TABLE "b"."u" ( p int PRIMARY KEY, v text ) WITH memtable = 'default' AND incremental_backups = true`,
+  );
+  assert.deepEqual(indexes, [{ name: 'i', statement: 'CREATE INDEX i ON "b"."u" (v)' }]);
+  const [view] = views;
+  assert.equal(view?.name, 'x');
+  assert.equal(
+    flat(view?.statement ?? ''),
+    'CREATE MATERIALIZED VIEW "b"."x" AS SELECT * FROM "b"."u" PRIMARY KEY (v, p)',
+  );
+});
+
+test('older versions get no options that they refuse', () => {
+  const of = (version: string): string => flat(tableStatements(body, { ...naming, version }).table);
+  assert.match(of('4.1.10'), /v text \) WITH memtable = 'default'$/);
+  assert.match(of('4.0.19'), /v text \)$/);
+});
+
+test('an index whose name another table has gets one of its own', () => {
+  const { indexes } = tableStatements(body, { ...naming, takenIndexes: new Set(['i']) });
+  assert.deepEqual(indexes, [{ name: 'u_i', statement: 'CREATE INDEX "u_i" ON "b"."u" (v)' }]);
+});
+
+test('names and keyspaces are written as Cassandra reads them', () => {
+  assert.deepEqual(namesOf('Ks.t'), { keyspace: 'Ks', table: 't' });
+  assert.equal(
+    keyspaceStatement('Ks', { class: 'SimpleStrategy', replication_factor: '2' }, false),
+    `CREATE KEYSPACE IF NOT EXISTS "Ks" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '2'} AND durable_writes = false`,
+  );
+});

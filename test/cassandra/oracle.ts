@@ -229,10 +229,12 @@ function withoutDeletions(value: unknown): unknown {
   return Object.fromEntries(kept.map(([name, one]) => [name, withoutDeletions(one)]));
 }
 
-/** A cell without a value, the deletion of a collection, a marker of a range. */
+/** A cell without a value, the deletion of a collection, a marker of a range, a row of such alone. */
 function isGone(one: Readonly<Record<string, unknown>>): boolean {
   if ('name' in one) return 'deletion_info' in one;
-  return String(one.type).startsWith('range_tombstone');
+  if (one.type !== 'row') return String(one.type).startsWith('range_tombstone');
+  const cells = (one.cells ?? []) as readonly Readonly<Record<string, unknown>>[];
+  return !('liveness_info' in one) && cells.every(isGone);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

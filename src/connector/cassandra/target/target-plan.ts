@@ -73,7 +73,10 @@ export async function planTarget(
     const done = standing && marker.finished(item.namespace, standing.id);
     if (done) finished.push(done);
     const making = await makingOf(look, item, standing, found);
-    const planned = plannedTable(look, item, done ? 'fill' : making, warnings);
+    const planned = plannedTable(look, item, done ? 'fill' : making, {
+      warnings,
+      given: [...tables.values()],
+    });
     tables.set(item.namespace, {
       ...planned,
       ...(done && standing && { finishedId: standing.id }),
@@ -141,7 +144,7 @@ function plannedTable(
   { ring, there, options }: Look,
   item: TargetItem,
   making: Making,
-  warnings: Set<string>,
+  { warnings, given }: { readonly warnings: Set<string>; readonly given: readonly PlannedTable[] },
 ): PlannedTable {
   const body = tableBodyOf(item.entry);
   const { keyspace, table } = namesOf(item.namespace);
@@ -154,8 +157,9 @@ function plannedTable(
   if (body.schema.isCounter) {
     warnings.add(`${item.namespace}: its counters must not be incremented while it is restored`);
   }
-  const takenIndexes = new Set(
-    (standing?.indexes ?? []).filter((one) => one.table !== table).map(({ name }) => name),
+  const others = (standing?.indexes ?? []).filter((one) => one.table !== table);
+  const takenIndexes = new Set(others.map(({ name }) => name)).union(
+    new Set(given.flatMap((one) => (one.keyspace === keyspace ? namesOfIndexes(one) : []))),
   );
   const naming = { keyspace, table, renames: options.renames, version: ring.version };
   const statements = tableStatements(body, { ...naming, takenIndexes });
@@ -170,6 +174,9 @@ function plannedTable(
   const sets = new ReplicaSets(ring.nodes, replication);
   return { item, body, keyspace, table, replication, sets, statements, making };
 }
+
+const namesOfIndexes = ({ statements }: PlannedTable): string[] =>
+  statements.indexes.map(({ name }) => name);
 
 function standingTable(
   there: readonly KeyspaceSchema[],

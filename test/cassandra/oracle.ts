@@ -116,12 +116,11 @@ async function look(
   for (const [table, rows] of [...tables].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (isView.has(table)) continue;
     const asked = rows.map(columnOf);
-    const values = await texts(client, queryOf(keyspace, table, asked), options);
-    const elements = asked.filter(({ isComplex }) => isComplex && hasElements);
-    const more = elements.length > 0 ? elementsQueryOf(keyspace, table, elements) : undefined;
-    const times = more ? await texts(client, more, options) : [];
-    const nowSeconds = Date.now() / 1000;
-    const seenRows = values.map((text, i) => rowOf(`${text} ${times[i] ?? ''}`, nowSeconds));
+    const seenRows = await rowsOf(
+      client,
+      { keyspace, table, columns: asked, hasElements },
+      options,
+    );
     found.set(
       table,
       seenRows.sort((a, b) => (a.text < b.text ? -1 : 1)),
@@ -130,27 +129,45 @@ async function look(
   return found;
 }
 
-/** Every row as one text, in the order of the server: the same for all queries of a table. */
-async function texts(
+interface Asked {
+  readonly keyspace: string;
+  readonly table: string;
+  readonly columns: readonly Column[];
+  /** The server tells times of elements, since 5.0. */
+  readonly hasElements: boolean;
+}
+
+/** One query tells values and times: between two of them a row might expire. */
+async function rowsOf(
   client: TestClient['client'],
-  query: string,
+  { keyspace, table, columns, hasElements }: Asked,
   options: { readonly consistency: number; readonly host?: unknown },
-): Promise<string[]> {
-  const found: string[] = [];
+): Promise<SeenRow[]> {
+  const labels: string[] = [];
+  const selected: string[] = [];
+  for (const { name, hasTime, isComplex } of columns) {
+    const bare = name.slice(1, -1);
+    labels.push(bare);
+    selected.push(`toJson(${name})`);
+    if (!hasTime && !(isComplex && hasElements)) continue;
+    labels.push(`writetime(${bare})`, `ttl(${bare})`);
+    selected.push(`writetime(${name})`, `ttl(${name})`);
+  }
+  const found: SeenRow[] = [];
+  const query = `SELECT ${selected.join(', ')} FROM "${keyspace}"."${table}"`;
   const asked = await client.execute(query, [], {
     fetchSize: 2000,
     autoPage: false,
     ...options,
   } as never);
   for await (const row of asked as AsyncIterable<types.Row>) {
-    const [first, ...rest] = row.keys().map((key) => [key, row.get(key) as unknown] as const);
-    if (first?.[0] === '[json]') found.push(String(first[1]));
-    else found.push([first, ...rest].map((one) => timesText(one?.[0], one?.[1])).join(' '));
+    const parts = row.values().map((value, i) => timesText(labels[i], value));
+    found.push(rowOf(`{${parts.join(', ')}}`, Date.now() / 1000));
   }
   return found;
 }
 
-/** Of the elements of one column, as JSON has those of the others. */
+/** A value as the server wrote it in JSON; times as numbers, of elements as a list of them. */
 function timesText(name: string | undefined, value: unknown): string {
   return `"${name}": ${Array.isArray(value) ? `[${value.map(String).join(', ')}]` : String(value)}`;
 }
@@ -173,20 +190,6 @@ function isOpenUdt(type: string): boolean {
   return !/^(ascii|bigint|blob|boolean|date|decimal|double|duration|float|inet|int|smallint|text|time|timestamp|timeuuid|tinyint|uuid|varint|varchar|frozen<.*|tuple<.*|vector<.*)$/.test(
     type,
   );
-}
-
-/** One JSON text a row; `*` cannot stand beside functions. */
-function queryOf(keyspace: string, table: string, columns: readonly Column[]): string {
-  const asked = columns.flatMap(({ name, hasTime }) =>
-    hasTime ? [name, `writetime(${name})`, `ttl(${name})`] : [name],
-  );
-  return `SELECT JSON ${asked.join(', ')} FROM "${keyspace}"."${table}"`;
-}
-
-/** The server cannot print times to live of elements as JSON: the lack of one is a fault to it. */
-function elementsQueryOf(keyspace: string, table: string, columns: readonly Column[]): string {
-  const asked = columns.flatMap(({ name }) => [`writetime(${name})`, `ttl(${name})`]);
-  return `SELECT ${asked.join(', ')} FROM "${keyspace}"."${table}"`;
 }
 
 /**

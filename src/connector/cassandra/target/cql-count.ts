@@ -3,7 +3,7 @@ import { CodrError } from '../../../base/error.ts';
 import { quoted } from '../schema/read-schema.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import type { CqlSession } from '../session/cql.ts';
-import { type NamedTable, tableName } from './ddl.ts';
+import { type NamedTable, tableName } from './table-statements.ts';
 
 const rowsPerRange = 20_000;
 const rangesMax = 4096;

@@ -16,7 +16,7 @@ import type { TableSchema } from '../schema/table-schema.ts';
 import { BatchGatherer, type CqlBatch } from './cql-batches.ts';
 import type { BatchSender } from './cql-sender.ts';
 import { StatementMaker } from './cql-statements.ts';
-import type { NamedTable } from './ddl.ts';
+import type { NamedTable } from './table-statements.ts';
 
 export interface CqlLoadOptions {
   readonly schema: TableSchema;

@@ -8,7 +8,7 @@ import { columnKinds, type RowReader } from '../record/row-reader.ts';
 import { quoted } from '../schema/read-schema.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { keyed, type TargetColumn, targetColumns } from './cql-columns.ts';
-import { type NamedTable, tableName } from './ddl.ts';
+import { type NamedTable, tableName } from './table-statements.ts';
 
 /** Undefined leaves a column as it is: `useUndefinedAsUnset` of the driver. */
 export type CqlValue = Buffer | undefined;

@@ -24,11 +24,8 @@ import { clusterId, type Ring, readRing } from '../session/ring.ts';
 import { countRows, refuseOtherCount } from './cql-count.ts';
 import { CqlLoad } from './cql-load.ts';
 import { BatchSender } from './cql-sender.ts';
-import { namedTable, tableName } from './ddl.ts';
-import { TargetMarker } from './target-marker.ts';
-import { buildIndexes, createTables, schemaOf, standing, tryStatements } from './target-schema.ts';
+import { TargetTables } from './target-tables.ts';
 
-const truncateMs = 120_000;
 const counterReason = 'counters cannot be set by CQL: restore them with the files of the target';
 const unproven =
   'by CQL alone the restore is not proven: CODR only counts the rows that are there afterwards';
@@ -50,26 +47,24 @@ class CqlTarget implements RestoreTarget {
   readonly #ring: Ring;
   readonly #context: ConnectorContext;
   readonly #open = new Map<string, CqlLoad>();
-  #options: TargetOptions | undefined;
-  #items: readonly TargetItem[] = [];
+  readonly #tables: TargetTables;
   #warnings: readonly string[] = [];
-  /** Tables that were there before: also an empty one may hold deletions that would hide what is loaded. */
-  readonly #stood = new Set<string>();
-  #made = false;
 
   constructor(cql: CqlSession, ring: Ring, context: ConnectorContext) {
     this.identity = { id: clusterId(ring), version: ring.version, streams: [] };
     this.#cql = cql;
     this.#ring = ring;
     this.#context = context;
+    this.#tables = new TargetTables(cql, ring, context);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tables.release(new AbortController().signal);
     await this.#cql[Symbol.asyncDispose]();
   }
 
-  async unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined> {
-    return await new TargetMarker(this.#cql, operation).unfinished(signal);
+  unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined> {
+    return this.#tables.unfinished(operation, signal);
   }
 
   async plan(
@@ -78,50 +73,21 @@ class CqlTarget implements RestoreTarget {
     signal: AbortSignal,
   ): Promise<TargetPlan> {
     const isCounter = ({ entry }: TargetItem): boolean => tableBodyOf(entry).schema.isCounter;
-    this.#options = options;
-    this.#items = items.filter((item) => !isCounter(item));
-    this.#warnings = warningsOf(this.#items);
-    const marker = await new TargetMarker(this.#cql, options.operation).read(signal);
-    const finished = marker?.finished ?? [];
-    const conflicts: string[] = [];
-    const dropped: string[] = [];
-    for (const item of this.#items) {
-      const found = await standing(this.#cql, item, signal);
-      if (!found) continue;
-      this.#stood.add(item.namespace);
-      const { isEmpty, difference } = found;
-      if (difference !== undefined) throw otherTable(item.namespace, difference);
-      // What an earlier run of this very restore has loaded is ours.
-      if (isEmpty || marker) continue;
-      (options.drop ? dropped : conflicts).push(item.namespace);
-    }
-    const skipped = items
-      .filter(isCounter)
-      .map(({ namespace }) => ({ namespace, reason: counterReason }));
-    return { conflicts, dropped, skipped, warnings: this.#warnings, finished };
+    const loaded = items.filter((item) => !isCounter(item));
+    const { plan } = await this.#tables.plan(loaded, options, signal);
+    this.#warnings = [...warningsOf(loaded), ...plan.warnings];
+    const counters = items.filter(isCounter);
+    const skipped = counters.map(({ namespace }) => ({ namespace, reason: counterReason }));
+    return { ...plan, skipped: [...plan.skipped, ...skipped], warnings: this.#warnings };
   }
 
   async begin(signal: AbortSignal): Promise<void> {
-    const options = this.#planned();
     for (const warning of this.#warnings) this.#context.log.warn({}, warning);
-    const marker = new TargetMarker(this.#cql, options.operation);
-    await marker.begin(options, Math.min(3, this.#ring.nodes.length), signal);
-    this.#made = true;
-    await tryStatements(this.#cql, this.#ring, this.#items, options.operation, signal);
-    const warnings = await createTables(this.#cql, this.#ring, this.#items, signal);
-    for (const warning of warnings) this.#context.log.warn({}, warning);
+    await this.#tables.begin(signal);
   }
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
-    const table = namedTable(item.namespace);
-    if (this.#stood.has(item.namespace)) {
-      await this.#cql.run(`TRUNCATE ${tableName(table)}`, {
-        ...{ signal, consistency: 'all', timeoutMs: truncateMs },
-      });
-    }
-    this.#stood.add(item.namespace);
-    const { replication } = await schemaOf(this.#cql, table, signal);
-    const { schema } = tableBodyOf(item.entry);
+    const { body, keyspace, table, replication } = await this.#tables.create(item, signal);
     const { clock } = this.#context;
     const sender = new BatchSender({
       client: this.#cql.client,
@@ -130,7 +96,8 @@ class CqlTarget implements RestoreTarget {
       ranges: replicasOf(this.#ring.nodes, replication),
       where: item.namespace,
     });
-    this.#open.set(item.namespace, new CqlLoad({ schema, table, sender, clock }));
+    const load = new CqlLoad({ schema: body.schema, table: { keyspace, table }, sender, clock });
+    this.#open.set(item.namespace, load);
   }
 
   serial(): boolean {
@@ -144,11 +111,11 @@ class CqlTarget implements RestoreTarget {
   /** Rows are counted before indexes and views are built on them. */
   async index(item: TargetItem, signal: AbortSignal): Promise<void> {
     const load = this.#loadOf(item);
-    const { schema } = tableBodyOf(item.entry);
-    const table = namedTable(item.namespace);
-    const found = await countRows(this.#cql, table, schema, load.rows, signal);
+    const { body, keyspace, table } = this.#tables.tableOf(item);
+    const place = { keyspace, table };
+    const found = await countRows(this.#cql, place, body.schema, load.rows, signal);
     refuseOtherCount(item.namespace, found, load);
-    await buildIndexes(this.#cql, this.#ring, item, this.#context, signal);
+    await this.#tables.index(item, signal);
   }
 
   // biome-ignore lint/correctness/useYield: it only refuses
@@ -156,8 +123,8 @@ class CqlTarget implements RestoreTarget {
     throw new CodrError('failed', `${namespace} cannot be read back by CQL`);
   }
 
-  async done(_: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
-    await new TargetMarker(this.#cql, this.#planned().operation).done(finished, signal);
+  done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
+    return this.#tables.done(item, finished, signal);
   }
 
   /** Views, users and roles are no datasets of their own here. */
@@ -169,20 +136,14 @@ class CqlTarget implements RestoreTarget {
     return { defined: [], skipped: [] };
   }
 
-  async finish(_: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult> {
-    await new TargetMarker(this.#cql, this.#planned().operation).remove(signal);
-    return { dropped: [], skipped: [], warnings: [] };
+  async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult> {
+    const dropped = await this.#tables.finish(items, signal);
+    await this.#tables.planned.marker.remove(signal);
+    return { dropped, skipped: [], warnings: [] };
   }
 
-  async leftBehind(): Promise<LeftBehind | undefined> {
-    if (!this.#made) return undefined;
-    const { name } = new TargetMarker(this.#cql, this.#planned().operation);
-    return { marker: name, names: [...this.#open.keys()] };
-  }
-
-  #planned(): TargetOptions {
-    if (this.#options) return this.#options;
-    throw new CodrError('failed', 'a target is planned before it is used');
+  leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
+    return this.#tables.leftBehind(signal);
   }
 
   #loadOf({ namespace }: TargetItem): CqlLoad {
@@ -205,11 +166,4 @@ function warningsOf(items: readonly TargetItem[]): string[] {
       : [`${namespace}: elements of ${names.join(', ')} get new ids; their order and times stay`];
   });
   return [unproven, timesToLive, ...lists];
-}
-
-function otherTable(namespace: string, difference: string): CodrError {
-  return new CodrError('target-unfit', `${namespace} is there with other columns: ${difference}`, {
-    object: namespace,
-    remedy: 'drop it in the target, or restore under another name by --rename',
-  });
 }

@@ -18,34 +18,21 @@ import type {
   TargetPlan,
   UnfinishedRestore,
 } from '../../restore-target.ts';
-import { quoted } from '../schema/read-schema.ts';
 import type { CassandraConfig } from '../session/cassandra-config.ts';
 import type { CqlSession } from '../session/cql.ts';
 import { clusterId, type Ring } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
 import { importTable } from './import-table.ts';
-import { TableMaker } from './make-table.ts';
 import { loadRange } from './range-load.ts';
 import { type FrozenTable, readFrozen, snapshotTable } from './read-back.ts';
-import { operationWord, RestoreMarker } from './restore-marker.ts';
-import { SchemaRunner } from './schema-runner.ts';
+import { operationWord } from './restore-marker.ts';
 import { removeStaging, StagedTable } from './staging.ts';
-import { namesOf } from './table-statements.ts';
 import { asTarget, onTarget } from './target-fault.ts';
 import { checkNodes, configuredNodes, type TargetNode } from './target-nodes.ts';
-import { type PlannedTable, type PlannedTarget, planTarget } from './target-plan.ts';
+import { TargetTables } from './target-tables.ts';
 
-const truncateMs = 120_000;
 const verifyTries = 5;
 const verifyPauseMs = 2_000;
-
-interface Operation extends PlannedTarget {
-  readonly options: TargetOptions;
-  readonly marker: RestoreMarker;
-  /** Of the names of keyspaces, folders and snapshots. */
-  readonly word: string;
-  readonly nodes: ReadonlyMap<string, TargetNode>;
-}
 
 interface Frozen {
   readonly table: FrozenTable;
@@ -66,14 +53,12 @@ export class SstableTarget implements RestoreTarget {
   readonly #cql: CqlSession;
   readonly #ring: Ring;
   readonly #context: ConnectorContext;
-  readonly #schema: SchemaRunner;
-  readonly #maker: TableMaker;
-  #operation: Operation | undefined;
+  readonly #tables: TargetTables;
+  /** Those that own data, by host id. */
+  #nodes: ReadonlyMap<string, TargetNode> = new Map();
   /** By the item's name in the target. */
-  readonly #tableIds = new Map<string, string>();
   readonly #staged = new Map<string, StagedTable>();
   readonly #frozen = new Map<string, Frozen>();
-  readonly #making = new Set<string>();
   #capped = 0;
 
   constructor({ config, cql, ring }: OpenedTarget, context: ConnectorContext) {
@@ -82,10 +67,7 @@ export class SstableTarget implements RestoreTarget {
     this.#cql = cql;
     this.#ring = ring;
     this.#context = context;
-    const first = ring.nodes.find(({ hostId }) => ring.up.includes(hostId)) ?? ring.nodes[0];
-    assert(first, 'a ring has a node');
-    this.#schema = new SchemaRunner(cql, context.clock, first.nativeAddress);
-    this.#maker = new TableMaker(this.#schema, ring.version);
+    this.#tables = new TargetTables(cql, ring, context);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -94,13 +76,12 @@ export class SstableTarget implements RestoreTarget {
       await this.#thaw(namespace, signal).catch(() => {});
     }
     // A marker that cannot be given back now is taken over when this run is gone.
-    await this.#operation?.marker.release(signal).catch(() => {});
+    await this.#tables.release(signal);
     await this.#cql[Symbol.asyncDispose]();
   }
 
-  async unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined> {
-    const marker = await RestoreMarker.read(this.#cql, this.#schema, operation, signal);
-    return marker.unfinished();
+  unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined> {
+    return this.#tables.unfinished(operation, signal);
   }
 
   async plan(
@@ -108,74 +89,43 @@ export class SstableTarget implements RestoreTarget {
     options: TargetOptions,
     signal: AbortSignal,
   ): Promise<TargetPlan> {
-    const marker = await RestoreMarker.read(this.#cql, this.#schema, options.operation, signal);
-    const look = { cql: this.#cql, ring: this.#ring, marker, options, signal };
-    const planned = await planTarget(items, look);
+    const { plan, tables } = await this.#tables.plan(items, options, signal);
     const nodes = configuredNodes(this.#config, this.#ring);
-    const tables = [...planned.tables.values()];
-    const owners = new Set(
-      tables.flatMap(({ sets }) => sets.all.flatMap(({ hostIds }) => hostIds)),
-    );
+    const sets = [...tables.values()].flatMap((planned) => planned.sets.all);
+    const owners = new Set(sets.flatMap(({ hostIds }) => hostIds));
     await checkNodes(this.#config, this.#ring, nodes, owners, signal);
-    const owning = new Map([...nodes].filter(([hostId]) => owners.has(hostId)));
-    const word = operationWord(options.operation);
-    this.#operation = { ...planned, options, marker, word, nodes: owning };
-    for (const [namespace, { finishedId }] of planned.tables) {
-      if (finishedId !== undefined) this.#tableIds.set(namespace, finishedId);
-    }
-    return planned.plan;
+    this.#nodes = new Map([...nodes].filter(([hostId]) => owners.has(hostId)));
+    return plan;
   }
 
   async begin(signal: AbortSignal): Promise<void> {
-    const { marker, options, tables, word, nodes } = this.#planned;
-    await marker.begin(options, this.#ring.nodes.length, signal);
-    const made = [...tables.values()].filter(({ finishedId }) => finishedId === undefined);
-    await this.#maker.tryAll(made, word, signal);
+    const { marker, tables, word } = this.#tables.planned;
+    await this.#tables.begin(signal);
     // What an earlier run left that ended in between.
     for (const namespace of marker.unfinished() ? tables.keys() : []) {
       const tag = this.#tagOf(namespace);
-      for (const { control } of nodes.values()) {
+      for (const { control } of this.#nodes.values()) {
         await onTarget(control.clearSnapshot(tag, { signal }));
       }
     }
-    await onTarget(removeStaging(word, nodes.values()));
+    await onTarget(removeStaging(word, this.#nodes.values()));
   }
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
-    const { marker, word } = this.#planned;
-    const planned = this.#tableOf(item);
-    const { keyspace, table, making } = planned;
-    const standing = await this.#schema.tableId(keyspace, table, signal);
-    if (standing !== undefined && making === 'new' && !this.#making.has(item.namespace)) {
-      const message = `${item.namespace} has appeared since the plan`;
-      throw new CodrError('target-not-empty', message, { object: item.namespace });
-    }
-    await marker.noteMaking(item.namespace, signal);
-    this.#making.add(item.namespace);
-    if (making === 'fill' && standing !== undefined) {
-      // What was deleted in it would hide what is loaded.
-      const name = `${quoted(keyspace)}.${quoted(table)}`;
-      const options = { signal, consistency: 'all', timeoutMs: truncateMs } as const;
-      await this.#cql.run(`TRUNCATE ${name}`, options);
-    } else {
-      if (standing !== undefined) await this.#schema.dropTable(keyspace, table, signal);
-      await this.#maker.make(planned, signal);
-    }
-    const id = await this.#schema.tableId(keyspace, table, signal);
-    if (id === undefined) throw displaced(item);
-    this.#tableIds.set(item.namespace, id);
+    const { keyspace, table } = await this.#tables.create(item, signal);
+    const { word } = this.#tables.planned;
     this.#staged.set(item.namespace, new StagedTable(word, keyspace, table));
   }
 
   async load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
-    const { body, keyspace, sets } = this.#tableOf(item);
+    const { body, keyspace, sets } = this.#tables.tableOf(item);
     const staged = this.#staged.get(item.namespace);
     assert(staged, 'an item is created before it is loaded');
     const task = {
       schema: body.schema,
       keyspace,
       sets,
-      nodes: this.#planned.nodes,
+      nodes: this.#nodes,
       staged,
       signal,
     };
@@ -189,11 +139,11 @@ export class SstableTarget implements RestoreTarget {
   }
 
   async index(item: TargetItem, signal: AbortSignal): Promise<void> {
-    const planned = this.#tableOf(item);
-    const { nodes } = this.#planned;
+    const planned = this.#tables.tableOf(item);
+    const nodes = this.#nodes;
     const staged = this.#staged.get(item.namespace);
     assert(staged, 'an item is created before its indexes');
-    await this.#refuseDisplaced(item, signal);
+    await this.#tables.refuseDisplaced(item, signal);
     await importTable(await staged.folders(), planned, this.#config.paths, signal);
     await onTarget(staged.remove(nodes.values()));
     if (planned.body.schema.isCounter) {
@@ -201,21 +151,18 @@ export class SstableTarget implements RestoreTarget {
         await onTarget(control.invalidateCounterCache({ signal }));
       }
     }
-    const hosts = [...nodes.values()].map(({ nativeAddress }) => nativeAddress);
-    await this.#maker.index(planned, hosts, signal);
+    await this.#tables.index(item, signal);
   }
 
   /** As of a moment after the snapshot: what expires meanwhile is gone on both sides. */
   async freeze(item: TargetItem, signal: AbortSignal): Promise<number> {
     await this.#thaw(item.namespace, signal);
-    await this.#refuseDisplaced(item, signal);
-    const { nodes } = this.#planned;
-    const { body, keyspace, table, replication } = this.#tableOf(item);
-    const tableId = this.#tableIds.get(item.namespace);
-    assert(tableId, 'an item is made or found finished before it is read back');
+    await this.#tables.refuseDisplaced(item, signal);
+    const nodes = this.#nodes;
+    const { body, keyspace, table, replication } = this.#tables.tableOf(item);
     const frozen: FrozenTable = {
       schema: { ...body.schema, keyspace, table },
-      tableId,
+      tableId: this.#tables.idOf(item),
       nodes: [...nodes.values()],
       members: this.#ring.nodes,
       replication,
@@ -246,9 +193,7 @@ export class SstableTarget implements RestoreTarget {
 
   async done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
     await this.#thaw(item.namespace, signal);
-    const tableId = this.#tableIds.get(item.namespace);
-    assert(tableId, 'an item is made or found finished before it is done');
-    await this.#planned.marker.noteFinished(tableId, finished, signal);
+    await this.#tables.done(item, finished, signal);
   }
 
   /** Every dataset is a table; views come with theirs. */
@@ -261,48 +206,23 @@ export class SstableTarget implements RestoreTarget {
   }
 
   async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult> {
-    const { marker, nodes, others, tables, word } = this.#planned;
-    for (const item of items) {
-      if (tables.has(item.namespace)) await this.#refuseDisplaced(item, signal);
-    }
-    for (const namespace of others) {
-      const { keyspace, table } = namesOf(namespace);
-      await this.#schema.dropTable(keyspace, table, signal);
-    }
-    await onTarget(removeStaging(word, nodes.values()));
+    const { marker, word } = this.#tables.planned;
+    const dropped = await this.#tables.finish(items, signal);
+    await onTarget(removeStaging(word, this.#nodes.values()));
     await marker.remove(signal);
     const capped = `${this.#capped} expiries after 2038 were cut: the files hold no later ones`;
     const skipped = this.#capped > 0 ? [{ namespace: 'expiry', reason: capped }] : [];
-    return { dropped: others, skipped, warnings: [] };
+    return { dropped, skipped, warnings: [] };
   }
 
   async leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
-    const { marker, nodes, tables, word } = this.#planned;
-    await onTarget(removeStaging(word, nodes.values()));
-    const names: string[] = [];
-    for (const [namespace, { keyspace, table }] of tables) {
-      if (!this.#making.has(namespace) && !marker.wasMaking(namespace)) continue;
-      if (await this.#schema.hasTable(keyspace, table, signal)) names.push(namespace);
-    }
-    if (names.length > 0) return { marker: marker.name, names };
-    await marker.remove(signal);
-    return undefined;
-  }
-
-  get #planned(): Operation {
-    assert(this.#operation, 'plan() comes before all other calls of a target');
-    return this.#operation;
-  }
-
-  #tableOf({ namespace }: TargetItem): PlannedTable {
-    const planned = this.#planned.tables.get(namespace);
-    assert(planned, 'every item was planned');
-    return planned;
+    await onTarget(removeStaging(this.#tables.planned.word, this.#nodes.values()));
+    return await this.#tables.leftBehind(signal);
   }
 
   /** The same for all runs of an operation. */
   #tagOf(namespace: string): string {
-    return `codr-proof-${this.#planned.word}-${operationWord(namespace)}`;
+    return `codr-proof-${this.#tables.planned.word}-${operationWord(namespace)}`;
   }
 
   /** The server's own look at its files; a compaction that it cannot end in time makes it say no as well. */
@@ -323,23 +243,8 @@ export class SstableTarget implements RestoreTarget {
     const frozen = this.#frozen.get(namespace);
     if (!frozen) return;
     this.#frozen.delete(namespace);
-    for (const { control } of this.#planned.nodes.values()) {
+    for (const { control } of this.#nodes.values()) {
       await onTarget(control.clearSnapshot(frozen.table.tag, { signal }));
     }
   }
-
-  /** Another table of the name is not the one that was loaded. */
-  async #refuseDisplaced(item: TargetItem, signal: AbortSignal): Promise<void> {
-    const { keyspace, table } = this.#tableOf(item);
-    const known = this.#tableIds.get(item.namespace);
-    if ((await this.#schema.tableId(keyspace, table, signal)) !== known) throw displaced(item);
-  }
-}
-
-function displaced({ namespace }: TargetItem): CodrError {
-  const message = `${namespace}: the table that was loaded is gone, or another has taken its place`;
-  return new CodrError('target-unfit', message, {
-    object: namespace,
-    remedy: 'see who else writes to the target, then restore again',
-  });
 }

@@ -31,8 +31,17 @@ export interface Naming {
   readonly takenIndexes: ReadonlySet<string>;
 }
 
+/** A table in the target. */
+export interface NamedTable {
+  readonly keyspace: string;
+  readonly table: string;
+}
+
+export const tableName = ({ keyspace, table }: NamedTable): string =>
+  `${quoted(keyspace)}.${quoted(table)}`;
+
 /** `ks.table` taken apart; names of Cassandra hold no points. */
-export function namesOf(namespace: string): { readonly keyspace: string; readonly table: string } {
+export function namesOf(namespace: string): NamedTable {
   const at = namespace.indexOf('.');
   return { keyspace: namespace.slice(0, at), table: namespace.slice(at + 1) };
 }

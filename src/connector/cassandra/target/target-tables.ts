@@ -1,0 +1,178 @@
+// What restores by files and by CQL have in common: the plan, the marker, tables that are made, found finished or
+// left behind. How records get into a table is not known here.
+import { assert } from '../../../base/assert.ts';
+import { CodrError } from '../../../base/error.ts';
+import type { ConnectorContext } from '../../connector.ts';
+import type {
+  FinishedItem,
+  LeftBehind,
+  TargetItem,
+  TargetOptions,
+  UnfinishedRestore,
+} from '../../restore-target.ts';
+import type { CqlSession } from '../session/cql.ts';
+import type { Ring } from '../session/ring.ts';
+import { TableMaker } from './make-table.ts';
+import { operationWord, RestoreMarker } from './restore-marker.ts';
+import { SchemaRunner } from './schema-runner.ts';
+import { namesOf, tableName } from './table-statements.ts';
+import { type PlannedTable, type PlannedTarget, planTarget } from './target-plan.ts';
+
+const truncateMs = 120_000;
+
+interface Operation extends PlannedTarget {
+  readonly options: TargetOptions;
+  readonly marker: RestoreMarker;
+  /** Of the names of keyspaces, folders and snapshots. */
+  readonly word: string;
+}
+
+export class TargetTables {
+  readonly #cql: CqlSession;
+  readonly #ring: Ring;
+  readonly #schema: SchemaRunner;
+  readonly #maker: TableMaker;
+  #operation: Operation | undefined;
+  /** By the item's name in the target. */
+  readonly #ids = new Map<string, string>();
+  readonly #making = new Set<string>();
+
+  constructor(cql: CqlSession, ring: Ring, { clock }: Pick<ConnectorContext, 'clock'>) {
+    this.#cql = cql;
+    this.#ring = ring;
+    const first = ring.nodes.find(({ hostId }) => ring.up.includes(hostId)) ?? ring.nodes[0];
+    assert(first, 'a ring has a node');
+    this.#schema = new SchemaRunner(cql, clock, first.nativeAddress);
+    this.#maker = new TableMaker(this.#schema, ring.version);
+  }
+
+  async unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined> {
+    const marker = await RestoreMarker.read(this.#cql, this.#schema, operation, signal);
+    return marker.unfinished();
+  }
+
+  /** Errors: `usage`, `target-unfit`. */
+  async plan(
+    items: readonly TargetItem[],
+    options: TargetOptions,
+    signal: AbortSignal,
+  ): Promise<Operation> {
+    const marker = await RestoreMarker.read(this.#cql, this.#schema, options.operation, signal);
+    const look = { cql: this.#cql, ring: this.#ring, marker, options, signal };
+    const planned = await planTarget(items, look);
+    this.#operation = { ...planned, options, marker, word: operationWord(options.operation) };
+    for (const [namespace, { finishedId }] of planned.tables) {
+      if (finishedId !== undefined) this.#ids.set(namespace, finishedId);
+    }
+    return this.#operation;
+  }
+
+  get planned(): Operation {
+    assert(this.#operation, 'plan() comes before all other calls of a target');
+    return this.#operation;
+  }
+
+  /** Writes the marker and tries all statements. Errors: `busy`; `target-unfit`, naming a statement. */
+  async begin(signal: AbortSignal): Promise<void> {
+    const { marker, options, tables, word } = this.planned;
+    await marker.begin(options, this.#ring.nodes.length, signal);
+    const made = [...tables.values()].filter(({ finishedId }) => finishedId === undefined);
+    await this.#maker.tryAll(made, word, signal);
+  }
+
+  /** The table is there and empty when this returns. */
+  async create(item: TargetItem, signal: AbortSignal): Promise<PlannedTable> {
+    const planned = this.tableOf(item);
+    const { keyspace, table, making } = planned;
+    const standing = await this.#schema.tableId(keyspace, table, signal);
+    if (standing !== undefined && making === 'new' && !this.#making.has(item.namespace)) {
+      const message = `${item.namespace} has appeared since the plan`;
+      throw new CodrError('target-not-empty', message, { object: item.namespace });
+    }
+    await this.planned.marker.noteMaking(item.namespace, signal);
+    this.#making.add(item.namespace);
+    if (making === 'fill' && standing !== undefined) {
+      // What was deleted in it would hide what is loaded.
+      const options = { signal, consistency: 'all', timeoutMs: truncateMs } as const;
+      await this.#cql.run(`TRUNCATE ${tableName(planned)}`, options);
+    } else {
+      if (standing !== undefined) await this.#schema.dropTable(keyspace, table, signal);
+      await this.#maker.make(planned, signal);
+    }
+    const id = await this.#schema.tableId(keyspace, table, signal);
+    if (id === undefined) throw displaced(item);
+    this.#ids.set(item.namespace, id);
+    return planned;
+  }
+
+  tableOf({ namespace }: TargetItem): PlannedTable {
+    const planned = this.planned.tables.get(namespace);
+    assert(planned, 'every item was planned');
+    return planned;
+  }
+
+  /** The id of the table that was made, or found finished. */
+  idOf({ namespace }: TargetItem): string {
+    const id = this.#ids.get(namespace);
+    assert(id, 'an item is made or found finished before it is used');
+    return id;
+  }
+
+  /** Another table of the name is not the one that was loaded. */
+  async refuseDisplaced(item: TargetItem, signal: AbortSignal): Promise<void> {
+    const { keyspace, table } = this.tableOf(item);
+    const id = await this.#schema.tableId(keyspace, table, signal);
+    if (id !== this.#ids.get(item.namespace)) throw displaced(item);
+  }
+
+  /** Indexes and views, built when this returns. */
+  async index(item: TargetItem, signal: AbortSignal): Promise<void> {
+    const planned = this.tableOf(item);
+    const owners = new Set(planned.sets.all.flatMap(({ hostIds }) => hostIds));
+    const hosts = this.#ring.nodes.filter(({ hostId }) => owners.has(hostId));
+    const addresses = hosts.map(({ nativeAddress }) => nativeAddress);
+    await this.#maker.index(planned, addresses, signal);
+  }
+
+  async done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
+    await this.planned.marker.noteFinished(this.idOf(item), finished, signal);
+  }
+
+  /** Removes what `drop` names; gives it. The marker stays: removing it is the very end. */
+  async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<readonly string[]> {
+    const { others, tables } = this.planned;
+    for (const item of items) {
+      if (tables.has(item.namespace)) await this.refuseDisplaced(item, signal);
+    }
+    for (const namespace of others) {
+      const { keyspace, table } = namesOf(namespace);
+      await this.#schema.dropTable(keyspace, table, signal);
+    }
+    return others;
+  }
+
+  async leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
+    const { marker, tables } = this.planned;
+    const names: string[] = [];
+    for (const [namespace, { keyspace, table }] of tables) {
+      if (!this.#making.has(namespace) && !marker.wasMaking(namespace)) continue;
+      if (await this.#schema.hasTable(keyspace, table, signal)) names.push(namespace);
+    }
+    if (names.length > 0) return { marker: marker.name, names };
+    await marker.remove(signal);
+    return undefined;
+  }
+
+  /** Lets another run go on; whoever ended without it is found dead. */
+  async release(signal: AbortSignal): Promise<void> {
+    await this.#operation?.marker.release(signal).catch(() => {});
+  }
+}
+
+function displaced({ namespace }: TargetItem): CodrError {
+  const message = `${namespace}: the table that was loaded is gone, or another has taken its place`;
+  return new CodrError('target-unfit', message, {
+    object: namespace,
+    remedy: 'see who else writes to the target, then restore again',
+  });
+}

@@ -19,7 +19,7 @@ import { deltasAt } from '../history/cut-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import type { PointDataset } from './point.ts';
 
-/** Reads of 4 MiB, some of them on their way: a read opens 16 frames beside one another. */
+/** Of all trees of a fold together. Reads of 4 MiB: a read opens 16 frames beside one another. */
 const readAheadBytes = 16 * 1024 * 1024;
 
 interface ReadableRun {
@@ -117,15 +117,16 @@ export async function* foldDataset(
   const from = range.from && context.connector.leadIn(range.from);
   const read = { ...range, ...(from && { from }) };
   const { tree } = dataset.base;
+  const deltas = deltasAt(context.lineage.state, dataset.base, at);
+  const records = (one: TreeRecord | undefined): RecordStream =>
+    treeRecords(context, one, read, readAheadBytes / (1 + deltas.length));
   const input: FoldInput = {
     range,
-    base: treeRecords(context, tree, read),
+    base: records(tree),
     ...(!context.connector.capabilities.orderedLog && {
       later: {
         entry: dataset.entry,
-        cuts: deltasAt(context.lineage.state, dataset.base, at).map((delta) =>
-          treeRecords(context, delta.tree, read),
-        ),
+        cuts: deltas.map((delta) => records(delta.tree)),
         ...(live && { live }),
       },
     }),
@@ -181,8 +182,9 @@ async function* treeRecords(
   context: SourceContext,
   tree: TreeRecord | undefined,
   range: KeyRange,
+  aheadBytes: number,
 ): RecordStream {
   if (!tree || tree.records === 0) return;
-  const options = { readAheadBytes };
+  const options = { readAheadBytes: Math.floor(aheadBytes) };
   yield* readTree(context.repository.source, treeRootOf(tree), range, options);
 }

@@ -93,11 +93,18 @@ async function dataFiles(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(() => [])).filter((name) => /-Data\.db$/.test(name)).sort();
 }
 
-async function restart(source: CassandraCluster, yaml: readonly string[] = []): Promise<void> {
+/** Restarts the node between two clients: one that lives through it may go on to reconnect when it is closed. */
+async function restart(
+  source: CassandraCluster,
+  client: TestClient,
+  yaml: readonly string[] = [],
+): Promise<TestClient> {
+  await client[Symbol.asyncDispose]();
   await source.stopNode(1);
   await source.startNode(1, yaml);
   await source.waitCql(1);
   await source.waitRing();
+  return await connectCql(source);
 }
 
 test('45: cuts while it is written and compacted all the time hold what was acknowledged, each row once', async () => {
@@ -246,7 +253,7 @@ test('48: a truncate with writes running ends what was before it and nothing aft
 
 test('54: rows flushed and compacted while links were off, by the switch or after a restart, are in the next cut', async () => {
   const source = await cluster();
-  await using client = await connectCql(source);
+  const client = await connectCql(source);
   await makeTable(client, 'unlinked');
   await write(client, 'unlinked', [0, 50]);
   const unlinked = await world.protect('unlinked', source);
@@ -261,8 +268,7 @@ test('54: rows flushed and compacted while links were off, by the switch or afte
   const wanted = await seen(client, 'unlinked');
   assert.equal(second.grade, 'complete');
   // Its yaml says that links are off.
-  await restart(source);
-  await using again = await connectCql(source);
+  await using again = await restart(source, client);
   assert.equal(await jmx.read(service, 'IncrementalBackupsEnabled'), false);
   await write(again, 'unlinked', [90, 150]);
   await jmx.flush('unlinked', 't');
@@ -295,7 +301,7 @@ test("54: Cassandra's own keyspaces are no part of a source that includes everyt
 
 test('46, 37: a name used again after a truncate and a restart is another file; nb, oa and da with both kinds of ids merge', async () => {
   const source = await cluster();
-  await using client = await connectCql(source);
+  const client = await connectCql(source);
   await makeTable(client, 'formats');
   const formats = await world.protect('formats', source);
   await write(client, 'formats', [0, 60], (k) => `old ${k}`);
@@ -305,8 +311,7 @@ test('46, 37: a name used again after a truncate and a restart is another file; 
   const names = await dataFiles(folder);
   await client.cql('TRUNCATE formats.t');
   // The number of a file is the highest that is there plus one: a restart begins anew.
-  await restart(source, ['storage_compatibility_mode: CASSANDRA_4']);
-  await using second = await connectCql(source);
+  const second = await restart(source, client);
   await write(second, 'formats', [0, 60], (k) => `new ${k}`);
   await source.jmx(1).flush('formats', 't');
   assert.deepEqual(await dataFiles(folder), names);
@@ -315,13 +320,11 @@ test('46, 37: a name used again after a truncate and a restart is another file; 
   const nb = await seen(second, 'formats');
 
   const none = ['storage_compatibility_mode: NONE', 'uuid_sstable_identifiers_enabled: true'];
-  await restart(source, none);
-  await using third = await connectCql(source);
+  const third = await restart(source, second, none);
   await write(third, 'formats', [30, 90], (k) => `oa ${k}`);
   await third.cql('DELETE FROM formats.t WHERE k = 5');
   await source.jmx(1).flush('formats', 't');
-  await restart(source, [...none, 'sstable: { selected_format: bti }']);
-  await using fourth = await connectCql(source);
+  await using fourth = await restart(source, third, [...none, 'sstable: { selected_format: bti }']);
   await write(fourth, 'formats', [80, 120], (k) => `da ${k}`);
   await fourth.cql('DELETE FROM formats.t WHERE k = 35');
   await source.jmx(1).flush('formats', 't');

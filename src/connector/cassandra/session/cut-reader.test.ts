@@ -32,7 +32,10 @@ const keyspace: KeyspaceSchema = {
 };
 
 /** Three replicas; of each of `files` there is one SSTable, made by its name in an empty folder. */
-function cutOf(folder: string, files: readonly { hostId: string; name: string }[]): CassandraCut {
+function cutOf(
+  folder: string,
+  files: readonly { hostId: string; name: string; version?: string }[],
+): CassandraCut {
   const ring: TakenCut['ring'] = {
     ...{ clusterName: 'c', partitioner: '', schemaVersions: ['1'], version: '5.0.9', up: hosts },
     nodes: hosts.map((hostId, i) => ({
@@ -41,7 +44,7 @@ function cutOf(folder: string, files: readonly { hostId: string; name: string }[
     })),
   };
   const sstables = files.map((file) => ({
-    ...{ ...file, folder, tableId: table.id, keyspace: 'ks', table: 't', version: 'nb' },
+    ...{ version: 'nb', ...file, folder, tableId: table.id, keyspace: 'ks', table: 't' },
     ...{ format: 'big', components: ['Data.db', 'Statistics.db'], dataBytes: 10, digest: '1' },
     modifiedMs: 1,
   })) satisfies ListedSstable[];
@@ -88,6 +91,14 @@ test('a file that is gone when it is read costs its replica, and its table there
   const next = parseCutState(JSON.parse(Buffer.from(cut.state()).toString('utf8')));
   const known = hosts.map((hostId) => next.hosts[hostId]?.tables[table.id]);
   assert.deepEqual(known, [captured, earlier, captured]);
+});
+
+test('a file of a version that nobody knows costs its replica, and is named', async () => {
+  const cut = cutOf('/nowhere', [{ hostId: 'b', name: 'zz-2-big', version: 'zz' }]);
+  assert.equal(await readAll(cut.datasets[0]), 1);
+  const { grade, notes } = cut.report();
+  assert.equal(grade, 'quorum-safe');
+  assert.match(notes[0] ?? '', /zz-2-big.*version zz/);
 });
 
 test('files that are damaged on two of three replicas leave the best effort', async () => {

@@ -145,8 +145,9 @@ export class CassandraCut implements CutReader {
       const sstable = await openSstable(files);
       yield* keepTokens(sstable.records(wholeRange, signal), owned);
     } catch (error) {
-      // A file that went away, or a disk that fails, costs this replica as damage does.
-      const isLost = isCodrError(error, 'source-unreachable');
+      // A file that went away, a disk that fails, a format that nobody knows: each costs this replica as
+      // damage does.
+      const isLost = isCodrError(error, 'source-unreachable') || isCodrError(error, 'source-unfit');
       if (!isLost && !isCodrError(error, 'file-damaged')) throw error;
       const message = `node of ${file.folder}: ${error.message}`;
       this.#damaged.push({ file, message });

@@ -1,8 +1,13 @@
 // Every type in the headers of the golden SSTables, and every one that their schemas name in CQL.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import {
+  goldenFormats,
+  goldenNames,
+  goldenSstable,
+} from '../../../../test/harness/golden-sstable.ts';
 import { cqlTypeName, parseCqlType, type UserTypeLookup } from './cql-name.ts';
 import { marshalName, parseMarshal } from './marshal-name.ts';
 
@@ -67,14 +72,16 @@ interface SchemaRows {
 
 test('the schemas of the golden SSTables name the types that their headers have', () => {
   let compared = 0;
-  for (const file of filesLike('schema.json')) {
-    const schema = JSON.parse(readFileSync(file, 'utf8')) as SchemaRows;
+  const all = goldenFormats.flatMap((format) =>
+    goldenNames(format).map((table) => goldenSstable(format, table)),
+  );
+  for (const { folder: own, prefix, schema: read } of all) {
+    const schema = read() as unknown as SchemaRows;
     const lookup: UserTypeLookup = (name) => {
       const found = schema.types.find((each) => each.type_name === name);
       return found && { fieldNames: found.field_names, fieldTypes: found.field_types };
     };
-    const names = readdirSync(dirname(file)).filter((name) => name.endsWith('-Statistics.db'));
-    const headers = names.map((name) => headerOf(join(dirname(file), name)));
+    const headers = [headerOf(join(own, `${prefix}Statistics.db`))];
     for (const { column_name: name, type: text } of schema.columns) {
       const type = parseCqlType(text, lookup, 'golden');
       assert.equal(cqlTypeName(type), text);
@@ -82,7 +89,7 @@ test('the schemas of the golden SSTables name the types that their headers have'
         const java = columns.get(name);
         // A header says what a user type was when the file was written; `grown` got a field later.
         if (java === undefined || text.includes('grown')) continue;
-        assert.equal(marshalName(type), java, `${file} ${name}`);
+        assert.equal(marshalName(type), java, `${own} ${name}`);
         compared++;
       }
     }

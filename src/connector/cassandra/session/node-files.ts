@@ -4,6 +4,7 @@
 import { type FileHandle, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodrError } from '../../../base/error.ts';
+import type { SstableFiles } from '../sstable/sstable-files.ts';
 
 export interface TableFolder {
   readonly keyspace: string;
@@ -41,21 +42,8 @@ export function identityOf({ name, dataBytes, digest }: ListedSstable): string {
   return `${name}:${dataBytes}:${digest}`;
 }
 
-/** Bytes of one component, read at any position. */
-export interface OpenFile {
-  readonly size: number;
-  read(position: number, length: number): Promise<Uint8Array>;
-}
-
 /** An SSTable held open: unlinking its files does not disturb a reader. */
-export interface OpenSstable extends AsyncDisposable {
-  readonly name: string;
-  readonly version: string;
-  readonly format: 'big' | 'bti';
-  has(component: string): boolean;
-  /** Errors: `source-unreachable` when it cannot be opened. */
-  open(component: string): Promise<OpenFile>;
-}
+export type HeldSstable = SstableFiles & AsyncDisposable;
 
 /** Folders of all tables, also of dropped ones and of Cassandra's own keyspaces. */
 export async function listTableFolders(dataDirectories: readonly string[]): Promise<TableFolder[]> {
@@ -116,7 +104,8 @@ export async function listSstables(
 /** Without a TOC.txt nothing tells whether a set is whole, so it never is. */
 const needed = ['Data.db', 'Statistics.db', 'TOC.txt'];
 
-export function openSstable(listed: ListedSstable): OpenSstable {
+/** Opening a component fails with `source-unreachable` when it is not there. */
+export function openSstable(listed: ListedSstable): HeldSstable {
   const handles: FileHandle[] = [];
   return {
     name: listed.name,

@@ -57,7 +57,7 @@ const keyTypes: readonly ValueType[] = [
 
 const plainTypes: readonly ValueType[] = [
   ...keyTypes,
-  of('duration', ['1mo2d3s', '0s', '-1mo-1d-1ns', '12h']),
+  of('duration', ['1mo2d3s', '0s', '-1mo1d1ns', '12h']),
 ];
 
 /** A type for a part of the key: scalar, or frozen of any shape. */

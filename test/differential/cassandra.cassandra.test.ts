@@ -11,12 +11,13 @@ import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import { assertEachReplica, assertSameRows, type SeenRows, seen } from '../cassandra/oracle.ts';
 import { CassandraWorld, type ProtectedCluster } from '../cassandra/world.ts';
 import { connectCql, startCassandra, type TestClient } from '../harness/cassandra.ts';
+import { testSeed } from '../harness/seed.ts';
 import { TestSchema } from './cassandra-schema.ts';
 import { shortTtlSeconds } from './cassandra-statements.ts';
 import { pick } from './cassandra-types.ts';
 import { CassandraWriter } from './cassandra-writer.ts';
 
-const firstSeed = Number(process.env.CODR_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const firstSeed = testSeed(57);
 const seeds = Number(process.env.CODR_SEEDS ?? 1);
 const nodeCount = 3;
 const writerCount = 3;

@@ -9,6 +9,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import type { ReplicaSet } from '../../src/node/demo/mongod-server.ts';
 import { has } from '../harness/capability.ts';
 import { startReplicaSet } from '../harness/mongod.ts';
+import { testSeed } from '../harness/seed.ts';
 import { CodrProgram } from '../mongodb/codr-program.ts';
 import { assertSame, look } from '../mongodb/oracle.ts';
 import { compareTimes, failPoint, formatTime, parseTime } from '../mongodb/world.ts';
@@ -16,7 +17,7 @@ import { type Observation, Observer } from './observer.ts';
 import { SchemaChanger } from './schema-changer.ts';
 import { Writer } from './workload.ts';
 
-const seed = Number(process.env.CODR_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed(5);
 const busyMs = Number(process.env.CODR_DIFFERENTIAL_SECONDS ?? 20) * 1000;
 const timesWanted = Number(process.env.CODR_DIFFERENTIAL_TIMES ?? 20);
 const writerCount = 3;

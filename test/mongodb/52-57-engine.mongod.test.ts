@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Document } from 'mongodb';
 import { SeededRandom } from '../../src/base/random.ts';
+import { testSeed } from '../harness/seed.ts';
 import { CodrProgram } from './codr-program.ts';
 import { fill, rows } from './disturb.ts';
 import { assertSame, type Chosen, look } from './oracle.ts';
@@ -22,7 +23,7 @@ after(async () => {
   await world?.[Symbol.asyncDispose]();
 });
 
-const seed = Number(process.env.CODR_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed(52);
 const isFull = process.env.CODR_FULL === '1';
 const inDatabase =
   (name: string): Chosen =>

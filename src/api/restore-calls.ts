@@ -15,6 +15,8 @@ export interface RestoreRequest {
   readonly ranges?: readonly string[];
   /** Cassandra: `ks.table=CONDITION` on the primary key: only these rows of the table. */
   readonly queries?: readonly string[];
+  /** Cassandra: `OLD=NEW`, data centres of the source by those of the target. */
+  readonly datacenters?: readonly string[];
   readonly drop: boolean;
   readonly ttl: 'keep' | 'hold' | 'rebase' | 'freeze';
   /** Read everything back and compare roots. */

@@ -36,6 +36,7 @@ export const restoreCommand = defineCommand({
     'codr restore shop --to mongodb://db1:27017/ --at 2026-11-22T13:05:00Z --include shop.orders --rename shop.orders=shop.orders_before',
     "codr restore ring --to cassandra://c1/ --include shop.orders --query 'shop.orders=customer IN (7, 9)'",
     'codr restore ring --to cassandra://c1/ --token-range -9223372036854775808..0',
+    'codr restore ring --to one.yaml --map-dc dc1=east --map-dc dc2=east',
   ],
   json:
     '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], definitions:[{kind,name}], dropped:[…], ' +
@@ -67,6 +68,11 @@ export const restoreCommand = defineCommand({
       value: 'TABLE=CONDITION',
       env: false,
     }),
+    mapDc: option(z.array(z.string()).default([]), {
+      text: 'Cassandra: copies of this data centre go to that one of the target; may be repeated',
+      value: 'OLD=NEW',
+      env: false,
+    }),
     drop: consent(
       'replace what the target holds in scope; names that the point lacks are dropped too',
     ),
@@ -87,9 +93,9 @@ export const restoreCommand = defineCommand({
     }),
   }),
   async run(input, { api, call }): Promise<RestorePlan | RestoreResult> {
-    const { dryRun, rename, tokenRange, query, ...rest } = input;
+    const { dryRun, rename, tokenRange, query, mapDc, ...rest } = input;
     parseRenames(rename);
-    const parts = { ranges: tokenRange, queries: query };
+    const parts = { ranges: tokenRange, queries: query, datacenters: mapDc };
     const request: RestoreRequest = { ...rest, renames: rename, ...parts };
     const codr = await api();
     return dryRun ? codr.planRestore(request, call) : codr.restore(request, call);

@@ -81,7 +81,8 @@ test('restore passes on every option, lists in the order given', async () => {
   const { asked, call } = answering(restored);
   const words =
     'restore shop --to mongodb://t/ --at 1763816700:42 --include a.* --include b.c --exclude a.x ' +
-    '--rename a.b=a.c --token-range -5..7 --query a.b=k=1 --drop --ttl hold --no-verify';
+    '--rename a.b=a.c --token-range -5..7 --query a.b=k=1 --map-dc x=y --map-dc z=y --drop ' +
+    '--ttl hold --no-verify';
   const run = await runFake(words.split(' '), { api: { restore: call } });
   assert.equal(run.exitCode, 0);
   assert.deepEqual(asked, [
@@ -94,6 +95,7 @@ test('restore passes on every option, lists in the order given', async () => {
       renames: ['a.b=a.c'],
       ranges: ['-5..7'],
       queries: ['a.b=k=1'],
+      datacenters: ['x=y', 'z=y'],
       drop: true,
       ttl: 'hold',
       verify: false,

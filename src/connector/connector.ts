@@ -149,6 +149,8 @@ export interface Capabilities {
   readonly snapshotReads: boolean;
   /** What a restore can do about expiry. */
   readonly ttlModes: readonly TtlMode[];
+  /** Copies are spread over data centres that have names; absent: there are none to map. */
+  readonly datacenters?: true;
 }
 
 /** Reads base and changes of one key range. */

@@ -37,6 +37,8 @@ export interface TargetOptions {
   readonly ttl: TtlMode;
   /** Users and roles are restored, those of them that `scope` holds; else they are left alone. */
   readonly usersAndRoles: boolean;
+  /** Of kinds that spread copies over data centres: which of the target keep what those of the source kept. */
+  readonly datacenters?: readonly GivenName[];
 }
 
 /** What is called `from` at the point, and `to` in the target. */

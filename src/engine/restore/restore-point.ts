@@ -2,7 +2,12 @@
 // moment by the time of the next try, so an unfinished restore to it goes on with the moment that it began with.
 import { createHash } from 'node:crypto';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import type { RestoreTarget, TtlMode, UnfinishedRestore } from '../../connector/restore-target.ts';
+import type {
+  GivenName,
+  RestoreTarget,
+  TtlMode,
+  UnfinishedRestore,
+} from '../../connector/restore-target.ts';
 import type { Rename, Scope } from '../../model/namespace.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import {
@@ -24,6 +29,8 @@ export interface RestoreWish {
   readonly ttl: TtlMode;
   /** Absent: all that is in scope. */
   readonly parts?: PartsWish;
+  /** {@link TargetOptions.datacenters}; absent: each stays what it is. */
+  readonly datacenters?: readonly GivenName[];
 }
 
 export interface ChosenPoint {
@@ -77,10 +84,11 @@ export async function choosePoint(
 /** The same command gives the same name, so that its marker lets it resume. */
 function operationOf(
   { lineage }: SourceContext,
-  { scope, renames, drop, ttl, parts }: RestoreWish,
+  { scope, renames, drop, ttl, parts, datacenters }: RestoreWish,
   when: string,
 ): string {
-  const wish = [scope, renames, drop, ttl, ...(parts ? [parts] : [])];
+  const more = [parts, datacenters].filter((one) => one !== undefined);
+  const wish = [scope, renames, drop, ttl, ...more];
   const words = [lineage.name, JSON.stringify(wish), when];
   return createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 32);
 }

@@ -25,6 +25,7 @@ import { connectorContext, type SourceContext } from '../source-context.ts';
 import { countExpiring, type Expiring, expiringWarnings } from './expiring.ts';
 import { ItemRestore, type RestoredItem, restoredItem } from './item-restore.ts';
 import { sayingWhatIsLeft } from './left-behind.ts';
+import { refuseDatacenters } from './map-datacenters.ts';
 import { checkRenames } from './rename-check.ts';
 import { openOwner } from './restore-owner.ts';
 import { askedPoint, type ChosenPoint, choosePoint, type RestoreWish } from './restore-point.ts';
@@ -213,9 +214,10 @@ async function loadAndFinish(
 
 async function openTarget(
   { connector, world }: SourceContext,
-  { to, ttl }: RestoreOptions,
+  { to, ttl, datacenters }: RestoreOptions,
   signal: AbortSignal,
 ): Promise<RestoreTarget> {
+  refuseDatacenters(connector, datacenters);
   const { ttlModes } = connector.capabilities;
   if (!ttlModes.includes(ttl)) {
     throw new CodrError('usage', `--ttl ${ttl} means nothing for ${connector.kind}`, {
@@ -247,12 +249,13 @@ function refuseConflicts(plan: TargetPlan): void {
 }
 
 function targetOptions(
-  { renames, drop, ttl, usersAndRoles, scope }: RestoreOptions,
+  { renames, drop, ttl, usersAndRoles, scope, datacenters }: RestoreOptions,
   { operation, point }: ChosenPoint,
   defined: readonly GivenName[],
 ): TargetOptions {
   const moment = timeToHex(point.at);
-  return { operation, moment, renames, defined, drop, ttl, usersAndRoles, scope };
+  const mapped = datacenters && { datacenters };
+  return { operation, moment, renames, defined, drop, ttl, usersAndRoles, scope, ...mapped };
 }
 
 /** Also the command that names the moment goes on, whatever `latest` is by then. */

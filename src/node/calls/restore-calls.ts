@@ -2,6 +2,7 @@
 import type * as api from '../../api/codr-api.ts';
 import { countsAt } from '../../engine/read/counts.ts';
 import { parseWhen, type ResolvedPoint, resolvePoint } from '../../engine/read/point.ts';
+import { parseDatacenters } from '../../engine/restore/map-datacenters.ts';
 import {
   type RestoreOptions,
   planRestore as runPlan,
@@ -159,6 +160,7 @@ async function optionsOf(
     usersAndRoles: include.some(namesUsersOrRoles),
     verify,
     ...partsOf(request),
+    ...datacentersOf(request),
     ...(call.progress && { listener: call.progress }),
   };
 }
@@ -166,6 +168,10 @@ async function optionsOf(
 function partsOf({ ranges = [], queries = [] }: api.RestoreRequest): { parts?: PartsWish } {
   if (ranges.length === 0 && queries.length === 0) return {};
   return { parts: { ranges, queries: queries.map(parseDatasetQuery) } };
+}
+
+function datacentersOf({ datacenters = [] }: api.RestoreRequest) {
+  return datacenters.length === 0 ? {} : { datacenters: parseDatacenters(datacenters) };
 }
 
 /** Only a filter that names them means users and roles: `*` alone must not change who may log in. */

@@ -81,6 +81,11 @@ export function strategyName(replication: Replication): string {
   return (replication.class ?? '').replace(/^.*\./, '');
 }
 
+/** Whether some replicas (`3/1`) hold only what is not repaired yet. */
+export function isTransient(replication: Replication): boolean {
+  return Object.entries(replication).some(([key, value]) => key !== 'class' && value.includes('/'));
+}
+
 type Walk = Iterable<RingNode>;
 
 function strategyOf(

@@ -13,7 +13,12 @@ import { cqlTypeName } from '../type/cql-name.ts';
 import { ReplicaSets } from './replica-sets.ts';
 import { markerKeyspace, type RestoreMarker } from './restore-marker.ts';
 import { namesOf, type TableStatements, tableStatements } from './table-statements.ts';
-import { fittedReplication } from './target-replication.ts';
+import {
+  type FittedReplication,
+  fittedReplication,
+  refuseTransient,
+  refuseUnknownDatacenters,
+} from './target-replication.ts';
 
 /** How a table is made: anew, into one that is there and empty, or in place of one that goes. */
 export type Making = 'new' | 'fill' | 'replace';
@@ -58,6 +63,8 @@ export async function planTarget(
     () => true,
   );
   const look: Look = { cql, ring, marker, options, there, signal };
+  const keyspaces = items.map(({ entry }) => tableBodyOf(entry).keyspace);
+  refuseUnknownDatacenters(keyspaces, options.datacenters ?? []);
   const tables = new Map<string, PlannedTable>();
   const found = { conflicts: [] as string[], dropped: [] as string[] };
   const skipped: { namespace: string; reason: string }[] = [];
@@ -149,11 +156,10 @@ function plannedTable(
   const body = tableBodyOf(item.entry);
   const { keyspace, table } = namesOf(item.namespace);
   const standing = there.find(({ name }) => name === keyspace);
-  const fitted = standing
-    ? { replication: standing.replication }
-    : fittedReplication({ ...body.keyspace, name: keyspace }, ring.nodes);
-  const { replication } = fitted;
-  if ('warning' in fitted && fitted.warning !== undefined) warnings.add(fitted.warning);
+  const { replication, warning } = standing
+    ? standingReplication(standing, options)
+    : fittedReplication({ ...body.keyspace, name: keyspace }, ring.nodes, options.datacenters);
+  if (warning !== undefined) warnings.add(warning);
   if (body.schema.isCounter) {
     warnings.add(`${item.namespace}: its counters must not be incremented while it is restored`);
   }
@@ -172,7 +178,28 @@ function plannedTable(
     });
   }
   const sets = new ReplicaSets(ring.nodes, replication);
+  refuseUnkept(keyspace, sets, ring);
   return { item, body, keyspace, table, replication, sets, statements, making };
+}
+
+/** A keyspace that is there is never altered. Errors: `target-unfit` for transient replicas. */
+function standingReplication(
+  { name, replication }: KeyspaceSchema,
+  { datacenters = [] }: TargetOptions,
+): FittedReplication {
+  refuseTransient(name, replication);
+  if (datacenters.length === 0) return { replication };
+  return { replication, warning: `keyspace ${name} is there: it stays as it is, without --map-dc` };
+}
+
+/** What no node holds could be loaded nowhere. */
+function refuseUnkept(keyspace: string, sets: ReplicaSets, { nodes }: Ring): void {
+  if (sets.all.every(({ hostIds }) => hostIds.length > 0)) return;
+  const there = [...new Set(nodes.map(({ datacenter }) => datacenter))].sort().join(', ');
+  throw new CodrError('target-unfit', `no node of the target keeps keyspace ${keyspace}`, {
+    object: keyspace,
+    remedy: `alter its replication: the target has the data centres ${there}`,
+  });
 }
 
 const namesOfIndexes = ({ statements }: PlannedTable): string[] =>

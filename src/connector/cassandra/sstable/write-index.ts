@@ -6,6 +6,7 @@
 //   entry: first | last | vint offset in the partition | signed vint width - 65536 | open? [int32 ldt | int64 at]
 //   first, last: kind 4, clustering of a row; or kind, u16 components, clustering of a marker
 import { OutBytes, vintLength } from './write-bytes.ts';
+import { deletionTimeMax } from './write-tombstones.ts';
 
 /** `column_index_size` of BIG tables. */
 const indexBlockBytes = 65_536;
@@ -110,7 +111,8 @@ export class IndexWriter {
     entries.signedVint(end - this.#blockStart - widthBase);
     entries.u8(open.open ? 1 : 0);
     if (open.open) {
-      entries.i32(open.time);
+      // As Data.db has it: `nb` holds no later second.
+      entries.i32(Math.min(open.time, deletionTimeMax));
       entries.i64(open.hi, open.lo);
     }
     this.#blockOpen = false;

@@ -114,6 +114,36 @@ test('expiry after 2038 is cut to the last second that the format holds, and cou
   assert.equal(result.cappedExpiries, 2);
 });
 
+test('the index of a wide partition cuts the time of an open range deletion as the data does', async () => {
+  const records = new TestRecords(simple);
+  const far = { micros: base, seconds: 3_000_000_000 };
+  records.marker(int(1), [bigint(0)], 'before', far);
+  for (let c = 0; c < 40; c++) {
+    const v = { micros: base + 1, value: text('x'.repeat(100)) };
+    records.row(int(1), [bigint(c)], { micros: base + 1, cells: { v } });
+  }
+  records.marker(int(1), [bigint(40)], 'after');
+  const sink = new MemorySink();
+  const options = {
+    schema: simple,
+    keyspace: 'k',
+    compression: 'lz4',
+    indexBlockBytes: 512,
+  } as const;
+  const writer = new SstableWriter(options, sink);
+  for (const block of records.blocks()) await writer.write(block);
+  await writer.finish();
+  const deletion = (seconds: number): Buffer => {
+    const bytes = Buffer.alloc(12);
+    bytes.writeUInt32BE(seconds, 0);
+    bytes.writeBigInt64BE(BigInt(base), 4);
+    return bytes;
+  };
+  const index = sink.bytes('Index.db');
+  assert.ok(index.includes(deletion(0x7ffffffe)));
+  assert.ok(!index.includes(deletion(far.seconds)));
+});
+
 test('a column that the table lacks is named', async () => {
   const records = new TestRecords(simple);
   records.row(int(1), [bigint(1)], { cells: { gone: { micros: base, value: text('x') } } });

@@ -13,7 +13,7 @@ import { areLinksOurs } from './links-owner.ts';
 import { type CutNode, foreignLinks } from './node-cut.ts';
 import { listSstables, listTableFolders, readComponent } from './node-files.ts';
 import { probeFiles } from './probe-files.ts';
-import { nodeAt, type Ring, readRing } from './ring.ts';
+import { nodeAt, type Ring, readRing, readSettledRing } from './ring.ts';
 import { gradesOf } from './take-cut.ts';
 import { readNodeMarks } from './truncation.ts';
 
@@ -33,11 +33,11 @@ const probe = { keyspace: 'system', table: 'local' } as const;
 
 /** Expected failures become findings; only cancellation and defects are thrown. */
 export async function checkCassandra(request: CheckRequest): Promise<Finding[]> {
-  const { cql, nodes, signal } = request;
+  const { cql, nodes, clock, signal } = request;
   const controls = nodes.map(({ control }) => control);
   let ring: Ring;
   try {
-    ring = await readRing(cql, controls, signal);
+    ring = await readSettledRing(() => readRing(cql, controls, signal), clock, signal);
   } catch (error) {
     return [finding(error, signal)];
   }

@@ -4,7 +4,10 @@
 // 4.0 to 5.0 stores about a whole cluster is random (tables of its own keyspaces have ids made of their names),
 // so two clusters of one name are told apart by their members: `isSameCluster` wants one host id in common.
 import { createHash } from 'node:crypto';
+import type { Clock } from '../../../base/clock.ts';
+import { assert } from '../../../base/assert.ts';
 import { CodrError } from '../../../base/error.ts';
+import { type Partitioner, partitionerNamed } from '../key/partitioner.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlRow, CqlSession } from './cql.ts';
 import type { RingNode } from './replica-placement.ts';
@@ -23,9 +26,6 @@ export interface Ring {
   readonly up: readonly string[];
 }
 
-/** Murmur3 is the only partitioner whose token order the records' keys have. */
-const partitionerName = 'org.apache.cassandra.dht.Murmur3Partitioner';
-
 /**
  * Reads the ring through one node, and who is up through the first control that answers; without controls,
  * as the driver sees it. Errors: `source-unfit` for another partitioner.
@@ -37,9 +37,12 @@ export async function readRing(
 ): Promise<Ring> {
   const { local, peers } = await localAndPeers(cql, signal);
   const partitioner = String(local.partitioner);
-  if (partitioner !== partitionerName) {
-    const message = `the cluster uses ${partitioner}; only Murmur3Partitioner can be captured`;
-    throw new CodrError('source-unfit', message, { object: String(local.cluster_name) });
+  if (!partitionerNamed(partitioner)) {
+    const name = String(local.cluster_name);
+    throw new CodrError('source-unfit', `cluster ${name} uses ${partitioner}`, {
+      object: name,
+      remedy: 'CODR knows the order of Murmur3Partitioner and of RandomPartitioner',
+    });
   }
   const rows = [local, ...peers];
   const nodes = rows
@@ -62,9 +65,33 @@ export async function readRing(
   };
 }
 
+/** How long nodes may disagree on the schema before anybody is told: a change reaches all within seconds. */
+const agreementMsMax = 10_000;
+const agreementPauseMs = 250;
+
+/** Reads the ring until its nodes agree on the schema, for 10 s at most: then as it is, without agreement. */
+export async function readSettledRing(
+  read: () => Promise<Ring>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Ring> {
+  const until = clock.monotonic() + agreementMsMax;
+  for (;;) {
+    const ring = await read();
+    if (ring.schemaVersions.length <= 1 || clock.monotonic() >= until) return ring;
+    await clock.sleep(agreementPauseMs, signal);
+  }
+}
+
 /** Stays the same over restarts, replaced nodes and changes of address. */
 export function clusterId({ clusterName, partitioner }: Ring): string {
   return `cassandra:${partitioner.replace(/^.*\./, '')}:${clusterName}`;
+}
+
+export function partitionerOf({ partitioner }: Pick<Ring, 'partitioner'>): Partitioner {
+  const known = partitionerNamed(partitioner);
+  assert(known, 'a ring that was read has a partitioner that is known');
+  return known;
 }
 
 /** False when none of the hosts known before is a member: another cluster of the same name. */

@@ -22,7 +22,7 @@ import {
 import type { ListedSstable } from './node-files.ts';
 import { releaseCut } from './release-cut.ts';
 import { replicasOf } from './replica-placement.ts';
-import { isSameCluster, type Ring, readRing, ringDigest } from './ring.ts';
+import { isSameCluster, type Ring, readRing, readSettledRing, ringDigest } from './ring.ts';
 import { type NodeMarks, readNodeMarks } from './truncation.ts';
 
 export interface CutRequest {
@@ -115,7 +115,7 @@ interface Outcome {
 async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCut | string> {
   const { cql, clock, signal, state } = request;
   const controls = request.nodes.map(({ control }) => control);
-  const ring = await readRing(cql, controls, signal);
+  const ring = await readSettledRing(() => readRing(cql, controls, signal), clock, signal);
   if (!isSameCluster(ring, Object.keys(state.hosts))) {
     const message = `cluster ${ring.clusterName} has none of the hosts that were captured before`;
     throw new CodrError('source-other-identity', message, { object: ring.clusterName });

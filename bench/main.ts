@@ -10,6 +10,7 @@ import { memoryQuestion } from './memory.ts';
 import { pitrQuestion } from './pitr.ts';
 import { type Question, say } from './question.ts';
 import { restoreQuestion } from './restore.ts';
+import { sstableQuestion } from './sstable.ts';
 
 const questions: readonly Question[] = [
   backupQuestion,
@@ -19,6 +20,7 @@ const questions: readonly Question[] = [
   followQuestion,
   memoryQuestion,
   cassandraQuestion,
+  sstableQuestion,
 ];
 
 const { values, positionals } = parseArgs({

@@ -1,0 +1,335 @@
+// One cut of a cluster of replicas: links on, flush, list, on each server that answers; then what the files hold
+// that no cut before has read, merged. What cannot be captured is a missing replica, which the grade says.
+import { CodrError } from '../../base/error.ts';
+import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
+import { type DatasetId, type StreamId, streamId } from '../../model/id.ts';
+import { type Scope, scopeHolds } from '../../model/namespace.ts';
+import type { DataRecord, RecordStream } from '../../model/record.ts';
+import type { SourceTime } from '../../model/time.ts';
+import {
+  type CutBefore,
+  type CutDataset,
+  type CutGrade,
+  type CutReader,
+  type CutReport,
+  cutGrades,
+} from '../connector.ts';
+import type { ReplicaCluster } from './replica-cluster.ts';
+import { mergeRecords } from './replica-merge.ts';
+import { type HeldFile, ownedWrites, type ReplicaNode } from './replica-node.ts';
+import { recordsOf, type Write } from './replica-write.ts';
+
+export const replicaStream: StreamId = streamId('cuts');
+
+/** What a cut remembers for the next one. JSON in the repository. */
+export interface ReplicaState {
+  /** When the newest cut was, seconds since 1970. */
+  readonly atSeconds: number;
+  /** By dataset: how often it had been emptied. */
+  readonly truncations: Readonly<Record<string, number>>;
+  readonly hosts: Readonly<Record<string, HostState>>;
+}
+
+interface HostState {
+  readonly runId: number;
+  /** When it was captured last. */
+  readonly atSeconds: number;
+  /** By dataset: captured, and not gone yet. */
+  readonly files: Readonly<Record<string, readonly string[]>>;
+}
+
+interface Shot {
+  readonly node: ReplicaNode;
+  /** Links were on since the cut before. */
+  readonly isProven: boolean;
+  readonly runId: number;
+  /** By dataset: live files and links. */
+  readonly files: Map<DatasetId, readonly HeldFile[]>;
+  readonly truncations: Map<DatasetId, number>;
+}
+
+const attemptsMax = 5;
+const batchRecords = 10;
+const firstState: ReplicaState = { atSeconds: 0, truncations: {}, hosts: {} };
+
+/** Errors: `busy` when the cluster would not rest, `source-unreachable` when no server could be captured. */
+export async function takeReplicaCut(
+  cluster: ReplicaCluster,
+  before: CutBefore | undefined,
+  scope: Scope,
+  signal: AbortSignal,
+): Promise<ReplicaCut> {
+  const text = before?.state && Buffer.from(before.state).toString();
+  const state = text ? (JSON.parse(text) as ReplicaState) : firstState;
+  for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+    signal.throwIfAborted();
+    const entries = [...cluster.tables.values()].map(({ entry }) => entry);
+    const wanted = entries.filter(({ namespace }) => scopeHolds(scope, namespace));
+    const [ring, schema] = [cluster.ringDigest(), cluster.schemaVersion];
+    const begin = cluster.seq;
+    const missing = new Map<string, string>();
+    const proven = new Map<string, boolean>();
+    for (const node of cluster.nodes) {
+      if (!node.isUp) continue;
+      proven.set(node.hostId, node.linksOn && state.hosts[node.hostId]?.runId === node.runId);
+      node.linksOn = true;
+    }
+    cluster.between('links are on');
+    const truncated = truncationsOf(cluster, wanted);
+    const shots: Shot[] = [];
+    for (const node of [...cluster.nodes]) {
+      await Promise.resolve();
+      const shot = shoot(node, wanted, proven.get(node.hostId));
+      if (typeof shot === 'string') missing.set(node.hostId, shot);
+      else shots.push(shot);
+      cluster.between(`${node.hostId} was asked`);
+    }
+    const isQuiet = ring === cluster.ringDigest() && schema === cluster.schemaVersion;
+    if (!isQuiet || truncated !== truncationsOf(cluster, wanted)) continue;
+    if (shots.length === 0) throw new CodrError('source-unreachable', 'no server answers');
+    const taken = { cluster, before, state, entries: wanted, shots, missing, begin };
+    const cut = new ReplicaCut(taken);
+    cluster.cuts.push(cut);
+    return cut;
+  }
+  throw new CodrError('busy', `no cut in ${attemptsMax} tries: the cluster changes`);
+}
+
+/** What one server has, or why it is missing. */
+function shoot(
+  node: ReplicaNode,
+  entries: readonly CatalogEntry[],
+  isProven: boolean | undefined,
+): Shot | string {
+  if (!node.isUp || isProven === undefined) return 'it does not answer';
+  if (node.isWedged) return 'its flush does not end';
+  const files = new Map<DatasetId, readonly HeldFile[]>();
+  const truncations = new Map<DatasetId, number>();
+  for (const { dataset } of entries) {
+    node.flush(dataset);
+    const { live, links, truncation } = node.table(dataset);
+    files.set(dataset, [...new Set([...live, ...links])]);
+    truncations.set(dataset, truncation);
+  }
+  return { node, isProven: isProven && node.linksOn, runId: node.runId, files, truncations };
+}
+
+function truncationsOf({ nodes }: ReplicaCluster, entries: readonly CatalogEntry[]): string {
+  return nodes
+    .flatMap((node) => entries.map(({ dataset }) => node.table(dataset).truncation))
+    .join();
+}
+
+interface Taken {
+  readonly cluster: ReplicaCluster;
+  readonly before: CutBefore | undefined;
+  readonly state: ReplicaState;
+  readonly entries: readonly CatalogEntry[];
+  readonly shots: readonly Shot[];
+  /** Why, by host. */
+  readonly missing: ReadonlyMap<string, string>;
+  readonly begin: number;
+}
+
+/** What is read of one table on one server. */
+interface ReadFile {
+  readonly hostId: string;
+  readonly dataset: DatasetId;
+  readonly file: HeldFile;
+  /** Those of its writes that the server owns. */
+  readonly writes: ReadonlySet<Write>;
+}
+
+export class ReplicaCut implements CutReader {
+  readonly time: SourceTime;
+  readonly number: number;
+  readonly catalog: readonly CatalogChange[];
+  readonly datasets: readonly CutDataset[];
+  /** Writes up to here were there when it began, and up to there when it ended. */
+  readonly begin: number;
+  readonly end: number;
+  /** Hosts that were not captured, or of which a file could not be read. */
+  readonly missing: ReadonlyMap<string, string>;
+  readonly #taken: Taken;
+  readonly #files: readonly ReadFile[];
+  readonly #damaged = new Set<ReadFile>();
+  /** The cluster may change later. */
+  readonly #replicas: readonly (readonly string[])[];
+
+  constructor(taken: Taken) {
+    const { cluster, before, entries, begin, missing } = taken;
+    this.#taken = taken;
+    this.number = (before?.number ?? 0) + 1;
+    this.begin = begin;
+    this.end = cluster.seq;
+    this.missing = missing;
+    this.time = (BigInt(cluster.nextCutMs()) << 20n) | BigInt(this.number);
+    this.catalog = changesOf(entries, before?.entries ?? [], this.time);
+    this.#replicas = cluster.nodes.map(({ token }) =>
+      cluster.replicasOf(token).map(({ hostId }) => hostId),
+    );
+    const begins = new Map(entries.map((entry) => [entry.dataset, this.#begins(entry)]));
+    this.#files = entries.flatMap(({ dataset }) =>
+      this.#toRead(dataset, begins.get(dataset) ?? false),
+    );
+    this.datasets = entries.flatMap((entry) => {
+      const files = this.#files.filter(({ dataset }) => dataset === entry.dataset);
+      const isNew = begins.get(entry.dataset) ?? false;
+      if (!isNew && files.length === 0) return [];
+      const bytes = files.reduce((sum, { writes }) => sum + writes.size * 20, 0);
+      return { entry, begins: isNew, bytes, records: () => this.#records(files) };
+    });
+  }
+
+  /** What the engine was given of a dataset; undefined: nothing, since nothing is new. */
+  given(dataset: DatasetId): { begins: boolean; writes: Set<Write> } | undefined {
+    const own = this.datasets.find(({ entry }) => entry.dataset === dataset);
+    if (!own) return undefined;
+    const files = this.#files.filter((one) => one.dataset === dataset && !this.#damaged.has(one));
+    return { begins: own.begins, writes: new Set(files.flatMap(({ writes }) => [...writes])) };
+  }
+
+  report(): CutReport {
+    const hurt = new Set([...this.#damaged].map(({ hostId }) => hostId));
+    const isThere = (hostId: string): boolean => !this.missing.has(hostId) && !hurt.has(hostId);
+    const grades = this.#replicas.map((replicas) => gradeOf(replicas, isThere));
+    const worst = Math.max(...grades.map((grade) => cutGrades.indexOf(grade)));
+    const poor = grades.filter((grade) => grade !== 'complete').length;
+    const notes = [
+      ...[...this.#damaged].map(({ file, hostId }) => `${hostId}: the file ${file.id} is damaged`),
+      ...[...this.missing].map(([host, reason]) => `node ${host} was not captured: ${reason}`),
+      ...(poor > 0 ? [`${poor} of ${grades.length} ranges are not complete`] : []),
+    ];
+    return { grade: cutGrades[worst] ?? 'best-effort', notes };
+  }
+
+  state(): Uint8Array {
+    const { shots, state, cluster, entries } = this.#taken;
+    const damaged = new Set([...this.#damaged].map(({ file }) => file.id));
+    const atSeconds = cluster.nowSeconds;
+    const seen = shots.map(({ node, runId, files }): [string, HostState] => {
+      const known = [...files].map(([dataset, own]) => [
+        dataset,
+        own.map(({ id }) => id).filter((id) => !damaged.has(id)),
+      ]);
+      return [node.hostId, { runId, atSeconds, files: Object.fromEntries(known) }];
+    });
+    // What a dataset that begins anew had of a server that is away does not count any more.
+    const begun = new Set<string>(this.datasets.flatMap((d) => (d.begins ? d.entry.dataset : [])));
+    const away = Object.entries(state.hosts).map(([hostId, host]): [string, HostState] => {
+      const files = Object.entries(host.files).filter(([dataset]) => !begun.has(dataset));
+      return [hostId, { ...host, files: Object.fromEntries(files) }];
+    });
+    const truncations = entries.map(({ dataset }) => [dataset, this.#truncation(dataset)]);
+    const next: ReplicaState = {
+      atSeconds,
+      truncations: Object.fromEntries(truncations),
+      hosts: { ...Object.fromEntries(away), ...Object.fromEntries(seen) },
+    };
+    return Buffer.from(JSON.stringify(next));
+  }
+
+  /** Links of what is stored for good go. */
+  async committed(): Promise<void> {
+    const state = JSON.parse(Buffer.from(this.state()).toString()) as ReplicaState;
+    for (const { node } of this.#taken.shots) {
+      if (!node.isUp) continue;
+      for (const { dataset } of this.#taken.entries) {
+        const known = new Set(state.hosts[node.hostId]?.files[dataset]);
+        const table = node.table(dataset);
+        table.links = table.links.filter(({ id }) => !known.has(id));
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /**
+   * Also when a deletion may have come and gone unseen on some server: links were off there for longer than
+   * deletions are kept, and what it took away is still in the cuts before.
+   */
+  #begins({ dataset }: CatalogEntry): boolean {
+    const { before, state, shots, cluster } = this.#taken;
+    if (!before?.entries.some((one) => one.dataset === dataset)) return true;
+    if (this.#truncation(dataset) > (state.truncations[dataset] ?? 0)) return true;
+    const oldest = cluster.nowSeconds - cluster.gcGraceSeconds;
+    return shots.some(({ node, isProven }) => {
+      const since = state.hosts[node.hostId]?.atSeconds ?? state.atSeconds;
+      return !isProven && since < oldest;
+    });
+  }
+
+  #truncation(dataset: DatasetId): number {
+    const { shots, state } = this.#taken;
+    const seen = shots.map(({ truncations }) => truncations.get(dataset) ?? 0);
+    return Math.max(state.truncations[dataset] ?? 0, ...seen);
+  }
+
+  #toRead(dataset: DatasetId, begins: boolean): ReadFile[] {
+    const { shots, state, cluster } = this.#taken;
+    const truncation = this.#truncation(dataset);
+    return shots.flatMap(({ node, files }) => {
+      const { hostId } = node;
+      const known = new Set(begins ? [] : state.hosts[hostId]?.files[dataset]);
+      const fresh = (files.get(dataset) ?? []).filter(
+        (file) => !known.has(file.id) && file.truncation >= truncation,
+      );
+      return fresh.map((file): ReadFile => {
+        const writes = ownedWrites(file.writes, cluster.ownedBy(node));
+        return { hostId, dataset, file, writes };
+      });
+    });
+  }
+
+  async *#records(files: readonly ReadFile[]): RecordStream {
+    const whole = files.filter((file) => !this.#damaged.has(file));
+    let batch: DataRecord[] = [];
+    for await (const record of mergeRecords(whole.map((file) => this.#fileRecords(file)))) {
+      batch.push(record);
+      if (batch.length < batchRecords) continue;
+      yield batch;
+      this.#taken.cluster.between('records are read');
+      batch = [];
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  /** A file that turns out to be damaged has given its first half by then. */
+  async *#fileRecords(read: ReadFile): RecordStream {
+    const records = recordsOf(read.writes);
+    const half = records.length >> 1;
+    if (half > 0) yield records.slice(0, half);
+    if (read.file.isDamaged) {
+      this.#damaged.add(read);
+      const message = `the file ${read.file.id} of ${read.hostId} is damaged`;
+      throw new CodrError('file-damaged', message, { object: read.file.id });
+    }
+    if (half < records.length) yield records.slice(half);
+  }
+}
+
+function gradeOf(replicas: readonly string[], isThere: (hostId: string) => boolean): CutGrade {
+  const captured = replicas.filter(isThere).length;
+  if (captured === replicas.length) return 'complete';
+  return captured >= Math.ceil(replicas.length / 2) ? 'quorum-safe' : 'best-effort';
+}
+
+function changesOf(
+  entries: readonly CatalogEntry[],
+  before: readonly CatalogEntry[],
+  time: SourceTime,
+): CatalogChange[] {
+  const old = new Map(before.map((entry) => [entry.dataset, entry]));
+  const changed = entries
+    .filter(({ dataset, body }) => {
+      const known = old.get(dataset);
+      return !known || Buffer.compare(known.body, body) !== 0;
+    })
+    .map(({ dataset, body }) => ({ kind: 'table', dataset, body }));
+  const there = new Set(entries.map(({ dataset }) => dataset));
+  const gone = before
+    .filter(({ dataset }) => !there.has(dataset))
+    .map(({ dataset, body }) => ({ kind: 'drop', dataset, body }));
+  const place = { time, stream: replicaStream, position: { time, term: 0n } };
+  return [...changed, ...gone].map((change, index) => ({ ...change, ...place, index }));
+}

@@ -37,6 +37,8 @@ import type {
   AddSourceRequest,
   BackupRequest,
   BackupResult,
+  CheckpointRequest,
+  CheckpointResult,
   Points,
   SourceCheck,
   SourceDescription,
@@ -75,6 +77,8 @@ export interface CodrApi extends AsyncDisposable {
    */
   backup(request: BackupRequest, call: Call): Promise<BackupResult>;
   points(request: SourceRequest, call: Call): Promise<Points>;
+  /** New base copies as of a moment, of what is stored. Errors: `busy`, `time-not-restorable`, `object-*`. */
+  checkpoint(request: CheckpointRequest, call: Call): Promise<CheckpointResult>;
   /** What `restore` would do; changes nothing. */
   planRestore(request: RestoreRequest, call: Call): Promise<RestorePlan>;
   /** Errors: `time-not-restorable`, `target-*`, `proof-failed`, `namespace-unknown`. */

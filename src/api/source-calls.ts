@@ -101,6 +101,35 @@ export interface BackupResult {
   readonly seconds: number;
 }
 
+export interface CheckpointRequest {
+  readonly source: string;
+  /** WHEN. */
+  readonly to: string;
+}
+
+export interface CheckpointResult {
+  readonly source: string;
+  readonly at: Moment;
+  /** Those that have a new base copy. */
+  readonly datasets: readonly CheckpointedDataset[];
+  /** Datasets to which nothing was added since their last base copy. */
+  readonly unchanged: number;
+  /** Written to the repository meanwhile, objects of every kind. */
+  readonly bytesStored: number;
+  /** Folded but held by the repository already. */
+  readonly bytesDeduplicated: number;
+  readonly seconds: number;
+}
+
+export interface CheckpointedDataset {
+  readonly namespace: string;
+  /** Of the new base copy. */
+  readonly records: number;
+  readonly bytes: number;
+  /** Of kinds that take cuts: records that a restore has read so far in its place. */
+  readonly recordsBefore?: number;
+}
+
 export interface PointName extends Moment {
   readonly id: string;
 }

@@ -2,6 +2,7 @@
 import type { Command } from './command.ts';
 import { backupCommand } from './command-backup.ts';
 import { checkCommand } from './command-check.ts';
+import { checkpointCommand } from './command-checkpoint.ts';
 import { collectCommand } from './command-collect.ts';
 import { completionCommand } from './command-completion.ts';
 import { demoCommand } from './command-demo.ts';
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   lsCommand,
   getCommand,
   statusCommand,
+  checkpointCommand,
   collectCommand,
   checkCommand,
   keyAddCommand,

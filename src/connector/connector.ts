@@ -12,6 +12,7 @@ import type { KeyRange } from '../model/key-range.ts';
 import type { Scope } from '../model/namespace.ts';
 import type { DataRecord, RecordStream } from '../model/record.ts';
 import type { Position, SourceTime } from '../model/time.ts';
+import type { ExpiryRule } from './expiry-rule.ts';
 import type { RestoreTarget, TtlMode } from './restore-target.ts';
 
 /** How to reach one database cluster. Secrets are resolved; the whole is never logged. */
@@ -125,13 +126,6 @@ export interface NamedRecords {
   readonly isOne: boolean;
 }
 
-/** Which records a database deletes by itself at one time. */
-export interface ExpiryRule {
-  isExpired(record: DataRecord): boolean;
-  /** False: it names all of them, and perhaps others that stay. */
-  readonly exact: boolean;
-}
-
 /** A fold of catalog changes in ascending order, up to now. */
 export interface CatalogFold {
   apply(change: CatalogChange): void;
@@ -151,6 +145,8 @@ export interface Capabilities {
   readonly ttlModes: readonly TtlMode[];
   /** Copies are spread over data centres that have names; absent: there are none to map. */
   readonly datacenters?: true;
+  /** A restore can give deletions back too, for data that comes to it later. */
+  readonly keepsDeletions?: true;
 }
 
 /** Reads base and changes of one key range. */
@@ -181,6 +177,11 @@ export interface LaterCuts {
   readonly cuts: readonly RecordStream[];
   /** Absent: all that is stored comes out, deletions too. */
   readonly live?: LiveForm;
+  /**
+   * The records are stored in place of these: what only the schema takes away stays. `provenBy` is the state of the
+   * cut `at`, the newest: deletions go of which it proves that no replica holds them; the range begins at a lead-in.
+   */
+  readonly stored?: { readonly provenBy?: Uint8Array };
 }
 
 /** What a reader of the database would see, of kinds that keep deletions and expired values as records. */
@@ -196,6 +197,14 @@ export interface LiveForm {
   readonly expirySecondsMax?: number;
   /** Only the records in these: ascending, disjoint. What bears upon them from outside is taken into account. */
   readonly within?: readonly KeyRange[];
+  /** Deletions and what has expired stay as well; absent: they go. With `within` whole datasets or parts of rings. */
+  readonly deletions?: KeptDeletions;
+}
+
+/** What stays beside that which lives. */
+export interface KeptDeletions {
+  /** Older deletions are left out, and what has expired counts as deleted; ms since 1970. Absent: all as it is. */
+  readonly sinceMs?: number;
 }
 
 /** Who answers at the other end, and what may be asked of it. */

@@ -1,5 +1,6 @@
 // A cluster of one: the whole of CODR in this process, behind the interface that remote peers serve too.
 import type * as api from '../api/codr-api.ts';
+import { checkpoint } from './calls/checkpoint-call.ts';
 import { backup, getRecord, listDatasets, points } from './calls/history-calls.ts';
 import { addKey, check, collect, init, listKeys, removeKey } from './calls/repository-calls.ts';
 import { planRestore, restore, verify } from './calls/restore-calls.ts';
@@ -47,6 +48,8 @@ export class EmbeddedNode implements api.CodrApi {
     removeSource(this.#node, request, call);
   backup = (request: api.BackupRequest, call: api.Call): Promise<api.BackupResult> =>
     backup(this.#node, request, call);
+  checkpoint = (request: api.CheckpointRequest, call: api.Call): Promise<api.CheckpointResult> =>
+    checkpoint(this.#node, request, call);
   points = (request: api.SourceRequest): Promise<api.Points> => points(this.#node, request);
   planRestore = (request: api.RestoreRequest, call: api.Call): Promise<api.RestorePlan> =>
     planRestore(this.#node, request, call);

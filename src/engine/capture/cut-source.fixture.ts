@@ -1,6 +1,7 @@
 // A source without an ordered log for tests: tables of keys and values in memory, of which the larger value
 // wins. What was written since the cut before is what a cut reads. Values are `version:text`, deletions
-// `version-`; what a reader sees is what is no deletion.
+// `version-`; what a reader sees is what is no deletion. A cut remembers which deletions are settled, of which
+// nothing may come back that is older.
 import { compareBytes, toHex, view } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type {
@@ -48,6 +49,8 @@ export class CutDatabase {
   readonly tables = new Map<string, Table>();
   /** What each cut was given. */
   readonly asked: (CutBefore | undefined)[] = [];
+  /** Deletions up to this version are on no replica any more. */
+  settledVersion = 0;
   readonly calls = { committed: 0, disposed: 0, released: 0 };
   #seq = 0;
   #tables = 0;
@@ -113,7 +116,7 @@ export function cutSession(database: CutDatabase): SourceSession {
 function openCut(database: CutDatabase, before: CutBefore | undefined, scope: Scope): CutReader {
   database.asked.push(before);
   const { seq } = database;
-  const known = before?.state ? Number(Buffer.from(before.state).toString()) : 0;
+  const known = before?.state ? stateOf(before.state).seq : 0;
   const number = (before?.number ?? 0) + 1;
   const time = (BigInt(database.nowMs) << 20n) | BigInt(number);
   const tables = [...database.tables.values()].filter(({ entry }) =>
@@ -150,10 +153,14 @@ function openCut(database: CutDatabase, before: CutBefore | undefined, scope: Sc
       database.beforeReport();
       return { grade: notes.length > 0 ? 'quorum-safe' : database.grade, notes };
     },
-    state: () => Buffer.from(String(seq)),
+    state: () => Buffer.from(JSON.stringify({ seq, settled: database.settledVersion })),
     committed: async () => void database.calls.committed++,
     [Symbol.asyncDispose]: async () => void database.calls.disposed++,
   };
+}
+
+function stateOf(state: Uint8Array): { readonly seq: number; readonly settled: number } {
+  return JSON.parse(view(state).toString());
 }
 
 function catalogChanges(
@@ -193,7 +200,11 @@ async function* foldRange({ base, later, range }: FoldInput): RecordStream {
     for await (const batch of records) all.push(...batch);
   }
   const inRange = merged(all).filter(({ key }) => rangeHolds(range, key));
-  const given = later?.live ? inRange.filter(isAlive) : inRange;
+  const state = later?.stored?.provenBy;
+  const settled = state ? stateOf(state).settled : 0;
+  const isNeeded = (record: DataRecord): boolean =>
+    isAlive(record) || Number(view(record.value).toString().slice(0, 6)) > settled;
+  const given = inRange.filter(later?.live ? isAlive : isNeeded);
   if (given.length > 0) yield given;
 }
 

@@ -128,10 +128,7 @@ async function mergeDeltas(
   }
 }
 
-/**
- * Everything that they hold, deletions too. By the schema of the newest: what a later one takes away is
- * older than the last of these cuts, and no point from there on shows it.
- */
+/** Everything that they hold, deletions too. What a schema takes away is taken away when it is read. */
 function foldDeltas(
   { repository, lineage, connector }: SourceContext,
   { dataset, epoch }: Base,
@@ -149,7 +146,7 @@ function foldDeltas(
   return connector.foldRange({
     range: wholeRange,
     base: nothing(),
-    later: { entry, cuts },
+    later: { entry, cuts, stored: {} },
     baseAfter: [],
     exactFrom: at,
     changes: nothing(),

@@ -1,7 +1,7 @@
 // Records at a moment: the base copy's tree and all runs that touch it, merged and folded by the
 // connector. One frame of each run and a few leaves are in memory, whatever the size of the data.
 import { fromBase64, fromHex } from '../../base/bytes.ts';
-import type { FoldInput, LiveForm } from '../../connector/connector.ts';
+import type { FoldInput, LaterCuts, LiveForm } from '../../connector/connector.ts';
 import type { Change } from '../../model/change.ts';
 import { type DatasetId, leafId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
@@ -104,14 +104,22 @@ export class OpenedRuns {
   }
 }
 
+export interface FoldWhere {
+  readonly range: KeyRange;
+  readonly at: SourceTime;
+  readonly live?: LiveForm;
+  /** The records are stored again. */
+  readonly stored?: NonNullable<LaterCuts['stored']>;
+}
+
 /** The live records of one range of a dataset at `at`, ascending by key. */
 export async function* foldDataset(
   context: SourceContext,
   runs: OpenedRuns,
   dataset: PointDataset,
-  where: { readonly range: KeyRange; readonly at: SourceTime; readonly live?: LiveForm },
+  where: FoldWhere,
 ): AsyncGenerator<RecordBatch, void, void> {
-  const { range, at, live } = where;
+  const { range, at, live, stored } = where;
   const steps = stepsOf(dataset);
   const after = baseTimeOf(dataset);
   const from = range.from && context.connector.leadIn(range.from);
@@ -128,6 +136,7 @@ export async function* foldDataset(
         entry: dataset.entry,
         cuts: deltas.map((delta) => records(delta.tree)),
         ...(live && { live }),
+        ...(stored && { stored }),
       },
     }),
     baseAfter: steps,

@@ -1,5 +1,5 @@
 // How many records of a point the database would delete at once by its own rules.
-import type { ExpiryRule } from '../../connector/connector.ts';
+import type { Connector } from '../../connector/connector.ts';
 import type { TtlMode } from '../../connector/restore-target.ts';
 import { wholeRange } from '../../model/key-range.ts';
 import type { RecordBatch } from '../../model/record.ts';
@@ -17,7 +17,7 @@ export interface Expiring {
 
 /** Counts the expired among folded records; `found` is undefined for a dataset that never expires. */
 export class ExpiringCount {
-  readonly #rule: ExpiryRule | undefined;
+  readonly #rule: ReturnType<Connector['expiry']>;
   #count = 0;
 
   /** `ttl` `hold`: nothing expires, whatever the dataset says. */

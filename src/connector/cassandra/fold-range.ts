@@ -3,19 +3,23 @@
 
 import { assert } from '../../base/assert.ts';
 import type { RecordStream } from '../../model/record.ts';
-import type { FoldInput, LiveForm } from '../connector.ts';
+import type { FoldInput, LaterCuts, LiveForm } from '../connector.ts';
 import { partitionEnd } from './key/record-key.ts';
 import { dropColumns, type LiveFormOptions, liveForm } from './merge/live-form.ts';
 import { mergeBlocks } from './merge/merge-blocks.ts';
+import { purgeDeletions } from './merge/purge-deletions.ts';
 import { withinRanges } from './merge/within-ranges.ts';
 import { type BlockStream, batchOf, blockOf } from './record/record-block.ts';
 import { tableBodyOf } from './schema/table-body.ts';
 import type { TableSchema } from './schema/table-schema.ts';
+import { purgeOf } from './session/horizon.ts';
 
 const never = new AbortController().signal;
 
 export async function* foldRange({ range, base, later }: FoldInput): RecordStream {
   assert(later, 'a fold of cuts has a schema');
+  const isWhole = range.from === undefined || leadIn(range.from).length === range.from.length;
+  assert(isWhole || !later.stored?.provenBy, 'a fold that purges begins with a partition');
   const { schema } = tableBodyOf(later.entry);
   const inputs = [base, ...later.cuts].map(blocksOf);
   const merged = mergeBlocks(inputs, {
@@ -27,8 +31,20 @@ export async function* foldRange({ range, base, later }: FoldInput): RecordStrea
   const wanted = live?.within ? withinRanges(merged, live.within) : merged;
   const folded = live
     ? liveForm(wanted, { schema, ...liveOptions(live) })
-    : dropColumns(merged, schema);
+    : later.stored
+      ? storedForm(merged, later.stored, schema)
+      : dropColumns(merged, schema);
   for await (const block of folded) yield batchOf(block);
+}
+
+/** For a tree in place of others: what the schema takes away stays, since a read takes it away. */
+function storedForm(
+  merged: BlockStream,
+  { provenBy }: NonNullable<LaterCuts['stored']>,
+  schema: TableSchema,
+): BlockStream {
+  const purge = provenBy && purgeOf(provenBy, schema);
+  return purge ? purgeDeletions(merged, purge) : merged;
 }
 
 /** Deletions of a partition and of ranges in it stand before the rows that they concern. */

@@ -36,7 +36,8 @@ export async function* keepTokens(input: BlockStream, ranges: readonly TokenRang
   if (out.count > 0) yield out.take();
 }
 
-class TokenRanges {
+/** Finds the range of a token, of those that ascend and do not overlap. */
+export class TokenRanges {
   readonly #ranges: readonly TokenRange[];
   /** Where the last token was: the next is mostly there too. */
   #last = 0;

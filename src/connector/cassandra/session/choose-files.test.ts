@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseFiles, type FileChoice } from './choose-files.ts';
-import type { LogInterval } from './commit-log-intervals.ts';
+import type { FileProof, LogInterval } from './commit-log-intervals.ts';
 import { identityOf, type ListedSstable } from './node-files.ts';
 
 const file = (name: string, more: Partial<ListedSstable> = {}): ListedSstable => ({
@@ -32,6 +32,10 @@ const spans: Record<string, LogInterval[]> = {
   'nb-3-big': [[2, 5, 2, 9]],
   'nb-4-big': [],
 };
+const proof = (intervals: readonly LogInterval[], floorSeconds = 100): FileProof => ({
+  intervals,
+  floorSeconds,
+});
 const choose = (more: Partial<FileChoice>) =>
   chooseFiles({
     links: [],
@@ -40,7 +44,7 @@ const choose = (more: Partial<FileChoice>) =>
     subsumed: new Set(),
     proven: true,
     truncation: undefined,
-    intervalsOf: async ({ name }) => spans[name],
+    proofOf: async ({ name }) => proof(spans[name] ?? []),
     ...more,
   });
 const names = (files: readonly ListedSstable[]): string[] => files.map(({ name }) => name);
@@ -63,18 +67,18 @@ test('a later cut reads new links, once each, and nothing that is known', async 
 
 test('a file that compaction made of captured ones is left out, if that is proven', async () => {
   const joined = file('nb-9-big');
-  const intervalsOf = async ({ name }: ListedSstable): Promise<LogInterval[]> =>
-    name === 'nb-9-big' ? [[1, 0, 2, 5]] : (spans[name] ?? []);
-  const proven = await choose({ links: [b], live: [joined], intervalsOf });
+  const proofOf = async ({ name }: ListedSstable): Promise<FileProof> =>
+    proof(name === 'nb-9-big' ? [[1, 0, 2, 5]] : (spans[name] ?? []));
+  const proven = await choose({ links: [b], live: [joined], proofOf });
   assert.deepEqual([names(proven.read), proven.covered], [['nb-2-big'], 1]);
-  const doubtful = await choose({ links: [b], live: [joined], intervalsOf, proven: false });
+  const doubtful = await choose({ links: [b], live: [joined], proofOf, proven: false });
   assert.deepEqual([names(doubtful.read), doubtful.covered], [['nb-2-big', 'nb-9-big'], 0]);
 });
 
 test('a file with a span that was never captured is read, and one without spans too', async () => {
   assert.deepEqual(names((await choose({ live: [a, c] })).read), ['nb-3-big']);
   assert.deepEqual(names((await choose({ live: [a, d] })).read), ['nb-4-big']);
-  const unreadable = await choose({ live: [a, b], intervalsOf: async () => undefined });
+  const unreadable = await choose({ live: [a, b], proofOf: async () => undefined });
   assert.deepEqual(names(unreadable.read), ['nb-2-big']);
 });
 
@@ -95,4 +99,28 @@ test('links that end at or before a truncate are dropped, live files never', asy
     live: [a],
   });
   assert.deepEqual(names(chosen.read).sort(), ['nb-1-big', 'nb-3-big', 'nb-5-big']);
+});
+
+test('the floor of deletions is the least of the live files, told again by what is known', async () => {
+  const floors: Record<string, number> = { 'nb-1-big': 70, 'nb-2-big': 50, 'nb-3-big': 60 };
+  const asked: string[] = [];
+  const proofOf = async ({ name }: ListedSstable): Promise<FileProof> => {
+    asked.push(name);
+    return proof(spans[name] ?? [], floors[name]);
+  };
+  const first = await choose({ known: undefined, links: [b], live: [a, c], proofOf });
+  assert.equal(first.next.floor, 60, 'a link of a file that is gone holds nothing back');
+  assert.deepEqual(asked, ['nb-2-big', 'nb-1-big', 'nb-3-big']);
+  const second = await choose({ known: first.next, live: [a, c], proofOf });
+  assert.deepEqual([second.next.floor, asked.length], [60, 3]);
+  const { floors: _, floor: __, ...older } = first.next;
+  const third = await choose({ known: older, live: [a], proofOf });
+  assert.deepEqual([third.next.floor, names(third.read)], [70, []]);
+});
+
+test('a live file that cannot tell leaves the table without a floor', async () => {
+  const proofOf = async ({ name }: ListedSstable): Promise<FileProof | undefined> =>
+    name === 'nb-1-big' ? undefined : proof([]);
+  assert.equal((await choose({ live: [a, b], proofOf })).next.floor, undefined);
+  assert.equal((await choose({ live: [], proofOf })).next.floor, Number.MAX_SAFE_INTEGER);
 });

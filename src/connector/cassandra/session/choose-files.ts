@@ -2,7 +2,13 @@
 // proven that compaction made it of captured files alone: the server ran on, links were on, no stream came in,
 // and the file's spans of the commit log lie within captured ones. In doubt it is read: the merge makes two of
 // a row one again.
-import { endsBy, joinIntervals, type LogInterval, liesWithin } from './commit-log-intervals.ts';
+import {
+  endsBy,
+  type FileProof,
+  joinIntervals,
+  type LogInterval,
+  liesWithin,
+} from './commit-log-intervals.ts';
 import type { KnownTable } from './cut-state.ts';
 import { identityOf, type ListedSstable } from './node-files.ts';
 import type { Truncation } from './truncation.ts';
@@ -20,8 +26,8 @@ export interface FileChoice {
   readonly proven: boolean;
   /** The node's record of a truncate, where the table was truncated since. */
   readonly truncation: Truncation | undefined;
-  /** Spans of a file; undefined when they cannot be read. */
-  readonly intervalsOf: (file: ListedSstable) => Promise<readonly LogInterval[] | undefined>;
+  /** What a file's statistics prove; undefined when they cannot be read. */
+  readonly proofOf: (file: ListedSstable) => Promise<FileProof | undefined>;
 }
 
 export interface ChosenFiles {
@@ -32,15 +38,18 @@ export interface ChosenFiles {
 }
 
 export async function chooseFiles(choice: FileChoice): Promise<ChosenFiles> {
-  const { links, live, subsumed, truncation, intervalsOf } = choice;
+  const { links, live, subsumed, truncation, proofOf } = choice;
   const known = new Set(choice.known?.files);
+  const floors = new Map(choice.known?.files.map((one, i) => [one, choice.known?.floors?.[i]]));
   const read = new Map<string, ListedSstable>();
   const spans: LogInterval[] = [...(choice.known?.intervals ?? [])];
   const isLive = new Set(live.map(identityOf));
   for (const link of links) {
     const identity = identityOf(link);
     if (known.has(identity) || (subsumed.has(identity) && !isLive.has(identity))) continue;
-    const intervals = await intervalsOf(link);
+    const proof = await proofOf(link);
+    const intervals = proof?.intervals;
+    floors.set(identity, proof?.floorSeconds);
     if (truncation && !isLive.has(identity) && isBefore(link, intervals, truncation)) continue;
     read.set(identity, link);
     spans.push(...(intervals ?? []));
@@ -49,8 +58,12 @@ export async function chooseFiles(choice: FileChoice): Promise<ChosenFiles> {
   let covered = 0;
   for (const file of live) {
     const identity = identityOf(file);
-    if (known.has(identity) || read.has(identity)) continue;
-    const intervals = await intervalsOf(file);
+    // What an older version remembered lacks the floor.
+    if (read.has(identity) || (known.has(identity) && floors.get(identity) != null)) continue;
+    const proof = await proofOf(file);
+    const intervals = proof?.intervals;
+    floors.set(identity, proof?.floorSeconds);
+    if (known.has(identity)) continue;
     if (choice.proven && intervals && liesWithin(intervals, captured)) {
       covered += 1;
       continue;
@@ -58,14 +71,24 @@ export async function chooseFiles(choice: FileChoice): Promise<ChosenFiles> {
     read.set(identity, file);
     spans.push(...(intervals ?? []));
   }
+  const files = [...new Set([...links, ...live].map(identityOf))].sort();
+  const floor = leastFloor([...isLive].map((identity) => floors.get(identity)));
   return {
     read: [...read.values()],
     covered,
     next: {
-      files: [...new Set([...links, ...live].map(identityOf))].sort(),
+      files,
       intervals: joinIntervals(spans),
+      floors: files.map((identity) => floors.get(identity) ?? null),
+      ...(floor !== undefined && { floor }),
     },
   };
+}
+
+/** Of all live files; undefined when one of them cannot tell. */
+function leastFloor(floors: readonly (number | null | undefined)[]): number | undefined {
+  const told = floors.filter((floor) => floor != null);
+  return told.length === floors.length ? Math.min(Number.MAX_SAFE_INTEGER, ...told) : undefined;
 }
 
 /** Streamed files have no spans: the time at which they were written decides, by the node's clock too. */

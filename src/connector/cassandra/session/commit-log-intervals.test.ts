@@ -6,7 +6,7 @@ import {
   joinIntervals,
   type LogInterval,
   liesWithin,
-  readIntervals,
+  readProof,
 } from './commit-log-intervals.ts';
 
 const point = fc.integer({ min: 0, max: 40 });
@@ -59,9 +59,9 @@ test('a file ends by a position when all of its spans do', () => {
 });
 
 test('a Statistics.db that is cut short or of another shape proves nothing', () => {
-  assert.equal(readIntervals('nb', new Uint8Array(0)), undefined);
+  assert.equal(readProof('nb', new Uint8Array(0)), undefined);
   assert.equal(
-    readIntervals('nb', Buffer.from('00000001ffffffff00000002000000100000000000000000', 'hex')),
+    readProof('nb', Buffer.from('00000001ffffffff00000002000000100000000000000000', 'hex')),
     undefined,
   );
 });
@@ -79,9 +79,10 @@ test('spans are read past the clustering bounds of a BTI file, as 5.0.9 wrote th
     '994a95b5346b34b48d4009010d73797374656d5f736368656d610d73797374656d5f7472616365737ff80000',
     '000000000000000052ad8431',
   ].join('');
-  const spans = readIntervals('da', Buffer.from(hex, 'hex'));
-  assert.deepEqual(spans, [[1795747101057, 28, 1795747101057, 45332]]);
+  const proof = readProof('da', Buffer.from(hex, 'hex'));
+  assert.deepEqual(proof?.intervals, [[1795747101057, 28, 1795747101057, 45332]]);
+  assert.equal(proof?.floorSeconds, 0x6b08ed1f);
   const damaged = Buffer.from(hex, 'hex');
   damaged[60] = 1;
-  assert.equal(readIntervals('da', damaged), undefined);
+  assert.equal(readProof('da', damaged), undefined);
 });

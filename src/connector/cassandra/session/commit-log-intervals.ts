@@ -54,14 +54,32 @@ export function endsBy(intervals: readonly LogInterval[], position: LogPosition)
   );
 }
 
+/** What the statistics of a file say of where its rows came from, and of how old its deletions are. */
+export interface FileProof {
+  readonly intervals: readonly LogInterval[];
+  /**
+   * No deletion in the file is older, by its local deletion time in seconds, and no expiring value was written
+   * with a time to live so long ago: the least deletion time or expiry less the longest time to live.
+   */
+  readonly floorSeconds: number;
+}
+
+/** The largest local deletion time of `n*` files; what is beyond was damaged by CASSANDRA-14092. */
+const legacyTimeMax = 0x7fffffff;
+
 /**
- * The spans in the STATS component of a Statistics.db of version `na` or later; undefined when the file is
- * not understood or damaged, which proves nothing.
+ * By the STATS component of a Statistics.db of version `na` or later; undefined when the file is not understood
+ * or damaged, which proves nothing.
  */
-export function readIntervals(version: string, bytes: Uint8Array): LogInterval[] | undefined {
+export function readProof(version: string, bytes: Uint8Array): FileProof | undefined {
   try {
-    const stats = statsComponent(bytes);
-    return stats && readStats(new ByteCursor(stats), version).commitLogIntervals.map(spanOf);
+    const part = statsComponent(bytes);
+    const stats = part && readStats(new ByteCursor(part), version);
+    if (!stats) return undefined;
+    const { minLocalDeletionTime, maxTtl, commitLogIntervals } = stats;
+    const isBroken = version.startsWith('n') && minLocalDeletionTime > legacyTimeMax;
+    const floorSeconds = isBroken ? Number.MIN_SAFE_INTEGER : minLocalDeletionTime - maxTtl;
+    return { intervals: commitLogIntervals.map(spanOf), floorSeconds };
   } catch (error) {
     if (error instanceof RangeError || error instanceof Error) return undefined;
     throw error;

@@ -11,6 +11,10 @@ const knownTable = z.object({
   files: z.array(z.string()),
   /** Joined spans of all captured files. */
   intervals: z.array(interval),
+  /** Of `files`, each its `floorSeconds`; null: it cannot be told, or is asked for no more. */
+  floors: z.array(z.number().nullable()).optional(),
+  /** The least of all live files; absent: one of them cannot tell. */
+  floor: z.number().optional(),
 });
 
 const hostState = z.object({
@@ -29,6 +33,16 @@ const hostState = z.object({
   tables: z.record(z.string(), knownTable),
 });
 
+/** Which deletions no replica holds any more: horizon.ts. */
+const horizon = z.object({
+  /** Our wall clock before the first flush. */
+  beginMs: z.number(),
+  /** By keyspace, tokens (from, to] of which every replica was captured: decimal text, ascending. */
+  ranges: z.record(z.string(), z.array(z.tuple([z.string(), z.string()]))),
+  /** By table id: the least floor of all replicas, in seconds. Absent: it is not known. */
+  floors: z.record(z.string(), z.number()),
+});
+
 const state = z.object({
   version: z.literal(1),
   cut: z.number(),
@@ -37,8 +51,10 @@ const state = z.object({
   epochs: z.record(z.string(), z.number()),
   ringDigest: z.string(),
   schemaDigest: z.string(),
+  horizon: horizon.optional(),
 });
 
+export type CutHorizon = z.infer<typeof horizon>;
 export type KnownTable = z.infer<typeof knownTable>;
 export type HostState = z.infer<typeof hostState>;
 export type CutState = z.infer<typeof state>;

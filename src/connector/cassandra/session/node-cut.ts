@@ -4,7 +4,7 @@ import type { Clock } from '../../../base/clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { chooseFiles } from './choose-files.ts';
-import { type LogInterval, readIntervals } from './commit-log-intervals.ts';
+import { type FileProof, readProof } from './commit-log-intervals.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlSession } from './cql.ts';
 import type { HostState, KnownTable } from './cut-state.ts';
@@ -185,7 +185,7 @@ export async function listNode(
       subsumed: prepared.subsumed.get(id) ?? new Set(),
       proven: proven && !wasTruncated && !withoutLinks.has(id),
       truncation: wasTruncated ? marks.truncations.get(id) : undefined,
-      intervalsOf,
+      proofOf,
     });
     read.set(id, chosen.read);
     states[id] = chosen.next;
@@ -208,9 +208,9 @@ function steady(links: readonly ListedSstable[], shot: Listing): ListedSstable[]
 }
 
 /** A file whose statistics are not there proves nothing, so it is read, and found to be damaged. */
-async function intervalsOf(file: ListedSstable): Promise<LogInterval[] | undefined> {
+async function proofOf(file: ListedSstable): Promise<FileProof | undefined> {
   try {
-    return readIntervals(file.version, await readComponent(file, 'Statistics.db'));
+    return readProof(file.version, await readComponent(file, 'Statistics.db'));
   } catch (error) {
     if (isCodrError(error, 'source-unreachable')) return undefined;
     throw error;

@@ -1,0 +1,123 @@
+// A stage behind the merge, for what is stored in place of older trees: deletions and expired values go that have
+// gone from every replica. What they shadowed has gone in the merge. Why nothing can come back by that:
+// docs/decisions/0014-a-deletion-goes-after-the-cluster-let-go.md.
+import { BlockBuilder } from '../record/block-builder.ts';
+import type { BlockStream, RecordBlock } from '../record/record-block.ts';
+import { PartitionTracker, recordKinds } from '../record/record-key.ts';
+import { deletionBytes, markerFlags } from '../record/record-layout.ts';
+import { Deletion } from './deletion.ts';
+import { type TokenRange, TokenRanges } from './foreign-partitions.ts';
+import { type Horizon, isPurgeable, RowPurge } from './row-purge.ts';
+
+export interface PurgeOptions {
+  /** The table's clustering columns. */
+  readonly clusteringCount: number;
+  readonly horizon: Horizon;
+  /** Where the horizon holds: ascending, disjoint. All other tokens keep everything. */
+  readonly ranges: readonly TokenRange[];
+}
+
+/** Takes a merged stream that does not begin inside a partition, and gives one in normal form. */
+export async function* purgeDeletions(input: BlockStream, options: PurgeOptions): BlockStream {
+  const stage = new PurgeStage(options);
+  for await (const block of input) {
+    for (let i = 0; i < block.count; i++) {
+      stage.record(block, i);
+      if (stage.out.full) yield stage.out.take();
+    }
+  }
+  if (stage.out.count > 0) yield stage.out.take();
+}
+
+class PurgeStage {
+  readonly out = new BlockBuilder();
+  readonly #horizon: Horizon;
+  readonly #ranges: TokenRanges;
+  readonly #rows: RowPurge;
+  readonly #tracker = new PartitionTracker();
+  /** The horizon holds for the partition at hand. */
+  #purges = false;
+  /** The range deletion that the last marker given out said. */
+  readonly #open = new Deletion();
+  readonly #scratch = new Deletion();
+  /** The partition's key record, held back until another record of it is left. */
+  #pending: { readonly block: RecordBlock; readonly index: number } | undefined;
+
+  constructor({ clusteringCount, horizon, ranges }: PurgeOptions) {
+    this.#horizon = horizon;
+    this.#ranges = new TokenRanges(ranges);
+    this.#rows = new RowPurge(horizon, clusteringCount);
+  }
+
+  record(block: RecordBlock, index: number): void {
+    const { bytes, bounds } = block;
+    const start = bounds[2 * index] as number;
+    const middle = bounds[2 * index + 1] as number;
+    const end = bounds[2 * index + 2] as number;
+    if (this.#tracker.enter(bytes, start, middle)) {
+      this.#pending = undefined;
+      this.#open.clear();
+      this.#purges = this.#ranges.find(bytes, start) >= 0;
+    }
+    if (!this.#purges) {
+      this.#copy(block, index);
+      return;
+    }
+    const kind = this.#tracker.kind(bytes, start, middle);
+    if (kind === recordKinds.partitionKey) this.#pending = { block, index };
+    else if (kind === recordKinds.partitionDeletion) {
+      this.#scratch.read(bytes, middle);
+      if (!isPurgeable(this.#horizon, this.#scratch.time)) this.#copy(block, index);
+    } else if (kind === recordKinds.marker) this.#marker(block, index);
+    else {
+      const verdict = this.#rows.purge(bytes, middle, end, kind === recordKinds.static);
+      if (verdict === 'same') this.#copy(block, index);
+      if (verdict !== 'changed') return;
+      this.#flushPending();
+      const { builder } = this.#rows;
+      this.out.add(bytes, start, middle, builder.bytes, builder.length);
+    }
+  }
+
+  /** What it opens may be gone: then none is open from here on, which may have been said already. */
+  #marker(block: RecordBlock, index: number): void {
+    const { bytes, bounds } = block;
+    const start = bounds[2 * index] as number;
+    const middle = bounds[2 * index + 1] as number;
+    const end = bounds[2 * index + 2] as number;
+    const state = this.#scratch;
+    state.clear();
+    const flags = bytes[middle] as number;
+    const opens = (flags & markerFlags.opens) !== 0;
+    if (opens) state.read(bytes, end - deletionBytes);
+    const goes = opens && isPurgeable(this.#horizon, state.time);
+    if (goes) state.clear();
+    if (state.equals(this.#open)) return;
+    this.#open.copy(state);
+    if (!goes) {
+      this.#copy(block, index);
+      return;
+    }
+    this.#flushPending();
+    const value = Buffer.from(bytes.subarray(middle, end - deletionBytes));
+    value[0] = flags & ~markerFlags.opens;
+    this.out.add(bytes, start, middle, value, value.length);
+  }
+
+  #copy(block: RecordBlock, index: number): void {
+    this.#flushPending();
+    this.#take(block, index);
+  }
+
+  #flushPending(): void {
+    if (this.#pending === undefined) return;
+    const { block, index } = this.#pending;
+    this.#pending = undefined;
+    this.#take(block, index);
+  }
+
+  #take({ bytes, bounds }: RecordBlock, index: number): void {
+    const at = 2 * index;
+    this.out.copy(bytes, bounds[at] as number, bounds[at + 1] as number, bounds[at + 2] as number);
+  }
+}

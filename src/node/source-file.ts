@@ -33,18 +33,32 @@ export async function readSourceFile(path: string): Promise<SourceFile> {
     throw wrong(path, `${field}: ${issue?.message ?? 'not valid'}`);
   }
   const { passwordFile, passwordEnv, tls, ...rest } = read.data;
-  if ('password' in rest) {
-    throw wrong(path, 'password: a secret does not belong into the file; name a passwordFile');
-  }
   const at = (file: string): string => resolve(dirname(path), file);
+  const inner = Object.entries(rest).map(([name, value]) => [name, placed(path, [name], value)]);
   const files = tls && Object.entries(tls).map(([name, file]) => [name, at(file)]);
   return {
     kind: rest.kind,
     uri: `${rest.kind}://${rest.contactPoints.join(',')}`,
     ...(passwordFile !== undefined && { passwordFile: at(passwordFile) }),
     ...(passwordEnv !== undefined && { passwordEnv }),
-    settings: { ...rest, ...(files && { tls: Object.fromEntries(files) }) },
+    settings: { ...Object.fromEntries(inner), ...(files && { tls: Object.fromEntries(files) }) },
   };
+}
+
+/**
+ * A field with all that is in it: files of passwords are meant from the file's folder, and a password itself is
+ * refused wherever it stands, since settings are kept in the repository.
+ */
+function placed(path: string, field: readonly string[], value: unknown): unknown {
+  const name = field.at(-1);
+  if (name === 'password') {
+    const fault = 'a secret does not belong into the file; name a passwordFile';
+    throw wrong(path, `${field.join('.')}: ${fault}`);
+  }
+  if (name === 'passwordFile' && typeof value === 'string') return resolve(dirname(path), value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const inner = Object.entries(value);
+  return Object.fromEntries(inner.map(([key, one]) => [key, placed(path, [...field, key], one)]));
 }
 
 async function parsed(path: string): Promise<unknown> {

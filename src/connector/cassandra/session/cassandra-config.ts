@@ -23,11 +23,11 @@ const control = z.union(
     z.strictObject({
       jolokia: httpUrl,
       username: z.string().min(1).optional(),
-      password: z.string().optional(),
+      passwordFile: z.string().min(1).optional(),
     }),
     z.strictObject({ nodetool: z.string().trim().min(1, { error: 'empty' }) }),
   ],
-  { error: 'neither { jolokia: URL } nor { nodetool: COMMAND }' },
+  { error: 'neither { jolokia: URL, username, passwordFile } nor { nodetool: COMMAND }' },
 );
 
 const node = z.strictObject({

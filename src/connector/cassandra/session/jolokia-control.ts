@@ -1,6 +1,7 @@
 // Control through Jolokia: JMX as JSON over HTTP, 2 to 5 ms a call. An answer is HTTP 200 even for a failure:
 // its `status` in the body decides. Operations that are overloaded carry their signature; names and
 // signatures are the same in 4.0, 4.1 and 5.0 (StorageServiceMBean, ColumnFamilyStoreMBean).
+import { readFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { z } from 'zod';
@@ -38,13 +39,15 @@ export class JolokiaControl implements NodeControl {
   readonly address: string;
   readonly kind = 'jolokia';
   readonly #url: URL;
-  readonly #login: string | undefined;
+  readonly #username: string | undefined;
+  readonly #passwordFile: string | undefined;
   readonly #agent: http.Agent;
 
-  constructor(address: string, { jolokia, username, password }: JolokiaConfig) {
+  constructor(address: string, { jolokia, username, passwordFile }: JolokiaConfig) {
     this.address = address;
     this.#url = new URL(jolokia.endsWith('/') ? jolokia : `${jolokia}/`);
-    this.#login = username === undefined ? undefined : `${username}:${password ?? ''}`;
+    this.#username = username;
+    this.#passwordFile = passwordFile;
     // Connections are made anew: a node that restarted between two cuts leaves none half dead.
     this.#agent = this.#url.protocol === 'https:' ? new https.Agent() : new http.Agent();
   }
@@ -187,11 +190,11 @@ export class JolokiaControl implements NodeControl {
   #ask(what: string, body: Body, call: CallOptions): Promise<unknown> {
     const options = { deadlineMs: deadlines.read, ...call };
     return withinDeadline(this.address, what, options, async (signal) => {
-      const { status, text } = await this.#post(JSON.stringify(body), signal);
+      const { status, text } = await this.#post(JSON.stringify(body), await this.#login(), signal);
       if (status === 401 || status === 403) {
         throw new CodrError('source-rights', `${this.address}: Jolokia refuses the login`, {
           object: this.address,
-          remedy: 'set username and password of its control',
+          remedy: 'set username and passwordFile of its control',
         });
       }
       if (status !== 200) throw new Error(`Jolokia answers with HTTP ${status}`);
@@ -201,7 +204,24 @@ export class JolokiaControl implements NodeControl {
     });
   }
 
-  #post(data: string, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  /** The file is read at each call: a password may be changed while a backup follows. */
+  async #login(): Promise<string | undefined> {
+    const file = this.#passwordFile;
+    if (this.#username === undefined) return undefined;
+    if (file === undefined) return `${this.#username}:`;
+    try {
+      return `${this.#username}:${(await readFile(file, 'utf8')).replace(/\r?\n$/, '')}`;
+    } catch (cause) {
+      const object = `nodes.${this.address}.control.passwordFile`;
+      throw new CodrError('config-invalid', `${file} cannot be read`, { object, cause });
+    }
+  }
+
+  #post(
+    data: string,
+    login: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ status: number; text: string }> {
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
     const { request } = this.#url.protocol === 'https:' ? https : http;
     const asked = request(
@@ -210,7 +230,7 @@ export class JolokiaControl implements NodeControl {
         method: 'POST',
         agent: this.#agent,
         signal,
-        ...(this.#login !== undefined && { auth: this.#login }),
+        ...(login !== undefined && { auth: login }),
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data) },
       },
       (response) => {

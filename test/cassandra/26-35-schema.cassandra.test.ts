@@ -1,7 +1,10 @@
-// 27 to 35, 52: schemas that change between cuts, names of every kind, many columns, every compression;
-// and an older point over newer data.
+// 26 to 35, 52: batches, schemas that change between cuts, names of every kind, many columns, every
+// compression; a column that no schema knows; and an older point over newer data.
 import assert from 'node:assert/strict';
+import { cp, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { isCodrError } from '../../src/base/error.ts';
 import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
 import {
   both,
@@ -16,6 +19,50 @@ import { assertSameRows, seen } from './oracle.ts';
 import { CassandraWorld } from './world.ts';
 
 const cluster = sharedCassandra({ nodes: 1 });
+
+const batches: CatalogueCase = {
+  title: '26 all parts of a batch, over tables and partitions, come back with one timestamp',
+  tables: ['batch_a', 'batch_b'],
+  rounds: [
+    [
+      'CREATE TABLE batch_a (k int PRIMARY KEY, v text, w text)',
+      'CREATE TABLE batch_b (k int, c int, v text, s text static, PRIMARY KEY (k, c))',
+      "INSERT INTO batch_a (k, v, w) VALUES (3, 'before', 'before')",
+      ...['', 'UNLOGGED '].map((kind, i) => {
+        const word = kind === '' ? 'logged' : 'unlogged';
+        const parts = [
+          `INSERT INTO batch_a (k, v) VALUES (${10 * i + 1}, '${word}')`,
+          `INSERT INTO batch_a (k, v) VALUES (${10 * i + 2}, '${word}')`,
+          `UPDATE batch_b SET v = '${word}', s = '${word}' WHERE k = ${i} AND c = 1`,
+          `UPDATE batch_b SET v = '${word}' WHERE k = ${i + 5} AND c = 2`,
+          'DELETE w FROM batch_a WHERE k = 3',
+        ];
+        return `BEGIN ${kind}BATCH ${parts.join('; ')}; APPLY BATCH`;
+      }),
+    ],
+    [
+      'BEGIN BATCH USING TIMESTAMP 1000 ' +
+        "INSERT INTO batch_a (k, v) VALUES (4, 'said'); " +
+        "INSERT INTO batch_b (k, c, v) VALUES (4, 4, 'said'); APPLY BATCH",
+    ],
+  ],
+  also: async (scene) => {
+    for (const [word, parts] of [
+      ['logged', 4],
+      ['unlogged', 4],
+      ['said', 2],
+    ] as const) {
+      const times = await Promise.all(
+        ['batch_a', 'batch_b'].map((table) =>
+          both(scene, `SELECT writetime(v) FROM ${table} WHERE v = '${word}' ALLOW FILTERING`),
+        ),
+      );
+      assert.equal(times.flat().length, parts, word);
+      assert.equal(new Set(times.flat()).size, 1, `${word}: ${times}`);
+    }
+    assert.deepEqual(await both(scene, 'SELECT w FROM batch_a WHERE k = 3'), ['null']);
+  },
+};
 
 const dropped: CatalogueCase = {
   title: '27 what a dropped column held stays gone when the name comes back, what came later stays',
@@ -39,6 +86,39 @@ const dropped: CatalogueCase = {
       '{"c": 1, "b": null, "m": null, "s": null}',
       '{"c": 2, "b": "new", "m": {"3": 3}, "s": null}',
       '{"c": 3, "b": null, "m": null, "s": null}',
+    ]);
+  },
+};
+
+const added: CatalogueCase = {
+  title: '29 columns that are added between flushes and cuts are null in what was written before',
+  tables: ['added'],
+  rounds: [
+    [
+      'CREATE TYPE grown (a int)',
+      'CREATE TABLE added (k int, c int, v text, PRIMARY KEY (k, c))',
+      "INSERT INTO added (k, c, v) VALUES (1, 1, 'three columns')",
+      "INSERT INTO added (k, c, v) VALUES (2, 1, 'three columns')",
+    ],
+    [
+      'ALTER TABLE added ADD (a_first int, m map<text, int>, u grown)',
+      "INSERT INTO added (k, c, v, a_first, m, u) VALUES (1, 2, 'six', 6, {'x': 1}, {a: 1})",
+      "UPDATE added SET m['late'] = 2 WHERE k = 2 AND c = 1",
+    ],
+    [
+      'ALTER TABLE added ADD s text static',
+      'ALTER TYPE grown ADD b text',
+      "INSERT INTO added (k, c, s, u) VALUES (1, 3, 'seven', {a: 2, b: 'later'})",
+    ],
+  ],
+  also: async (scene) => {
+    assert.deepEqual(await both(scene, 'SELECT JSON c, s, a_first, m FROM added WHERE k = 1'), [
+      '{"c": 1, "s": "seven", "a_first": null, "m": null}',
+      '{"c": 2, "s": "seven", "a_first": 6, "m": {"x": 1}}',
+      '{"c": 3, "s": "seven", "a_first": null, "m": null}',
+    ]);
+    assert.deepEqual(await both(scene, 'SELECT JSON s, m FROM added WHERE k = 2'), [
+      '{"s": null, "m": {"late": 2}}',
     ]);
   },
 };
@@ -173,7 +253,10 @@ function textRows(table: string): Statement[] {
   });
 }
 
-const scene = catalogue(cluster, 'schemas', [dropped, renamed, names, columns, compressions]);
+const scene = catalogue(cluster, 'schemas', [
+  ...[batches, dropped, added, renamed],
+  ...[names, columns, compressions],
+]);
 
 test('35 a cut after a major compaction, by the codecs of the tables themselves, is the same', async () => {
   const { cluster: one, shop, source, keyspace, wanted } = await scene();
@@ -208,6 +291,51 @@ test('a column, a row or a name that differs is seen', async () => {
     const changed = await seen(restored, copy);
     assert.throws(() => assertSameRows(changed, own), { code: 'ERR_ASSERTION' }, mistake);
   }
+});
+
+test('29 a file with a column that no schema knows stops its table, names both, and nothing else', async () => {
+  const one = await cluster();
+  await using admin = await connectCql(one);
+  await admin.cql(`CREATE KEYSPACE unknown WITH replication = ${oneReplica}`);
+  await using client = await connectCql(one, { keyspace: 'unknown' });
+  await using world = await CassandraWorld.open();
+  const unknown = await world.protect('unknown', one);
+  await sayAll(client, [
+    'CREATE TABLE narrow (k int PRIMARY KEY, v text)',
+    'CREATE TABLE other (k int PRIMARY KEY, v text)',
+    'CREATE TABLE wide (k int PRIMARY KEY, v text, "Not Known" text)',
+    "INSERT INTO narrow (k, v) VALUES (1, 'own')",
+    "INSERT INTO other (k, v) VALUES (1, 'other')",
+  ]);
+  const first = await unknown.backup();
+  await client.cql(`INSERT INTO wide (k, v, "Not Known") VALUES (2, 'two', 'three')`);
+  await one.jmx(1).flush('unknown', 'wide');
+  // As a node leaves it that flushed under a schema which nobody has any more.
+  const parent = join(one.dataFolder(1), 'unknown');
+  const folders = await readdir(parent);
+  const folderOf = (table: string): string =>
+    join(parent, folders.find((name) => name.startsWith(`${table}-`)) ?? '');
+  const links = join(folderOf('narrow'), 'backups');
+  await mkdir(links, { recursive: true });
+  for (const name of await readdir(folderOf('wide'))) {
+    if (!/^nb-\d+-big-/.test(name)) continue;
+    await cp(join(folderOf('wide'), name), join(links, name.replace(/^nb-\d+-/, 'nb-987654-')));
+  }
+  await unknown.backup();
+  const give = async (to: string, at: string, include: string[] = []) =>
+    await unknown.restoreTo(one, { at, include, renames: [`unknown.*=${to}.*`] });
+  await assert.rejects(give('unknown_all', 'latest'), (error) => {
+    assert.ok(isCodrError(error, 'source-unfit'));
+    assert.match(error.message, /unknown\.narrow has a column "Not Known"/);
+    return true;
+  });
+  const { datasets } = await give('unknown_rest', 'latest', ['unknown.other', 'unknown.wide']);
+  assert.deepEqual(
+    datasets.map(({ proven }) => proven),
+    [true, true],
+  );
+  await give('unknown_before', first.point.id);
+  assert.deepEqual(await rowsOf(client, 'SELECT v FROM unknown_before.narrow'), ['own']);
 });
 
 test('28, 52 a table made anew has no rows of the old one; an older point never lands on newer rows', async () => {

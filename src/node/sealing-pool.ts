@@ -1,9 +1,8 @@
 // The Sealer in worker threads: hashing, compressing and encrypting beside the thread that reads and
 // writes. Buffers are transferred, not copied; jobs go to the worker that has the fewest.
 import { Worker } from 'node:worker_threads';
-import { CodrError, type ErrorDetail } from '../base/error.ts';
-import type { ErrorCode } from '../base/error-catalogue.ts';
 import { moduleUrl } from '../base/module-url.ts';
+import { type ThreadError, unpackError } from '../base/thread-error.ts';
 import type { FrameSeal } from '../repository/frame/frame-codec.ts';
 import {
   type BlobBatch,
@@ -28,16 +27,8 @@ export interface SealingRequest {
 /** `raw` comes back from `hash`; `result` is ids, the sealed frame or the raw frame. */
 export type SealingReply = { readonly number: number } & (
   | { readonly result: Uint8Array<ArrayBuffer>; readonly raw?: Uint8Array<ArrayBuffer> }
-  | { readonly failure: SealingFailure }
+  | { readonly failure: ThreadError }
 );
-
-/** An error across threads; `code` when it was a CodrError. */
-export interface SealingFailure {
-  readonly message: string;
-  readonly code?: ErrorCode;
-  readonly object?: string;
-  readonly remedy?: string;
-}
 
 type Done = Extract<SealingReply, { readonly result: Uint8Array<ArrayBuffer> }>;
 
@@ -125,18 +116,11 @@ function openLane(options: SealerOptions): Lane {
     lane.waiting.delete(reply.number);
     // An idle worker does not keep the process alive.
     if (lane.waiting.size === 0) worker.unref();
-    if ('failure' in reply) waiting?.reject(errorOf(reply.failure));
+    if ('failure' in reply) waiting?.reject(unpackError(reply.failure));
     else waiting?.resolve(reply);
   });
   worker.on('error', (error) => fail(error as Error));
   worker.on('exit', (code) => fail(new Error(`a sealing worker ended with code ${code}`)));
   worker.unref();
   return lane;
-}
-
-function errorOf(failure: SealingFailure): Error {
-  const { code, message, object, remedy } = failure;
-  if (!code) return new Error(message);
-  const detail: ErrorDetail = { ...(object && { object }), ...(remedy && { remedy }) };
-  return new CodrError(code, message, detail);
 }

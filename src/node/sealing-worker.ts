@@ -1,9 +1,9 @@
 // The thread behind `sealing-pool.ts`: one job after the other, no state but the key that names blobs.
 import { parentPort, workerData } from 'node:worker_threads';
-import { CodrError } from '../base/error.ts';
+import { packError } from '../base/thread-error.ts';
 import { openFrame, sealVerifiedFrame } from '../repository/frame/frame-codec.ts';
 import { namesOf, type SealerOptions } from '../repository/frame/sealer.ts';
-import type { SealingFailure, SealingJob, SealingReply, SealingRequest } from './sealing-pool.ts';
+import type { SealingJob, SealingReply, SealingRequest } from './sealing-pool.ts';
 
 const options = workerData as SealerOptions;
 
@@ -12,7 +12,7 @@ parentPort?.on('message', ({ number, job }: SealingRequest) => {
   try {
     reply = { number, ...perform(job) };
   } catch (error) {
-    reply = { number, failure: failureOf(error) };
+    reply = { number, failure: packError(error) };
   }
   parentPort?.postMessage(reply, 'result' in reply ? buffersOf(reply) : []);
 });
@@ -50,11 +50,4 @@ function buffersOf(reply: {
   readonly raw?: Uint8Array<ArrayBuffer>;
 }): ArrayBuffer[] {
   return reply.raw ? [reply.result.buffer, reply.raw.buffer] : [reply.result.buffer];
-}
-
-function failureOf(error: unknown): SealingFailure {
-  if (!(error instanceof Error)) return { message: String(error) };
-  if (!(error instanceof CodrError)) return { message: error.stack ?? error.message };
-  const { code, message, object, remedy } = error;
-  return { code, message, remedy, ...(object && { object }) };
 }

@@ -333,7 +333,7 @@ async function targetsFreeze(run: CutRun): Promise<void> {
   await target.load(item, run.fold(entry, layers, { live: run.live }), signal);
   await target.index(item, signal);
   assert.ok(target.freeze, 'a target that keeps deletions says as of when it is read');
-  const nowMs = await target.freeze(item, signal);
+  const { nowMs } = await target.freeze(item, signal);
   const { expirySecondsMax } = target;
   const form = { ...run.live, nowMs, ...(expirySecondsMax && { expirySecondsMax }) };
   const expected = await gather(run.fold(entry, layers, { live: form }));

@@ -1,40 +1,48 @@
-// `npm run simulate -- --seed N` tells the story of one seed; `--seeds COUNT [--from N]` runs a range and
-// stops at the first that fails.
+// `npm run simulate -- --seed N --of cuts` tells the story of one seed of one kind of world, `logs` or `cuts`;
+// `--seeds COUNT [--from N]` runs a range of both, or of one, and says which seeds fail.
 import { parseArgs } from 'node:util';
-import { simulate } from './simulation.ts';
+import { simulateCuts } from './cut-simulation.ts';
+import { simulate, type Trace } from './simulation.ts';
+
+const failuresMax = 20;
+const worlds: Readonly<Record<string, (seed: number, trace?: Trace) => Promise<object>>> = {
+  logs: simulate,
+  cuts: simulateCuts,
+};
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '1' },
+    of: { type: 'string' },
   },
 });
+if (values.of !== undefined && !worlds[values.of]) throw new Error('--of logs, or --of cuts');
 
-if (values.seed !== undefined) {
-  const report = await simulate(Number(values.seed), (line) => console.log(line));
-  console.log(report);
-} else {
+for (const [name, run] of Object.entries(worlds)) {
+  if (values.of !== undefined && values.of !== name) continue;
+  if (values.seed === undefined) await runRange(name, run);
+  else console.log(name, await run(Number(values.seed), (line) => console.log(line)));
+}
+
+async function runRange(name: string, run: (typeof worlds)[string]): Promise<void> {
   const from = Number(values.from);
-  const count = Number(values.seeds);
   const totals = new Map<string, number>();
   let failed = 0;
-  for (let seed = from; seed < from + count; seed++) {
+  for (let seed = from; seed < from + Number(values.seeds) && failed < failuresMax; seed++) {
     try {
-      const report = await simulate(seed);
-      for (const [name, value] of Object.entries(report)) {
-        totals.set(name, (totals.get(name) ?? 0) + value);
+      for (const [what, count] of Object.entries(await run(seed))) {
+        totals.set(what, (totals.get(what) ?? 0) + count);
       }
     } catch (error) {
       failed++;
       process.exitCode = 1;
       const { message, stack } = error as Error;
-      console.error(
-        `seed ${seed} failed: ${process.env.CODR_STACK ? stack : message.slice(0, 300)}`,
-      );
-      console.error(`  npm run simulate -- --seed ${seed}`);
-      if (failed >= 20) break;
+      const text = process.env.CODR_STACK ? stack : message.slice(0, 300);
+      console.error(`${name}: seed ${seed} failed: ${text}`);
+      console.error(`  npm run simulate -- --of ${name} --seed ${seed}`);
     }
   }
-  console.log(Object.fromEntries(totals));
+  console.log(name, Object.fromEntries(totals));
 }

@@ -68,6 +68,7 @@ async function openWorld(): Promise<World> {
     store,
     opened,
     connector: new MemoryConnector(databases),
+    config: { kind: 'memory', uri: 'memory:source' },
     scope: everything,
     limits,
     packBytesTarget: 1 << 26,

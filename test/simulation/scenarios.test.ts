@@ -72,6 +72,7 @@ async function openWorld() {
     store,
     opened,
     connector,
+    config: { kind: 'memory', uri: 'memory:source' },
     scope: everything,
     limits: { workers: 2, segmentBytes: 1 << 20, tickBytesMax: 1 << 20, memoryBytesMax: 1 << 20 },
     packBytesTarget: 10_000,

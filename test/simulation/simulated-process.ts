@@ -1,5 +1,5 @@
-// One process of a simulated world: its own view of the store, its own claim to be alive, one backup. It dies
-// like a real one: from then on nothing that it does reaches the store.
+// One process of a simulated world: its own view of the store, its own claim to be alive, one work: a backup, a
+// merge, a collection. It dies like a real one: from then on nothing that it does reaches the store.
 import { assert } from '../../src/base/assert.ts';
 import { toHex } from '../../src/base/bytes.ts';
 import { isCodrError } from '../../src/base/error.ts';
@@ -7,17 +7,18 @@ import { silentLogger } from '../../src/base/log.ts';
 import { type Random, SeededRandom } from '../../src/base/random.ts';
 import { MemorySpill } from '../../src/base/spill.ts';
 import { runJob } from '../../src/cluster/task-runner.ts';
-import type { Connector } from '../../src/connector/connector.ts';
+import type { Connector, CutGrade, SourceConfig } from '../../src/connector/connector.ts';
 import { MemoryCoordinator } from '../../src/coordination/memory/memory-coordinator.ts';
 import { type BackupOutcome, backup } from '../../src/engine/capture/backup.ts';
 import { mergeNeighbours } from '../../src/engine/capture/merge.ts';
 import { openRuns } from '../../src/engine/capture/run-records.ts';
 import type { EngineLimits, EngineWorld, SourceContext } from '../../src/engine/source-context.ts';
 import type { Scope } from '../../src/model/namespace.ts';
+import { collect } from '../../src/repository/collect/collect.ts';
 import { InlineSealer } from '../../src/repository/frame/sealer.ts';
 import type { OpenedRepository } from '../../src/repository/keys/repository-config.ts';
 import { claimWriter, type ProcessIdentity } from '../../src/repository/lineage/writer.ts';
-import { Repository } from '../../src/repository/repository.ts';
+import { Repository, repositoryLineage } from '../../src/repository/repository.ts';
 import { FaultyObjectStore } from '../../src/storage/faulty-object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { RetryingObjectStore } from '../../src/storage/retrying-object-store.ts';
@@ -30,6 +31,8 @@ export interface SharedWorld {
   readonly store: ObjectStore;
   readonly opened: OpenedRepository;
   readonly connector: Connector;
+  /** Calls itself `source`. */
+  readonly config: SourceConfig;
   readonly scope: Scope;
   readonly limits: EngineLimits;
   readonly packBytesTarget: number;
@@ -42,7 +45,8 @@ export type Ending =
   | { readonly kind: 'done'; readonly outcome: BackupOutcome | undefined }
   | { readonly kind: 'failed'; readonly error: unknown };
 
-const source = 'source-1';
+/** The lineage of the one source. */
+export const source = 'source-1';
 const auditEveryMs = 20_000;
 
 export class SimulatedProcess {
@@ -68,31 +72,23 @@ export class SimulatedProcess {
 
   /** Opens the repository without faults: what is compiled on the way must not meet the simulated clock. */
   static async start(pid: number, shared: SharedWorld): Promise<SimulatedProcess> {
-    const { clock, opened, connector, scope, limits, packBytesTarget } = shared;
+    const { clock, connector, config, scope } = shared;
     const random: Random = new SeededRandom(shared.seed * 1000 + pid);
     const faulty = new FaultyObjectStore(shared.store, { random, clock });
     const store = shared.retries
       ? new RetryingObjectStore(faulty, { clock, random, attempts: 3 })
       : faulty;
     const spill = new MemorySpill();
-    const repository = await Repository.open(
-      {
-        store,
-        clock,
-        random,
-        spill,
-        sealer: new InlineSealer({ idKey: opened.unlocked.keys.id, level: 1 }),
-        writer: `process ${pid}`,
-        memoryBytesMax: limits.memoryBytesMax,
-        packBytesTarget,
-      },
-      opened,
-    );
+    const repository = await openRepository(pid, shared, store, { random, spill });
     shared.alive.add(pid);
     const world = worldOf(pid, shared, random, spill);
-    const config = { kind: 'memory', uri: 'memory:source' };
     const context = { name: 'source', world, repository, connector, config, scope };
     return new SimulatedProcess(pid, shared, faulty, context);
+  }
+
+  /** The repository over another view of the store. */
+  async reopen(store: ObjectStore): Promise<Repository> {
+    return await openRepository(this.pid, this.#shared, store, this.context.world);
   }
 
   /** The source as the store has it now. */
@@ -101,30 +97,22 @@ export class SimulatedProcess {
     return { ...this.context, lineage };
   }
 
-  backup(options: { readonly follow: boolean; readonly rpoMs: number }): void {
-    const run = async (): Promise<BackupOutcome> => {
-      const context = await this.openSource();
-      context.repository.learn(context.lineage);
-      return await backup(
-        context,
-        { ...options, identity: 'source', minGrade: 'complete', auditEveryMs },
-        this.abort.signal,
-      );
-    };
-    run().then(
-      (outcome) => this.#end({ kind: 'done', outcome }),
-      (error: unknown) => this.#end({ kind: 'failed', error }),
-    );
+  backup(options: {
+    readonly follow: boolean;
+    readonly rpoMs: number;
+    readonly minGrade?: CutGrade;
+  }): void {
+    this.run(async (context, signal) => {
+      const asked = { minGrade: 'complete', ...options, identity: 'source', auditEveryMs } as const;
+      return await backup(context, asked, signal);
+    });
   }
 
   /** Merges a stretch of neighbouring runs that the policy would leave apart. */
   merge(count: number, from: number): void {
-    const run = async (): Promise<undefined> => {
-      const context = await this.openSource();
-      context.repository.learn(context.lineage);
+    this.run(async (context, signal) => {
       const { world, lineage } = context;
       const { probe, clock, random } = world;
-      const { signal } = this.abort;
       const claim = await claimWriter(lineage, {
         probe,
         clock,
@@ -142,6 +130,27 @@ export class SimulatedProcess {
       } finally {
         await claim.release();
       }
+      return undefined;
+    });
+  }
+
+  /** Frees what nobody uses; `uncommittedAgeMs`: what is older, and in no commit. */
+  collect(uncommittedAgeMs: number): void {
+    this.run(async ({ repository, world: { clock, probe } }, signal) => {
+      const lineage = await repository.openLineage(repositoryLineage);
+      await collect({ repository, lineage, clock, probe, signal, uncommittedAgeMs });
+      return undefined;
+    });
+  }
+
+  /** Any work with the source as the store has it now; how it ended is kept. */
+  run(
+    work: (context: SourceContext, signal: AbortSignal) => Promise<BackupOutcome | undefined>,
+  ): void {
+    const run = async (): Promise<BackupOutcome | undefined> => {
+      const context = await this.openSource();
+      context.repository.learn(context.lineage);
+      return await work(context, this.abort.signal);
     };
     run().then(
       (outcome) => this.#end({ kind: 'done', outcome }),
@@ -159,6 +168,23 @@ export class SimulatedProcess {
     this.ending = ending;
     this.#shared.alive.delete(this.pid);
   }
+}
+
+async function openRepository(
+  pid: number,
+  { clock, opened, limits, packBytesTarget }: SharedWorld,
+  store: ObjectStore,
+  { random, spill }: Pick<EngineWorld, 'random' | 'spill'>,
+): Promise<Repository> {
+  return await Repository.open(
+    {
+      ...{ store, clock, random, spill, packBytesTarget },
+      sealer: new InlineSealer({ idKey: opened.unlocked.keys.id, level: 1 }),
+      writer: `process ${pid}`,
+      memoryBytesMax: limits.memoryBytesMax,
+    },
+    opened,
+  );
 }
 
 /** Processes with odd ids run on another host, so that nobody can tell at once whether they live. */

@@ -126,6 +126,7 @@ class Simulation {
       store,
       opened,
       connector: this.#connector,
+      config: { kind: 'memory', uri: 'memory:source' },
       scope,
       limits: {
         workers: pick(1, 3),

@@ -218,7 +218,10 @@ export class ReplicaCluster {
   /** One more server. Those that owned its part before keep their files of it. */
   grow(token: number): ReplicaNode | undefined {
     if (this.nodes.some((node) => node.token === token)) return undefined;
+    // What only a server has that is down now is nobody's any more where it does not own it.
+    const isWhole = this.nodes.every(({ isUp }) => isUp);
     const fresh = this.#join(token);
+    for (const table of this.tables.values()) table.isShort ||= !isWhole;
     this.#bootstrap(fresh, undefined);
     return fresh;
   }

@@ -148,7 +148,9 @@ export class ReplicaCut implements CutReader {
   /** Writes up to here were there when it began, and up to there when it ended. */
   readonly begin: number;
   readonly end: number;
-  /** Hosts that were not captured, or of which a file could not be read. */
+  /** All tables that there were. */
+  readonly entries: readonly CatalogEntry[];
+  /** Why, by host that was not captured. */
   readonly missing: ReadonlyMap<string, string>;
   readonly #taken: Taken;
   readonly #files: readonly ReadFile[];
@@ -163,6 +165,7 @@ export class ReplicaCut implements CutReader {
     this.begin = begin;
     this.end = cluster.seq;
     this.missing = missing;
+    this.entries = entries;
     this.time = (BigInt(cluster.nextCutMs()) << 20n) | BigInt(this.number);
     this.catalog = changesOf(entries, before?.entries ?? [], this.time);
     this.#replicas = cluster.nodes.map(({ token }) =>

@@ -9,6 +9,7 @@ import type {
   DefineResult,
   FinishedItem,
   FinishResult,
+  FrozenMoment,
   LeftBehind,
   LoadedRange,
   PlannedDefinitions,
@@ -102,7 +103,7 @@ export class ReplicasTarget implements RestoreTarget {
 
   async index(): Promise<void> {}
 
-  async freeze({ namespace }: TargetItem): Promise<number> {
+  async freeze({ namespace }: TargetItem): Promise<FrozenMoment> {
     const { dataset } = this.#cluster.table(namespace).entry;
     const { nodes, nowSeconds } = this.#cluster;
     const held = nodes.map((node) => {
@@ -113,7 +114,7 @@ export class ReplicasTarget implements RestoreTarget {
       return [node, live] as const;
     });
     this.#frozen.set(namespace, new Map(held));
-    return nowSeconds * 1000;
+    return { nowMs: nowSeconds * 1000 };
   }
 
   /** Errors: `proof-failed` when the replicas of a record do not say the same. */

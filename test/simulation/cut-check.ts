@@ -1,0 +1,329 @@
+// Holds what the repository says of cuts, and gives back, against what the cuts were given: of each dataset all
+// writes since the cut that began it. What a point should hold is worked out write by write, by no merge of records.
+import assert from 'node:assert/strict';
+import { isCodrError } from '../../src/base/error.ts';
+import type { Random } from '../../src/base/random.ts';
+import type { CutGrade } from '../../src/connector/connector.ts';
+import {
+  ReplicaCluster,
+  type ReplicaClusters,
+} from '../../src/connector/replicas/replica-cluster.ts';
+import type { ReplicaCut } from '../../src/connector/replicas/replica-cut.ts';
+import type { Row } from '../../src/connector/replicas/replica-record.ts';
+import { tokenCount, tokenOf } from '../../src/connector/replicas/replica-record.ts';
+import { rowsOf, type Write } from '../../src/connector/replicas/replica-write.ts';
+import { cutsOf, type StoredCut } from '../../src/engine/history/cut-history.ts';
+import { restorableIntervals } from '../../src/engine/history/source-history.ts';
+import { foldDataset, OpenedRuns } from '../../src/engine/read/fold.ts';
+import { resolvePoint } from '../../src/engine/read/point.ts';
+import { type RestoreOutcome, restore } from '../../src/engine/restore/restore.ts';
+import type { SourceContext } from '../../src/engine/source-context.ts';
+import type { DatasetId } from '../../src/model/id.ts';
+import { wholeRange } from '../../src/model/key-range.ts';
+import { everything, renamed, scopeHolds } from '../../src/model/namespace.ts';
+import type { DataRecord } from '../../src/model/record.ts';
+import type { SourceTime } from '../../src/model/time.ts';
+import type { PointRecord } from '../../src/repository/lineage/records.ts';
+import type { CutWorkload } from './cut-workload.ts';
+
+export interface CheckedCuts {
+  readonly cluster: ReplicaCluster;
+  readonly clusters: ReplicaClusters;
+  readonly workload: CutWorkload;
+  readonly random: Random;
+  readonly nowMs: () => number;
+}
+
+/** A cut as it was when it was first seen in the lineage. */
+interface SeenCut {
+  readonly record: StoredCut;
+  readonly point: PointRecord;
+  /** What it should hold, by name. */
+  readonly tables: ReadonlyMap<string, SeenTable>;
+}
+
+interface SeenTable {
+  readonly dataset: DatasetId;
+  readonly writes: ReadonlySet<Write>;
+}
+
+type Ttl = 'keep' | 'rebase' | 'freeze';
+const forever = new AbortController().signal;
+
+export class CutCheck {
+  readonly #world: CheckedCuts;
+  readonly #seen = new Map<SourceTime, SeenCut>();
+  /** What of each dataset has been captured, by the newest cut seen. */
+  #held = new Map<DatasetId, Set<Write>>();
+  #targets = 0;
+  /** Packs were lost and given up: cuts may be refused. */
+  hasLosses = false;
+  restores = 0;
+  refusals = 0;
+  poor = 0;
+
+  constructor(world: CheckedCuts) {
+    this.#world = world;
+  }
+
+  get cuts(): number {
+    return this.#seen.size;
+  }
+
+  /** Takes note of new cuts, and looks that the others are as they were. */
+  look({ lineage: { state }, connector, scope }: SourceContext): void {
+    const cuts = cutsOf(state);
+    for (const [i, record] of cuts.entries()) {
+      const point = state.get<PointRecord>(`point/cut:${record.number}`);
+      assert.ok(point, `cut ${record.number} has a point`);
+      const known = this.#seen.get(record.time);
+      if (known) {
+        assert.deepEqual(record, known.record, 'a cut and its grade never change');
+        assert.deepEqual(point, known.point, 'a point never changes');
+        continue;
+      }
+      assert.equal(record.number, i + 1, 'cuts are counted, and none goes');
+      const newest = Math.max(...[...this.#seen.values()].map((seen) => seen.record.number), 0);
+      assert.ok(record.number > newest, 'a new cut is the newest');
+      this.#note(record, point, scope.include);
+    }
+    assert.ok(cuts.length >= this.#seen.size, 'no cut goes');
+    for (const { from, to } of restorableIntervals(state)) {
+      assert.equal(from, to, 'nothing is promised between two cuts');
+      assert.ok(this.#seen.has(from), connector.formatTime(from));
+    }
+  }
+
+  #note(record: StoredCut, point: PointRecord, include: readonly string[]): void {
+    const { cluster } = this.#world;
+    const cut = cluster.cuts.find(({ time }) => time === record.time);
+    assert.ok(cut, 'a stored cut is one that was taken');
+    const tables = new Map<string, SeenTable>();
+    const held = new Map<DatasetId, Set<Write>>();
+    for (const { dataset, namespace } of cut.entries) {
+      assert.ok(scopeHolds({ include, exclude: [] }, namespace));
+      const given = cut.given(dataset);
+      const before = given?.begins ? undefined : this.#held.get(dataset);
+      const writes = new Set([...(before ?? []), ...(given?.writes ?? [])]);
+      held.set(dataset, writes);
+      tables.set(namespace, { dataset, writes });
+    }
+    this.#held = held;
+    this.#seen.set(record.time, { record, point, tables });
+    assert.equal(point.grade, record.grade);
+    if (record.grade !== 'complete') this.poor++;
+    this.#refuseFalseGrade(cut, record, tables);
+  }
+
+  /** What a grade promises is in the cut, and nothing that came after it; who is missing is named. */
+  #refuseFalseGrade(
+    cut: ReplicaCut,
+    { grade, notes }: StoredCut,
+    tables: ReadonlyMap<string, SeenTable>,
+  ): void {
+    const { cluster, workload } = this.#world;
+    for (const host of cut.missing.keys()) {
+      assert.ok(
+        notes.some((note) => note.includes(`node ${host} `)),
+        `${host} is missing unsaid`,
+      );
+    }
+    const quorum = Math.floor(cluster.replicationFactor / 2) + 1;
+    const wanted: Readonly<Record<CutGrade, number>> = {
+      complete: 1,
+      'quorum-safe': quorum,
+      'best-effort': Number.POSITIVE_INFINITY,
+    };
+    for (const [name, { dataset, writes }] of tables) {
+      for (const { seq } of writes) assert.ok(seq <= cut.end, `${seq} came after the cut`);
+      const table = cluster.tables.get(name);
+      if (table?.entry.dataset !== dataset || table.isShort) continue;
+      for (const { write, taken } of workload.written.get(dataset) ?? []) {
+        if (write.seq > cut.begin || taken < wanted[grade]) continue;
+        const isIn = writes.has(write);
+        assert.ok(isIn, `write ${write.seq} to ${name}, taken by ${taken}, is in no ${grade} cut`);
+      }
+    }
+  }
+
+  /** Every cut that is called restorable is folded; the others are refused for a reason. */
+  async foldAll(context: SourceContext): Promise<void> {
+    for (const time of this.#seen.keys()) await this.#fold(context, time);
+  }
+
+  async #fold(context: SourceContext, at: SourceTime): Promise<void> {
+    const { lineage, connector, scope } = context;
+    const isPromised = this.#isPromised(context, at);
+    try {
+      const { datasets } = resolvePoint({ state: lineage.state, connector, scope }, at);
+      const { tables } = this.#seen.get(at) as SeenCut;
+      assert.deepEqual(
+        datasets.map(({ entry }) => entry.namespace).sort(),
+        [...tables.keys()].sort(),
+      );
+      const nowMs = this.#world.nowMs();
+      const live = { nowMs, ttl: 'keep', rebaseMs: 0, cutMs: connector.wallMs(at) } as const;
+      for (const dataset of datasets) {
+        const runs = new OpenedRuns(context);
+        const records: DataRecord[] = [];
+        const where = { range: wholeRange, at, live };
+        for await (const batch of foldDataset(context, runs, dataset, where))
+          records.push(...batch);
+        const { namespace } = dataset.entry;
+        const texts = records.map(
+          (record) =>
+            `${connector.renderKey(dataset.entry, record)} ${connector.renderValue(dataset.entry, [record])}`,
+        );
+        const expected = this.#expected(at, namespace, 'keep', nowMs);
+        const wanted = [...expected].map(([key, { text }]) => `${key} ${JSON.stringify(text)}`);
+        assert.deepEqual(
+          texts.sort(),
+          wanted.sort(),
+          `${namespace} at ${connector.formatTime(at)}`,
+        );
+      }
+    } catch (error) {
+      if (!isCodrError(error, 'time-not-restorable')) throw error;
+      assert.ok(!isPromised, `restorable, and refused: ${error.message}`);
+      assert.ok(this.hasLosses, `refused for no reason: ${error.message}`);
+      this.refusals++;
+    }
+  }
+
+  #isPromised({ lineage }: SourceContext, at: SourceTime): boolean {
+    return restorableIntervals(lineage.state).some(({ from }) => from === at);
+  }
+
+  /** Restores one cut, or a time that is none. */
+  async restoreOne(context: SourceContext): Promise<void> {
+    const { random } = this.#world;
+    const times = [...this.#seen.keys()];
+    const time = times[random.below(times.length || 1)];
+    if (time === undefined) return;
+    if (random.below(8) === 0) return this.#refuseBetween(context, time);
+    if (!this.#isPromised(context, time)) return this.#fold(context, time);
+    await this.#restore(context, time);
+  }
+
+  /** Only a cut itself can be given back. */
+  #refuseBetween({ lineage, connector, scope }: SourceContext, time: SourceTime): void {
+    const at = time + (this.#world.random.below(2) === 0 ? 1n : -1n);
+    const resolve = (): unknown => resolvePoint({ state: lineage.state, connector, scope }, at);
+    assert.throws(resolve, (error) => isCodrError(error, 'time-not-restorable'));
+    this.refusals++;
+  }
+
+  async #restore(context: SourceContext, at: SourceTime): Promise<void> {
+    const { random, clusters, nowMs } = this.#world;
+    const { tables, record } = this.#seen.get(at) as SeenCut;
+    const pick = <T>(...of: readonly [T, ...T[]]): T => of[random.below(of.length)] as T;
+    const nodes = 1 + random.below(4);
+    const replicationFactor = 1 + random.below(nodes);
+    const name = `target-${this.#targets++}`;
+    const target = clusters.add(new ReplicaCluster({ name, nodes, replicationFactor, nowMs }));
+    const ttl = pick<Ttl>('keep', 'keep', 'rebase', 'freeze');
+    const isRenamed = [...tables.keys()].some((one) => one.startsWith('a.')) && pick(true, false);
+    const renames = isRenamed ? [{ from: 'a.*', to: 'z.*' }] : [];
+    const halves = pick(false, false, true) ? [`0..${tokenCount / 2}`] : undefined;
+    const startMs = nowMs();
+    const options = {
+      ...{
+        to: { kind: 'replicas', uri: `replicas:${name}` },
+        when: at,
+        scope: everything,
+        renames,
+      },
+      ...{ drop: pick(true, false), ttl, usersAndRoles: false, verify: random.below(4) > 0 },
+      ...(halves && { parts: { ranges: halves, queries: [] } }),
+    };
+    if (tables.size === 0) return;
+    if (options.verify && random.below(4) === 0) await this.#failOnce(context, options, target);
+    const outcome = await restore(context, options, forever);
+    this.restores++;
+    this.#refuseSilence(record, outcome);
+    for (const [namespace] of tables) {
+      // How far expiry was shifted is known while time stands still alone.
+      if (ttl === 'rebase' && nowMs() !== startMs) continue;
+      const all = this.#expected(at, namespace, ttl, nowMs());
+      const wanted = halves
+        ? [...all].filter(([key]) => {
+            const token = tokenOf(key.split('/')[0] as string);
+            return token > 0 && token <= tokenCount / 2;
+          })
+        : [...all];
+      this.#compare(target, renamed(renames, namespace), wanted);
+    }
+    assert.equal(target.tables.size, tables.size);
+    assert.equal(target.marker, undefined, 'a restore that has ended leaves no marker');
+  }
+
+  /** A server that takes nothing breaks the proof; the same command then goes on. */
+  async #failOnce(
+    context: SourceContext,
+    options: Parameters<typeof restore>[1],
+    target: ReplicaCluster,
+  ): Promise<void> {
+    const [node] = target.nodes;
+    assert.ok(node);
+    node.takesNothing = true;
+    const outcome = await restore(context, options, forever).catch((error: unknown) => error);
+    node.takesNothing = false;
+    if (outcome instanceof Error) {
+      assert.ok(isCodrError(outcome, 'proof-failed'), `${outcome}`);
+      return;
+    }
+    // It owned nothing of what was restored; so nothing is there to be in the way either.
+    for (const name of [...target.tables.keys()]) target.drop(name);
+  }
+
+  /** Who gets a moment of which not all replicas were captured is told so. */
+  #refuseSilence({ grade, number }: StoredCut, { warnings }: RestoreOutcome): void {
+    if (grade === 'complete') return;
+    const isSaid = warnings.some((warning) => warning.includes(grade));
+    assert.ok(isSaid, `cut ${number} is ${grade}, and its restore does not say so`);
+  }
+
+  /** What a reader would see, by key: of writes, one by one. */
+  #expected(
+    at: SourceTime,
+    namespace: string,
+    ttl: Ttl,
+    nowMs: number,
+  ): Map<string, Row & { alive: true }> {
+    const cutMs = Number(at >> 20n);
+    const shift = ttl === 'rebase' ? Math.floor((nowMs - cutMs) / 1000) : 0;
+    const seconds = Math.floor((ttl === 'freeze' ? cutMs : nowMs) / 1000);
+    const writes = this.#seen.get(at)?.tables.get(namespace)?.writes ?? [];
+    const found = new Map<string, Row & { alive: true }>();
+    for (const [key, row] of rowsOf(writes, seconds - shift)) {
+      if (!row.alive) continue;
+      const { expiry, ...rest } = row;
+      const isKept = expiry !== undefined && ttl !== 'freeze';
+      found.set(key, isKept ? { ...rest, expiry: expiry + shift } : rest);
+    }
+    return found;
+  }
+
+  /** Each replica alone. */
+  #compare(
+    target: ReplicaCluster,
+    namespace: string,
+    wanted: readonly (readonly [string, Row & { alive: true }])[],
+  ): void {
+    const { dataset } = target.table(namespace).entry;
+    for (const node of target.nodes) {
+      const owns = target.ownedBy(node);
+      const own = wanted.filter(([key]) => owns(tokenOf(key.split('/')[0] as string)));
+      const held = [...rowsOf(node.holds(dataset), target.nowSeconds)];
+      const text = ([key, row]: readonly [string, Row]): string => {
+        const { timestamp, text: value, expiry } = row as Row & { alive: true };
+        return `${key} ${timestamp} ${value} ${expiry}`;
+      };
+      assert.deepEqual(
+        held.map(text).sort(),
+        own.map(text).sort(),
+        `${namespace} on ${node.hostId}`,
+      );
+    }
+  }
+}

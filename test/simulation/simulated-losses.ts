@@ -1,0 +1,69 @@
+// What operators do to a simulated repository: they register its source, and have a check give up what was lost.
+import assert from 'node:assert/strict';
+import type { Random } from '../../src/base/random.ts';
+import { departures, giveUp, noteLost } from '../../src/engine/capture/give-up.ts';
+import { check } from '../../src/repository/check/check.ts';
+import { adoptCondemned } from '../../src/repository/collect/condemned.ts';
+import { PackSet } from '../../src/repository/lineage/pack-set.ts';
+import { packRecords } from '../../src/repository/lineage/pack-table.ts';
+import type { StoredStateRecord } from '../../src/repository/lineage/records.ts';
+import { repositoryLineage } from '../../src/repository/repository.ts';
+import type { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
+import { type SimulatedProcess, source } from './simulated-process.ts';
+
+/** As `codr source add` does. */
+export async function registerSource(process: SimulatedProcess): Promise<void> {
+  const { repository } = process.context;
+  const lineage = await repository.openLineage(repositoryLineage);
+  const own = await repository.openLineage(source);
+  await lineage.commit(async (draft): Promise<undefined> => {
+    await adoptCondemned(own, draft);
+    draft.set(`source/${source}`, { name: source });
+  });
+}
+
+/**
+ * Removes one pack, and repairs as `codr check --repair` does. Returns its name; undefined: there is none. One that
+ * a lineage's own state needs can only be put back from a copy, so it is none of these.
+ */
+export async function losePack(
+  process: SimulatedProcess,
+  store: MemoryObjectStore,
+  random: Random,
+): Promise<string | undefined> {
+  const { context } = process;
+  const { repository } = context;
+  const needed = new Set<string>();
+  for (const name of [repositoryLineage, source]) {
+    const { state } = await repository.openLineage(name);
+    for (const [, { packs }] of state.list<StoredStateRecord>('stored')) {
+      for (const { id } of packRecords(state, PackSet.parse(packs))) needed.add(id);
+    }
+  }
+  const packs: string[] = [];
+  for await (const { name } of store.list('packs/')) {
+    if (!needed.has(name.slice(name.lastIndexOf('/') + 1))) packs.push(name);
+  }
+  const lost = packs[random.below(packs.length || 1)];
+  if (lost === undefined) return undefined;
+  await store.remove(lost);
+  const { losses, problems } = await check(
+    {
+      ...{ store, credential: undefined, random, signal: process.abort.signal },
+      open: async (over) => await process.reopen(over),
+      pinned: async (_repository, _lineage, work) => await work(),
+      describe: () => (name) => ({ name, dataset: String, time: String, key: String }),
+    },
+    { readDataPercent: 0, repair: true },
+  );
+  const hurt = losses.lineages.filter(({ bases, deltas }) => bases.size + deltas.size > 0);
+  for (const { lineage } of losses.packs.length > 0 ? losses.lineages : []) {
+    await noteLost(await repository.openLineage(lineage), losses.packs);
+  }
+  for (const one of hurt) {
+    const lineage = await repository.openLineage(one.lineage);
+    await giveUp(lineage, one, departures(context.connector, context.scope));
+  }
+  assert.ok(losses.packs.length <= 1, `${problems.map(({ problem }) => problem)}`);
+  return lost;
+}

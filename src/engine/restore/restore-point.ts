@@ -18,6 +18,7 @@ import {
   resolvePoint,
 } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
+import { incompleteWarnings } from './incomplete-point.ts';
 import type { PartsWish } from './restore-ranges.ts';
 
 /** What the user asked for, as far as the same words mean the same restore. */
@@ -39,7 +40,7 @@ export interface ChosenPoint {
   readonly operation: string;
   /** An earlier run of the operation has not finished. */
   readonly resumes: boolean;
-  /** Says so when `latest` is therefore not the newest moment. */
+  /** When `latest` is therefore not the newest moment, and when the moment may lack writes. */
   readonly warnings: readonly string[];
 }
 
@@ -74,11 +75,13 @@ export async function choosePoint(
     if (at !== asked && when !== 'latest') continue;
     const point = named ?? resolveBegun(context, { at, scope }, begun);
     const warnings = at === asked ? [] : [goesOn(context, { at, asked }, begun)];
+    warnings.push(...incompleteWarnings(context, at));
     return { point, operation, resumes: true, warnings };
   }
   const point = named ?? resolvePoint(pointContext(context), asked, scope);
   const operation = when === 'latest' ? ofLatest : ofTime;
-  return { point, operation, resumes: false, warnings: [] };
+  const warnings = incompleteWarnings(context, point.at);
+  return { point, operation, resumes: false, warnings };
 }
 
 /** The same command gives the same name, so that its marker lets it resume. */

@@ -72,6 +72,14 @@ export function partitionKeyOf(key: Uint8Array, from = 0, to = key.length): Uint
   return raw.subarray(0, writeUnescaped(key, from + tokenBytes, end, raw, 0));
 }
 
+/** The raw partition key of {@link writePartitionPrefix}'s bytes, or undefined when it is cut there. */
+export function rawPartitionKey(prefix: Uint8Array): Uint8Array | undefined {
+  // A whole form is shorter: it ends within the first 568 bytes.
+  if (prefix.length === partitionPrefixBytesMax) return undefined;
+  const raw = new Uint8Array(prefix.length - tokenBytes);
+  return raw.subarray(0, writeUnescaped(prefix, tokenBytes, prefix.length, raw, 0));
+}
+
 /** The token of a record key. */
 export function tokenOf(key: Uint8Array, from = 0): bigint {
   let token = 0n;

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
 import { silentLogger } from '../../../base/log.ts';
+import { MemorySpill } from '../../../base/spill.ts';
 import type { CutDataset } from '../../connector.ts';
+import { murmur3Partitioner } from '../key/partitioner.ts';
 import type { KeyspaceSchema } from '../schema/read-schema.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { CassandraCut } from './cut-reader.ts';
@@ -37,7 +39,13 @@ function cutOf(
   files: readonly { hostId: string; name: string; version?: string }[],
 ): CassandraCut {
   const ring: TakenCut['ring'] = {
-    ...{ clusterName: 'c', partitioner: '', schemaVersions: ['1'], version: '5.0.9', up: hosts },
+    ...{
+      clusterName: 'c',
+      partitioner: murmur3Partitioner.className,
+      schemaVersions: ['1'],
+      version: '5.0.9',
+      up: hosts,
+    },
     nodes: hosts.map((hostId, i) => ({
       ...{ hostId, address: hostId, nativeAddress: hostId, datacenter: 'dc1', rack: 'r1' },
       tokens: [String(i)],
@@ -67,7 +75,8 @@ function cutOf(
     release: async () => {},
   };
   const before = { taken, before: undefined, state: state(earlier, 1) };
-  return new CassandraCut({ ...before, datacenters: [], log: silentLogger });
+  const sorting = { spill: new MemorySpill(), memoryBytesMax: 1024 * 1024 };
+  return new CassandraCut({ ...before, datacenters: [], sorting, log: silentLogger });
 }
 
 /** As the engine does: again until what is damaged is left out. Gives how often it was. */

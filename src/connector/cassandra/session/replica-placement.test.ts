@@ -2,14 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isCodrError } from '../../../base/error.ts';
+import { murmur3Partitioner } from '../key/partitioner.ts';
 import { gradeRanges, worstGrade } from './grade.ts';
-import {
-  highestToken,
-  lowestToken,
-  ownedRanges,
-  type RingNode,
-  replicasOf,
-} from './replica-placement.ts';
+import { ownedRanges, type RingNode, replicasOf } from './replica-placement.ts';
+
+const { lowest, highest } = murmur3Partitioner;
 
 const node = (name: string, datacenter: string, rack: string, tokens: number[]): RingNode => ({
   hostId: name,
@@ -52,8 +49,8 @@ test('ranges cover the whole ring once, and each has as many distinct replicas a
         dc2: String(two),
       };
       const ranges = replicasOf(nodes, replication);
-      assert.equal(ranges[0]?.from, lowestToken);
-      assert.equal(ranges.at(-1)?.to, highestToken);
+      assert.equal(ranges[0]?.from, lowest);
+      assert.equal(ranges.at(-1)?.to, highest);
       ranges.slice(1).forEach(({ from }, i) => {
         assert.equal(from, ranges[i]?.to);
       });
@@ -140,7 +137,5 @@ test('only the data centres that count are graded, and one without replicas prov
 test('a graded range names the replicas that are missing', () => {
   const ranges = replicasOf(three, { class: 'NetworkTopologyStrategy', dc1: '3' });
   const graded = gradeRanges(ranges, three, new Set(['a', 'c']));
-  assert.deepEqual(graded, [
-    { from: lowestToken, to: highestToken, grade: 'quorum-safe', missing: ['b'] },
-  ]);
+  assert.deepEqual(graded, [{ from: lowest, to: highest, grade: 'quorum-safe', missing: ['b'] }]);
 });

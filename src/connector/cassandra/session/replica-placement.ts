@@ -2,6 +2,7 @@
 // NetworkTopologyStrategy walks it per data centre and prefers racks that hold none yet
 // (NetworkTopologyStrategy.calculateNaturalReplicas, the same in 4.0 to 5.0). Pure.
 import { CodrError } from '../../../base/error.ts';
+import { murmur3Partitioner, type Partitioner } from '../key/partitioner.ts';
 
 /** A node as placement sees it. JSON-safe: tokens are decimal text. */
 export interface RingNode {
@@ -16,7 +17,7 @@ export interface RingNode {
   readonly tokens: readonly string[];
 }
 
-/** (from, to] of signed 64-bit Murmur3 tokens. Never wraps: `from` of the first is {@link lowestToken}. */
+/** (from, to] of tokens. Never wraps: `from` of the first is the lowest of the partitioner. */
 export interface TokenRange {
   readonly from: bigint;
   readonly to: bigint;
@@ -30,15 +31,15 @@ export interface ReplicaRange extends TokenRange {
 /** As in `system_schema.keyspaces`: `class`, with or without its package, and its options. */
 export type Replication = Readonly<Record<string, string>>;
 
-/** No key has this token: Murmur3Partitioner moves it to the highest. */
-export const lowestToken = -(2n ** 63n);
-export const highestToken = 2n ** 63n - 1n;
-
 /**
  * Replica sets of the whole ring, ascending, without holes or wrap; neighbours of one set are joined. Errors:
  * `source-unfit` for a strategy whose placement is not known.
  */
-export function replicasOf(nodes: readonly RingNode[], replication: Replication): ReplicaRange[] {
+export function replicasOf(
+  nodes: readonly RingNode[],
+  replication: Replication,
+  { lowest, highest }: Partitioner = murmur3Partitioner,
+): ReplicaRange[] {
   const ring = nodes
     .flatMap((node) => node.tokens.map((token) => ({ token: BigInt(token), node })))
     .sort((a, b) => (a.token < b.token ? -1 : 1));
@@ -53,10 +54,10 @@ export function replicasOf(nodes: readonly RingNode[], replication: Replication)
     else ranges.push({ from, to, replicas });
   };
   ring.forEach(({ token }, at) => {
-    add(at === 0 ? lowestToken : (ring[at - 1]?.token as bigint), token, sets[at] ?? []);
+    add(at === 0 ? lowest : (ring[at - 1]?.token as bigint), token, sets[at] ?? []);
   });
   // What lies past the last token belongs to the first one's owners.
-  add(ring.at(-1)?.token as bigint, highestToken, sets[0] ?? []);
+  add(ring.at(-1)?.token as bigint, highest, sets[0] ?? []);
   return ranges;
 }
 

@@ -4,8 +4,8 @@
 // 4.0 to 5.0 stores about a whole cluster is random (tables of its own keyspaces have ids made of their names),
 // so two clusters of one name are told apart by their members: `isSameCluster` wants one host id in common.
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../../base/clock.ts';
 import { assert } from '../../../base/assert.ts';
+import type { Clock } from '../../../base/clock.ts';
 import { CodrError } from '../../../base/error.ts';
 import { type Partitioner, partitionerNamed } from '../key/partitioner.ts';
 import type { NodeControl } from './control.ts';

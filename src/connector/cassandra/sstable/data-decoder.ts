@@ -9,6 +9,7 @@
 import { assert } from '../../../base/assert.ts';
 import { compareBytes } from '../../../base/bytes.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
+import type { Partitioner } from '../key/partitioner.ts';
 import {
   isLongPartitionKey,
   partitionPrefixBytesMax,
@@ -51,6 +52,13 @@ const markerKinds: readonly (MarkerKind | undefined)[] = [
 /** What the range says of a partition: all records are in it, some may be, none is. */
 const holds = { all: 0, some: 1, none: 2 } as const;
 
+export interface DecoderOptions {
+  /** Whose order the file is in. */
+  readonly partitioner: Partitioner;
+  /** What the index says is the first partition. */
+  readonly expected?: Uint8Array;
+}
+
 export class DataDecoder {
   readonly #files: SstableFiles;
   readonly #range: KeyRange;
@@ -67,6 +75,9 @@ export class DataDecoder {
   #prefixLength = 0;
   #lastPrefix = new Uint8Array(partitionPrefixBytesMax);
   #lastPrefixLength = 0;
+  /** Of a partitioner with another order than records: where the partition at hand lies. */
+  #place: Uint8Array = new Uint8Array(0);
+  readonly #partitioner: Partitioner;
   #holds: 0 | 1 | 2 = holds.all;
   /** Records of this partition that are in the sink's open block; their keys must ascend. */
   #blockRecords = 0;
@@ -85,8 +96,9 @@ export class DataDecoder {
     header: SerializationHeader,
     range: KeyRange,
     sink: RecordSink,
-    expected?: Uint8Array,
+    { partitioner, expected }: DecoderOptions,
   ) {
+    this.#partitioner = partitioner;
     this.#expected = expected;
     this.#files = files;
     this.#range = range;
@@ -157,9 +169,10 @@ export class DataDecoder {
     this.#prefixLength = writePartitionPrefix(this.#cursor.bytes, keyStart, keyEnd, last, 0);
     const { prefix } = this;
     const previous = this.#lastPrefix.subarray(0, this.#lastPrefixLength);
-    if (this.#lastPrefixLength > 0 && compareBytes(previous, prefix) >= 0) {
-      throw this.#damaged('partitions are not in the order of their tokens');
-    }
+    const ascends = this.#partitioner.isRecordOrder
+      ? compareBytes(previous, prefix) < 0
+      : this.#movesOn(keyStart, keyEnd);
+    if (!ascends) throw this.#damaged('partitions are not in the order of their tokens');
     if (this.#expected !== undefined && compareBytes(this.#expected, prefix) !== 0) {
       throw damaged(this.#files, 'Index.db', 'a partition is not where it says');
     }
@@ -180,6 +193,13 @@ export class DataDecoder {
     const order = compareBytes(prefix, to.subarray(0, prefix.length));
     if (compareBytes(prefix, to) >= 0) this.finished = true;
     else if (order === 0 && this.#holds === holds.all) this.#holds = holds.some;
+  }
+
+  /** Two keys of one MD5 sum are one key. */
+  #movesOn(keyStart: number, keyEnd: number): boolean {
+    const last = this.#place;
+    this.#place = this.#partitioner.placeOfKey(this.#cursor.bytes.subarray(keyStart, keyEnd));
+    return compareBytes(last, this.#place) < 0;
   }
 
   #partitionDeletion(at: number): void {

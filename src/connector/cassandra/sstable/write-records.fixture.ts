@@ -62,6 +62,11 @@ export class TestRecords {
     this.#add(this.#key(key, keyKinds.clustering, clustering, clusteringEnds.row), this.#row(row));
   }
 
+  /** Of a key that is cut in others. */
+  partitionKey(key: Uint8Array): void {
+    this.#add(this.#key(key, keyKinds.partitionKey), key);
+  }
+
   staticRow(key: Uint8Array, row: TestRow): void {
     this.#add(this.#key(key, keyKinds.static), this.#row(row));
   }

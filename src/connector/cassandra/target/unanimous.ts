@@ -4,8 +4,6 @@ import { assert } from '../../../base/assert.ts';
 import { compareBytes, equalBytes, toHex } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { DataRecord, RecordBatch, RecordStream } from '../../../model/record.ts';
-import { tokenPrefix } from '../key/record-key.ts';
-import type { ReplicaRange } from '../session/replica-placement.ts';
 
 export interface ReplicaStream {
   readonly hostId: string;
@@ -14,26 +12,24 @@ export interface ReplicaStream {
 }
 
 const batchRecords = 512;
-const tokenBytes = 8;
 
-/** Errors: `proof-failed`, naming the node, when a replica lacks a record, or has another. */
+/**
+ * `ownersOf` is told each record once, ascending. Errors: `proof-failed`, naming the node, when a replica lacks a
+ * record, or has another.
+ */
 export async function* unanimous(
   replicas: readonly ReplicaStream[],
-  ranges: readonly ReplicaRange[],
+  ownersOf: (record: DataRecord) => readonly string[],
   table: string,
 ): RecordStream {
   const cursors = replicas.map((replica) => new Cursor(replica));
-  const ends = ranges.map(({ to }) => tokenPrefix(to));
-  let range = 0;
   let batch: DataRecord[] = [];
   try {
     for (;;) {
       for (const cursor of cursors) await cursor.fill();
       const least = leastOf(cursors);
       if (!least) break;
-      const token = least.key.subarray(0, tokenBytes);
-      while (range < ends.length - 1 && compareBytes(token, ends[range] as Uint8Array) > 0) range++;
-      const owners = ranges[range]?.replicas ?? [];
+      const owners = ownersOf(least);
       assert(
         cursors.some((cursor) => owners.includes(cursor.hostId)),
         'a record has an owner',

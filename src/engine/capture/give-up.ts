@@ -16,6 +16,7 @@ import { addHole } from '../history/ledger.ts';
 import { catalogChanges, epochsOf, inScope } from '../history/source-history.ts';
 import { closeEpoch } from './epoch.ts';
 import { giveUpCuts } from './give-up-cuts.ts';
+import { unfoldBases } from './unfold.ts';
 
 const reason = 'a check found its data lost';
 
@@ -47,12 +48,13 @@ export async function giveUp(
 ): Promise<void> {
   await lineage.commit((draft): undefined => {
     for (const rest of segments) draft.set(`segment/${rest}`, null);
+    const lost = unfoldBases(draft, { bases, deltas });
     if (hasCuts(draft)) {
-      giveUpCuts(draft, { bases, deltas }, { leftAt, reason });
+      giveUpCuts(draft, lost, { leftAt, reason });
       return;
     }
     // Of two base copies of a dataset the earlier is hurt up to the later: that one is looked at first.
-    for (const rest of [...bases].sort().reverse()) giveUpBase(draft, rest, leftAt);
+    for (const rest of [...lost.bases].sort().reverse()) giveUpBase(draft, rest, leftAt);
     giveUpRuns(draft, runs);
   });
 }

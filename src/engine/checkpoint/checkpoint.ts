@@ -234,7 +234,7 @@ function noteBase(
     });
   }
   const steps = [{ from: '', after: at }];
-  const base: BaseRecord = { epoch, exactFrom: at, tree, steps, packs };
+  const base: BaseRecord = { epoch, exactFrom: at, tree, steps, folded: true, packs };
   draft.set(baseKey(dataset, exactFrom), base);
 }
 

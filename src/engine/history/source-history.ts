@@ -186,6 +186,13 @@ export function baseAt(
   return record ? { ...record, dataset } : undefined;
 }
 
+/** The base copy that `base` was folded of, or itself. The older one carries the history that the newer is made of. */
+export function unfolded(state: StateView, base: Base): Base {
+  const { dataset, epoch, exactFrom, folded } = base;
+  const before = folded && baseAt(state, dataset, epoch, timeFromHex(exactFrom) - 1n);
+  return before ? unfolded(state, before) : base;
+}
+
 /** True when a copy is there that no doubt has come after. */
 export function hasBase(state: StateView, dataset: DatasetId, epoch: number): boolean {
   const doubts = holesOf(state).filter((hole) => hole.dataset === dataset);

@@ -10,6 +10,7 @@ import { type KeyRange, keyAlone, rangeHolds } from '../../model/key-range.ts';
 import type { DataRecord, RecordStream } from '../../model/record.ts';
 import { type SourceTime, timeFromHex } from '../../model/time.ts';
 import { cutsOf } from '../history/cut-history.ts';
+import { unfolded } from '../history/source-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import { coveringRanges } from './covering-ranges.ts';
 import { foldDataset, OpenedRuns } from './fold.ts';
@@ -91,11 +92,12 @@ export async function recordAt(
 
 async function loggedVersions(
   context: SourceContext,
-  dataset: PointDataset,
+  found: PointDataset,
   { named, at }: Where,
 ): Promise<RecordVersion[]> {
-  const { connector } = context;
-  const { entry } = dataset;
+  const { connector, lineage } = context;
+  const { entry } = found;
+  const dataset = { entry, base: unfolded(lineage.state, found.base) };
   const [range] = named.ranges;
   assert(range && named.ranges.length === 1, 'a key of a source with a log names one record');
   const runs = new OpenedRuns(context);

@@ -75,6 +75,8 @@ export interface BaseRecord {
   readonly tree?: TreeRecord;
   /** From each key on (base64), changes later than `after` apply. */
   readonly steps: readonly { readonly from: string; readonly after: string }[];
+  /** Folded of the base copy before it and what came after that, which are there still: without it nothing is lost. */
+  readonly folded?: true;
   readonly packs: string;
 }
 

@@ -19,6 +19,8 @@ export interface RestoreRequest {
   readonly datacenters?: readonly string[];
   readonly drop: boolean;
   readonly ttl: 'keep' | 'hold' | 'rebase' | 'freeze';
+  /** Cassandra: `keep` gives deletions and expired cells back too; `drop` unless said. */
+  readonly tombstones?: 'keep' | 'drop';
   /** Read everything back and compare roots. */
   readonly verify: boolean;
 }

@@ -86,6 +86,11 @@ export const restoreCommand = defineCommand({
         env: false,
       },
     ),
+    tombstones: option(z.enum(['keep', 'drop'], { error: 'not keep or drop' }).default('drop'), {
+      text: 'Cassandra: keep gives back deletions and expired cells too, for data that is added later',
+      value: 'MODE',
+      env: false,
+    }),
     dryRun: consent('show the plan, change nothing'),
     verify: option(z.boolean().default(true), {
       text: 'do not read the target back to compare it',

@@ -82,7 +82,7 @@ test('restore passes on every option, lists in the order given', async () => {
   const words =
     'restore shop --to mongodb://t/ --at 1763816700:42 --include a.* --include b.c --exclude a.x ' +
     '--rename a.b=a.c --token-range -5..7 --query a.b=k=1 --map-dc x=y --map-dc z=y --drop ' +
-    '--ttl hold --no-verify';
+    '--ttl hold --tombstones keep --no-verify';
   const run = await runFake(words.split(' '), { api: { restore: call } });
   assert.equal(run.exitCode, 0);
   assert.deepEqual(asked, [
@@ -98,6 +98,7 @@ test('restore passes on every option, lists in the order given', async () => {
       datacenters: ['x=y', 'z=y'],
       drop: true,
       ttl: 'hold',
+      tombstones: 'keep',
       verify: false,
     },
   ]);

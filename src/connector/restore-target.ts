@@ -39,6 +39,8 @@ export interface TargetOptions {
   readonly usersAndRoles: boolean;
   /** Of kinds that spread copies over data centres: which of the target keep what those of the source kept. */
   readonly datacenters?: readonly GivenName[];
+  /** What is loaded has deletions and what has expired in it; a target that cannot hold them refuses its plan. */
+  readonly keepsDeletions?: true;
 }
 
 /** What is called `from` at the point, and `to` in the target. */
@@ -127,9 +129,9 @@ export interface RestoreTarget extends AsyncDisposable {
   index(item: TargetItem, signal: AbortSignal): Promise<void>;
   /**
    * For targets that hold more than what lives: fixes what {@link readBack} will give, and says as of which
-   * moment it gives what is live, ms since 1970. Absent: what was loaded is what is read back.
+   * moment it gives what is live. Absent: what was loaded is what is read back.
    */
-  freeze?(item: TargetItem, signal: AbortSignal): Promise<number>;
+  freeze?(item: TargetItem, signal: AbortSignal): Promise<FrozenMoment>;
   /** What the target now holds, ascending by key. */
   readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
   /** Remembers in the marker how the item was finished: a resumed restore passes over what still stands so. */
@@ -150,6 +152,14 @@ export interface RestoreTarget extends AsyncDisposable {
   finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult>;
   /** After an error since `begin`. Undefined: nothing was made, and the marker is removed. */
   leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined>;
+}
+
+/** As of when a target that goes on changing by itself is read back. */
+export interface FrozenMoment {
+  /** What expires by then has expired; ms since 1970. */
+  readonly nowMs: number;
+  /** The target may have removed deletions before this: none of them is given. Where deletions are kept. */
+  readonly deletionsSinceMs?: number;
 }
 
 /** What a restore that did not end has made: for messages. */

@@ -16,6 +16,7 @@ export const cassandraConnector: Connector = {
     orderedLog: false,
     snapshotReads: false,
     ttlModes: ['keep', 'rebase', 'freeze'],
+    keepsDeletions: true,
     datacenters: true,
   },
   connect: (config, context, signal) => CassandraSession.open(config, context, signal),

@@ -4,6 +4,7 @@
 import { assert } from '../../base/assert.ts';
 import type { RecordStream } from '../../model/record.ts';
 import type { FoldInput, LaterCuts, LiveForm } from '../connector.ts';
+import { keptIn } from './kept-records.ts';
 import { partitionEnd } from './key/record-key.ts';
 import { dropColumns, type LiveFormOptions, liveForm } from './merge/live-form.ts';
 import { mergeBlocks } from './merge/merge-blocks.ts';
@@ -30,7 +31,7 @@ export async function* foldRange({ range, base, later }: FoldInput): RecordStrea
   const { live } = later;
   const wanted = live?.within ? withinRanges(merged, live.within) : merged;
   const folded = live
-    ? liveForm(wanted, { schema, ...liveOptions(live) })
+    ? keptIn(liveForm(wanted, { schema, ...liveOptions(live) }), schema, live)
     : later.stored
       ? storedForm(merged, later.stored, schema)
       : dropColumns(merged, schema);
@@ -63,6 +64,7 @@ function liveOptions(live: LiveForm): Omit<LiveFormOptions, 'schema'> {
     nowSeconds: Math.floor(nowMs / 1000),
     ttl: ttl === 'rebase' ? { rebaseSeconds: Math.floor(rebaseMs / 1000) } : ttl,
     liveAtSeconds: Math.floor(cutMs / 1000),
+    keepTombstones: live.deletions !== undefined,
     ...(expirySecondsMax !== undefined && { expirySecondsMax }),
   };
 }

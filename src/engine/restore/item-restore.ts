@@ -136,11 +136,14 @@ export class ItemRestore {
 
   async #proveFrozen(ranges: readonly KeyRange[], signal: AbortSignal): Promise<TreeRoot> {
     const { target, live } = this.#shared;
-    const nowMs = (await target.freeze?.(this.#item, signal)) ?? 0;
+    const frozen = await target.freeze?.(this.#item, signal);
+    assert(frozen, 'only what can be frozen is proven so');
+    const { nowMs, deletionsSinceMs: sinceMs } = frozen;
     const { expirySecondsMax } = target;
     const form = live && {
       ...{ ...live, nowMs },
       ...(expirySecondsMax !== undefined && { expirySecondsMax }),
+      ...(live.deletions && sinceMs !== undefined && { deletions: { sinceMs } }),
     };
     const expected = await this.#rootOf(ranges, signal, (range) =>
       this.#build(this.#native(this.#fold(range, form)), signal),

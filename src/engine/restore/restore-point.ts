@@ -32,6 +32,8 @@ export interface RestoreWish {
   readonly parts?: PartsWish;
   /** {@link TargetOptions.datacenters}; absent: each stays what it is. */
   readonly datacenters?: readonly GivenName[];
+  /** Deletions are given back too; absent: what lives alone. */
+  readonly keepsDeletions?: true;
 }
 
 export interface ChosenPoint {
@@ -87,10 +89,11 @@ export async function choosePoint(
 /** The same command gives the same name, so that its marker lets it resume. */
 function operationOf(
   { lineage }: SourceContext,
-  { scope, renames, drop, ttl, parts, datacenters }: RestoreWish,
+  { scope, renames, drop, ttl, parts, datacenters, keepsDeletions }: RestoreWish,
   when: string,
 ): string {
-  const more = [parts, datacenters].filter((one) => one !== undefined);
+  const deletions = keepsDeletions && { keepsDeletions };
+  const more = [parts, datacenters, deletions].filter((one) => one !== undefined);
   const wish = [scope, renames, drop, ttl, ...more];
   const words = [lineage.name, JSON.stringify(wish), when];
   return createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 32);

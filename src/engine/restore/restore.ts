@@ -4,7 +4,7 @@ import { forEachLimit, Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
-import type { LiveForm, SourceConfig } from '../../connector/connector.ts';
+import type { SourceConfig } from '../../connector/connector.ts';
 import type {
   FinishResult,
   GivenName,
@@ -12,7 +12,6 @@ import type {
   TargetItem,
   TargetOptions,
   TargetPlan,
-  TtlMode,
 } from '../../connector/restore-target.ts';
 import { renamed } from '../../model/namespace.ts';
 import { type SourceTime, timeToHex } from '../../model/time.ts';
@@ -31,6 +30,7 @@ import { openOwner } from './restore-owner.ts';
 import { askedPoint, type ChosenPoint, choosePoint, type RestoreWish } from './restore-point.ts';
 import { refuseParts, type WantedParts, wantedParts } from './restore-ranges.ts';
 import { countTornTransactions } from './torn-transactions.ts';
+import { liveForm, refuseDeletions } from './wanted-form.ts';
 
 export interface RestoreOptions extends RestoreWish {
   readonly to: SourceConfig;
@@ -214,10 +214,11 @@ async function loadAndFinish(
 
 async function openTarget(
   { connector, world }: SourceContext,
-  { to, ttl, datacenters }: RestoreOptions,
+  { to, ttl, datacenters, ...wish }: RestoreOptions,
   signal: AbortSignal,
 ): Promise<RestoreTarget> {
   refuseDatacenters(connector, datacenters);
+  refuseDeletions(connector, wish);
   const { ttlModes } = connector.capabilities;
   if (!ttlModes.includes(ttl)) {
     throw new CodrError('usage', `--ttl ${ttl} means nothing for ${connector.kind}`, {
@@ -249,13 +250,13 @@ function refuseConflicts(plan: TargetPlan): void {
 }
 
 function targetOptions(
-  { renames, drop, ttl, usersAndRoles, scope, datacenters }: RestoreOptions,
+  { renames, drop, ttl, usersAndRoles, scope, datacenters, keepsDeletions }: RestoreOptions,
   { operation, point }: ChosenPoint,
   defined: readonly GivenName[],
 ): TargetOptions {
   const moment = timeToHex(point.at);
-  const mapped = datacenters && { datacenters };
-  return { operation, moment, renames, defined, drop, ttl, usersAndRoles, scope, ...mapped };
+  const more = { ...(datacenters && { datacenters }), ...(keepsDeletions && { keepsDeletions }) };
+  return { operation, moment, renames, defined, drop, ttl, usersAndRoles, scope, ...more };
 }
 
 /** Also the command that names the moment goes on, whatever `latest` is by then. */
@@ -300,7 +301,7 @@ async function loadAll(
     parts: work.parts,
     verify: options.verify,
     ttl: options.ttl,
-    ...liveForm(context, options.ttl, chosen.point.at),
+    ...liveForm(context, options, chosen.point.at),
     meter,
     slots: new Semaphore(context.world.limits.workers),
   };
@@ -338,18 +339,6 @@ async function loadAll(
   };
   await context.world.runJob(job, signal);
   return wanted.map(({ namespace }) => done.get(namespace) as RestoredItem);
-}
-
-/** For kinds that keep what is deleted and expired: what a reader would see now. */
-function liveForm(
-  { connector, world }: SourceContext,
-  ttl: TtlMode,
-  at: SourceTime,
-): { live?: LiveForm } {
-  if (connector.capabilities.orderedLog) return {};
-  const [nowMs, cutMs] = [world.clock.now(), connector.wallMs(at)];
-  const mode = ttl === 'rebase' || ttl === 'freeze' ? ttl : 'keep';
-  return { live: { nowMs, ttl: mode, rebaseMs: nowMs - cutMs, cutMs } };
 }
 
 /** A dataset of a few records costs waiting, not work: such ones share a task, and wait side by side. */

@@ -161,6 +161,7 @@ async function optionsOf(
     verify,
     ...partsOf(request),
     ...datacentersOf(request),
+    ...(request.tombstones === 'keep' && { keepsDeletions: true }),
     ...(call.progress && { listener: call.progress }),
   };
 }

@@ -72,6 +72,7 @@ class CqlTarget implements RestoreTarget {
     options: TargetOptions,
     signal: AbortSignal,
   ): Promise<TargetPlan> {
+    if (options.keepsDeletions) throw deletionsNeedFiles();
     const isCounter = ({ entry }: TargetItem): boolean => tableBodyOf(entry).schema.isCounter;
     const loaded = items.filter((item) => !isCounter(item));
     const { plan } = await this.#tables.plan(loaded, options, signal);
@@ -151,6 +152,16 @@ class CqlTarget implements RestoreTarget {
     if (load) return load;
     throw new CodrError('failed', `${namespace} was not created`);
   }
+}
+
+/** A delete by CQL gets the time of the restore, and one of what has expired cannot be said at all. */
+function deletionsNeedFiles(): CodrError {
+  const message =
+    'by CQL alone deletions cannot be given back as they were: --tombstones keep is refused';
+  return new CodrError('usage', message, {
+    object: '--tombstones',
+    remedy: 'name the nodes and their files in the target file, or leave --tombstones out',
+  });
 }
 
 /** What CQL cannot keep, of all tables and of each. */

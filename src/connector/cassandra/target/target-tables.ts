@@ -15,6 +15,7 @@ import type { Ring } from '../session/ring.ts';
 import { TableMaker } from './make-table.ts';
 import { operationWord, RestoreMarker } from './restore-marker.ts';
 import { SchemaRunner } from './schema-runner.ts';
+import { readSettings, type TableSettings } from './table-settings.ts';
 import { namesOf, tableName } from './table-statements.ts';
 import { type PlannedTable, type PlannedTarget, planTarget } from './target-plan.ts';
 
@@ -116,6 +117,11 @@ export class TargetTables {
     const id = this.#ids.get(namespace);
     assert(id, 'an item is made or found finished before it is used');
     return id;
+  }
+
+  /** Of the table as it is in the target. */
+  settings(item: TargetItem, signal: AbortSignal): Promise<TableSettings> {
+    return readSettings(this.#schema, this.tableOf(item), signal);
   }
 
   /** Another table of the name is not the one that was loaded. */

@@ -3,12 +3,14 @@
 import { CodrError } from '../../../base/error.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
+import type { FrozenMoment } from '../../restore-target.ts';
 import { liveAt } from '../fold-range.ts';
-import { keepTokens } from '../merge/foreign-partitions.ts';
+import { keptAt } from '../kept-records.ts';
+import type { Partitioner } from '../key/partitioner.ts';
+import { dropColumns } from '../merge/live-form.ts';
 import { mergeBlocks } from '../merge/merge-blocks.ts';
 import { type BlockStream, batchOf } from '../record/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
-import { tokensOf } from '../session/cut-reader.ts';
 import type { CutNode } from '../session/node-cut.ts';
 import {
   type ListedSstable,
@@ -16,8 +18,11 @@ import {
   listTableFolders,
   openSstable as openFiles,
 } from '../session/node-files.ts';
-import { type Replication, type RingNode, replicasOf } from '../session/replica-placement.ts';
+import { ownedBlocks, type SortingSpace, shareOf } from '../session/owned-blocks.ts';
+import type { Replication } from '../session/replica-placement.ts';
+import { partitionerOf, type Ring } from '../session/ring.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
+import { recordOwners } from './record-owners.ts';
 import { unanimous } from './unanimous.ts';
 
 export interface FrozenTable {
@@ -25,8 +30,10 @@ export interface FrozenTable {
   /** UUID of the table in the target. */
   readonly tableId: string;
   readonly nodes: readonly (CutNode & { readonly hostId: string })[];
-  readonly members: readonly RingNode[];
+  readonly ring: Pick<Ring, 'nodes' | 'partitioner'>;
   readonly replication: Replication;
+  /** For files that are in another order than records. */
+  readonly sorting: SortingSpace;
   readonly tag: string;
 }
 
@@ -59,29 +66,44 @@ export async function snapshotTable(
 export function readFrozen(
   frozen: FrozenTable,
   files: ReadonlyMap<string, readonly ListedSstable[]>,
-  { range, nowMs }: { readonly range: KeyRange; readonly nowMs: number },
+  { range, ...moment }: { readonly range: KeyRange } & FrozenMoment,
   signal: AbortSignal,
 ): RecordStream {
-  const { schema, nodes, members, replication } = frozen;
+  const { schema, nodes, ring, replication } = frozen;
+  const fileCount = nodes.reduce((sum, { hostId }) => sum + (files.get(hostId)?.length ?? 0), 0);
+  const space = shareOf(frozen.sorting, fileCount);
   const replicas = nodes.map(({ hostId, address }) => {
-    const owned = tokensOf(members, replication, hostId);
+    const owner = { ring, replication, hostId };
     const inputs = (files.get(hostId) ?? []).map((file) =>
-      keepTokens(fileBlocks(file, range, signal), owned),
+      ownedBlocks(fileBlocks(file, partitionerOf(ring), range, signal), owner, space, signal),
     );
     const merged = mergeBlocks(inputs, { signal, clusteringCount: schema.clustering.length });
-    return { hostId, address, records: batches(liveAt(merged, schema, nowMs)) };
+    return { hostId, address, records: batches(formAt(merged, schema, moment)) };
   });
-  return unanimous(
-    replicas,
-    replicasOf(members, replication),
-    `${schema.keyspace}.${schema.table}`,
-  );
+  const ownersOf = recordOwners(ring, replication);
+  return unanimous(replicas, ownersOf, `${schema.keyspace}.${schema.table}`);
 }
 
-async function* fileBlocks(file: ListedSstable, range: KeyRange, signal: AbortSignal): BlockStream {
+async function* fileBlocks(
+  file: ListedSstable,
+  partitioner: Partitioner,
+  range: KeyRange,
+  signal: AbortSignal,
+): BlockStream {
   await using files = openFiles(file);
-  const sstable = await openSstable(files);
+  const sstable = await openSstable(files, partitioner);
   yield* sstable.records(range, signal);
+}
+
+/** What lives, and with kept deletions those that no compaction may have dropped. */
+function formAt(
+  merged: BlockStream,
+  schema: TableSchema,
+  { nowMs, deletionsSinceMs: sinceMs }: FrozenMoment,
+): BlockStream {
+  return sinceMs === undefined
+    ? liveAt(merged, schema, nowMs)
+    : keptAt(dropColumns(merged, schema), schema, { nowMs, sinceMs });
 }
 
 async function* batches(blocks: BlockStream): RecordStream {

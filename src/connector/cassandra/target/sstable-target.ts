@@ -9,6 +9,7 @@ import type {
   DefineResult,
   FinishedItem,
   FinishResult,
+  FrozenMoment,
   LeftBehind,
   LoadedRange,
   PlannedDefinitions,
@@ -20,6 +21,7 @@ import type {
 } from '../../restore-target.ts';
 import type { CassandraConfig } from '../session/cassandra-config.ts';
 import type { CqlSession } from '../session/cql.ts';
+import type { SortingSpace } from '../session/owned-blocks.ts';
 import { clusterId, type Ring } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
 import { importTable } from './import-table.ts';
@@ -31,13 +33,19 @@ import { asTarget, onTarget } from './target-fault.ts';
 import { checkNodes, configuredNodes, type TargetNode } from './target-nodes.ts';
 import { TargetTables } from './target-tables.ts';
 
+/** The part of the memory in which a table is sorted. */
+const sortingShare = 8;
 const verifyTries = 5;
 const verifyPauseMs = 2_000;
+
+const deletionsMayGo =
+  'deletions older than gc_grace_seconds may go at the first compaction in the target: the proof is of all that ' +
+  'lives and of the younger deletions';
 
 interface Frozen {
   readonly table: FrozenTable;
   readonly files: Awaited<ReturnType<typeof snapshotTable>>;
-  readonly nowMs: number;
+  readonly moment: FrozenMoment;
 }
 
 export interface OpenedTarget {
@@ -80,6 +88,12 @@ export class SstableTarget implements RestoreTarget {
     await this.#cql[Symbol.asyncDispose]();
   }
 
+  /** Where files of another partitioner's order are sorted. */
+  get #sorting(): SortingSpace {
+    const { spill, memoryBytesMax } = this.#context;
+    return { spill, memoryBytesMax: Math.floor(memoryBytesMax / sortingShare) };
+  }
+
   unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined> {
     return this.#tables.unfinished(operation, signal);
   }
@@ -95,7 +109,8 @@ export class SstableTarget implements RestoreTarget {
     const owners = new Set(sets.flatMap(({ hostIds }) => hostIds));
     await checkNodes(this.#config, this.#ring, nodes, owners, signal);
     this.#nodes = new Map([...nodes].filter(([hostId]) => owners.has(hostId)));
-    return plan;
+    if (!options.keepsDeletions) return plan;
+    return { ...plan, warnings: [...plan.warnings, deletionsMayGo] };
   }
 
   async begin(signal: AbortSignal): Promise<void> {
@@ -155,7 +170,7 @@ export class SstableTarget implements RestoreTarget {
   }
 
   /** As of a moment after the snapshot: what expires meanwhile is gone on both sides. */
-  async freeze(item: TargetItem, signal: AbortSignal): Promise<number> {
+  async freeze(item: TargetItem, signal: AbortSignal): Promise<FrozenMoment> {
     await this.#thaw(item.namespace, signal);
     await this.#tables.refuseDisplaced(item, signal);
     const nodes = this.#nodes;
@@ -164,8 +179,9 @@ export class SstableTarget implements RestoreTarget {
       schema: { ...body.schema, keyspace, table },
       tableId: this.#tables.idOf(item),
       nodes: [...nodes.values()],
-      members: this.#ring.nodes,
+      ring: this.#ring,
       replication,
+      sorting: this.#sorting,
       tag: this.#tagOf(item.namespace),
     };
     try {
@@ -173,8 +189,9 @@ export class SstableTarget implements RestoreTarget {
       for (const { control } of nodes.values()) await control.clearSnapshot(frozen.tag, { signal });
       const files = await snapshotTable(frozen, signal);
       const nowMs = Math.floor(this.#context.clock.now() / 1000) * 1000;
-      this.#frozen.set(item.namespace, { table: frozen, files, nowMs });
-      return nowMs;
+      const moment = await this.#momentOf(item, nowMs, signal);
+      this.#frozen.set(item.namespace, { table: frozen, files, moment });
+      return moment;
     } catch (error) {
       throw asTarget(error);
     }
@@ -183,9 +200,9 @@ export class SstableTarget implements RestoreTarget {
   async *readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream {
     const frozen = this.#frozen.get(item.namespace);
     assert(frozen, 'an item is frozen before it is read back');
-    const { table, files, nowMs } = frozen;
+    const { table, files, moment } = frozen;
     try {
-      yield* readFrozen(table, files, { range, nowMs }, signal);
+      yield* readFrozen(table, files, { range, ...moment }, signal);
     } catch (error) {
       throw asTarget(error);
     }
@@ -218,6 +235,13 @@ export class SstableTarget implements RestoreTarget {
   async leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
     await onTarget(removeStaging(this.#tables.planned.word, this.#nodes.values()));
     return await this.#tables.leftBehind(signal);
+  }
+
+  /** A compaction since the import may have dropped deletions as old as the table lets it. */
+  async #momentOf(item: TargetItem, nowMs: number, signal: AbortSignal): Promise<FrozenMoment> {
+    if (!this.#tables.planned.options.keepsDeletions) return { nowMs };
+    const { gcGraceSeconds } = await this.#tables.settings(item, signal);
+    return { nowMs, deletionsSinceMs: nowMs - gcGraceSeconds * 1000 };
   }
 
   /** The same for all runs of an operation. */

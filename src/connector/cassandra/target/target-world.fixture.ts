@@ -2,6 +2,7 @@
 // as the engine would do it.
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../../base/log.ts';
+import { MemorySpill } from '../../../base/spill.ts';
 import { wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
@@ -21,6 +22,8 @@ import { takeCut } from '../session/take-cut.ts';
 import { SstableTarget } from './sstable-target.ts';
 
 export const signal = AbortSignal.timeout(900_000);
+const spill = new MemorySpill();
+const memoryBytesMax = 64 * 1024 * 1024;
 let cuts = 0;
 
 /** The configuration of all nodes, or of those named. */
@@ -63,6 +66,7 @@ export class Captured implements AsyncDisposable {
     });
     const cut = new CassandraCut({
       ...{ taken, before: undefined, state: firstState, datacenters: [], log: silentLogger },
+      sorting: { spill, memoryBytesMax },
     });
     return new Captured(cut.datasets, async () => {
       await cut[Symbol.asyncDispose]();
@@ -91,7 +95,7 @@ export async function openTarget(
   const cql = await openCql(config, signal, 'target');
   const ring = await readRing(cql, [], signal);
   return new SstableTarget({ config, cql, ring }, {
-    ...{ clock: systemClock, log: silentLogger, memoryBytesMax: 64 * 1024 * 1024 },
+    ...{ clock: systemClock, log: silentLogger, spill, memoryBytesMax },
   } as never);
 }
 
@@ -158,7 +162,7 @@ export async function proven(
   target: SstableTarget,
   item: TargetItem & { readonly dataset: CutDataset },
 ): Promise<number> {
-  const nowMs = await target.freeze(item, signal);
+  const { nowMs } = await target.freeze(item, signal);
   const wanted = await texts(live(item.dataset, nowMs));
   assert.deepEqual(await texts(target.readBack(item, wholeRange, signal)), wanted);
   return wanted.length;

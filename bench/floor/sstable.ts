@@ -62,7 +62,8 @@ async function readRecords(): Promise<void> {
 async function eachChunk(use: (chunk: Uint8Array) => void): Promise<void> {
   await using files = openFiles(listed);
   const data = await files.open('Data.db');
-  const chunks = new ChunkReader(files, data, await readChunkTable(files, data), 0, signal);
+  const place = { position: 0, aheadEnd: Infinity };
+  const chunks = new ChunkReader(files, data, await readChunkTable(files, data), place, signal);
   const window = new Uint8Array(chunkBytes);
   while (!chunks.done) {
     if (!chunks.ready) await chunks.load();

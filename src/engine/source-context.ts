@@ -44,5 +44,12 @@ export interface SourceContext {
 
 export function connectorContext(world: EngineWorld): ConnectorContext {
   const { clock, random, log, spill, limits } = world;
-  return { clock, random, log, spill, memoryBytesMax: limits.memoryBytesMax };
+  return {
+    clock,
+    random,
+    log,
+    spill,
+    memoryBytesMax: limits.memoryBytesMax,
+    workers: limits.workers,
+  };
 }

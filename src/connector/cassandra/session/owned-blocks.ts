@@ -2,7 +2,7 @@
 // records. Files of a cluster with another partitioner are in its order, so they are sorted, in bounded memory.
 import type { Spill } from '../../../base/spill.ts';
 import { murmur3Partitioner } from '../key/partitioner.ts';
-import { keepTokens } from '../merge/foreign-partitions.ts';
+import { keepTokens, type TokenRange } from '../merge/foreign-partitions.ts';
 import type { BlockStream } from '../record/record-block.ts';
 import { sortPartitions } from '../record/sort-partitions.ts';
 import { ownedRanges, type Replication, replicasOf } from './replica-placement.ts';
@@ -39,19 +39,26 @@ export function ownedBlocks(
   const { ring, replication, hostId } = owner;
   const partitioner = partitionerOf(ring);
   if (partitioner.isRecordOrder) {
-    const { place } = murmur3Partitioner;
-    const owned = ownedRanges(ring.nodes, replication, hostId);
-    const tokens = owned.map(({ from, to }) => ({
-      fromExclusive: place(from),
-      toInclusive: place(to),
-    }));
-    return keepTokens(input, tokens);
+    return keepTokens(input, ownedTokens(ring, replication, hostId));
   }
   const ranges = replicasOf(ring.nodes, replication, partitioner);
   const places = new RingPlaces(ranges, partitioner);
   const owns = (key: Uint8Array): boolean =>
     places.ownersAt(partitioner.placeOfKey(key)).includes(hostId);
   return inRecordOrder(input, owns, { ...space, signal });
+}
+
+/** What a node owns, of a partitioner whose order is that of records, as the filter wants it. */
+export function ownedTokens(
+  ring: Pick<Ring, 'nodes'>,
+  replication: Replication,
+  hostId: string,
+): TokenRange[] {
+  const { place } = murmur3Partitioner;
+  return ownedRanges(ring.nodes, replication, hostId).map(({ from, to }) => ({
+    fromExclusive: place(from),
+    toInclusive: place(to),
+  }));
 }
 
 async function* inRecordOrder(

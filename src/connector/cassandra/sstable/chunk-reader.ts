@@ -16,6 +16,13 @@ interface Piece {
   readonly bytes: Promise<Uint8Array>;
 }
 
+export interface ChunkPlace {
+  /** A byte of the decoded data, in the first chunk that is wanted. */
+  readonly position: number;
+  /** What lies in later chunks than this byte is read only when asked for. */
+  readonly aheadEnd: number;
+}
+
 /** Gives chunk after chunk; `ready` says whether the next one is in memory. */
 export class ChunkReader {
   readonly #files: SstableFiles;
@@ -28,14 +35,15 @@ export class ChunkReader {
   #pieceStart = 0;
   /** The first chunk that is not in `#piece`. */
   #pieceEnd: number;
+  /** From this chunk on nothing is read ahead. */
+  readonly #aheadEnd: number;
   #ahead: Piece | undefined;
 
-  /** Begins with the chunk that holds byte `position` of the decoded data. */
   constructor(
     files: SstableFiles,
     file: RandomAccessFile,
     table: ChunkTable,
-    position: number,
+    { position, aheadEnd }: ChunkPlace,
     signal: AbortSignal,
   ) {
     this.#files = files;
@@ -44,7 +52,8 @@ export class ChunkReader {
     this.#signal = signal;
     this.#chunk = Math.floor(position / table.chunkLength);
     this.#pieceEnd = this.#chunk;
-    this.#ahead = this.#readFrom(this.#chunk);
+    this.#aheadEnd = Math.min(table.count, Math.floor(aheadEnd / table.chunkLength) + 1);
+    if (!this.done) this.#ahead = this.#readFrom(this.#chunk);
   }
 
   /** Where the next chunk begins in the decoded data. */
@@ -67,8 +76,8 @@ export class ChunkReader {
 
   /** Brings the next chunks into memory. */
   async load(): Promise<void> {
-    const piece = this.#ahead;
-    if (piece === undefined || this.ready) return;
+    if (this.ready || this.done) return;
+    const piece = this.#ahead ?? this.#readFrom(this.#pieceEnd);
     const bytes = await piece.bytes;
     this.#signal.throwIfAborted();
     const start = this.#table.offset(piece.firstChunk);
@@ -82,7 +91,7 @@ export class ChunkReader {
     this.#piece = bytes;
     this.#pieceStart = start;
     this.#pieceEnd = piece.endChunk;
-    this.#ahead = this.#readFrom(piece.endChunk);
+    this.#ahead = piece.endChunk < this.#aheadEnd ? this.#readFrom(piece.endChunk) : undefined;
   }
 
   /** Writes the next chunk, which is ready, at target[at], where there is room for `nextLength`. */
@@ -125,9 +134,8 @@ export class ChunkReader {
   }
 
   /** Begins to read a piece: as many whole chunks as there is room for, or one. */
-  #readFrom(firstChunk: number): Piece | undefined {
-    const { count } = this.#table;
-    if (firstChunk >= count) return undefined;
+  #readFrom(firstChunk: number): Piece {
+    const count = firstChunk < this.#aheadEnd ? this.#aheadEnd : this.#table.count;
     const start = this.#table.offset(firstChunk);
     let endChunk = firstChunk;
     let end = start;

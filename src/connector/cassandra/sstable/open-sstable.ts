@@ -2,7 +2,9 @@
 // range of them, with all checksums verified. Data.db, Statistics.db and the chunk table are
 // needed; Index.db only makes ranges quick.
 import { crc32 } from 'node:zlib';
+import { assert } from '../../../base/assert.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
+import { murmur3Partitioner, type Partitioner } from '../key/partitioner.ts';
 import type { RecordBlock } from '../record/record-block.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { type ChunkTable, readChunkTable } from './compression-info.ts';
@@ -26,7 +28,6 @@ const versions: Readonly<Record<string, SstableFiles['format']>> = {
   oa: 'big',
   da: 'bti',
 };
-const partitioner = 'org.apache.cassandra.dht.Murmur3Partitioner';
 const digestReadBytes = 1024 * 1024;
 
 export interface OpenSstable {
@@ -35,36 +36,55 @@ export interface OpenSstable {
   /** Bytes of Data.db without compression. */
   readonly dataLength: number;
   /**
-   * The records whose keys are in the range, ascending. A marker or a partition's deletion counts
+   * The records whose keys are in the range, ascending; of another partitioner than Murmur3 all of
+   * them, its partitions in its order. A marker or a partition's deletion counts
    * as a record like any other: what holds at the range's start is not repeated there.
    * @throws CodrError `file-damaged`, with the records before the damage given.
    */
-  records(range: KeyRange, signal: AbortSignal): AsyncIterable<RecordBlock>;
+  records(range: KeyRange, signal: AbortSignal, place?: ReadPlace): AsyncIterable<RecordBlock>;
   /** Compares Data.db as it is stored with Digest.crc32. @throws CodrError `file-damaged`. */
   digest(signal: AbortSignal): Promise<void>;
   /**
    * Up to `count` - 1 keys where partitions begin, ascending, that cut the data into like
-   * parts; none for BTI.
+   * parts; none for BTI and for other orders.
    */
   splitPoints(count: number): Promise<Uint8Array[]>;
+  /**
+   * Where partitions begin, ascending, the first of about each 256 KiB of the data; none for BTI, for other
+   * orders and where Index.db is missing. @throws CodrError `file-damaged`.
+   */
+  entries(signal?: AbortSignal): Promise<readonly IndexEntry[]>;
+}
+
+/** What a reader of a part knows from `entries` already. */
+export interface ReadPlace {
+  /** A partition at or before the range's start; the index is not read then. */
+  readonly start?: IndexEntry;
+  /** Data from here on is read only when it is needed: the range ends before. */
+  readonly aheadEnd?: number;
 }
 
 /**
- * @throws CodrError `file-damaged`; `source-unfit` for versions, compressors and types that
- * nobody knows.
+ * `partitioner`: of the cluster it is of.
+ * @throws CodrError `file-damaged`; `source-unfit` for versions, compressors, types and
+ * partitioners that are others.
  */
-export async function openSstable(files: SstableFiles): Promise<OpenSstable> {
+export async function openSstable(
+  files: SstableFiles,
+  partitioner: Partitioner = murmur3Partitioner,
+): Promise<OpenSstable> {
   if (versions[files.version] !== files.format) {
     const what = `version ${files.version} (${files.format}) is not one that CODR reads`;
     throw unknown(files, 'Data.db', what);
   }
   if (!files.has('Data.db')) throw damaged(files, 'Data.db', 'the file is missing');
   const statistics = await readStatistics(files);
-  if (statistics.partitioner !== partitioner) {
+  if (statistics.partitioner !== partitioner.className) {
     throw unknown(files, 'Statistics.db', `partitioner ${statistics.partitioner}`);
   }
   const data = await files.open('Data.db');
-  return new OpenedSstable(files, statistics, data, await readChunkTable(files, data));
+  const table = await readChunkTable(files, data);
+  return new OpenedSstable(files, statistics, { data, table }, partitioner);
 }
 
 class OpenedSstable implements OpenSstable {
@@ -73,34 +93,47 @@ class OpenedSstable implements OpenSstable {
   readonly #files: SstableFiles;
   readonly #data: RandomAccessFile;
   readonly #table: ChunkTable;
+  readonly #partitioner: Partitioner;
   #index: Promise<IndexEntry[]> | undefined;
 
   constructor(
     files: SstableFiles,
     statistics: Statistics,
-    data: RandomAccessFile,
-    table: ChunkTable,
+    { data, table }: { readonly data: RandomAccessFile; readonly table: ChunkTable },
+    partitioner: Partitioner,
   ) {
     this.#files = files;
     this.header = statistics.header;
     this.stats = statistics.stats;
     this.#data = data;
     this.#table = table;
+    this.#partitioner = partitioner;
   }
 
   get dataLength(): number {
     return this.#table.dataLength;
   }
 
-  async *records(range: KeyRange, signal: AbortSignal): AsyncIterable<RecordBlock> {
+  async *records(
+    range: KeyRange,
+    signal: AbortSignal,
+    place: ReadPlace = {},
+  ): AsyncIterable<RecordBlock> {
     signal.throwIfAborted();
+    const { isRecordOrder } = this.#partitioner;
+    assert(isRecordOrder || !(range.from || range.to), 'a part is in the order of records');
     if (this.dataLength === 0) return;
-    const entry = range.from ? entryBefore(await this.#entries(), range.from) : undefined;
+    const entry =
+      place.start ?? (range.from ? entryBefore(await this.entries(), range.from) : undefined);
     const position = entry?.position ?? 0;
-    const chunks = new ChunkReader(this.#files, this.#data, this.#table, position, signal);
+    const from = { position, aheadEnd: place.aheadEnd ?? this.dataLength };
+    const chunks = new ChunkReader(this.#files, this.#data, this.#table, from, signal);
     const window = new ReadWindow(this.#files, chunks, this.dataLength);
     const sink = new RecordSink();
-    const decoder = new DataDecoder(this.#files, this.header, range, sink, entry?.prefix);
+    const decoder = new DataDecoder(this.#files, this.header, range, sink, {
+      partitioner: this.#partitioner,
+      ...(entry && { expected: entry.prefix }),
+    });
     await window.seek(position);
     while (!decoder.finished) {
       if (decoder.decode(window)) {
@@ -129,7 +162,7 @@ class OpenedSstable implements OpenSstable {
 
   async splitPoints(count: number): Promise<Uint8Array[]> {
     const points: Uint8Array[] = [];
-    const entries = await this.#entries();
+    const entries = await this.entries();
     for (let i = 1, next = 1; i < entries.length && next < count; i++) {
       const { prefix, position } = entries[i] as IndexEntry;
       if (position < (next * this.dataLength) / count) continue;
@@ -139,9 +172,10 @@ class OpenedSstable implements OpenSstable {
     return points;
   }
 
-  #entries(): Promise<IndexEntry[]> {
-    if (this.#files.format === 'bti' || !this.#files.has('Index.db')) return Promise.resolve([]);
-    this.#index ??= readIndex(this.#files, this.dataLength);
+  entries(signal?: AbortSignal): Promise<readonly IndexEntry[]> {
+    const isKnown = this.#files.format === 'big' && this.#files.has('Index.db');
+    if (!isKnown || !this.#partitioner.isRecordOrder) return Promise.resolve([]);
+    this.#index ??= readIndex(this.#files, this.dataLength, signal);
     return this.#index;
   }
 }

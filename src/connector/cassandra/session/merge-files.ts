@@ -1,0 +1,61 @@
+// The merge of one part of a table, as a job that a thread can be given: files with what their nodes own, and a range
+// of keys that begins and ends between partitions. Parts put one behind another give what the whole gives.
+import { isCodrError } from '../../../base/error.ts';
+import type { KeyRange } from '../../../model/key-range.ts';
+import { keepTokens, type TokenRange } from '../merge/foreign-partitions.ts';
+import { mergeBlocks } from '../merge/merge-blocks.ts';
+import type { BlockStream } from '../record/record-block.ts';
+import type { IndexEntry } from '../sstable/index-reader.ts';
+import { openSstable } from '../sstable/open-sstable.ts';
+import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
+
+/** Plain data. Partitions are in the order of records. */
+export interface MergeJob {
+  readonly files: readonly JobFile[];
+  readonly range: KeyRange;
+  /** The table's clustering columns. */
+  readonly clusteringCount: number;
+}
+
+export interface JobFile {
+  readonly listed: ListedSstable;
+  /** What its node owns. */
+  readonly owned: readonly TokenRange[];
+  /** A partition at or before the range's start, to begin reading at; the first unless given. */
+  readonly start?: IndexEntry;
+  /** A place in the data past the range's end: nothing is read ahead of its need from there on. */
+  readonly aheadEnd?: number;
+}
+
+/** A file of a job cannot be read: the cause says why. */
+export class JobFileError extends Error {
+  /** Index of the file in its job. */
+  readonly index: number;
+
+  constructor(index: number, cause: unknown) {
+    super('a file cannot be read', { cause });
+    this.index = index;
+  }
+}
+
+/** Errors: {@link JobFileError}. */
+export function mergeFiles({ files, range, clusteringCount }: MergeJob, signal: AbortSignal) {
+  const inputs = files.map((file, index) => fileBlocks(file, index, range, signal));
+  return mergeBlocks(inputs, { signal, clusteringCount });
+}
+
+async function* fileBlocks(
+  { listed, owned, start, aheadEnd }: JobFile,
+  index: number,
+  range: KeyRange,
+  signal: AbortSignal,
+): BlockStream {
+  await using files = openFiles(listed);
+  try {
+    const sstable = await openSstable(files);
+    const place = { ...(start && { start }), ...(aheadEnd !== undefined && { aheadEnd }) };
+    yield* keepTokens(sstable.records(range, signal, place), owned);
+  } catch (error) {
+    throw isCodrError(error) ? new JobFileError(index, error) : error;
+  }
+}

@@ -1,0 +1,135 @@
+// What a cut found of one table, as records: all files merged, as a whole in this thread, or in parts side by side in
+// threads. A file that cannot be read is noted and left out from then on.
+import { assert } from '../../../base/assert.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { Logger } from '../../../base/log.ts';
+import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
+import type { RecordStream } from '../../../model/record.ts';
+import { mergeBlocks } from '../merge/merge-blocks.ts';
+import { type BlockStream, batchOf } from '../record/record-block.ts';
+import type { TableSchema } from '../schema/table-schema.ts';
+import { openSstable } from '../sstable/open-sstable.ts';
+import { type JobFile, JobFileError } from './merge-files.ts';
+import type { MergePool } from './merge-pool.ts';
+import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
+import { ownedBlocks, ownedTokens, type SortingSpace, shareOf } from './owned-blocks.ts';
+import { type PartPlan, planParts } from './part-plan.ts';
+import type { Replication } from './replica-placement.ts';
+import { partitionerOf, type Ring } from './ring.ts';
+
+/** Stored bytes of a table from which on threads cost less than they save. */
+const threadedBytesDefault = 8 * 1024 * 1024;
+/** Parts for each thread, so that all end at about the same time. */
+const partsPerThread = 4;
+
+export interface DamagedFile {
+  readonly file: ListedSstable;
+  readonly message: string;
+}
+
+export interface TableReaderOptions {
+  readonly schema: TableSchema;
+  readonly files: readonly ListedSstable[];
+  readonly ring: Ring;
+  readonly replication: Replication;
+  /** For files that are in another order than records. */
+  readonly sorting: SortingSpace;
+  /** Absent: this thread does all. */
+  readonly pool?: MergePool | undefined;
+  /** Smaller tables are read in this thread, and parts have half of it at least; 8 MiB unless given. */
+  readonly threadedBytesMin?: number;
+  readonly log: Logger;
+}
+
+export class TableReader {
+  readonly #options: TableReaderOptions;
+  /** Of all tables of the cut. */
+  readonly #damaged: DamagedFile[];
+  #plan: PartPlan | undefined;
+
+  constructor(options: TableReaderOptions, damaged: DamagedFile[]) {
+    this.#options = options;
+    this.#damaged = damaged;
+  }
+
+  /** What may be read side by side; ascending, all of it. */
+  async ranges(partBytes: number, signal: AbortSignal): Promise<readonly KeyRange[]> {
+    const { pool, threadedBytesMin = threadedBytesDefault } = this.#options;
+    this.#plan = undefined;
+    if (!pool || !this.#isThreaded()) return [wholeRange];
+    const partBytesMin = threadedBytesMin / 2;
+    const size = { partBytes, count: partsPerThread * pool.threads, partBytesMin };
+    this.#plan = await planParts(this.#whole(), size, signal);
+    return this.#plan.ranges;
+  }
+
+  /** `range`: one of `ranges`. Errors: `file-damaged`; read again, it is there without the file. */
+  async *records(range: KeyRange, signal: AbortSignal): RecordStream {
+    const blocks = this.#isThreaded() ? this.#inThread(range, signal) : this.#here(range, signal);
+    for await (const block of blocks) yield batchOf(block);
+  }
+
+  #whole(): ListedSstable[] {
+    return this.#options.files.filter((file) => !this.#damaged.some((one) => one.file === file));
+  }
+
+  #isThreaded(): boolean {
+    const { pool, ring, threadedBytesMin: least = threadedBytesDefault } = this.#options;
+    if (!pool || !partitionerOf(ring).isRecordOrder) return false;
+    return this.#whole().reduce((sum, file) => sum + file.dataBytes, 0) >= least;
+  }
+
+  async *#inThread(range: KeyRange, signal: AbortSignal): BlockStream {
+    const { ring, replication, schema, pool } = this.#options;
+    assert(pool, 'threads are used where there are some');
+    const files = this.#whole().flatMap((listed): JobFile[] => {
+      const place = this.#plan ? this.#plan.placeOf(listed, range) : {};
+      if (place === undefined) return [];
+      return [{ listed, owned: ownedTokens(ring, replication, listed.hostId), ...place }];
+    });
+    try {
+      yield* pool.merged({ files, range, clusteringCount: schema.clustering.length }, signal);
+    } catch (error) {
+      if (!(error instanceof JobFileError)) throw error;
+      throw this.#lost((files[error.index] as JobFile).listed, error.cause);
+    }
+  }
+
+  async *#here(range: KeyRange, signal: AbortSignal): BlockStream {
+    assert(!range.from && !range.to, 'parts are merged in threads');
+    const { ring, replication, schema, sorting } = this.#options;
+    const files = this.#whole();
+    const space = shareOf(sorting, files.length);
+    const inputs = files.map((file) => {
+      const owner = { ring, replication, hostId: file.hostId };
+      return ownedBlocks(this.#fileBlocks(file, signal), owner, space, signal);
+    });
+    yield* mergeBlocks(inputs, { signal, clusteringCount: schema.clustering.length });
+  }
+
+  async *#fileBlocks(file: ListedSstable, signal: AbortSignal): BlockStream {
+    await using files = openFiles(file);
+    try {
+      const sstable = await openSstable(files, partitionerOf(this.#options.ring));
+      yield* sstable.records(wholeRange, signal);
+    } catch (error) {
+      throw this.#lost(file, error);
+    }
+  }
+
+  /**
+   * A file that went away, a disk that fails, a format that nobody knows: each costs this replica as damage does.
+   * Gives what is to be thrown.
+   */
+  #lost(file: ListedSstable, error: unknown): unknown {
+    const isLost = isCodrError(error, 'source-unreachable') || isCodrError(error, 'source-unfit');
+    if (!isLost && !isCodrError(error, 'file-damaged')) return error;
+    // Parts that are read side by side may find it one after another.
+    if (!this.#damaged.some((one) => one.file === file)) {
+      this.#damaged.push({ file, message: `node of ${file.folder}: ${error.message}` });
+      this.#options.log.error({ file: file.name, error: error.message }, 'a file cannot be read');
+    }
+    if (!isLost) return error;
+    return new CodrError('file-damaged', error.message, { object: file.name, cause: error });
+  }
+}

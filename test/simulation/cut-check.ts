@@ -3,14 +3,13 @@
 import assert from 'node:assert/strict';
 import { isCodrError } from '../../src/base/error.ts';
 import type { Random } from '../../src/base/random.ts';
-import type { CutGrade } from '../../src/connector/connector.ts';
+import type { Connector, CutGrade } from '../../src/connector/connector.ts';
 import {
   ReplicaCluster,
   type ReplicaClusters,
 } from '../../src/connector/replicas/replica-cluster.ts';
 import type { ReplicaCut } from '../../src/connector/replicas/replica-cut.ts';
-import type { Row } from '../../src/connector/replicas/replica-record.ts';
-import { tokenCount, tokenOf } from '../../src/connector/replicas/replica-record.ts';
+import { contentOf, tokenCount, tokenOf } from '../../src/connector/replicas/replica-record.ts';
 import { rowsOf, type Write } from '../../src/connector/replicas/replica-write.ts';
 import { cutsOf, type StoredCut } from '../../src/engine/history/cut-history.ts';
 import { restorableIntervals } from '../../src/engine/history/source-history.ts';
@@ -18,12 +17,20 @@ import { foldDataset, OpenedRuns } from '../../src/engine/read/fold.ts';
 import { resolvePoint } from '../../src/engine/read/point.ts';
 import { type RestoreOutcome, restore } from '../../src/engine/restore/restore.ts';
 import type { SourceContext } from '../../src/engine/source-context.ts';
-import type { DatasetId } from '../../src/model/id.ts';
+import type { CatalogEntry } from '../../src/model/catalog.ts';
 import { wholeRange } from '../../src/model/key-range.ts';
 import { everything, renamed, scopeHolds } from '../../src/model/namespace.ts';
 import type { DataRecord } from '../../src/model/record.ts';
 import type { SourceTime } from '../../src/model/time.ts';
 import type { PointRecord } from '../../src/repository/lineage/records.ts';
+import {
+  CutModel,
+  type LiveRow,
+  type Rows,
+  type SeenCut,
+  type SeenTable,
+  type Ttl,
+} from './cut-model.ts';
 import type { CutWorkload } from './cut-workload.ts';
 
 export interface CheckedCuts {
@@ -34,27 +41,11 @@ export interface CheckedCuts {
   readonly nowMs: () => number;
 }
 
-/** A cut as it was when it was first seen in the lineage. */
-interface SeenCut {
-  readonly record: StoredCut;
-  readonly point: PointRecord;
-  /** What it should hold, by name. */
-  readonly tables: ReadonlyMap<string, SeenTable>;
-}
-
-interface SeenTable {
-  readonly dataset: DatasetId;
-  readonly writes: ReadonlySet<Write>;
-}
-
-type Ttl = 'keep' | 'rebase' | 'freeze';
 const forever = new AbortController().signal;
 
 export class CutCheck {
   readonly #world: CheckedCuts;
-  readonly #seen = new Map<SourceTime, SeenCut>();
-  /** What of each dataset has been captured, by the newest cut seen. */
-  #held = new Map<DatasetId, Set<Write>>();
+  readonly #model: CutModel;
   #targets = 0;
   /** Packs were lost and given up: cuts may be refused. */
   hasLosses = false;
@@ -64,10 +55,19 @@ export class CutCheck {
 
   constructor(world: CheckedCuts) {
     this.#world = world;
+    this.#model = new CutModel(world.cluster.gcGraceSeconds);
   }
 
   get cuts(): number {
     return this.#seen.size;
+  }
+
+  get returned(): number {
+    return this.#model.returned;
+  }
+
+  get #seen(): ReadonlyMap<SourceTime, SeenCut> {
+    return this.#model.cuts;
   }
 
   /** Takes note of new cuts, and looks that the others are as they were. */
@@ -98,18 +98,10 @@ export class CutCheck {
     const { cluster } = this.#world;
     const cut = cluster.cuts.find(({ time }) => time === record.time);
     assert.ok(cut, 'a stored cut is one that was taken');
-    const tables = new Map<string, SeenTable>();
-    const held = new Map<DatasetId, Set<Write>>();
-    for (const { dataset, namespace } of cut.entries) {
+    for (const { namespace } of cut.entries) {
       assert.ok(scopeHolds({ include, exclude: [] }, namespace));
-      const given = cut.given(dataset);
-      const before = given?.begins ? undefined : this.#held.get(dataset);
-      const writes = new Set([...(before ?? []), ...(given?.writes ?? [])]);
-      held.set(dataset, writes);
-      tables.set(namespace, { dataset, writes });
     }
-    this.#held = held;
-    this.#seen.set(record.time, { record, point, tables });
+    const { tables } = this.#model.note(cut, record, point);
     assert.equal(point.grade, record.grade);
     if (record.grade !== 'complete') this.poor++;
     this.#refuseFalseGrade(cut, record, tables);
@@ -170,17 +162,11 @@ export class CutCheck {
         for await (const batch of foldDataset(context, runs, dataset, where))
           records.push(...batch);
         const { namespace } = dataset.entry;
-        const texts = records.map(
-          (record) =>
-            `${connector.renderKey(dataset.entry, record)} ${connector.renderValue(dataset.entry, [record])}`,
-        );
-        const expected = this.#expected(at, namespace, 'keep', nowMs);
-        const wanted = [...expected].map(([key, { text }]) => `${key} ${JSON.stringify(text)}`);
-        assert.deepEqual(
-          texts.sort(),
-          wanted.sort(),
-          `${namespace} at ${connector.formatTime(at)}`,
-        );
+        const shown = shownRows(connector, dataset.entry, records);
+        const asked = { form: { ttl: 'keep', nowMs }, shown } as const;
+        const wanted = this.#model.expected(lineage.state, at, namespace, asked);
+        const place = `${namespace} at ${connector.formatTime(at)}`;
+        assert.deepEqual(textsOf(shown), textsOf(wanted), place);
       }
     } catch (error) {
       if (!isCodrError(error, 'time-not-restorable')) throw error;
@@ -244,14 +230,20 @@ export class CutCheck {
     for (const [namespace] of tables) {
       // How far expiry was shifted is known while time stands still alone.
       if (ttl === 'rebase' && nowMs() !== startMs) continue;
-      const all = this.#expected(at, namespace, ttl, nowMs());
-      const wanted = halves
-        ? [...all].filter(([key]) => {
-            const token = tokenOf(key.split('/')[0] as string);
-            return token > 0 && token <= tokenCount / 2;
-          })
-        : [...all];
-      this.#compare(target, renamed(renames, namespace), wanted);
+      const isAsked = (token: number): boolean => !halves || (token > 0 && token <= tokenCount / 2);
+      const { dataset } = target.table(renamed(renames, namespace)).entry;
+      // Each replica alone.
+      for (const node of target.nodes) {
+        const shown = liveOf(node.holds(dataset), target.nowSeconds);
+        const asked = { form: { ttl, nowMs: nowMs() }, shown };
+        const all = this.#model.expected(context.lineage.state, at, namespace, asked);
+        const owns = target.ownedBy(node);
+        const wanted = [...all].filter(([key]) => {
+          const token = tokenOf(key.split('/')[0] as string);
+          return owns(token) && isAsked(token);
+        });
+        assert.deepEqual(textsOf(shown), textsOf(wanted), `${namespace} on ${node.hostId}`);
+      }
     }
     assert.equal(target.tables.size, tables.size);
     assert.equal(target.marker, undefined, 'a restore that has ended leaves no marker');
@@ -282,48 +274,31 @@ export class CutCheck {
     const isSaid = warnings.some((warning) => warning.includes(grade));
     assert.ok(isSaid, `cut ${number} is ${grade}, and its restore does not say so`);
   }
+}
 
-  /** What a reader would see, by key: of writes, one by one. */
-  #expected(
-    at: SourceTime,
-    namespace: string,
-    ttl: Ttl,
-    nowMs: number,
-  ): Map<string, Row & { alive: true }> {
-    const cutMs = Number(at >> 20n);
-    const shift = ttl === 'rebase' ? Math.floor((nowMs - cutMs) / 1000) : 0;
-    const seconds = Math.floor((ttl === 'freeze' ? cutMs : nowMs) / 1000);
-    const writes = this.#seen.get(at)?.tables.get(namespace)?.writes ?? [];
-    const found = new Map<string, Row & { alive: true }>();
-    for (const [key, row] of rowsOf(writes, seconds - shift)) {
-      if (!row.alive) continue;
-      const { expiry, ...rest } = row;
-      const isKept = expiry !== undefined && ttl !== 'freeze';
-      found.set(key, isKept ? { ...rest, expiry: expiry + shift } : rest);
-    }
-    return found;
-  }
+function shownRows(
+  connector: Connector,
+  entry: CatalogEntry,
+  records: readonly DataRecord[],
+): Rows {
+  return new Map(
+    records.flatMap((record): [string, LiveRow][] => {
+      const content = contentOf(record);
+      assert.ok(content.kind === 'row' && content.row.alive, 'a reader sees what lives');
+      return [[connector.renderKey(entry, record), content.row]];
+    }),
+  );
+}
 
-  /** Each replica alone. */
-  #compare(
-    target: ReplicaCluster,
-    namespace: string,
-    wanted: readonly (readonly [string, Row & { alive: true }])[],
-  ): void {
-    const { dataset } = target.table(namespace).entry;
-    for (const node of target.nodes) {
-      const owns = target.ownedBy(node);
-      const own = wanted.filter(([key]) => owns(tokenOf(key.split('/')[0] as string)));
-      const held = [...rowsOf(node.holds(dataset), target.nowSeconds)];
-      const text = ([key, row]: readonly [string, Row]): string => {
-        const { timestamp, text: value, expiry } = row as Row & { alive: true };
-        return `${key} ${timestamp} ${value} ${expiry}`;
-      };
-      assert.deepEqual(
-        held.map(text).sort(),
-        own.map(text).sort(),
-        `${namespace} on ${node.hostId}`,
-      );
-    }
-  }
+function liveOf(writes: Iterable<Write>, nowSeconds: number): Rows {
+  const rows = [...rowsOf(writes, nowSeconds)];
+  return new Map(
+    rows.flatMap(([key, row]): [string, LiveRow][] => (row.alive ? [[key, row]] : [])),
+  );
+}
+
+function textsOf(rows: Iterable<readonly [string, LiveRow]>): string[] {
+  return [...rows]
+    .map(([key, { timestamp, text, expiry }]) => `${key} ${timestamp} ${text} ${expiry}`)
+    .sort();
 }

@@ -10,7 +10,7 @@ import { ReplicasConnector } from '../../src/connector/replicas/replicas-connect
 import { epochsOf } from '../../src/engine/history/source-history.ts';
 import { everything, type Scope } from '../../src/model/namespace.ts';
 import { createRepository } from '../../src/repository/keys/repository-config.ts';
-import type { DeltaRecord } from '../../src/repository/lineage/records.ts';
+import type { BaseRecord, DeltaRecord } from '../../src/repository/lineage/records.ts';
 import type { StateView } from '../../src/repository/lineage/state.ts';
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
@@ -26,6 +26,9 @@ export interface CutSimulationReport {
   readonly refusals: number;
   readonly backups: number;
   readonly collections: number;
+  readonly checkpoints: number;
+  /** Base copies that they folded. */
+  readonly folded: number;
   readonly crashes: number;
   readonly cuts: number;
   /** Of these less than complete. */
@@ -34,6 +37,8 @@ export interface CutSimulationReport {
   readonly merged: number;
   readonly epochs: number;
   readonly losses: number;
+  /** Rows that a checkpoint let be seen again, as in the cluster. */
+  readonly returned: number;
 }
 
 /** Steps of the clock that a calm world needs at most for one work. */
@@ -78,6 +83,7 @@ class CutSimulation {
   #pid = 0;
   #backups = 0;
   #collections = 0;
+  #checkpoints = 0;
   #crashes = 0;
   #losses = 0;
   #calm = false;
@@ -110,7 +116,7 @@ class CutSimulation {
     const clusters = new ReplicaClusters();
     const nodes = pick(1, 3, 3, 4);
     const replicationFactor = 1 + random.below(Math.min(nodes, 3));
-    const gcGraceSeconds = pick(300, 3000);
+    const gcGraceSeconds = pick(60, 60, 300, 3000);
     const ring = { name: 'source', nodes, replicationFactor, nowMs, gcGraceSeconds };
     this.#cluster = clusters.add(new ReplicaCluster(ring));
     this.#shared = {
@@ -137,7 +143,7 @@ class CutSimulation {
       textBytesMax: pick(8, 60, 3000),
     });
     this.#stormPerCent = pick(0, 1, 6);
-    this.#losesPacks = random.below(5) === 0;
+    this.#losesPacks = random.below(4) === 0;
     this.#cluster.between = () => this.#changeBetween();
     const [cluster, workload] = [this.#cluster, this.#workload];
     this.#check = new CutCheck({ cluster, clusters, workload, random, nowMs });
@@ -159,7 +165,7 @@ class CutSimulation {
     else if (pick < 84 + this.#stormPerCent) this.#disturb();
     else if (pick < 94) await this.#restores(1);
     else if (pick < 96) await this.#clock.advance(this.#random.below(400_000));
-    else if (pick === 96 && this.#losesPacks) await this.#lose();
+    else if (pick < 98 && this.#losesPacks) await this.#lose();
     this.#collectEnded();
   }
 
@@ -182,6 +188,12 @@ class CutSimulation {
     const process = await SimulatedProcess.start(++this.#pid, this.#shared);
     this.#makeUnreliable(process);
     this.#running.push(process);
+    if (this.#random.below(6) === 0) {
+      this.#trace(`process ${process.pid} folds a checkpoint`);
+      this.#checkpoints++;
+      process.checkpoint(this.#random.below(3) > 0, this.#random);
+      return;
+    }
     if (this.#random.below(3) === 0) {
       this.#trace(`process ${process.pid} collects`);
       this.#collections++;
@@ -246,6 +258,9 @@ class CutSimulation {
     this.#trace(`process ${pid} failed: ${error}`);
     if (abort.signal.aborted || store.crashed) return;
     if (!this.#calm && passing.some((code) => isCodrError(error, code))) return;
+    // An older cut, which only the merge of lost ones lies behind, is no place for a base copy.
+    const isUnfit = !this.#calm && this.#check.hasLosses;
+    if (isUnfit && isCodrError(error, 'time-not-restorable')) return;
     throw error;
   }
 
@@ -303,21 +318,28 @@ class CutSimulation {
     while (!(await this.#calmBackup())) {
       assert.ok(this.#backups < 100, 'a backup in a calm world never gets its turn');
     }
-    await this.#calmWork((process) => process.collect(-1));
+    this.#judge(await this.#calmWork((process) => process.collect(-1)));
+    this.#judge(await this.#calmWork((process) => process.checkpoint(true, this.#random)));
     await this.#restores(3);
-    let counts: Pick<CutSimulationReport, 'merged' | 'epochs'> = { merged: 0, epochs: 0 };
+    let counts: Pick<CutSimulationReport, 'merged' | 'epochs' | 'folded'> = {
+      ...{ merged: 0, epochs: 0, folded: 0 },
+    };
     await this.#reads(async (reader) => {
       const context = await reader.openSource();
       await this.#check.foldAll(context);
       const { state } = context.lineage;
       const deltas = state.list<DeltaRecord>('delta');
       const merged = deltas.filter(([, { tier }]) => tier !== undefined).length;
-      counts = { merged, epochs: epochsOf(state).length };
+      const folded = state.list<BaseRecord>('base').filter(([, one]) => one.folded).length;
+      counts = { merged, folded, epochs: epochsOf(state).length };
     });
-    const { restores, refusals, cuts, poor } = this.#check;
+    const { restores, refusals, cuts, poor, returned } = this.#check;
     const [backups, collections, crashes] = [this.#backups, this.#collections, this.#crashes];
-    const losses = this.#losses;
-    return { restores, refusals, cuts, poor, backups, collections, crashes, losses, ...counts };
+    const [losses, checkpoints] = [this.#losses, this.#checkpoints];
+    return {
+      ...{ restores, refusals, cuts, poor, backups, collections, checkpoints, crashes, losses },
+      ...{ returned, ...counts },
+    };
   }
 
   /** False when what a dead process had on its way still looked like a sign of life. */

@@ -68,7 +68,7 @@ export class CutWorkload {
     if (schema)
       choices.push([2, 'truncate', () => this.#truncate()], [1, 'drop', () => this.#drop()]);
     if (schema) choices.push([1, 'alter', () => this.#onName((name) => this.#cluster.alter(name))]);
-    if (purges) choices.push([4, 'purge', () => this.#compact(true)]);
+    if (purges) choices.push([8, 'purge', () => this.#compact(true)]);
     let pick = this.#random.below(choices.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, name, run] of choices) {
       pick -= weight;

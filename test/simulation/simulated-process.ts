@@ -12,6 +12,8 @@ import { MemoryCoordinator } from '../../src/coordination/memory/memory-coordina
 import { type BackupOutcome, backup } from '../../src/engine/capture/backup.ts';
 import { mergeNeighbours } from '../../src/engine/capture/merge.ts';
 import { openRuns } from '../../src/engine/capture/run-records.ts';
+import { checkpoint } from '../../src/engine/checkpoint/checkpoint.ts';
+import { restorableIntervals } from '../../src/engine/history/source-history.ts';
 import type { EngineLimits, EngineWorld, SourceContext } from '../../src/engine/source-context.ts';
 import type { Scope } from '../../src/model/namespace.ts';
 import { collect } from '../../src/repository/collect/collect.ts';
@@ -139,6 +141,16 @@ export class SimulatedProcess {
     this.run(async ({ repository, world: { clock, probe } }, signal) => {
       const lineage = await repository.openLineage(repositoryLineage);
       await collect({ repository, lineage, clock, probe, signal, uncommittedAgeMs });
+      return undefined;
+    });
+  }
+
+  /** Folds the newest cut, or any, into base copies. Without a cut there is nothing to do. */
+  checkpoint(isNewest: boolean, chance: Random): void {
+    this.run(async (context, signal) => {
+      const times = restorableIntervals(context.lineage.state).map(({ to }) => to);
+      const at = isNewest ? times.at(-1) : times[chance.below(times.length || 1)];
+      if (at !== undefined) await checkpoint(context, { at }, signal);
       return undefined;
     });
   }

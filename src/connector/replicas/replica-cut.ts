@@ -9,7 +9,6 @@ import type { SourceTime } from '../../model/time.ts';
 import {
   type CutBefore,
   type CutDataset,
-  type CutGrade,
   type CutReader,
   type CutReport,
   cutGrades,
@@ -17,26 +16,18 @@ import {
 import type { ReplicaCluster } from './replica-cluster.ts';
 import { mergeRecords } from './replica-merge.ts';
 import { type HeldFile, ownedWrites, type ReplicaNode } from './replica-node.ts';
+import {
+  firstState,
+  gradeOf,
+  type Horizon,
+  type HostState,
+  type ReplicaRange,
+  type ReplicaState,
+  rangesOf,
+} from './replica-state.ts';
 import { recordsOf, type Write } from './replica-write.ts';
 
 export const replicaStream: StreamId = streamId('cuts');
-
-/** What a cut remembers for the next one. JSON in the repository. */
-export interface ReplicaState {
-  /** When the newest cut was, seconds since 1970. */
-  readonly atSeconds: number;
-  /** By dataset: how often it had been emptied. */
-  readonly truncations: Readonly<Record<string, number>>;
-  readonly hosts: Readonly<Record<string, HostState>>;
-}
-
-interface HostState {
-  readonly runId: number;
-  /** When it was captured last. */
-  readonly atSeconds: number;
-  /** By dataset: captured, and not gone yet. */
-  readonly files: Readonly<Record<string, readonly string[]>>;
-}
 
 interface Shot {
   readonly node: ReplicaNode;
@@ -45,12 +36,12 @@ interface Shot {
   readonly runId: number;
   /** By dataset: live files and links. */
   readonly files: Map<DatasetId, readonly HeldFile[]>;
+  readonly live: Map<DatasetId, readonly HeldFile[]>;
   readonly truncations: Map<DatasetId, number>;
 }
 
 const attemptsMax = 5;
 const batchRecords = 10;
-const firstState: ReplicaState = { atSeconds: 0, truncations: {}, hosts: {} };
 
 /** Errors: `busy` when the cluster would not rest, `source-unreachable` when no server could be captured. */
 export async function takeReplicaCut(
@@ -66,7 +57,7 @@ export async function takeReplicaCut(
     const entries = [...cluster.tables.values()].map(({ entry }) => entry);
     const wanted = entries.filter(({ namespace }) => scopeHolds(scope, namespace));
     const [ring, schema] = [cluster.ringDigest(), cluster.schemaVersion];
-    const begin = cluster.seq;
+    const [begin, beganSeconds] = [cluster.seq, cluster.nowSeconds];
     const missing = new Map<string, string>();
     const proven = new Map<string, boolean>();
     for (const node of cluster.nodes) {
@@ -87,7 +78,7 @@ export async function takeReplicaCut(
     const isQuiet = ring === cluster.ringDigest() && schema === cluster.schemaVersion;
     if (!isQuiet || truncated !== truncationsOf(cluster, wanted)) continue;
     if (shots.length === 0) throw new CodrError('source-unreachable', 'no server answers');
-    const taken = { cluster, before, state, entries: wanted, shots, missing, begin };
+    const taken = { cluster, before, state, entries: wanted, shots, missing, begin, beganSeconds };
     const cut = new ReplicaCut(taken);
     cluster.cuts.push(cut);
     return cut;
@@ -104,14 +95,16 @@ function shoot(
   if (!node.isUp || isProven === undefined) return 'it does not answer';
   if (node.isWedged) return 'its flush does not end';
   const files = new Map<DatasetId, readonly HeldFile[]>();
+  const live = new Map<DatasetId, readonly HeldFile[]>();
   const truncations = new Map<DatasetId, number>();
   for (const { dataset } of entries) {
     node.flush(dataset);
-    const { live, links, truncation } = node.table(dataset);
-    files.set(dataset, [...new Set([...live, ...links])]);
+    const { live: own, links, truncation } = node.table(dataset);
+    files.set(dataset, [...new Set([...own, ...links])]);
+    live.set(dataset, [...own]);
     truncations.set(dataset, truncation);
   }
-  return { node, isProven: isProven && node.linksOn, runId: node.runId, files, truncations };
+  return { node, isProven: isProven && node.linksOn, runId: node.runId, files, live, truncations };
 }
 
 function truncationsOf({ nodes }: ReplicaCluster, entries: readonly CatalogEntry[]): string {
@@ -129,6 +122,7 @@ interface Taken {
   /** Why, by host. */
   readonly missing: ReadonlyMap<string, string>;
   readonly begin: number;
+  readonly beganSeconds: number;
 }
 
 /** What is read of one table on one server. */
@@ -150,13 +144,15 @@ export class ReplicaCut implements CutReader {
   readonly end: number;
   /** All tables that there were. */
   readonly entries: readonly CatalogEntry[];
+  /** By dataset, whatever was captured of it: all that servers held when it ended. */
+  readonly held: ReadonlyMap<DatasetId, ReadonlySet<Write>>;
   /** Why, by host that was not captured. */
   readonly missing: ReadonlyMap<string, string>;
   readonly #taken: Taken;
   readonly #files: readonly ReadFile[];
   readonly #damaged = new Set<ReadFile>();
   /** The cluster may change later. */
-  readonly #replicas: readonly (readonly string[])[];
+  readonly #ranges: readonly ReplicaRange[];
 
   constructor(taken: Taken) {
     const { cluster, before, entries, begin, missing } = taken;
@@ -166,11 +162,13 @@ export class ReplicaCut implements CutReader {
     this.end = cluster.seq;
     this.missing = missing;
     this.entries = entries;
+    const held = entries.map(({ dataset, namespace }) => {
+      return [dataset, cluster.everything(namespace)] as const;
+    });
+    this.held = new Map(held);
     this.time = (BigInt(cluster.nextCutMs()) << 20n) | BigInt(this.number);
     this.catalog = changesOf(entries, before?.entries ?? [], this.time);
-    this.#replicas = cluster.nodes.map(({ token }) =>
-      cluster.replicasOf(token).map(({ hostId }) => hostId),
-    );
+    this.#ranges = rangesOf(cluster);
     const begins = new Map(entries.map((entry) => [entry.dataset, this.#begins(entry)]));
     this.#files = entries.flatMap(({ dataset }) =>
       this.#toRead(dataset, begins.get(dataset) ?? false),
@@ -193,9 +191,8 @@ export class ReplicaCut implements CutReader {
   }
 
   report(): CutReport {
-    const hurt = new Set([...this.#damaged].map(({ hostId }) => hostId));
-    const isThere = (hostId: string): boolean => !this.missing.has(hostId) && !hurt.has(hostId);
-    const grades = this.#replicas.map((replicas) => gradeOf(replicas, isThere));
+    const isThere = this.#isThere();
+    const grades = this.#ranges.map(({ replicas }) => gradeOf(replicas, isThere));
     const worst = Math.max(...grades.map((grade) => cutGrades.indexOf(grade)));
     const poor = grades.filter((grade) => grade !== 'complete').length;
     const notes = [
@@ -228,6 +225,7 @@ export class ReplicaCut implements CutReader {
       atSeconds,
       truncations: Object.fromEntries(truncations),
       hosts: { ...Object.fromEntries(away), ...Object.fromEntries(seen) },
+      horizon: this.#horizon(),
     };
     return Buffer.from(JSON.stringify(next));
   }
@@ -260,6 +258,27 @@ export class ReplicaCut implements CutReader {
       const since = state.hosts[node.hostId]?.atSeconds ?? state.atSeconds;
       return !isProven && since < oldest;
     });
+  }
+
+  #isThere(): (hostId: string) => boolean {
+    const hurt = new Set([...this.#damaged].map(({ hostId }) => hostId));
+    return (hostId) => !this.missing.has(hostId) && !hurt.has(hostId);
+  }
+
+  #horizon(): Horizon {
+    const { shots, entries, beganSeconds, cluster } = this.#taken;
+    const isThere = this.#isThere();
+    const whole = this.#ranges.filter(({ replicas }) => replicas.every(isThere));
+    const floors = entries.flatMap(({ dataset }) => {
+      const files = shots.flatMap(({ live }) => live.get(dataset) ?? []);
+      const times = files.flatMap(({ writes }) => [...writes].flatMap(hiddenSince));
+      return times.length > 0 ? [[dataset, Math.min(...times)] as const] : [];
+    });
+    return {
+      graceSeconds: beganSeconds - cluster.gcGraceSeconds,
+      ranges: whole.map(({ from, to }) => [from, to] as const),
+      floors: Object.fromEntries(floors),
+    };
   }
 
   #truncation(dataset: DatasetId): number {
@@ -311,10 +330,10 @@ export class ReplicaCut implements CutReader {
   }
 }
 
-function gradeOf(replicas: readonly string[], isThere: (hostId: string) => boolean): CutGrade {
-  const captured = replicas.filter(isThere).length;
-  if (captured === replicas.length) return 'complete';
-  return captured >= Math.ceil(replicas.length / 2) ? 'quorum-safe' : 'best-effort';
+/** When a write began to hide older ones without being seen itself. */
+function hiddenSince({ change, seconds }: Write): number[] {
+  if (change.kind !== 'put') return [seconds];
+  return change.expiry === undefined ? [] : [change.expiry];
 }
 
 function changesOf(

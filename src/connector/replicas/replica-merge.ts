@@ -4,6 +4,7 @@ import { compareBytes, equalBytes } from '../../base/bytes.ts';
 import { type KeyRange, rangeHolds } from '../../model/key-range.ts';
 import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
 import type { FoldInput, LiveForm } from '../connector.ts';
+import { purgedRecords } from './replica-purge.ts';
 import {
   compareRows,
   contentOf,
@@ -19,8 +20,10 @@ import { isSeen } from './replica-write.ts';
 const batchRecords = 20;
 
 export async function* foldReplicas({ range, base, later }: FoldInput): RecordStream {
-  const merged = mergeRecords([base, ...(later?.cuts ?? [])]);
   const live = later?.live;
+  const all = mergeRecords([base, ...(later?.cuts ?? [])]);
+  const provenBy = later?.stored?.provenBy;
+  const merged = provenBy ? purgedRecords(all, provenBy, later.entry.dataset) : all;
   let batch: DataRecord[] = [];
   for await (const record of merged) {
     if (!rangeHolds(range, record.key)) continue;

@@ -298,3 +298,38 @@ test('a server that took nothing breaks the proof, though its fellows hold every
   await assert.rejects(reading(), { code: 'proof-failed', facts: { node: node.hostId } });
   assert.equal(context.clock.now(), startMs);
 });
+
+test('a deletion stays in what is stored while a server holds it, and goes when none does', async () => {
+  const world = opened(2, 2);
+  const { cluster, clock, connector } = world;
+  const dataset = cluster.create('t.a');
+  const row = cluster.write('t.a', 'p', put('a', '1'));
+  const deletion = cluster.write('t.a', 'p', { kind: 'delete', row: 'a' });
+  const range = { kind: 'delete range', from: 'b', to: 'c' } as const;
+  const records = recordsOf([row, deletion, cluster.write('t.a', 'p', range)]);
+  const taker = cutter(world);
+  const stored = async (provenBy: Uint8Array): Promise<string[]> => {
+    const entry = cluster.table('t.a').entry;
+    const base = { range: {}, base: stream(records), baseAfter: [], exactFrom: 0n, at: 0n };
+    const later = { entry, cuts: [], stored: { provenBy } };
+    const none = stream([]) as never;
+    const texts: string[] = [];
+    for await (const batch of connector.foldRange({ ...base, changes: none, clears: [], later })) {
+      texts.push(...batch.map(recordText));
+    }
+    return texts;
+  };
+  assert.equal((await stored((await taker.cut()).state())).length, 3, 'they are young');
+  clock.ms += 1_002_000;
+  const [first, second] = cluster.nodes;
+  assert.ok(first && second);
+  cluster.compact('t.a', first, true);
+  assert.equal((await stored((await taker.cut()).state())).length, 3, 'the other holds them');
+  cluster.compact('t.a', second, true);
+  second.isUp = false;
+  assert.equal((await stored((await taker.cut()).state())).length, 3, 'who is away may hold them');
+  second.start();
+  assert.equal((await stored((await taker.cut()).state())).length, 0);
+  assert.equal(cluster.everything('t.a').size, 0);
+  assert.equal(second.holds(dataset).size, 0);
+});

@@ -19,8 +19,9 @@ import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
 import { cutTime, wallMs } from '../time-text.ts';
-import type { CutState } from './cut-state.ts';
+import type { CutHorizon, CutState } from './cut-state.ts';
 import { type GradedRange, worstGrade } from './grade.ts';
+import { horizonOfCut } from './horizon.ts';
 import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
 import { ownedRanges, type Replication, type RingNode } from './replica-placement.ts';
 import { gradesOf, type TakenCut } from './take-cut.ts';
@@ -81,6 +82,8 @@ export class CassandraCut implements CutReader {
       const old = state.hosts[file.hostId]?.tables[file.tableId];
       if (tables) tables[file.tableId] = old ?? { files: [], intervals: [] };
     }
+    const hurt = new Set(this.#damaged.map(({ file }) => file.tableId));
+    next.horizon = horizonOfCut(taken, next, hurt) as Mutable<CutHorizon>;
     return Buffer.from(JSON.stringify(next), 'utf8');
   }
 

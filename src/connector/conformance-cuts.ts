@@ -216,8 +216,8 @@ async function splitsAnywhere(run: CutRun): Promise<void> {
 }
 
 async function mergesInAnyOrder(run: CutRun): Promise<void> {
-  await busyCuts(run, 'order');
-  const entry = run.entry(run.name('order'));
+  await busyCuts(run, 'ordered');
+  const entry = run.entry(run.name('ordered'));
   const layers = run.layers(entry);
   const text = async (some: readonly DataRecord[][]): Promise<string[]> =>
     (await gather(run.fold(entry, some))).map(recordText);

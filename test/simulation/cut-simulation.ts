@@ -79,6 +79,8 @@ class CutSimulation {
   readonly #check: CutCheck;
   readonly #stormPerCent: number;
   readonly #losesPacks: boolean;
+  /** The store takes its time, so that processes meet. */
+  readonly #isSlow: boolean;
   #running: SimulatedProcess[] = [];
   #pid = 0;
   #backups = 0;
@@ -87,6 +89,8 @@ class CutSimulation {
   #crashes = 0;
   #losses = 0;
   #calm = false;
+  /** A collection begins while a cut is on its way. */
+  #wantsCollection = false;
 
   static async create(seed: number, trace: Trace): Promise<CutSimulation> {
     const random = new SeededRandom(seed);
@@ -144,6 +148,7 @@ class CutSimulation {
     });
     this.#stormPerCent = pick(0, 1, 6);
     this.#losesPacks = random.below(4) === 0;
+    this.#isSlow = random.below(3) === 0;
     this.#cluster.between = () => this.#changeBetween();
     const [cluster, workload] = [this.#cluster, this.#workload];
     this.#check = new CutCheck({ cluster, clusters, workload, random, nowMs });
@@ -175,12 +180,20 @@ class CutSimulation {
 
   /** Nobody waits for a cut. */
   #changeBetween(): void {
-    if (this.#calm || this.#random.below(8) > 0) return;
+    if (this.#calm) return;
+    this.#wantsCollection ||= this.#isSlow && this.#random.below(4) === 0;
+    if (this.#random.below(8) > 0) return;
     for (let n = 1 + this.#random.below(3); n > 0; n--) this.#change();
   }
 
   async #step(count: number): Promise<void> {
-    for (let i = 0; i < count && (await this.#clock.step()); i++);
+    for (let i = 0; i < count && (await this.#clock.step()); i++) {
+      if (!this.#wantsCollection) continue;
+      this.#wantsCollection = false;
+      const process = await SimulatedProcess.start(++this.#pid, this.#shared);
+      this.#running.push(process);
+      this.#collect(process, -1);
+    }
   }
 
   async #start(): Promise<void> {
@@ -194,11 +207,9 @@ class CutSimulation {
       process.checkpoint(this.#random.below(3) > 0, this.#random);
       return;
     }
-    if (this.#random.below(3) === 0) {
-      this.#trace(`process ${process.pid} collects`);
-      this.#collections++;
+    if (this.#random.below(this.#isSlow ? 2 : 3) === 0) {
       // Often nobody is given the day that would hide a mistake.
-      process.collect(this.#random.below(2) === 0 ? -1 : 86_400_000);
+      this.#collect(process, this.#random.below(2) === 0 ? -1 : 86_400_000);
       return;
     }
     const follow = this.#random.below(3) > 0;
@@ -208,7 +219,14 @@ class CutSimulation {
     process.backup({ follow, rpoMs: 60_000, minGrade });
   }
 
+  #collect(process: SimulatedProcess, uncommittedAgeMs: number): void {
+    this.#trace(`process ${process.pid} collects`);
+    this.#collections++;
+    process.collect(uncommittedAgeMs);
+  }
+
   #makeUnreliable({ store }: SimulatedProcess): void {
+    if (this.#isSlow) store.faults = { delayMsMax: 500 };
     const pick = this.#stormPerCent === 0 ? 4 : this.#random.below(8);
     if (pick === 0) store.faults = { errorPerMille: 20 };
     if (pick === 1) store.faults = { lostReplyPerMille: 20 };

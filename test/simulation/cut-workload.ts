@@ -68,7 +68,8 @@ export class CutWorkload {
     if (schema)
       choices.push([2, 'truncate', () => this.#truncate()], [1, 'drop', () => this.#drop()]);
     if (schema) choices.push([1, 'alter', () => this.#onName((name) => this.#cluster.alter(name))]);
-    if (purges) choices.push([8, 'purge', () => this.#compact(true)]);
+    if (purges)
+      choices.push([3, 'purge', () => this.#compact(true)], [4, 'purge all', () => this.#purge()]);
     let pick = this.#random.below(choices.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, name, run] of choices) {
       pick -= weight;
@@ -142,6 +143,17 @@ export class CutWorkload {
 
   #compact(purges: boolean): void {
     this.#onName((name) => this.#cluster.compact(name, this.#node(), purges));
+  }
+
+  /** On every server, so that nobody holds an old deletion. */
+  #purge(): void {
+    this.#onName((name) => {
+      const { dataset } = this.#cluster.table(name).entry;
+      for (const node of this.#cluster.nodes) {
+        node.flush(dataset);
+        this.#cluster.compact(name, node, true);
+      }
+    });
   }
 
   #stop(): void {

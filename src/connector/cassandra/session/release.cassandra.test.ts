@@ -5,6 +5,8 @@ import { silentLogger } from '../../../base/log.ts';
 import { SeededRandom } from '../../../base/random.ts';
 import { MemorySpill } from '../../../base/spill.ts';
 import { systemClock } from '../../../node/system-clock.ts';
+import { cutConformance } from '../../conformance-cuts.ts';
+import { openCutWorld } from '../conformance-world.fixture.ts';
 import { CassandraSession } from './cassandra-session.ts';
 import { CutWorld } from './cut-world.fixture.ts';
 import { areLinksOurs, markLinks } from './links-owner.ts';
@@ -60,3 +62,6 @@ test('a node whose files cannot be reached is named with what stays there, and t
   assert.match(finding?.remedy ?? '', /nodetool disablebackup.*\.codr-links.*codr-cut-/);
   assert.equal(await control.incrementalBackups({ signal }), false);
 });
+
+// The one node of this file would be all replicas: cases that stop one have clusters of their own.
+cutConformance('cassandra', async () => openCutWorld(await shared()), { withoutStops: true });

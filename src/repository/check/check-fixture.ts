@@ -79,6 +79,20 @@ export class CheckFixture {
     );
   }
 
+  /** Stores a pack as a writer does that dies before its commit, and deletes it. Returns its name. */
+  async loseUncommitted(): Promise<string> {
+    const before = new Set(await this.names('packs/'));
+    const repository = await openFixture(this.store, { seed: 8, credential });
+    const session = repository.session();
+    await session.sink.put('leaf', [new SeededRandom(9).bytes(700)]);
+    await session.flush();
+    await repository.close();
+    const [name] = (await this.names('packs/')).filter((one) => !before.has(one));
+    if (name === undefined) throw new Error('nothing was stored');
+    await this.store.remove(name);
+    return name;
+  }
+
   async names(prefix: string): Promise<string[]> {
     const names: string[] = [];
     for await (const { name } of this.store.list(prefix)) names.push(name);

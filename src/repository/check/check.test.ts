@@ -238,3 +238,14 @@ test('entries that a collection deletes beside the check are not missing', async
     [entryName('aa', 6)],
   );
 });
+
+test('a missing pack that nothing retains is lost too while the index leads to it', async () => {
+  // The last test: the index object stays.
+  const name = await fixture.loseUncommitted();
+  const { problems, losses } = await fixture.check();
+  assert.deepEqual(
+    problems.map(({ object, affected }) => [object, affected]),
+    [[name, ['nothing yet: the next backup may rely on it']]],
+  );
+  assert.deepEqual(losses.packs, [name.slice(-64)]);
+});

@@ -19,6 +19,7 @@ import type { StateView } from '../lineage/state.ts';
 import { type ListedPack, listPacks } from '../pack/listed-packs.ts';
 import { packName } from '../pack/pack-format.ts';
 import { type Repository, repositoryLineage } from '../repository.ts';
+import { checkDangling } from './check-dangling.ts';
 import { type IndexFindings, indexAgain, readIndex, uncoveredPacks } from './check-index.ts';
 import { checkKeys } from './check-keys.ts';
 import { type CheckedLineage, checkLineage } from './check-lineage.ts';
@@ -156,7 +157,12 @@ class Check {
     const remedy = this.#remedy;
     const options = { chosen, problems: this.#problems, remedy, signal };
     const packs = await checkPacks(this.#repository, retained, listed, options);
-    const losses = await this.#checkContents(lineages, packs, own);
+    const found = await this.#checkContents(lineages, packs, own);
+    const known = { listed, retained, states };
+    const { repair } = this.#options;
+    const looking = { problems: this.#problems, repair, signal };
+    const dangling = await checkDangling(this.#repository, index, known, looking);
+    const losses = { ...found, packs: [...found.packs, ...dangling] };
     // What was given up and is still there for the sake of its neighbours.
     for (const state of states) {
       for (const id of state.keys('lost')) {

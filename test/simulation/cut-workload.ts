@@ -29,6 +29,8 @@ export interface KnownWrite {
   readonly taken: number;
 }
 
+/** Furthest that a client's clock is behind, below the least grace of a deletion. */
+const clockMsMax = 30_000;
 const names = ['a.one', 'a.two', 'b.one', 'tmp.x'] as const;
 
 export class CutWorkload {
@@ -69,7 +71,10 @@ export class CutWorkload {
       choices.push([2, 'truncate', () => this.#truncate()], [1, 'drop', () => this.#drop()]);
     if (schema) choices.push([1, 'alter', () => this.#onName((name) => this.#cluster.alter(name))]);
     if (purges)
-      choices.push([3, 'purge', () => this.#compact(true)], [4, 'purge all', () => this.#purge()]);
+      choices.push(
+        [3, 'purge', () => this.#compact(true)],
+        [4, 'purge all', () => this.#onName((name) => this.#purge(name))],
+      );
     let pick = this.#random.below(choices.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, name, run] of choices) {
       pick -= weight;
@@ -106,11 +111,7 @@ export class CutWorkload {
       const missedBy = cluster.nodes
         .filter(() => this.#random.below(100) < missPerCent)
         .map(({ hostId }) => hostId);
-      // Clients' clocks are not the order of things.
-      const timestamp = Math.max(
-        1,
-        cluster.seq + 1 - this.#random.below(2) * this.#random.below(30),
-      );
+      const timestamp = this.#timestamp();
       const partition = `p${this.#random.below(partitions)}`;
       const hints = this.#random.below(2) === 0;
       const write = cluster.write(name, partition, change, { timestamp, missedBy, hints });
@@ -118,6 +119,16 @@ export class CutWorkload {
       const taken = cluster.acknowledged.get(write) ?? 0;
       this.written.set(dataset, [...(this.written.get(dataset) ?? []), { write, taken }]);
     });
+  }
+
+  /**
+   * Clients' clocks are not the order of things, and two may have the same time; but they differ by less than what
+   * deletions are kept for.
+   */
+  #timestamp(): number {
+    const at = this.#cluster.nowSeconds * 1000 + (this.#cluster.seq % 1000);
+    const late = at - this.#random.below(2) * this.#random.below(clockMsMax);
+    return this.#random.below(4) === 0 ? late - (late % 1000) : late;
   }
 
   #put(): Change {
@@ -145,15 +156,17 @@ export class CutWorkload {
     this.#onName((name) => this.#cluster.compact(name, this.#node(), purges));
   }
 
-  /** On every server, so that nobody holds an old deletion. */
-  #purge(): void {
-    this.#onName((name) => {
-      const { dataset } = this.#cluster.table(name).entry;
-      for (const node of this.#cluster.nodes) {
-        node.flush(dataset);
-        this.#cluster.compact(name, node, true);
-      }
-    });
+  /** Every server makes new files, without old deletions. */
+  purgeAll(): void {
+    for (const name of this.#cluster.tables.keys()) this.#purge(name);
+  }
+
+  #purge(name: string): void {
+    const { dataset } = this.#cluster.table(name).entry;
+    for (const node of this.#cluster.nodes) {
+      node.flush(dataset);
+      this.#cluster.compact(name, node, true);
+    }
   }
 
   #stop(): void {

@@ -77,15 +77,15 @@ export class CutModel {
     const rows = new Map(liveRows(table.writes, at, form));
     const letGo = this.#letGoBefore(state, table.dataset, at);
     if (letGo === undefined) return rows;
-    const kept = [...table.writes].filter((write) => hidingSince(write) >= letGo);
-    const without = liveRows(kept, at, form);
-    for (const [key, row] of without) {
+    for (const [key, given] of shown) {
       const own = rows.get(key);
-      const given = shown.get(key);
-      if (!given || (own && isSame(own, given)) || !isSame(row, given)) continue;
+      if (own && isSame(own, given)) continue;
+      if (!mayReturn(table.writes, key, { given, letGo, at, form })) continue;
       this.returned++;
-      rows.set(key, row);
-      if (seen.record.grade === 'complete') refuseStranger(seen, table.dataset, key, { row, form });
+      rows.set(key, given);
+      if (seen.record.grade === 'complete') {
+        refuseStranger(seen, table.dataset, key, { row: given, form });
+      }
     }
     return rows;
   }
@@ -100,6 +100,49 @@ export class CutModel {
       .map((time) => Math.floor(Number(time >> 20n) / 1000));
     return folded.length === 0 ? undefined : Math.max(...folded) - this.#gcGraceSeconds;
   }
+}
+
+/**
+ * Whether a row may be seen though the writes hide it: all that hide it are gone, or were hidden themselves by what is
+ * gone, and so not stored beside it.
+ */
+function mayReturn(
+  writes: ReadonlySet<Write>,
+  key: string,
+  {
+    given,
+    letGo,
+    at,
+    form,
+  }: { readonly given: LiveRow; readonly letGo: number } & {
+    readonly at: SourceTime;
+    readonly form: Form;
+  },
+): boolean {
+  const [partition = '', row] = key.split('/');
+  const near = [...writes].filter((write) => write.partition === partition);
+  const isIt = (write: Write): boolean => {
+    const alone = liveRows([write], at, form).get(key);
+    return (
+      write.change.kind === 'put' && write.change.row === row && !!alone && isSame(alone, given)
+    );
+  };
+  const returned = near.find(isIt);
+  if (!returned) return false;
+  const hidden = near.filter((by) => by !== returned && hides(by, returned, key));
+  const gone = hidden.filter((by) => hidingSince(by) < letGo);
+  return hidden.every(
+    (by) =>
+      gone.includes(by) ||
+      gone.some((one) => hides(one, { ...returned, timestamp: by.timestamp }, key)),
+  );
+}
+
+/** Whatever expires has not yet. */
+function hides(by: Write, write: Write, key: string): boolean {
+  const seen = rowsOf([by, write], Number.NEGATIVE_INFINITY).get(key);
+  const alone = rowsOf([write], Number.NEGATIVE_INFINITY).get(key) as LiveRow;
+  return !seen?.alive || !isSame(seen, alone);
 }
 
 /** Of a complete cut: the cluster did not hide it either. */

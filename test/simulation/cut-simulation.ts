@@ -17,7 +17,7 @@ import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.
 import { ManualClock } from '../harness/manual-clock.ts';
 import { CutCheck } from './cut-check.ts';
 import { CutWorkload } from './cut-workload.ts';
-import { losePack, registerSource } from './simulated-losses.ts';
+import { losePack, makeUnreliable, registerSource } from './simulated-losses.ts';
 import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 import type { Trace } from './simulation.ts';
 
@@ -230,15 +230,7 @@ class CutSimulation {
 
   #makeUnreliable({ store }: SimulatedProcess): void {
     if (this.#isSlow) store.faults = { delayMsMax: 500 };
-    const pick = this.#stormPerCent === 0 ? 4 : this.#random.below(8);
-    if (pick === 0) store.faults = { errorPerMille: 20 };
-    if (pick === 1) store.faults = { lostReplyPerMille: 20 };
-    if (pick === 2) store.faults = { delayMsMax: 2000 };
-    if (pick === 3) store.faults = { errorPerMille: 5, lostReplyPerMille: 5, delayMsMax: 100 };
-    if (pick > 4) {
-      const when = this.#random.below(2) === 0 ? 'before' : 'after';
-      store.crashAtWrite(1 + this.#random.below(this.#random.below(2) === 0 ? 6 : 40), when);
-    }
+    if (this.#stormPerCent > 0) makeUnreliable(store, this.#random);
   }
 
   #disturb(): void {
@@ -369,6 +361,7 @@ class CutSimulation {
     for (let i = 0; i < 5; i++) this.#change();
     this.#workload.settle();
     await this.#calmBackups();
+    this.#judge(await this.#calmWork((process) => process.checkpoint(false, this.#random)));
   }
 
   async #calmBackups(): Promise<void> {

@@ -1,4 +1,5 @@
-// What operators do to a simulated repository: they register its source, and have a check give up what was lost.
+// What happens to a simulated repository: its store fails or loses a pack, operators register its source, and have a
+// check give up what was lost.
 import type { Random } from '../../src/base/random.ts';
 import { departures, giveUp, noteLost } from '../../src/engine/capture/give-up.ts';
 import { check } from '../../src/repository/check/check.ts';
@@ -7,6 +8,7 @@ import { PackSet } from '../../src/repository/lineage/pack-set.ts';
 import { packRecords } from '../../src/repository/lineage/pack-table.ts';
 import type { StoredStateRecord } from '../../src/repository/lineage/records.ts';
 import { repositoryLineage } from '../../src/repository/repository.ts';
+import type { FaultyObjectStore } from '../../src/storage/faulty-object-store.ts';
 import type { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
 import { type SimulatedProcess, source } from './simulated-process.ts';
 
@@ -64,4 +66,16 @@ export async function losePack(
     await giveUp(lineage, one, departures(context.connector, context.scope));
   }
   return lost;
+}
+
+/** Gives one process's view of the store a fault of its own, a crash at some write, or none. */
+export function makeUnreliable(store: FaultyObjectStore, random: Random): void {
+  const pick = random.below(8);
+  if (pick === 0) store.faults = { errorPerMille: 20 };
+  if (pick === 1) store.faults = { lostReplyPerMille: 20 };
+  if (pick === 2) store.faults = { delayMsMax: 2000 };
+  if (pick === 3) store.faults = { errorPerMille: 5, lostReplyPerMille: 5, delayMsMax: 100 };
+  if (pick < 5) return;
+  const when = random.below(2) === 0 ? 'before' : 'after';
+  store.crashAtWrite(1 + random.below(random.below(2) === 0 ? 6 : 40), when);
 }

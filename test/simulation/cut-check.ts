@@ -223,7 +223,9 @@ export class CutCheck {
       ...(halves && { parts: { ranges: halves, queries: [] } }),
     };
     if (tables.size === 0) return;
-    if (options.verify && random.below(4) === 0) await this.#failOnce(context, options, target);
+    const trouble = random.below(5);
+    if (trouble === 0) await this.#interruptOnce(context, options, target);
+    if (trouble === 1 && options.verify) await this.#failOnce(context, options, target);
     const outcome = await restore(context, options, forever);
     this.restores++;
     this.#refuseSilence(record, outcome);
@@ -249,6 +251,23 @@ export class CutCheck {
     assert.equal(target.marker, undefined, 'a restore that has ended leaves no marker');
   }
 
+  /** Somewhere in the load; unless it came to its end before, the same command goes on. */
+  async #interruptOnce(
+    context: SourceContext,
+    options: Parameters<typeof restore>[1],
+    target: ReplicaCluster,
+  ): Promise<void> {
+    const stop = new AbortController();
+    let left = this.#world.random.below(4);
+    target.between = () => {
+      if (left-- <= 0) stop.abort(new Error('told to stop'));
+    };
+    const outcome = await restore(context, options, stop.signal).catch((error: unknown) => error);
+    target.between = () => {};
+    if (outcome instanceof Error) assert.ok(isCodrError(outcome, 'interrupted'), `${outcome}`);
+    else clear(target);
+  }
+
   /** A server that takes nothing breaks the proof; the same command then goes on. */
   async #failOnce(
     context: SourceContext,
@@ -264,8 +283,8 @@ export class CutCheck {
       assert.ok(isCodrError(outcome, 'proof-failed'), `${outcome}`);
       return;
     }
-    // It owned nothing of what was restored; so nothing is there to be in the way either.
-    for (const name of [...target.tables.keys()]) target.drop(name);
+    // It owned nothing of what was restored.
+    clear(target);
   }
 
   /** Who gets a moment of which not all replicas were captured is told so. */
@@ -274,6 +293,11 @@ export class CutCheck {
     const isSaid = warnings.some((warning) => warning.includes(grade));
     assert.ok(isSaid, `cut ${number} is ${grade}, and its restore does not say so`);
   }
+}
+
+/** Nothing is left that would be in the way. */
+function clear(target: ReplicaCluster): void {
+  for (const name of [...target.tables.keys()]) target.drop(name);
 }
 
 function shownRows(

@@ -59,7 +59,7 @@ export class ReplicaCluster {
   isReachable = true;
   schemaVersion = 1;
   marker: ReplicaMarker | undefined;
-  /** Called between the steps of a cut and between batches of records: the cluster may change there. */
+  /** Called between the steps of a cut and between batches of records, also of a load: the cluster may change there. */
   between: (what: string) => void = () => {};
   /** All cuts that sessions took, committed or not. */
   readonly cuts: ReplicaCut[] = [];

@@ -93,6 +93,7 @@ export class ReplicasTarget implements RestoreTarget {
       }
       count += batch.length;
       for (const { key, value } of batch) bytes += key.length + value.length;
+      this.#cluster.between('records are loaded');
     }
     return { records: count, bytes, changedByTarget: [] };
   }

@@ -4,14 +4,13 @@
 import assert from 'node:assert/strict';
 import { isCodrError } from '../../src/base/error.ts';
 import { SeededRandom } from '../../src/base/random.ts';
-import { cutGrades } from '../../src/connector/connector.ts';
+import { type CutGrade, cutGrades } from '../../src/connector/connector.ts';
 import { ReplicaCluster, ReplicaClusters } from '../../src/connector/replicas/replica-cluster.ts';
 import { ReplicasConnector } from '../../src/connector/replicas/replicas-connector.ts';
 import { epochsOf } from '../../src/engine/history/source-history.ts';
 import { everything, type Scope } from '../../src/model/namespace.ts';
 import { createRepository } from '../../src/repository/keys/repository-config.ts';
 import type { BaseRecord, DeltaRecord } from '../../src/repository/lineage/records.ts';
-import type { StateView } from '../../src/repository/lineage/state.ts';
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
 import { ManualClock } from '../harness/manual-clock.ts';
@@ -19,7 +18,7 @@ import { CutCheck } from './cut-check.ts';
 import { CutWorkload } from './cut-workload.ts';
 import { losePack, makeUnreliable, registerSource } from './simulated-losses.ts';
 import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
-import type { Trace } from './simulation.ts';
+import { describeState, type Trace } from './simulation.ts';
 
 export interface CutSimulationReport {
   readonly restores: number;
@@ -62,11 +61,7 @@ export async function simulateCuts(
   return await (await CutSimulation.create(seed, trace)).run();
 }
 
-function describeState(state: StateView): string[] {
-  return ['epoch', 'hole', 'base', 'delta', 'cut', 'condemned'].flatMap((kind) =>
-    state.list(kind).map(([rest, value]) => `${kind}/${rest} ${JSON.stringify(value)}`),
-  );
-}
+const told = ['epoch', 'hole', 'base', 'delta', 'cut', 'condemned'];
 
 class CutSimulation {
   readonly #random: SeededRandom;
@@ -83,6 +78,8 @@ class CutSimulation {
   /** The store takes its time, so that processes meet. */
   readonly #isSlow: boolean;
   #running: SimulatedProcess[] = [];
+  /** Grades that backups ask for, by pid. */
+  readonly #wanted = new Map<number, CutGrade>();
   #pid = 0;
   #backups = 0;
   #collections = 0;
@@ -219,6 +216,7 @@ class CutSimulation {
     const minGrade = cutGrades[this.#random.below(cutGrades.length)] ?? 'complete';
     this.#trace(`process ${process.pid} takes cuts${follow ? ' on and on' : ''}, ${minGrade}`);
     this.#backups++;
+    this.#wanted.set(process.pid, minGrade);
     process.backup({ follow, rpoMs: 60_000, minGrade });
   }
 
@@ -264,7 +262,10 @@ class CutSimulation {
   #judge({ ending, abort, store, pid }: SimulatedProcess): void {
     assert.ok(ending);
     if (ending.kind === 'done') {
-      this.#trace(`process ${pid} is done: ${ending.outcome?.point.id ?? 'collected'}`);
+      const { id = 'collected', grade = 'complete' } = ending.outcome?.point ?? {};
+      this.#trace(`process ${pid} is done: ${id}`);
+      const wanted = cutGrades.indexOf(this.#wanted.get(pid) ?? 'best-effort');
+      assert.ok(cutGrades.indexOf(grade) <= wanted, `${id} is ${grade} only`);
       return;
     }
     const { error } = ending;
@@ -296,7 +297,8 @@ class CutSimulation {
     }
     this.#shared.alive.delete(reader.pid);
     if (!('error' in ended)) return;
-    for (const line of describeState((await reader.openSource()).lineage.state)) this.#trace(line);
+    const { lineage } = await reader.openSource();
+    for (const line of describeState(lineage.state, told)) this.#trace(line);
     throw ended.error;
   }
 
@@ -329,6 +331,10 @@ class CutSimulation {
     this.#trace('the world is calm');
     await this.#calmBackups();
     if (this.#purges) await this.#letGo();
+    for (let i = 0; this.#losesPacks && i < 3; i++) {
+      await this.#lose();
+      await this.#calmBackups();
+    }
     this.#judge(await this.#calmWork((process) => process.collect(-1)));
     this.#judge(await this.#calmWork((process) => process.checkpoint(true, this.#random)));
     await this.#restores(3);

@@ -186,10 +186,12 @@ export class CutWorkload {
     down[this.#random.below(down.length || 1)]?.start();
   }
 
+  /** The newest file, which no cut may have read yet. */
   #damage(): void {
     this.#onTable((table) => {
-      const { live } = this.#node().table(table);
-      const file = live[this.#random.below(live.length || 1)];
+      const node = this.#node();
+      node.flush(table);
+      const file = node.table(table).live.at(-1);
       if (file) file.isDamaged = true;
     });
   }

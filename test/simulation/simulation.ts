@@ -39,6 +39,8 @@ const processesMax = 2;
 /** Ends of a process that faults explain. */
 const passing = ['store-unreachable', 'source-unreachable', 'busy', 'lease-lost'] as const;
 
+const told = ['epoch', 'hole', 'want', 'base', 'stream', 'run'];
+
 export type Trace = (line: string) => void;
 
 export async function simulate(seed: number, trace: Trace = () => {}): Promise<SimulationReport> {
@@ -46,8 +48,8 @@ export async function simulate(seed: number, trace: Trace = () => {}): Promise<S
 }
 
 /** What the lineage says, for the trace of a seed that fails. */
-function describeState(state: StateView): string[] {
-  return ['epoch', 'hole', 'want', 'base', 'stream', 'run'].flatMap((kind) =>
+export function describeState(state: StateView, kinds: readonly string[]): string[] {
+  return kinds.flatMap((kind) =>
     state.list(kind).map(([rest, value]) => `${kind}/${rest} ${JSON.stringify(value)}`),
   );
 }
@@ -293,7 +295,7 @@ class Simulation {
       await this.#step(1);
     }
     if ('error' in ended) {
-      for (const line of describeState(context.lineage.state)) this.#trace(line);
+      for (const line of describeState(context.lineage.state, told)) this.#trace(line);
       throw ended.error;
     }
     this.#shared.alive.delete(reader.pid);

@@ -123,7 +123,7 @@ export interface RestoreTarget extends AsyncDisposable {
   create(item: TargetItem, signal: AbortSignal): Promise<void>;
   /** Loads final records, ascending; several ranges of an item may load side by side unless `serial`. */
   load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange>;
-  /** True when the item's records must be loaded by one call in insertion order, which the stream must have. */
+  /** True when the item's records must be loaded and read back by one call each, as one stream. */
   serial(item: TargetItem): boolean;
   /** Builds all indexes but expiring ones. */
   index(item: TargetItem, signal: AbortSignal): Promise<void>;

@@ -140,3 +140,13 @@ export class OutBytes {
     return Buffer.from(view(this.bytes.subarray(0, this.length)));
   }
 }
+
+/** A signed big-endian number: a call into a buffer costs more. */
+export function readI32(bytes: Uint8Array, at: number): number {
+  return (
+    ((bytes[at] as number) << 24) |
+    ((bytes[at + 1] as number) << 16) |
+    ((bytes[at + 2] as number) << 8) |
+    (bytes[at + 3] as number)
+  );
+}

@@ -5,13 +5,15 @@
 import { assert } from '../../../base/assert.ts';
 import { CodrError } from '../../../base/error.ts';
 import { writeUnescaped } from '../key/escaped.ts';
+import { murmur3Partitioner, type Partitioner } from '../key/partitioner.ts';
 import { tokenBytes } from '../key/record-key.ts';
 import type { RecordBlock } from '../record/record-block.ts';
-import { compareRanges, PartitionTracker, recordKinds } from '../record/record-key.ts';
+import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { clusteringEnds, markerFlags } from '../record/record-layout.ts';
 import { RowReader } from '../record/row-reader.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
-import { OutBytes } from './write-bytes.ts';
+import { PartitionOrder } from './partition-order.ts';
+import { OutBytes, readI32 } from './write-bytes.ts';
 import { ChunkWriter } from './write-chunks.ts';
 import { ClusteringWriter } from './write-clustering.ts';
 import { WrittenColumns } from './write-columns.ts';
@@ -44,6 +46,8 @@ export interface WriterOptions {
   /** The keyspace's name in the target: the types of columns name it. */
   readonly keyspace: string;
   readonly compression: 'lz4' | 'none';
+  /** Of the target: whose order the partitions come in; Murmur3 unless said. */
+  readonly partitioner?: Partitioner;
   /** What times are differences to; the same for all files of a table. */
   readonly bases?: DeltaBases;
   /** Raw bytes per entry of a promoted index; 64 KiB unless said, as Cassandra's `column_index_size`. */
@@ -101,6 +105,7 @@ export class SstableWriter {
   #partitions = 0;
   #firstKey: Uint8Array = new Uint8Array(0);
 
+  readonly #order: PartitionOrder;
   readonly #tracker = new PartitionTracker();
   /** The raw key is `key[0, keyLength)`. */
   #key = new Uint8Array(1024);
@@ -131,6 +136,7 @@ export class SstableWriter {
     this.#keyspace = keyspace;
     this.#bases = options.bases ?? defaultBases;
     this.#sink = sink;
+    this.#order = new PartitionOrder(options.partitioner ?? murmur3Partitioner);
     this.#index = new IndexWriter(options.indexBlockBytes);
     this.#chunks = new ChunkWriter(compression);
     this.#statics = new WrittenColumns(schema.statics, table);
@@ -152,8 +158,7 @@ export class SstableWriter {
     for (let i = 0; i < count; i++) {
       const start = bounds[2 * i] as number;
       const middle = bounds[2 * i + 1] as number;
-      const before = this.#tracker.partition;
-      if (this.#tracker.enter(bytes, start, middle)) this.#newPartition(before);
+      if (this.#tracker.enter(bytes, start, middle)) this.#newPartition();
       this.#record(bytes, start, middle, bounds[2 * i + 2] as number);
       if (this.#out.length >= windowBytes) await this.#drain(false);
     }
@@ -178,13 +183,10 @@ export class SstableWriter {
     };
   }
 
-  /** `before` is token and escaped key of the partition before. */
-  #newPartition(before: Uint8Array): void {
+  #newPartition(): void {
     this.#endPartition();
     const { partition } = this.#tracker;
     const { length } = partition;
-    const order = compareRanges(partition, 0, length, before, 0, before.length);
-    assert(before.length === 0 || order > 0, 'partitions are written in ascending order');
     if (length > this.#key.length) this.#key = new Uint8Array(2 * length);
     this.#keyLength = writeUnescaped(partition, tokenBytes, length, this.#key, 0);
     this.#stage = 'none';
@@ -298,6 +300,7 @@ export class SstableWriter {
   #startPartition(): void {
     if (this.#stage !== 'none') return;
     this.#stage = 'head';
+    this.#order.enter(this.#tracker.partition, this.#key.subarray(0, this.#keyLength));
     this.#partitionStart = this.#position();
     this.#unfilteredStart = this.#partitionStart;
     const out = this.#out;
@@ -383,17 +386,11 @@ export class SstableWriter {
     this.#stats.encode(stats, this.#chunks.ratio, min, max);
     const columns = [this.#statics, this.#regulars] as const;
     const header = encodeHeader(this.#schema, this.#keyspace, this.#bases, ...columns);
-    await this.#hand('Statistics.db', encodeStatistics(stats.taken(), header));
+    await this.#hand(
+      'Statistics.db',
+      encodeStatistics(this.#order.partitioner, stats.taken(), header),
+    );
     const names = [...this.#components, 'TOC.txt'];
     await this.#hand('TOC.txt', Buffer.from(names.map((name) => `${name}\n`).join('')));
   }
-}
-
-function readI32(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  );
 }

@@ -6,6 +6,7 @@
 //   HEADER: vint timestamp - epoch | vint ldt - epoch | vint ttl | vbytes key type | vint n × vbytes type of
 //           clusterings | vint n × (vbytes name, vbytes type) of statics | the same of regulars
 import { crc32 } from 'node:zlib';
+import type { Partitioner } from '../key/partitioner.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import type { CassandraType } from '../type/cassandra-type.ts';
 import { marshalName } from '../type/marshal-name.ts';
@@ -14,7 +15,6 @@ import type { WrittenColumns } from './write-columns.ts';
 import type { DeltaBases } from './write-row.ts';
 
 const types = { validation: 0, stats: 2, header: 3 } as const;
-const partitioner = 'org.apache.cassandra.dht.Murmur3Partitioner';
 /** What Cassandra sets for tables where nobody said otherwise; it decides when a filter is made anew. */
 const falsePositiveChance = 0.01;
 /** 2015-09-22 UTC, µs and s: Cassandra's own bases (db/rows/EncodingStats.java). */
@@ -35,9 +35,13 @@ export function basesOf(timestamp: bigint, deletionTime: number, ttl: number): D
 }
 
 /** The whole file around an encoded STATS component. */
-export function encodeStatistics(stats: Uint8Array, header: Uint8Array): Uint8Array {
+export function encodeStatistics(
+  { className }: Partitioner,
+  stats: Uint8Array,
+  header: Uint8Array,
+): Uint8Array {
   const validation = new OutBytes(128);
-  validation.text(partitioner);
+  validation.text(className);
   validation.double(falsePositiveChance);
   const components: [number, Uint8Array][] = [
     [types.validation, validation.taken()],

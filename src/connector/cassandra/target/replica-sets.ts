@@ -1,8 +1,9 @@
 // Which nodes get a record: the token ranges of a keyspace in the target, by sets of replicas. A set's ranges
 // need not be neighbours; records of ascending tokens stay ascending within each set.
 import { compareBytes } from '../../../base/bytes.ts';
-import { tokenPrefix } from '../key/record-key.ts';
+import { murmur3Partitioner, type Partitioner } from '../key/partitioner.ts';
 import type { RecordBlock } from '../record/record-block.ts';
+import { compareRanges } from '../record/record-key.ts';
 import { type Replication, type RingNode, replicasOf } from '../session/replica-placement.ts';
 
 /** Equal sets of nodes are one object. */
@@ -19,25 +20,36 @@ export interface OwnedPart {
 
 export class ReplicaSets {
   readonly all: readonly ReplicaSet[];
-  /** First bytes of the keys of each range's last token; ascending. */
+  readonly partitioner: Partitioner;
+  /** Places of each range's last token; ascending. */
   readonly #ends: Uint8Array[] = [];
   readonly #sets: ReplicaSet[] = [];
 
   /** Errors: `source-unfit` for a strategy whose placement is not known. */
-  constructor(nodes: readonly RingNode[], replication: Replication) {
+  constructor(
+    nodes: readonly RingNode[],
+    replication: Replication,
+    partitioner: Partitioner = murmur3Partitioner,
+  ) {
+    this.partitioner = partitioner;
     const known = new Map<string, ReplicaSet>();
-    for (const { to, replicas } of replicasOf(nodes, replication)) {
+    for (const { to, replicas } of replicasOf(nodes, replication, partitioner)) {
       const hostIds = [...replicas].sort();
       const name = hostIds.join();
       const set = known.get(name) ?? { hostIds };
       known.set(name, set);
-      this.#ends.push(tokenPrefix(to));
+      this.#ends.push(partitioner.place(to));
       this.#sets.push(set);
     }
     this.all = [...known.values()];
   }
 
-  /** Cuts a block where ranges of other sets begin. The memory is shared. */
+  /** The set that owns a place. What follows the bytes of the place is not looked at. */
+  setAt(place: Uint8Array): ReplicaSet {
+    return this.#sets[this.#rangeAt(place)] as ReplicaSet;
+  }
+
+  /** Cuts a block of Murmur3's order where ranges of other sets begin. The memory is shared. */
   *parts(block: RecordBlock): Generator<OwnedPart> {
     let start = 0;
     while (start < block.count) {
@@ -56,12 +68,16 @@ export class ReplicaSets {
 
   /** The first range that ends at or after the record's token. */
   #rangeOf(block: RecordBlock, index: number): number {
-    const token = tokenAt(block, index);
+    return this.#rangeAt(tokenAt(block, index));
+  }
+
+  #rangeAt(place: Uint8Array): number {
     let low = 0;
     let high = this.#ends.length - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (compareBytes(this.#ends[middle] as Uint8Array, token) < 0) low = middle + 1;
+      const end = this.#ends[middle] as Uint8Array;
+      if (compareRanges(end, 0, end.length, place, 0, end.length) < 0) low = middle + 1;
       else high = middle;
     }
     return low;

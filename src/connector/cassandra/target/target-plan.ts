@@ -8,7 +8,7 @@ import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
 import type { Column, TableSchema } from '../schema/table-schema.ts';
 import type { CqlSession } from '../session/cql.ts';
 import type { Replication } from '../session/replica-placement.ts';
-import type { Ring } from '../session/ring.ts';
+import { partitionerOf, type Ring } from '../session/ring.ts';
 import { cqlTypeName } from '../type/cql-name.ts';
 import { ReplicaSets } from './replica-sets.ts';
 import { markerKeyspace, type RestoreMarker } from './restore-marker.ts';
@@ -177,7 +177,7 @@ function plannedTable(
       remedy: `give it another name with --rename ${body.schema.keyspace}.VIEW=${keyspace}.OTHER`,
     });
   }
-  const sets = new ReplicaSets(ring.nodes, replication);
+  const sets = new ReplicaSets(ring.nodes, replication, partitionerOf(ring));
   refuseUnkept(keyspace, sets, ring);
   return { item, body, keyspace, table, replication, sets, statements, making };
 }

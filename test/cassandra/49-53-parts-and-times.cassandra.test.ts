@@ -1,12 +1,16 @@
-// Catalogue G53: parts of a cut. Token ranges, round the end of the ring too, and rows by their primary key come back
+// 49, 50, 53: parts of a cut. Token ranges, round the end of the ring too, and rows by their primary key come back
 // exactly, proven; rows are looked at without a restore. Deletions that were written around them play their part.
+// Times between cuts are refused: the log is not captured, and its segments for CDC are left alone.
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { isCodrError } from '../../src/base/error.ts';
 import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
 import { assertSameRows, type SeenRows, seen } from './oracle.ts';
 import { CassandraWorld, type ProtectedCluster } from './world.ts';
 
-const cluster = sharedCassandra({ nodes: 1 });
+const cluster = sharedCassandra({ nodes: 1, cdc: true });
 
 interface Key {
   readonly k: number;
@@ -65,6 +69,69 @@ test('53: a token range, a partition and a slice come back alone; a row is shown
   await assert.rejects(give('part_f', { queries: ['part.other=k = 1'] }), { code: 'usage' });
   await looksInside(world, shop);
 });
+
+test('49, 50: a time between two cuts is refused, the nearest are named, and segments for CDC stay where they are', async () => {
+  const source = await cluster();
+  await using client = await connectCql(source);
+  await client.cql(
+    "CREATE KEYSPACE moments WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+  );
+  await client.cql('CREATE TABLE moments.t (k int PRIMARY KEY, v text) WITH cdc = true');
+  await using world = await CassandraWorld.open();
+  const moments = await world.protect('moments', source);
+  const put = async (v: string): Promise<unknown> =>
+    await client.cql(`INSERT INTO moments.t (k, v) VALUES (1, '${v}')`);
+  await put('first');
+  const first = await moments.backup();
+  const begun = wallMs(first.point.wall);
+  // A second that no cut ended in: at it the cell had a value that a memtable forgot.
+  await until(begun + 2100);
+  await put('between');
+  await until(begun + 3200);
+  await put('last');
+  const second = await moments.backup();
+
+  // Others the server removes by itself.
+  const segments = (await readdir(join(source.nodeFolder(1), 'cdc_raw'))).filter((name) =>
+    name.endsWith('_cdc.idx'),
+  );
+  assert.ok(segments.length > 0, 'the node keeps segments for CDC');
+  const at = new Date(begun + 2100).toISOString();
+  const give = (when: string, to: string) =>
+    moments.restoreTo(source, { at: when, renames: [`moments.*=${to}.*`] });
+  await assert.rejects(give(at, 'moments_at'), (error) => {
+    assert.ok(isCodrError(error, 'time-not-restorable'));
+    assert.equal(error.exitCode, 4);
+    const named = `${error.message} ${error.remedy}`;
+    for (const { point } of [first, second]) assert.ok(named.includes(point.id), named);
+    assert.match(error.message, /cut/);
+    return true;
+  });
+  const made =
+    "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = 'moments_at'";
+  assert.equal((await client.cql(made)).rowLength, 0);
+  // Each cut by its number and by the second in which it ended.
+  for (const [when, to, value] of [
+    [first.point.id, 'moments_a', 'first'],
+    [new Date(begun).toISOString().replace(/\.\d+/, ''), 'moments_b', 'first'],
+    [second.point.id, 'moments_c', 'last'],
+  ] as const) {
+    await give(when, to);
+    const [row] = (await client.cql(`SELECT v FROM ${to}.t`)).rows;
+    assert.equal(row?.v, value, when);
+  }
+  const left = await readdir(join(source.nodeFolder(1), 'cdc_raw'));
+  assert.deepEqual(
+    segments.filter((name) => !left.includes(name)),
+    [],
+  );
+});
+
+const wallMs = (text: string): number => Date.parse(text);
+
+async function until(ms: number): Promise<void> {
+  while (Date.now() < ms) await new Promise((resolve) => setTimeout(resolve, 20));
+}
 
 async function fill(client: TestClient): Promise<void> {
   await client.cql(

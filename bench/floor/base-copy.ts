@@ -70,6 +70,7 @@ process.stdout.write(
   `${JSON.stringify({
     seconds: performance.now() / 1000 - startSeconds,
     cpuSeconds: (user + system) / 1e6,
+    userSeconds: user / 1e6,
     mainCpuSeconds: (main.user + main.system) / 1e6,
     peakBytes: process.resourceUsage().maxRSS * 1024,
     storedBytes: [...taken.tables.values()][0]?.sstables.reduce((sum, f) => sum + f.dataBytes, 0),

@@ -13,6 +13,7 @@ import type { Scope } from '../model/namespace.ts';
 import type { DataRecord, RecordStream } from '../model/record.ts';
 import type { Position, SourceTime } from '../model/time.ts';
 import type { ExpiryRule } from './expiry-rule.ts';
+import type { FollowOptions } from './follow-options.ts';
 import type { RestoreTarget, TtlMode } from './restore-target.ts';
 
 /** How to reach one database cluster. Secrets are resolved; the whole is never logged. */
@@ -34,6 +35,8 @@ export interface ConnectorContext {
   readonly spill: Spill;
   /** Upper bound of what one session may buffer. */
   readonly memoryBytesMax: number;
+  /** Threads that a session may use beside this one; none unless given. */
+  readonly workers?: number;
 }
 
 /** One kind of database. */
@@ -109,10 +112,7 @@ export interface Connector {
   expiry(entry: CatalogEntry, nowMs: number): ExpiryRule | undefined;
   /** What a record of role `definitions` defines, when users know it by a name of its own: a view. */
   definedName(entry: CatalogEntry, record: DataRecord): string | undefined;
-  /**
-   * What {@link SourceSession.release} leaves where nobody answers, and how to remove it by hand; undefined: it
-   * has nothing to release.
-   */
+  /** What {@link SourceSession.release} leaves where nobody answers; undefined: it has nothing to release. */
   leftUnreleased?(config: SourceConfig): Finding | undefined;
   /** Text of the URI without its password, for lists and messages. */
   redact(uri: string): string;
@@ -287,15 +287,6 @@ export interface UnknownEntry {
 /** An {@link UnknownEntry} as it was stored. */
 export type StoredEntry = UnknownEntry & { readonly stream: StreamId };
 
-export interface FollowOptions {
-  /** Start at `resume`, where the first row must be this very entry (else `gap`). */
-  readonly resume: Position;
-  /** Give nothing that was consumed before: entries ≤ this, unless their transaction was still open. */
-  readonly through: Position;
-  /** All that was {@link CatalogFold.followed} at `through`, dropped since or not; absent: what there is now. */
-  readonly entries?: readonly CatalogEntry[];
-}
-
 /** How sure a cut holds every acknowledged write: best first. */
 export const cutGrades = ['complete', 'quorum-safe', 'best-effort'] as const;
 export type CutGrade = (typeof cutGrades)[number];
@@ -328,7 +319,9 @@ export interface CutDataset {
    * What is new, of all replicas that could be read, merged; ascending by key. Errors: `file-damaged`, at most
    * once for each file: read again, without it.
    */
-  records(signal: AbortSignal): RecordStream;
+  records(signal: AbortSignal, range?: KeyRange): RecordStream;
+  /** Parts to read side by side, of about so many bytes; ascending, all of it. Asked before each reading. */
+  ranges?(partBytes: number, signal: AbortSignal): Promise<readonly KeyRange[]>;
 }
 
 export interface CutReport {
@@ -374,9 +367,16 @@ export interface SourceSession extends AsyncDisposable {
   follow(stream: StreamId, options: FollowOptions, signal: AbortSignal): AsyncIterable<ChangeBatch>;
   /**
    * For kinds without an ordered log: everything acknowledged before now, as far as it is new since `after`.
-   * The source is told what to keep for the next cut.
+   * The source is told what to keep for the next cut. `tell` hears what is waited for.
    */
-  cut?(after: CutBefore | undefined, scope: Scope, signal: AbortSignal): Promise<CutReader>;
+  cut?(
+    after: CutBefore | undefined,
+    scope: Scope,
+    signal: AbortSignal,
+    tell?: (what: string) => void,
+  ): Promise<CutReader>;
+  /** Between two cuts, every minute: what the source keeps for the next one is held within its limits. */
+  tend?(signal: AbortSignal): Promise<Finding[]>;
   /**
    * The source is protected no longer: what was switched on or is kept there for cuts goes. What could not be
    * undone is told as warnings, with what to do by hand.

@@ -5,7 +5,8 @@ import type { CatalogChange } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
 import type { StreamId } from '../../model/id.ts';
 import { comparePositions, type Position, type SourceTime } from '../../model/time.ts';
-import type { ChangeBatch, FollowOptions, StoredEntry, UnknownEntry } from '../connector.ts';
+import type { ChangeBatch, StoredEntry, UnknownEntry } from '../connector.ts';
+import type { FollowOptions } from '../follow-options.ts';
 import type { LogEntry, Operation } from './memory-log.ts';
 
 /** A transaction that has begun and has not been decided. */

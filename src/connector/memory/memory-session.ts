@@ -10,12 +10,12 @@ import type {
   ChangeBatch,
   ConnectorContext,
   Finding,
-  FollowOptions,
   SegmentReader,
   SourceIdentity,
   SourceSession,
   Survey,
 } from '../connector.ts';
+import type { FollowOptions } from '../follow-options.ts';
 import { definitionBytes, type MemoryDatabase } from './memory-database.ts';
 import { catalogEntry } from './memory-fold.ts';
 import { MemoryFollower } from './memory-follow.ts';

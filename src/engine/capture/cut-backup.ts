@@ -14,6 +14,7 @@ import {
   cutGrades,
   type SourceSession,
 } from '../../connector/connector.ts';
+import { wholeRange } from '../../model/key-range.ts';
 import type { RecordStream } from '../../model/record.ts';
 import { type SourceTime, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
@@ -31,6 +32,7 @@ import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import type { RepositorySession } from '../../repository/repository.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
+import type { TreePart } from '../../repository/tree/tree-part.ts';
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
 import { cutKey, cutsOf, deltaKey, deltasAt } from '../history/cut-history.ts';
 import {
@@ -45,7 +47,7 @@ import {
 } from '../history/source-history.ts';
 import type { ProgressMeter } from '../progress.ts';
 import { describeTime } from '../read/point.ts';
-import type { SourceContext } from '../source-context.ts';
+import type { EngineLimits, SourceContext } from '../source-context.ts';
 import { streamRecord } from './follower.ts';
 import { mergeDueDeltas, treeRecordOf } from './merge-deltas.ts';
 
@@ -81,7 +83,9 @@ export async function takeCut(
   meter.phase('cut');
   const epoch = runningCutEpoch(context);
   assert(session.cut, 'a kind without an ordered log takes cuts');
-  await using cut = await session.cut(cutBefore(context, epoch), context.scope, signal);
+  const before = cutBefore(context, epoch);
+  const tell = (what: string): void => meter.phase(what);
+  await using cut = await session.cut(before, context.scope, signal, tell);
   const bytesTotal = cut.datasets.reduce((sum, { bytes }) => sum + bytes, 0);
   refuseOlder(context, cut.time);
   meter.phase(epoch === undefined ? 'base copy' : 'reading what is new', { bytesTotal });
@@ -158,11 +162,12 @@ async function buildAll(
   signal: AbortSignal,
 ): Promise<BuiltDataset[]> {
   const built: BuiltDataset[] = [];
+  const { limits } = context.world;
   await forEachLimit(
     cut.datasets.entries(),
-    context.world.limits.workers,
+    limits.workers,
     async ([i, dataset], one) => {
-      const root = await buildDataset(dataset, { store, meter }, one);
+      const root = await buildDataset(dataset, { store, meter, limits }, one);
       built[i] = { dataset, tree: treeRecordOf(root) };
     },
     signal,
@@ -170,17 +175,33 @@ async function buildAll(
   return built;
 }
 
-/** A file that turns out to be damaged is left out when its dataset is read again. */
+interface BuildWork {
+  readonly store: RepositorySession;
+  readonly meter: ProgressMeter;
+  readonly limits: EngineLimits;
+}
+
+/** Parts are built side by side. A file that turns out to be damaged is left out when its dataset is read again. */
 async function buildDataset(
   dataset: CutDataset,
-  { store, meter }: { readonly store: RepositorySession; readonly meter: ProgressMeter },
+  { store, meter, limits }: BuildWork,
   signal: AbortSignal,
 ): Promise<TreeRoot> {
+  const { segmentBytes, workers } = limits;
   for (;;) {
     try {
-      const records = metered(dataset.records(signal), meter);
-      const part = await buildRange(records, store.tree(signal));
-      return await joinParts([part], store.tree(signal));
+      const ranges = (await dataset.ranges?.(segmentBytes, signal)) ?? [wholeRange];
+      const parts: TreePart[] = [];
+      await forEachLimit(
+        ranges.entries(),
+        workers,
+        async ([i, range], one) => {
+          const records = metered(dataset.records(one, range), meter);
+          parts[i] = await buildRange(records, store.tree(one));
+        },
+        signal,
+      );
+      return await joinParts(parts, store.tree(signal));
     } catch (error) {
       if (!isCodrError(error, 'file-damaged')) throw error;
     }

@@ -12,12 +12,12 @@ import type {
   ChangeBatch,
   ConnectorContext,
   Finding,
-  FollowOptions,
   SegmentReader,
   SourceIdentity,
   SourceSession,
   Survey,
 } from '../../connector.ts';
+import type { FollowOptions } from '../../follow-options.ts';
 import { checkScope } from './check-scope.ts';
 import { checkSource } from './check-source.ts';
 import { MongodbConnection } from './connection.ts';

@@ -6,7 +6,7 @@ import { startReplicaSet } from '../../../../test/harness/mongod.ts';
 import { wholeRange } from '../../../model/key-range.ts';
 import type { SourceTime } from '../../../model/time.ts';
 import type { ReplicaSet } from '../../../node/demo/mongod-server.ts';
-import type { FollowOptions } from '../../connector.ts';
+import type { FollowOptions } from '../../follow-options.ts';
 import { MongodbSession } from './mongodb-session.ts';
 
 let set: ReplicaSet;

@@ -6,7 +6,7 @@ import { check } from '../../src/repository/check/check.ts';
 import { adoptCondemned } from '../../src/repository/collect/condemned.ts';
 import { PackSet } from '../../src/repository/lineage/pack-set.ts';
 import { packRecords } from '../../src/repository/lineage/pack-table.ts';
-import type { StoredStateRecord } from '../../src/repository/lineage/records.ts';
+import type { BaseRecord, StoredStateRecord } from '../../src/repository/lineage/records.ts';
 import { repositoryLineage } from '../../src/repository/repository.ts';
 import type { FaultyObjectStore } from '../../src/storage/faulty-object-store.ts';
 import type { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
@@ -35,17 +35,25 @@ export async function losePack(
   const { context } = process;
   const { repository } = context;
   const needed = new Set<string>();
+  /** What checkpoints folded is lost more often than by chance: there is little of it. */
+  const folded = new Set<string>();
   for (const name of [repositoryLineage, source]) {
     const { state } = await repository.openLineage(name);
     for (const [, { packs }] of state.list<StoredStateRecord>('stored')) {
       for (const { id } of packRecords(state, PackSet.parse(packs))) needed.add(id);
+    }
+    for (const [, base] of state.list<BaseRecord>('base')) {
+      const own = base.folded ? packRecords(state, PackSet.parse(base.packs)) : [];
+      for (const { id } of own) folded.add(id);
     }
   }
   const packs: string[] = [];
   for await (const { name } of store.list('packs/')) {
     if (!needed.has(name.slice(name.lastIndexOf('/') + 1))) packs.push(name);
   }
-  const lost = packs[random.below(packs.length || 1)];
+  const rare = packs.filter((name) => folded.has(name.slice(name.lastIndexOf('/') + 1)));
+  const choice = rare.length > 0 && random.below(3) === 0 ? rare : packs;
+  const lost = choice[random.below(choice.length || 1)];
   if (lost === undefined) return undefined;
   await store.remove(lost);
   const { losses } = await check(

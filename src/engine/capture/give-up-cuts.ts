@@ -11,6 +11,7 @@ import { addHole } from '../history/ledger.ts';
 import { baseAt } from '../history/source-history.ts';
 import { closeEpoch } from './epoch.ts';
 import type { LeftAt } from './give-up.ts';
+import { keepUnmade } from './unfold.ts';
 
 export interface GiveUpCutsOptions {
   readonly leftAt: LeftAt;
@@ -44,6 +45,7 @@ export function giveUpCuts(
     addHoles(draft, loss, isHurt, reason);
     isNewestHurt ||= last !== undefined && isHurt.has(timeOf(last));
   }
+  keepUnmade(draft, { bases, deltas });
   for (const rest of bases) dropBase(draft, rest);
   if (isNewestHurt) closeEpoch(draft, reason);
 }

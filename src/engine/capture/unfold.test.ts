@@ -97,3 +97,39 @@ test('the base copy that another was folded of may be lost: later moments have t
   );
   for (const id of ['cut:3', 'cut:5']) assert.deepEqual(await world.read(id), world.model.get(id));
 });
+
+test('a folded base copy is a copy of its own once an addition that it was made of is lost', async () => {
+  await cuts(3);
+  await fold();
+  await cuts(3);
+  const [, folded] = basesOf();
+  const added = world.keys('delta').find((rest) => rest.startsWith(`${folded}.`));
+  assert.ok(folded && added);
+  await lose({ deltas: [added] });
+  assert.equal(restorableIntervals(world.lineage.state).length, 6, 'the fold holds it still');
+  await assertAllAsTaken();
+  await lose({ bases: [folded] });
+  assert.deepEqual(
+    restorableIntervals(world.lineage.state).map(({ to }) => to),
+    ['cut:1', 'cut:2'].map((id) => world.timeOf(id)),
+    'now nothing does',
+  );
+  await world.cut();
+  assert.deepEqual(await world.read('latest'), world.model.get('cut:7'));
+});
+
+test('so it is once the base copy is lost that it was folded of, with an older one before', async () => {
+  await cuts(2);
+  world.database.truncate('shop.orders');
+  await cuts(2);
+  await fold();
+  await cuts(2);
+  const [, begun, folded] = basesOf();
+  assert.ok(begun && folded);
+  await lose({ bases: [begun] });
+  await lose({ bases: [folded] });
+  assert.deepEqual(
+    restorableIntervals(world.lineage.state).map(({ to }) => to),
+    ['cut:1', 'cut:2'].map((id) => world.timeOf(id)),
+  );
+});

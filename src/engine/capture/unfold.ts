@@ -4,7 +4,7 @@ import { datasetId } from '../../model/id.ts';
 import { timeFromHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import type { BaseRecord, DeltaRecord } from '../../repository/lineage/records.ts';
-import { deltaKey, deltaSpan, deltasAt } from '../history/cut-history.ts';
+import { deltaKey, deltaSpan, deltasAt, isUnbroken } from '../history/cut-history.ts';
 import { baseAt } from '../history/source-history.ts';
 
 interface Losses {
@@ -49,4 +49,28 @@ function unfoldBase(draft: Draft, rest: string): Map<string, string> | undefined
     renamed.set(one, key.slice('delta/'.length));
   }
   return renamed;
+}
+
+/**
+ * Folded base copies that could not be made again count as copies of their own from now on: what they were made of
+ * is lost, and only they hold it. Comes when lost deltas are gone and lost base copies are still there.
+ */
+export function keepUnmade(draft: Draft, { bases, deltas }: Losses): void {
+  const lost = [...deltas].map((rest) => ({ rest, ...deltaSpan(rest) }));
+  for (const [rest, base] of draft.list<BaseRecord>('base')) {
+    if (!base.folded || bases.has(rest)) continue;
+    const dataset = datasetId(rest.slice(0, rest.indexOf('/')));
+    const at = timeFromHex(base.exactFrom);
+    const before = baseAt(draft, dataset, base.epoch, at - 1n);
+    if (before && !bases.has(`${dataset}/${before.exactFrom}`)) {
+      const chain = deltasAt(draft, before, at);
+      const reached = chain[0]?.to ?? before.exactFrom;
+      const isMissed = lost.some(
+        (one) => one.rest.startsWith(`${dataset}/`) && one.to > reached && one.to <= base.exactFrom,
+      );
+      if (!isMissed && isUnbroken(chain, before.exactFrom)) continue;
+    }
+    const { folded: _, ...own } = base;
+    draft.set(`base/${rest}`, own satisfies BaseRecord);
+  }
 }

@@ -1,5 +1,6 @@
 // Counts the rows of a table range by range, so that no question takes longer than a server may think about it.
 import { CodrError } from '../../../base/error.ts';
+import type { Partitioner } from '../key/partitioner.ts';
 import { quoted } from '../schema/read-schema.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import type { CqlSession } from '../session/cql.ts';
@@ -9,24 +10,21 @@ const rowsPerRange = 20_000;
 const rangesMax = 4096;
 const rangesAtOnce = 4;
 const countTimeoutMs = 120_000;
-const ringSize = 2n ** 64n;
-const lowest = -(2n ** 63n);
 
 /** Rows that every replica holds; `about` says how many there may be. */
 export async function countRows(
   cql: CqlSession,
   table: NamedTable,
   { partitionKey }: TableSchema,
-  about: number,
+  { about, partitioner }: { readonly about: number; readonly partitioner: Partitioner },
   signal: AbortSignal,
 ): Promise<number> {
   const count = Math.min(rangesMax, Math.max(1, Math.ceil(about / rowsPerRange)));
   const token = `token(${partitionKey.map(({ name }) => quoted(name)).join(', ')})`;
   const query = `SELECT count(*) AS found FROM ${tableName(table)} WHERE ${token} > ? AND ${token} <= ?`;
-  const bound = (i: number): string => {
-    const token = lowest + (ringSize * BigInt(i)) / BigInt(count);
-    return String(i === count ? token - 1n : token);
-  };
+  const { lowest, highest } = partitioner;
+  const bound = (i: number): string =>
+    String(lowest + ((highest - lowest) * BigInt(i)) / BigInt(count));
   let [total, next] = [0, 0];
   const work = async (): Promise<void> => {
     while (next < count) {

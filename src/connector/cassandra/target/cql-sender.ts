@@ -14,7 +14,7 @@ export interface SenderOptions {
   readonly client: Client;
   readonly clock: Clock;
   readonly members: readonly RingNode[];
-  /** Of the keyspace, ascending; they cover the ring. */
+  /** Of the keyspace, ascending; they cover the ring. None: the driver chooses whom it asks. */
   readonly ranges: readonly ReplicaRange[];
   /** For messages: the table. */
   readonly where: string;

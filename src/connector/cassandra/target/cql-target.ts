@@ -20,7 +20,7 @@ import type {
 import { tableBodyOf } from '../schema/table-body.ts';
 import type { CqlSession } from '../session/cql.ts';
 import { replicasOf } from '../session/replica-placement.ts';
-import { clusterId, type Ring, readRing } from '../session/ring.ts';
+import { clusterId, partitionerOf, type Ring, readRing } from '../session/ring.ts';
 import { countRows, refuseOtherCount } from './cql-count.ts';
 import { CqlLoad } from './cql-load.ts';
 import { BatchSender } from './cql-sender.ts';
@@ -90,11 +90,13 @@ class CqlTarget implements RestoreTarget {
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
     const { body, keyspace, table, replication } = await this.#tables.create(item, signal);
     const { clock } = this.#context;
+    // Where a key of another partitioner lies is left to the driver.
+    const isKnown = partitionerOf(this.#ring).isRecordOrder;
     const sender = new BatchSender({
       client: this.#cql.client,
       clock,
       members: this.#ring.nodes,
-      ranges: replicasOf(this.#ring.nodes, replication),
+      ranges: isKnown ? replicasOf(this.#ring.nodes, replication) : [],
       where: item.namespace,
     });
     const load = new CqlLoad({ schema: body.schema, table: { keyspace, table }, sender, clock });
@@ -114,7 +116,13 @@ class CqlTarget implements RestoreTarget {
     const load = this.#loadOf(item);
     const { body, keyspace, table } = this.#tables.tableOf(item);
     const place = { keyspace, table };
-    const found = await countRows(this.#cql, place, body.schema, load.rows, signal);
+    const found = await countRows(
+      this.#cql,
+      place,
+      body.schema,
+      { about: load.rows, partitioner: partitionerOf(this.#ring) },
+      signal,
+    );
     refuseOtherCount(item.namespace, found, load);
     await this.#tables.index(item, signal);
   }

@@ -34,6 +34,11 @@ const layers: Readonly<Record<string, Layer>> = {
   model: { imports: ['base'], node: pure },
   'storage/memory': { imports: ['base', 'model', 'storage/'], node: pure },
   'storage/local': { imports: ['base', 'model', 'storage/'], node: 'all' },
+  'storage/s3': {
+    imports: ['base', 'model', 'storage/'],
+    node: 'all',
+    packages: ['@aws-sdk/client-s3'],
+  },
   storage: { imports: ['base', 'model', 'storage/'], node: pure },
   coordination: { imports: ['base', 'model'], node: pure },
   'connector/memory': { imports: ['base', 'model', 'connector/'], node: pure },

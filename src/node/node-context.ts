@@ -25,7 +25,7 @@ import { CondemnedPacksError } from '../repository/lineage/pack-table.ts';
 import type { ProcessProbe } from '../repository/lineage/writer.ts';
 import { Repository, repositoryLineage } from '../repository/repository.ts';
 import { cutParameterSet } from '../repository/tree/cut-parameters.ts';
-import { openStore, prepareStore } from '../storage/all.ts';
+import { openStore, prepareStore, type StoreContext } from '../storage/all.ts';
 import { LimitedObjectStore } from '../storage/limited-object-store.ts';
 import { MeteredObjectStore } from '../storage/metered-object-store.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -106,13 +106,17 @@ export class NodeContext implements AsyncDisposable {
         },
       );
     }
-    const store = this.#wrapped(await prepareStore(repositoryUrl(this.config), this.world, signal));
+    const store = this.#wrapped(
+      await prepareStore(repositoryUrl(this.config), this.#storeContext(), signal),
+    );
     const options = { random: this.world.random, cut: cutParameterSet };
     return await createRepository(store, encryption ? credential : undefined, options);
   }
 
   async store(): Promise<ObjectStore> {
-    this.#store ??= this.#wrapped(await openStore(repositoryUrl(this.config), this.world));
+    this.#store ??= this.#wrapped(
+      await openStore(repositoryUrl(this.config), this.#storeContext()),
+    );
     return this.#store;
   }
 
@@ -236,6 +240,11 @@ export class NodeContext implements AsyncDisposable {
     const options = { idKey, level: compressionLevel };
     if (weight === 'light') return new InlineSealer(options);
     return new SealingPool({ ...options, workers: this.config.workers });
+  }
+
+  #storeContext(): StoreContext {
+    const { random, log } = this.world;
+    return { random, onLack: ({ what, consequence }) => log.warn({ consequence }, what) };
   }
 
   #wrapped(store: ObjectStore): ObjectStore {

@@ -5,11 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { CodrError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
 import { LocalObjectStore } from './local/local-object-store.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ObjectStore, StoreLack } from './object-store.ts';
+import type { S3ObjectStore } from './s3/s3-object-store.ts';
 
 /** What stores need from outside. */
 export interface StoreContext {
   readonly random: Random;
+  readonly onLack?: (lack: StoreLack) => void;
 }
 
 interface Scheme {
@@ -27,10 +29,24 @@ const schemes: Readonly<Record<string, Scheme>> = {
       return store;
     },
   },
+  s3: {
+    open: openS3,
+    prepare: async (url, context, signal) => {
+      const store = await openS3(url, context);
+      await store.probe(signal);
+      return store;
+    },
+  },
 };
 
+/** The SDK is loaded by those alone who use it. */
+async function openS3(url: string, context: StoreContext): Promise<S3ObjectStore> {
+  const s3 = await import('./s3/open-s3.ts');
+  return await s3.openS3(url, context);
+}
+
 /**
- * The store at `url`: a path, or `file:///path`. Nothing is touched yet. Errors: `usage` for a scheme that
+ * The store at `url`: a path, `file:///path`, or `s3://bucket/prefix`. Nothing is touched yet. Errors: `usage` for a scheme that
  * is not known or a wrong URL.
  */
 export async function openStore(url: string, context: StoreContext): Promise<ObjectStore> {

@@ -51,3 +51,9 @@ export interface ObjectStore {
    */
   sweep?(beforeMs: number, signal?: AbortSignal): Promise<number>;
 }
+
+/** What of its usual promises a store was seen not to keep, though CODR can do without. */
+export interface StoreLack {
+  readonly what: string;
+  readonly consequence: string;
+}

@@ -1,6 +1,6 @@
 // Tries calls again that failed for a moment. Reads, lists and removals can be repeated as they are. A
-// create cannot: its reply may be lost after it took effect. So when the next attempt finds the name taken,
-// an object of exactly the same bytes is our own: every object that is created competitively holds a nonce.
+// create cannot: its reply may be lost after it took effect. So where the name is taken, an object of exactly
+// the same bytes is our own: every object that is created competitively holds a nonce.
 import { equalBytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCodrError } from '../base/error.ts';
@@ -37,22 +37,17 @@ export class RetryingObjectStore implements ObjectStore {
     this.#options = { attempts: 6, delayMsFirst: 200, delayMsMax: 10_000, ...options };
   }
 
-  /** As the port says; `exists` after an error means that another object is there. */
-  create(
+  /** As the port says; `exists` means that another object is there. */
+  async create(
     name: string,
     body: readonly Uint8Array[],
     signal?: AbortSignal,
   ): Promise<'created' | 'exists'> {
-    let unsure = false;
-    return this.#retry(signal, async () => {
-      // From here on the call may take effect, whatever we hear of it.
-      const first = !unsure;
-      unsure = true;
-      // Looking is not enough after an error: only the store's own answer says that the object is durable.
-      const outcome = await this.#store.create(name, body, signal);
-      if (outcome === 'created' || first) return outcome;
-      return (await this.#isSame(name, body, signal)) ? 'created' : 'exists';
-    });
+    // Looking is not enough after an error: only the store's own answer says that the object is durable.
+    const outcome = await this.#retry(signal, () => this.#store.create(name, body, signal));
+    if (outcome === 'created') return outcome;
+    // Networks too send a request again: the first answer can be the second's.
+    return (await this.#isSame(name, body, signal)) ? 'created' : 'exists';
   }
 
   get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array> {
@@ -111,16 +106,12 @@ export class RetryingObjectStore implements ObjectStore {
 
   /** True when `name` holds the bytes of `body`. */
   async #isSame(name: string, body: readonly Uint8Array[], signal?: AbortSignal): Promise<boolean> {
-    const stat = await this.#store.stat(name, signal);
-    if (stat?.size !== bodyBytes(body)) return false;
-    let at = 0;
-    for (const part of body) {
-      for (let from = 0; from < part.length; from += compareBytesMax) {
-        const wanted = part.subarray(from, from + compareBytesMax);
-        const range = { offset: at, length: wanted.length };
-        if (!equalBytes(wanted, await this.#store.get(name, range, signal))) return false;
-        at += wanted.length;
-      }
+    const size = bodyBytes(body);
+    if ((await this.stat(name, signal))?.size !== size) return false;
+    const wanted = Buffer.concat(body);
+    for (let offset = 0; offset < size; offset += compareBytesMax) {
+      const there = await this.get(name, { offset, length: compareBytesMax }, signal);
+      if (!equalBytes(wanted.subarray(offset, offset + compareBytesMax), there)) return false;
     }
     return true;
   }

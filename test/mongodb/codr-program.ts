@@ -24,21 +24,28 @@ export interface CodrEnd {
 /** One repository in a temporary folder, and the program run on it. Removed on disposal. */
 export class CodrProgram implements AsyncDisposable {
   readonly folder: string;
+  /** Path or URL. */
+  readonly repository: string;
   readonly #children = new Set<CodrChild>();
+  #password: string | undefined = 'password of a test';
 
-  private constructor(folder: string) {
+  private constructor(folder: string, repository: string) {
     this.folder = folder;
+    this.repository = repository;
   }
 
-  /** A folder with a new, encrypted repository. */
-  static async create(): Promise<CodrProgram> {
-    const program = new CodrProgram(await mkdtemp(join(tmpdir(), 'codr-test-')));
-    await program.run('init');
+  /** A folder with a new repository, encrypted unless options of `codr init` say otherwise. */
+  static async create(...options: string[]): Promise<CodrProgram> {
+    const folder = await mkdtemp(join(tmpdir(), 'codr-test-'));
+    const program = new CodrProgram(folder, join(folder, 'repository'));
+    if (options.includes('--no-encryption')) program.#password = undefined;
+    await program.run('init', ...options);
     return program;
   }
 
-  get repository(): string {
-    return join(this.folder, 'repository');
+  /** The program on the repository at `url`, which may be there already. */
+  static async at(url: string): Promise<CodrProgram> {
+    return new CodrProgram(await mkdtemp(join(tmpdir(), 'codr-test-')), url);
   }
 
   /** Runs to the end. Rejects unless the exit code is 0. */
@@ -60,7 +67,7 @@ export class CodrProgram implements AsyncDisposable {
       env: {
         ...process.env,
         CODR_REPO: this.repository,
-        CODR_PASSWORD: 'password of a test',
+        CODR_PASSWORD: this.#password,
         CODR_TEMP_DIR: this.folder,
         NODE_OPTIONS: '',
       },

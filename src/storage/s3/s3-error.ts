@@ -1,0 +1,64 @@
+// What the answers of an S3 server, and the lack of one, mean to the store's callers.
+import { CodrError } from '../../base/error.ts';
+
+/** The fields of the SDK's errors that are looked at. */
+interface ServerError {
+  readonly name: string;
+  readonly message: string;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+}
+
+/** Answers that no waiting changes, by the server's code; the remedy tells people what to do. */
+const lasting: Readonly<Record<string, string>> = {
+  AccessDenied: 'give the key of this process rights to list, read, write and delete in the bucket',
+  AllAccessDisabled: 'ask the owner of the bucket',
+  InvalidAccessKeyId: 'correct the access key (AWS_ACCESS_KEY_ID, or the profile)',
+  SignatureDoesNotMatch: 'correct the secret key (AWS_SECRET_ACCESS_KEY, or the profile)',
+  ExpiredToken: 'renew the credentials of this process',
+  InvalidToken: 'renew the credentials of this process',
+  NoSuchBucket: 'create the bucket, or correct its name',
+  InvalidBucketName: 'correct the name of the bucket',
+  PermanentRedirect: 'name the region of the bucket in the URL (region=…)',
+  AuthorizationHeaderMalformed: 'name the region of the bucket in the URL (region=…)',
+  CredentialsProviderError:
+    'give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role',
+  EntityTooLarge: 'use a store that takes objects of 64 MiB',
+  QuotaExceeded: 'raise the quota of the bucket; the work resumes',
+  XMinioStorageFull: 'free space in the store; the work resumes',
+};
+const lastingStatus = new Set([301, 400, 401, 403, 405, 411, 501, 507]);
+/** Refusals that say "later", whatever their status. */
+const passing = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling']);
+
+/** Status code of the answer; undefined when there was none. */
+export function statusOf(error: unknown): number | undefined {
+  return (error as ServerError | undefined)?.$metadata?.httpStatusCode;
+}
+
+/**
+ * `store-unreachable` with the cause; `facts.transient` is false where trying again is of no use. What
+ * has a code of ours passes untouched.
+ */
+export function s3Error(error: unknown, what: string, object: string): CodrError {
+  if (error instanceof CodrError) return error;
+  const { name = 'Error', message = '' } = (error ?? {}) as Partial<ServerError>;
+  const status = statusOf(error);
+  const remedy = lasting[name];
+  const isLasting =
+    !passing.has(name) &&
+    (remedy !== undefined || (status !== undefined && lastingStatus.has(status)));
+  const said = status === undefined ? (codeOf(error) ?? name) : `${status} ${name}`;
+  const detail = isLasting && message && message !== name ? `: ${message}` : '';
+  return new CodrError('store-unreachable', `cannot ${what} ${object}: ${said}${detail}`, {
+    object,
+    cause: error,
+    facts: { transient: !isLasting, ...(status !== undefined && { status }) },
+    ...(remedy !== undefined && { remedy }),
+  });
+}
+
+/** `ECONNREFUSED` and the like. */
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}

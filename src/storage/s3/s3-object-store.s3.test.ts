@@ -1,0 +1,152 @@
+// The store against a real S3 server: bare, under all wrappers, and behind a proxy that fails.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startFaultyProxy } from '../../../test/harness/faulty-proxy.ts';
+import { ManualClock } from '../../../test/harness/manual-clock.ts';
+import { sharedS3 } from '../../../test/harness/s3.ts';
+import { testSeed } from '../../../test/harness/seed.ts';
+import { isCodrError } from '../../base/error.ts';
+import { SeededRandom } from '../../base/random.ts';
+import { objectStoreConformance } from '../conformance.ts';
+import { LimitedObjectStore } from '../limited-object-store.ts';
+import { MeteredObjectStore } from '../metered-object-store.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { RetryingObjectStore } from '../retrying-object-store.ts';
+import { openS3 } from './open-s3.ts';
+
+const shared = sharedS3();
+const seed = testSeed(3);
+let seeds = 0;
+const random = (): SeededRandom => new SeededRandom(seed + seeds++);
+
+async function bucketUrl(endpoint?: string): Promise<string> {
+  const server = await shared();
+  return `s3://${await server.bucket()}/some/prefix?endpoint=${endpoint ?? server.endpoint}`;
+}
+
+function wrapped(store: ObjectStore, attempts = 6): ObjectStore {
+  const clock = new ManualClock({ jumps: true });
+  const limited = new LimitedObjectStore(store, { clock, concurrency: 8, bytesPerSecond: 0 });
+  const retrying = new RetryingObjectStore(limited, { clock, random: random(), attempts });
+  return new MeteredObjectStore(retrying);
+}
+
+objectStoreConformance('S3', async () => ({
+  store: await openS3(await bucketUrl(), { random: random() }),
+  dispose: async () => {},
+}));
+
+objectStoreConformance('S3 under all wrappers', async () => ({
+  store: wrapped(await openS3(await bucketUrl(), { random: random() })),
+  dispose: async () => {},
+}));
+
+objectStoreConformance('S3 behind a network that fails', async () => {
+  const proxy = await startFaultyProxy((await shared()).endpoint, random());
+  proxy.faults = {
+    cutPerMille: 30,
+    lostReplyPerMille: 50,
+    cutReplyPerMille: 30,
+    twicePerMille: 50,
+    refusedPerMille: 50,
+    delayMsMax: 3,
+  };
+  const store = await openS3(await bucketUrl(proxy.endpoint), { random: random() });
+  return {
+    store: wrapped(store, 12),
+    dispose: async () => await proxy[Symbol.asyncDispose](),
+  };
+});
+
+test('the network of the suite did fail in each way', async () => {
+  await using proxy = await startFaultyProxy((await shared()).endpoint, random());
+  proxy.faults = { cutPerMille: 100, lostReplyPerMille: 100, refusedPerMille: 100 };
+  const store = wrapped(await openS3(await bucketUrl(proxy.endpoint), { random: random() }), 20);
+  for (let i = 0; i < 60; i++) {
+    assert.equal(await store.create(`n/${i}`, [Buffer.from(`nonce ${i}`)]), 'created');
+  }
+  for (const kind of ['cut', 'lostReply', 'refused']) {
+    assert.ok((proxy.counts[kind] ?? 0) > 0, `${kind} never happened`);
+  }
+  assert.equal((await Array.fromAsync(store.list('n/'))).length, 60);
+});
+
+test('a server that knows no conditions is unfit, and nothing is left in it', async () => {
+  await using proxy = await startFaultyProxy((await shared()).endpoint, random());
+  proxy.faults = { hidesConflicts: true };
+  const store = await openS3(await bucketUrl(proxy.endpoint), { random: random() });
+  await assert.rejects(
+    () => store.create('object', []),
+    (error) => isCodrError(error, 'store-unfit') && /If-None-Match/.test(error.message),
+  );
+  assert.deepEqual(await Array.fromAsync(store.list('')), []);
+});
+
+test('lists go on over pages, and foreign keys below the prefix are left out', async () => {
+  const store = wrapped(await openS3(await bucketUrl(), { random: random() }));
+  const names = Array.from({ length: 1203 }, (_, i) => `many/${i}`);
+  for (let at = 0; at < names.length; at += 50) {
+    await Promise.all(names.slice(at, at + 50).map((name) => store.create(name, [])));
+  }
+  const listed = await Array.fromAsync(store.list('many/'));
+  assert.deepEqual(
+    listed.map(({ name }) => name),
+    names.sort(),
+  );
+});
+
+test('two prefixes of one bucket do not see each other', async () => {
+  const server = await shared();
+  const bucket = await server.bucket();
+  const at = (prefix: string) =>
+    openS3(`s3://${bucket}/${prefix}?endpoint=${server.endpoint}`, { random: random() });
+  const [a, ab, all] = [await at('a'), await at('ab'), await at('')];
+  await a.create('one', []);
+  await ab.create('two', []);
+  assert.deepEqual(await a.listFolders(''), []);
+  assert.deepEqual(
+    (await Array.fromAsync(a.list(''))).map(({ name }) => name),
+    ['one'],
+  );
+  assert.deepEqual(await all.listFolders(''), ['a', 'ab']);
+});
+
+test('wrong keys, a bucket that is not there and a server that is not there are told apart', async () => {
+  const server = await shared();
+  const missing = await openS3(`s3://nobody-made-me?endpoint=${server.endpoint}`, {
+    random: random(),
+  });
+  await assert.rejects(
+    () => missing.create('a', []),
+    (error) =>
+      isCodrError(error, 'store-unreachable') &&
+      error.facts.transient === false &&
+      /NoSuchBucket/.test(error.message),
+  );
+  const nowhere = await openS3('s3://bucket?endpoint=http://127.0.0.1:1', { random: random() });
+  await assert.rejects(
+    () => nowhere.create('a', []),
+    (error) =>
+      isCodrError(error, 'store-unreachable') &&
+      error.facts.transient === true &&
+      /ECONNREFUSED/.test(error.message),
+  );
+  process.env.AWS_SECRET_ACCESS_KEY = 'wrong-and-secret';
+  try {
+    const refused = await openS3(await wrongKeyUrl(), { random: random() });
+    await assert.rejects(
+      () => refused.create('a', []),
+      (error) =>
+        isCodrError(error, 'store-unreachable') &&
+        error.facts.transient === false &&
+        /AWS_SECRET_ACCESS_KEY/.test(error.remedy) &&
+        !/wrong-and-secret/.test(`${error.message}${error.stack}`),
+    );
+  } finally {
+    process.env.AWS_SECRET_ACCESS_KEY = 'codrsecret';
+  }
+});
+
+async function wrongKeyUrl(): Promise<string> {
+  return `s3://some-bucket?endpoint=${(await shared()).endpoint}`;
+}

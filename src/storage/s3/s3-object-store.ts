@@ -1,0 +1,313 @@
+// Objects in a bucket of an S3 store. Each is one PUT with `If-None-Match: *`, which never replaces what is
+// there; whether a server keeps that promise is asked before the first object is written. The SDK tries
+// nothing again: whoever repeats a create must know that it may have taken effect (retrying-object-store.ts).
+import { crc32 } from 'node:zlib';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { toHex } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import type { Random } from '../../base/random.ts';
+import {
+  assertFolderPrefix,
+  assertObjectName,
+  isNamePart,
+  resolveRange,
+  temporaryPrefix,
+} from '../object-name.ts';
+import type { ByteRange, ObjectStore, StoredObject, StoreLack } from '../object-store.ts';
+import { s3Error, statusOf } from './s3-error.ts';
+import type { S3Place } from './s3-url.ts';
+
+/** Bytes of a chance object that is made to see what the server does. */
+const probeBytes = 32;
+
+export class S3ObjectStore implements ObjectStore {
+  readonly url: string;
+  readonly #client: S3Client;
+  readonly #place: S3Place;
+  readonly #random: Random;
+  readonly #onLack: (lack: StoreLack) => void;
+  #probed: Promise<void> | undefined;
+
+  constructor(
+    client: S3Client,
+    place: S3Place,
+    random: Random,
+    onLack: (lack: StoreLack) => void = () => {},
+  ) {
+    this.url = `s3://${place.bucket}/${place.prefix}`;
+    this.#client = client;
+    this.#place = place;
+    this.#random = random;
+    this.#onLack = onLack;
+  }
+
+  /**
+   * Proves once that the server refuses a taken name and gives back what was written. Leaves nothing behind.
+   * Errors: `store-unfit`, `store-unreachable`.
+   */
+  async probe(signal?: AbortSignal): Promise<void> {
+    this.#probed ??= this.#probe(signal);
+    try {
+      await this.#probed;
+    } catch (error) {
+      this.#probed = undefined;
+      throw error;
+    }
+  }
+
+  async create(
+    name: string,
+    body: readonly Uint8Array[],
+    signal?: AbortSignal,
+  ): Promise<'created' | 'exists'> {
+    assertObjectName(name);
+    signal?.throwIfAborted();
+    // One piece, and a copy: a stream could not be signed, nor the caller's buffers be free afterwards.
+    const bytes = Buffer.concat(body);
+    await this.probe(signal);
+    return await this.#put(name, bytes, signal);
+  }
+
+  async get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array> {
+    assertObjectName(name);
+    signal?.throwIfAborted();
+    return await this.#get(name, range, signal);
+  }
+
+  async #get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array> {
+    if (range) resolveRange(range, 0);
+    if (range && ('suffix' in range ? range.suffix : range.length) === 0) {
+      // No header can ask for nothing.
+      if (await this.#stat(name, signal)) return new Uint8Array();
+      throw missingError(name);
+    }
+    const input = { ...this.#key(name), ...(range && { Range: rangeHeader(range) }) };
+    return await this.#send('read', name, signal, async (abort) => {
+      try {
+        const answer = await this.#client.send(new GetObjectCommand(input), abort);
+        const bytes = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+        if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length) {
+          throw new Error(`${bytes.length} of ${answer.ContentLength} bytes came`);
+        }
+        return bytes;
+      } catch (error) {
+        const status = statusOf(error);
+        // Some part of an object that has no byte there.
+        if (status === 416) return new Uint8Array();
+        if (status === 404 && (error as Error).name !== 'NoSuchBucket') throw missingError(name);
+        throw error;
+      }
+    });
+  }
+
+  async stat(name: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    assertObjectName(name);
+    signal?.throwIfAborted();
+    return await this.#stat(name, signal);
+  }
+
+  async #stat(name: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    return await this.#send('look at', name, signal, async (abort) => {
+      try {
+        const head = await this.#client.send(new HeadObjectCommand(this.#key(name)), abort);
+        return { name, size: head.ContentLength ?? 0, modifiedMs: secondOf(head.LastModified) };
+      } catch (error) {
+        // A head has no body that could say more: a bucket that is not there is found by other calls.
+        if (statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
+    assertFolderPrefix(prefix);
+    for await (const page of this.#pages(prefix, undefined, signal)) {
+      for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
+        const name = Key.slice(this.#place.prefix.length);
+        // Folder marks and the like, which other tools leave.
+        if (!name.split('/').every(isNamePart)) continue;
+        signal?.throwIfAborted();
+        yield { name, size: Size, modifiedMs: secondOf(LastModified) };
+      }
+    }
+  }
+
+  async listFolders(prefix: string, signal?: AbortSignal): Promise<string[]> {
+    assertFolderPrefix(prefix);
+    const folders: string[] = [];
+    const start = this.#place.prefix.length + prefix.length;
+    for await (const page of this.#pages(prefix, '/', signal)) {
+      for (const { Prefix = '' } of page.CommonPrefixes ?? []) {
+        const folder = Prefix.slice(start, -1);
+        if (isNamePart(folder)) folders.push(folder);
+      }
+    }
+    return folders.sort();
+  }
+
+  async remove(name: string, signal?: AbortSignal): Promise<void> {
+    assertObjectName(name);
+    signal?.throwIfAborted();
+    await this.#remove(name, signal);
+  }
+
+  /** What probes that were killed left behind. */
+  async sweep(beforeMs: number, signal?: AbortSignal): Promise<number> {
+    let count = 0;
+    for await (const page of this.#pages(temporaryPrefix, undefined, signal)) {
+      for (const { Key = '', LastModified } of page.Contents ?? []) {
+        if (secondOf(LastModified) >= beforeMs) continue;
+        await this.#remove(Key.slice(this.#place.prefix.length), signal);
+        count++;
+      }
+    }
+    return count;
+  }
+
+  async #remove(name: string, signal?: AbortSignal): Promise<void> {
+    await this.#send('remove', name, signal, async (abort) => {
+      try {
+        await this.#client.send(new DeleteObjectCommand(this.#key(name)), abort);
+      } catch (error) {
+        if (statusOf(error) !== 404 || (error as Error).name === 'NoSuchBucket') throw error;
+      }
+    });
+  }
+
+  async #put(name: string, bytes: Buffer, signal?: AbortSignal): Promise<'created' | 'exists'> {
+    const input = {
+      ...this.#key(name),
+      Body: bytes,
+      ContentLength: bytes.length,
+      ContentType: 'application/octet-stream',
+      IfNoneMatch: '*',
+      ChecksumCRC32: crc32Base64(bytes),
+    };
+    return await this.#send('write', name, signal, async (abort) => {
+      try {
+        await this.#client.send(new PutObjectCommand(input), abort);
+        return 'created';
+      } catch (error) {
+        const status = statusOf(error);
+        if (status === 412) return 'exists';
+        if (status !== undefined && status !== 409) throw error;
+        signal?.throwIfAborted();
+        // Another writer of the name was under way; or the server refused the name and hung up while the
+        // body was sent, so that nobody heard it. Only an object that is there has won.
+        if (await this.#stat(name, signal)) return 'exists';
+        throw s3Error(error, 'write', `${this.url}${name}`);
+      }
+    });
+  }
+
+  async #probe(signal?: AbortSignal): Promise<void> {
+    // A name that no list gives.
+    const name = `${temporaryPrefix}${toHex(this.#random.bytes(8))}`;
+    const [mine, other] = [this.#random.bytes(probeBytes), this.#random.bytes(probeBytes)];
+    try {
+      await this.#put(name, Buffer.from(mine), signal);
+      const second = await this.#put(name, Buffer.from(other), signal);
+      const there = await this.#get(name, undefined, signal);
+      if (second !== 'exists' || toHex(there) !== toHex(mine)) {
+        throw this.#unfit('lets an object be replaced in spite of If-None-Match');
+      }
+      const part = await this.#get(name, { offset: 3, length: 5 }, signal);
+      if (toHex(part) !== toHex(mine.subarray(3, 8))) throw this.#unfit('ignores ranges of bytes');
+      await this.#probeChecksum(name, signal);
+    } finally {
+      // An aborted probe too takes its object away.
+      await this.#remove(name).catch(() => {});
+    }
+  }
+
+  /** A server that takes a body with a wrong checksum would keep what was damaged on its way. */
+  async #probeChecksum(name: string, signal?: AbortSignal): Promise<void> {
+    const wrong = { ...this.#key(`${name}-sum`), Body: this.#random.bytes(probeBytes) };
+    const command = new PutObjectCommand({ ...wrong, ChecksumCRC32: 'AAAAAA==' });
+    try {
+      await this.#client.send(command, abortable(signal));
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (statusOf(error) === 400) return;
+      throw s3Error(error, 'write', `${this.url}${name}-sum`);
+    }
+    await this.#remove(`${name}-sum`, signal);
+    this.#onLack({
+      what: `${this.url} takes objects whose checksum is wrong`,
+      consequence: 'what is damaged on its way there is found when it is read: run verify often',
+    });
+  }
+
+  #unfit(what: string): CodrError {
+    return new CodrError('store-unfit', `${this.url}: the server ${what}`, {
+      object: this.url,
+      remedy:
+        'use a server that honours conditional writes; of some (Ceph before Squid) a bucket without ' +
+        'versioning does',
+    });
+  }
+
+  async *#pages(prefix: string, delimiter: string | undefined, signal?: AbortSignal) {
+    const { bucket, prefix: own } = this.#place;
+    let token: string | undefined;
+    do {
+      signal?.throwIfAborted();
+      const input = { Bucket: bucket, Prefix: own + prefix, Delimiter: delimiter };
+      const command = new ListObjectsV2Command({ ...input, ContinuationToken: token });
+      const page = await this.#send('list', prefix, signal, (abort) =>
+        this.#client.send(command, abort),
+      );
+      yield page;
+      token = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (token !== undefined);
+  }
+
+  #key(name: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.#place.bucket, Key: this.#place.prefix + name };
+  }
+
+  async #send<T>(
+    what: string,
+    name: string,
+    signal: AbortSignal | undefined,
+    call: (abort: { readonly abortSignal?: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await call(abortable(signal));
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw s3Error(error, what, `${this.url}${name}`);
+    }
+  }
+}
+
+function abortable(signal?: AbortSignal): { readonly abortSignal?: AbortSignal } {
+  return signal ? { abortSignal: signal } : {};
+}
+
+function rangeHeader(range: ByteRange): string {
+  if ('suffix' in range) return `bytes=-${range.suffix}`;
+  return `bytes=${range.offset}-${range.offset + range.length - 1}`;
+}
+
+/** Heads tell whole seconds, lists may tell more. */
+function secondOf(time: Date | undefined): number {
+  return Math.trunc((time?.getTime() ?? 0) / 1000) * 1000;
+}
+
+function crc32Base64(bytes: Uint8Array): string {
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(bytes));
+  return sum.toString('base64');
+}
+
+function missingError(name: string): CodrError {
+  return new CodrError('object-missing', `there is no object ${name}`, { object: name });
+}

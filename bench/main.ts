@@ -9,6 +9,7 @@ import { incrementalQuestion } from './incremental.ts';
 import { memoryQuestion } from './memory.ts';
 import { pitrQuestion } from './pitr.ts';
 import { type Question, say } from './question.ts';
+import { largeQuestion, replicasQuestion } from './replicas.ts';
 import { restoreQuestion } from './restore.ts';
 import { sstableQuestion } from './sstable.ts';
 
@@ -21,6 +22,8 @@ const questions: readonly Question[] = [
   memoryQuestion,
   cassandraQuestion,
   sstableQuestion,
+  replicasQuestion,
+  largeQuestion,
 ];
 
 const { values, positionals } = parseArgs({

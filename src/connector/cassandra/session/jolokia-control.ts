@@ -125,12 +125,13 @@ export class JolokiaControl implements NodeControl {
     keyspace: string,
     table: string,
     folders: readonly string[],
-    { verify, extended }: { readonly verify: boolean; readonly extended: boolean },
+    options: Parameters<NodeControl['importSstables']>[3],
     call: CallOptions,
   ): Promise<string[]> {
+    const { verify, extended, keepLevels = false } = options;
     const flags = Array(7).fill('boolean').join(',');
     // resetLevel, clearRepaired, verifySSTables, verifyTokens, invalidateCaches, extendedVerify, copyData.
-    const given = [folders, true, true, verify, true, true, extended, false];
+    const given = [folders, !keepLevels, true, verify, true, true, extended, false];
     const body = {
       type: 'exec',
       mbean: `org.apache.cassandra.db:type=Tables,keyspace=${keyspace},table=${table}`,

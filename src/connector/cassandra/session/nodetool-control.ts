@@ -98,10 +98,11 @@ export class NodetoolControl implements NodeControl {
     keyspace: string,
     table: string,
     folders: readonly string[],
-    { verify, extended }: { readonly verify: boolean; readonly extended: boolean },
+    { verify, extended, keepLevels }: Parameters<NodeControl['importSstables']>[3],
     call: CallOptions,
   ): Promise<string[]> {
-    const flags = [...(verify ? [] : ['-v']), ...(extended ? ['-e'] : [])];
+    const checks = [...(verify ? [] : ['-v']), ...(extended ? ['-e'] : [])];
+    const flags = [...checks, ...(keepLevels ? ['-l'] : [])];
     const given = ['import', ...flags, '--', keyspace, table, ...folders];
     const options = { deadlineMs: deadlines.import, ...call };
     const what = `import into ${keyspace}.${table}`;

@@ -45,6 +45,10 @@ export function statementsOf(text: string): string[] {
     .filter((statement) => tokensOf(statement).some(({ name }) => name !== undefined));
 }
 
+/** What DESCRIBE calls the type of a hidden column that COMPACT STORAGE left; statements know its class only. */
+const emptyType = /^(\s*(?:"(?:[^"]|"")*"|\w+)\s+)empty(?=\s|$)/;
+const emptyClass = 'org.apache.cassandra.db.marshal.EmptyType';
+
 /**
  * CREATE TABLE with the live columns alone. A column that was dropped and added again stands as it was dropped in
  * the first statement, and as it is in a later ALTER TABLE … ADD.
@@ -64,7 +68,7 @@ export function liveTable(
     const [first] = part.filter(({ isSpace }) => !isSpace);
     if (first?.word === 'primary') definitions.push(textOf(part));
     else if (first?.name !== undefined && columns.has(first.name) && !again.has(first.name)) {
-      definitions.push(textOf(part));
+      definitions.push(textOf(part).replace(emptyType, `$1'${emptyClass}'`));
     }
   }
   // Before the primary key's own clause, though any place is right.

@@ -5,16 +5,23 @@ import { serverPath } from '../session/cassandra-config.ts';
 import { leftover, type StagedFolder } from './staging.ts';
 import { onTarget } from './target-fault.ts';
 
-/** `paths`: prefixes of the servers' paths and ours. Errors: `target-unfit`, naming node and files. */
+export interface ImportOptions {
+  /** Prefixes of the servers' paths and ours. */
+  readonly paths: Readonly<Record<string, string>>;
+  /** Files stay in the level that they say. */
+  readonly keepLevels: boolean;
+}
+
+/** Errors: `target-unfit`, naming node and files. */
 export async function importTable(
   folders: readonly StagedFolder[],
   { keyspace, table }: { readonly keyspace: string; readonly table: string },
-  paths: Readonly<Record<string, string>>,
+  { paths, keepLevels }: ImportOptions,
   signal: AbortSignal,
 ): Promise<void> {
   await Promise.all(
     folders.map(async ({ node: { address, control }, folder }) => {
-      const checks = { verify: true, extended: true };
+      const checks = { verify: true, extended: true, keepLevels };
       const theirs = [serverPath(paths, folder)];
       const refused = await onTarget(
         control.importSstables(keyspace, table, theirs, checks, { signal }),

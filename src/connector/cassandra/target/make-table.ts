@@ -7,6 +7,9 @@ import type { SchemaRunner } from './schema-runner.ts';
 import { keyspaceStatement, type TableStatements, tableStatements } from './table-statements.ts';
 import type { PlannedTable } from './target-plan.ts';
 
+/** Names of throw-away keyspaces of an operation begin so. */
+export const triedPrefix = (word: string): string => `codr_try_${word}_`;
+
 export class TableMaker {
   readonly #schema: SchemaRunner;
   readonly #version: string;
@@ -26,7 +29,7 @@ export class TableMaker {
       ({ body, keyspace }) => `${body.schema.keyspace} ${keyspace}`,
     );
     for (const [i, group] of [...groups.values()].entries()) {
-      const keyspace = `codr_try_${word}_${i}`;
+      const keyspace = `${triedPrefix(word)}${i}`;
       const drop = `DROP KEYSPACE IF EXISTS ${keyspace}`;
       await this.#schema.run(drop, signal);
       const single = { class: 'SimpleStrategy', replication_factor: '1' };

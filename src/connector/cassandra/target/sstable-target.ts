@@ -22,13 +22,14 @@ import type {
 import type { CassandraConfig } from '../session/cassandra-config.ts';
 import type { CqlSession } from '../session/cql.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
-import { clusterId, type Ring } from '../session/ring.ts';
+import { clusterId, partitionerOf, type Ring } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
+import { layoutOf } from './file-layout.ts';
 import { importTable } from './import-table.ts';
-import { loadRange } from './range-load.ts';
 import { type FrozenTable, readFrozen, snapshotTable } from './read-back.ts';
 import { operationWord } from './restore-marker.ts';
-import { removeStaging, StagedTable } from './staging.ts';
+import { removeStaging, removeTried, StagedTable } from './staging.ts';
+import { TableLoad } from './table-load.ts';
 import { asTarget, onTarget } from './target-fault.ts';
 import { checkNodes, configuredNodes, type TargetNode } from './target-nodes.ts';
 import { TargetTables } from './target-tables.ts';
@@ -65,7 +66,7 @@ export class SstableTarget implements RestoreTarget {
   /** Those that own data, by host id. */
   #nodes: ReadonlyMap<string, TargetNode> = new Map();
   /** By the item's name in the target. */
-  readonly #staged = new Map<string, StagedTable>();
+  readonly #loads = new Map<string, { readonly staged: StagedTable; readonly load: TableLoad }>();
   readonly #frozen = new Map<string, Frozen>();
   #capped = 0;
 
@@ -83,6 +84,7 @@ export class SstableTarget implements RestoreTarget {
     for (const namespace of [...this.#frozen.keys()]) {
       await this.#thaw(namespace, signal).catch(() => {});
     }
+    await this.#discardLoads();
     // A marker that cannot be given back now is taken over when this run is gone.
     await this.#tables.release(signal);
     await this.#cql[Symbol.asyncDispose]();
@@ -127,39 +129,40 @@ export class SstableTarget implements RestoreTarget {
   }
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
-    const { keyspace, table } = await this.#tables.create(item, signal);
+    const { body, keyspace, table, sets } = await this.#tables.create(item, signal);
     const { word } = this.#tables.planned;
-    this.#staged.set(item.namespace, new StagedTable(word, keyspace, table));
-  }
-
-  async load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
-    const { body, keyspace, sets } = this.#tables.tableOf(item);
-    const staged = this.#staged.get(item.namespace);
-    assert(staged, 'an item is created before it is loaded');
-    const task = {
-      schema: body.schema,
-      keyspace,
-      sets,
+    const { compaction } = await this.#tables.settings(item, signal);
+    await this.#loads.get(item.namespace)?.load.discard();
+    const staged = new StagedTable(word, keyspace, table);
+    const load = new TableLoad({
+      ...{ schema: body.schema, keyspace, sets, staged, sorting: this.#sorting },
+      layout: layoutOf(compaction),
       nodes: this.#nodes,
-      staged,
-      signal,
-    };
-    const { capped, ...loaded } = await loadRange(task, records);
-    this.#capped += capped;
-    return loaded;
+    });
+    this.#loads.set(item.namespace, { staged, load });
   }
 
-  serial(): boolean {
-    return false;
+  load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
+    return this.#loadOf(item).load.load(records, signal);
+  }
+
+  /** What is sorted is sorted as a whole; windows and levels have files that no other stream may have a part of. */
+  serial(item: TargetItem): boolean {
+    // One that an earlier run has finished is only read back.
+    const load = this.#loads.get(item.namespace)?.load;
+    return load?.serial ?? !partitionerOf(this.#ring).isRecordOrder;
   }
 
   async index(item: TargetItem, signal: AbortSignal): Promise<void> {
     const planned = this.#tables.tableOf(item);
     const nodes = this.#nodes;
-    const staged = this.#staged.get(item.namespace);
-    assert(staged, 'an item is created before its indexes');
+    const { staged, load } = this.#loadOf(item);
+    const { capped, hasLevels: keepLevels } = await load.finish();
+    this.#capped += capped;
     await this.#tables.refuseDisplaced(item, signal);
-    await importTable(await staged.folders(), planned, this.#config.paths, signal);
+    await this.#tables.refuseIncrements(item, signal);
+    const { paths } = this.#config;
+    await importTable(await staged.folders(), planned, { paths, keepLevels }, signal);
     await onTarget(staged.remove(nodes.values()));
     if (planned.body.schema.isCounter) {
       for (const { control } of nodes.values()) {
@@ -226,6 +229,7 @@ export class SstableTarget implements RestoreTarget {
     const { marker, word } = this.#tables.planned;
     const dropped = await this.#tables.finish(items, signal);
     await onTarget(removeStaging(word, this.#nodes.values()));
+    await removeTried(word, this.#nodes.values());
     await marker.remove(signal);
     const capped = `${this.#capped} expiries after 2038 were cut: the files hold no later ones`;
     const skipped = this.#capped > 0 ? [{ namespace: 'expiry', reason: capped }] : [];
@@ -233,8 +237,21 @@ export class SstableTarget implements RestoreTarget {
   }
 
   async leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
+    await this.#discardLoads();
     await onTarget(removeStaging(this.#tables.planned.word, this.#nodes.values()));
+    await removeTried(this.#tables.planned.word, this.#nodes.values());
     return await this.#tables.leftBehind(signal);
+  }
+
+  #loadOf({ namespace }: TargetItem) {
+    const found = this.#loads.get(namespace);
+    assert(found, 'an item is created before it is loaded and indexed');
+    return found;
+  }
+
+  async #discardLoads(): Promise<void> {
+    for (const { load } of this.#loads.values()) await load.discard();
+    this.#loads.clear();
   }
 
   /** A compaction since the import may have dropped deletions as old as the table lets it. */

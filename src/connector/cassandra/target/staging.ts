@@ -1,9 +1,11 @@
 // Where SSTables wait for their import: a folder of the operation beside a node's data, on the same file system,
 // since the server moves the files by renaming them. A file is encoded once and written to every replica.
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodrError } from '../../../base/error.ts';
+import { setLevel } from '../sstable/write-level.ts';
 import type { SstableComponent, SstableSink } from '../sstable/write-sstable.ts';
+import { triedPrefix } from './make-table.ts';
 import { fileFault } from './target-fault.ts';
 import { roomiest, type TargetNode } from './target-nodes.ts';
 
@@ -107,6 +109,21 @@ export class StagedSstable implements SstableSink {
     this.#files.clear();
   }
 
+  /** After {@link close}: for a server that is told to keep levels. */
+  async setLevel(level: number): Promise<void> {
+    await this.#each('Statistics.db', async (path) => {
+      const statistics = await readFile(path);
+      setLevel(statistics, level);
+      const handle = await open(path, 'r+');
+      try {
+        await writeAll(handle, statistics);
+        await handle.datasync();
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
   /** After an error: nothing of it stays. */
   async discard(): Promise<void> {
     for (const [component, opened] of this.#files) {
@@ -153,6 +170,25 @@ export async function removeStaging(operation: string, nodes: Iterable<TargetNod
   for (const { dataDirectories } of nodes) {
     for (const directory of dataDirectories) {
       await rm(join(directory, `${stagingPrefix}${operation}`), { recursive: true, force: true });
+    }
+  }
+}
+
+/**
+ * Removes the folders that dropped keyspaces leave on a node: those of throw-away keyspaces of the operation, which the
+ * schema has no more. The names are the operation's own.
+ */
+export async function removeTried(operation: string, nodes: Iterable<TargetNode>): Promise<void> {
+  for (const { address, dataDirectories } of nodes) {
+    for (const directory of dataDirectories) {
+      try {
+        const names = await readdir(directory);
+        for (const name of names.filter((one) => one.startsWith(triedPrefix(operation)))) {
+          await rm(join(directory, name), { recursive: true, force: true });
+        }
+      } catch (cause) {
+        throw fileFault(address, directory, cause);
+      }
     }
   }
 }

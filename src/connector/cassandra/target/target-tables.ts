@@ -131,6 +131,18 @@ export class TargetTables {
     if (id !== this.#ids.get(item.namespace)) throw displaced(item);
   }
 
+  /** What was added to counters of an empty table would be added to what is loaded. Errors: `target-unfit`. */
+  async refuseIncrements(item: TargetItem, signal: AbortSignal): Promise<void> {
+    const planned = this.tableOf(item);
+    if (!planned.body.schema.isCounter) return;
+    const query = `SELECT * FROM ${tableName(planned)} LIMIT 1`;
+    const rows = await this.#cql.rows(query, { signal, consistency: 'all' });
+    if (rows.length === 0) return;
+    const message = `counters of ${item.namespace} were incremented while it was restored`;
+    const remedy = 'stop those who count, and run the same command again';
+    throw new CodrError('target-unfit', message, { object: item.namespace, remedy });
+  }
+
   /** Indexes and views, built when this returns. */
   async index(item: TargetItem, signal: AbortSignal): Promise<void> {
     const planned = this.tableOf(item);

@@ -53,7 +53,15 @@ export class Captured implements AsyncDisposable {
     const cql = await openCql(configOfCluster(cluster), signal);
     cuts += 1;
     const taken = await takeCut({
-      ...{ cql, datacenters: [], ownsBackups: true, state: firstState, clock: systemClock },
+      ...{
+        cql,
+        datacenters: [],
+        ownsBackups: true,
+        linkLimit: { share: 1 },
+        pendingCompactionsMax: 1_000,
+        state: firstState,
+        clock: systemClock,
+      },
       nodes: cluster.nodes.map((i) => ({
         address: cluster.address(i),
         control: openControl(cluster.address(i), { jolokia: cluster.httpUrl(i) }),

@@ -1,0 +1,168 @@
+// A real node takes the files of a restored table as its compaction strategy would have made them, and deletions
+// that are kept hide what comes later.
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { test } from 'node:test';
+import { assertSameRows, seen } from '../../../../test/cassandra/oracle.ts';
+import { CassandraWorld } from '../../../../test/cassandra/world.ts';
+import {
+  connectCql,
+  sharedCassandra,
+  type TestClient,
+} from '../../../../test/harness/cassandra.ts';
+import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
+import {
+  type ListedSstable,
+  listSstables,
+  listTableFolders,
+  openSstable as openFiles,
+} from '../session/node-files.ts';
+import { readStatistics } from '../sstable/statistics.ts';
+import { windowOf } from './file-layout.ts';
+
+const cluster = sharedCassandra({ nodes: 1 });
+const hourMicros = 3_600_000_000;
+const base = Math.floor(1_700_000_000_000_000 / hourMicros) * hourMicros;
+
+async function prepared(client: TestClient, keyspace: string, tables: readonly string[]) {
+  await client.cql(
+    `CREATE KEYSPACE ${keyspace} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
+  );
+  for (const table of tables) await client.cql(table);
+}
+
+async function filesOf(there: CassandraCluster, keyspace: string): Promise<ListedSstable[]> {
+  const folders = await listTableFolders([there.dataFolder(1)]);
+  const own = folders.filter((folder) => folder.keyspace === keyspace);
+  const listed = await Promise.all(own.map((folder) => listSstables('h', folder, '.')));
+  return listed.flatMap(({ complete }) => complete);
+}
+
+async function compactions({ cql }: TestClient, keyspace: string): Promise<number> {
+  const { rows } = await cql('SELECT keyspace_name FROM system.compaction_history');
+  return rows.filter((row) => row.keyspace_name === keyspace).length;
+}
+
+test('no file of a restored table in windows spans two, and the server leaves them as they are', async () => {
+  const there = await cluster();
+  await using client = await connectCql(there);
+  const twcs =
+    "{'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'HOURS', 'compaction_window_size': 1}";
+  await prepared(client, 'ticks', [
+    `CREATE TABLE ticks.t (k int, c int, s int static, v int, w text, m map<int, int>, PRIMARY KEY (k, c)) WITH compaction = ${twcs} AND gc_grace_seconds = 864000`,
+  ]);
+  for (let hour = 0; hour < 40; hour++) {
+    const at = base + hour * hourMicros;
+    for (const k of [1, 2, 3]) {
+      await client.cql(
+        `INSERT INTO ticks.t (k, c, v) VALUES (${k}, ${hour}, 1) USING TIMESTAMP ${at}`,
+      );
+    }
+    // Rows and collections with cells of many windows.
+    await client.cql(
+      `UPDATE ticks.t USING TIMESTAMP ${at + 5} SET w = 'w${hour}', m[${hour}] = 1, s = ${hour} WHERE k = 1 AND c = ${hour % 7}`,
+    );
+  }
+  await using world = await CassandraWorld.open();
+  const source = await world.protect('ticks', there);
+  await source.backup();
+  const { datasets } = await source.restoreTo(there, { renames: ['ticks.*=ticks2.*'] });
+  assert.deepEqual(
+    datasets.map(({ proven }) => proven),
+    [true],
+  );
+  assertSameRows(await seen(client, 'ticks2'), await seen(client, 'ticks'));
+  const files = await filesOf(there, 'ticks2');
+  assert.equal(files.length, 40);
+  const windows = new Set<number>();
+  for (const file of files) {
+    await using opened = openFiles(file);
+    const { minTimestamp, maxTimestamp } = (await readStatistics(opened)).stats;
+    const [first, last] = [minTimestamp, maxTimestamp].map((at) =>
+      windowOf(Number(at >> 32n), Number(at & 0xffff_ffffn), hourMicros),
+    );
+    assert.equal(first, last, file.name);
+    windows.add(last as number);
+  }
+  assert.equal(windows.size, 40);
+  assert.equal(await compactions(client, 'ticks2'), 0);
+});
+
+test('files of a restored table in levels stay in the level that they were written for', async () => {
+  const there = await cluster();
+  await using client = await connectCql(there);
+  const lcs = "{'class': 'LeveledCompactionStrategy', 'sstable_size_in_mb': 1}";
+  await prepared(client, 'steps', [
+    `CREATE TABLE steps.t (k int PRIMARY KEY, v blob) WITH compaction = ${lcs} AND compression = {'enabled': false}`,
+  ]);
+  const value = '00'.repeat(16_000);
+  for (let k = 0; k < 300; k++) {
+    await client.cql(`INSERT INTO steps.t (k, v) VALUES (${k}, 0x${value})`);
+  }
+  await using world = await CassandraWorld.open();
+  const source = await world.protect('steps', there);
+  await source.backup();
+  await source.restoreTo(there, { renames: ['steps.*=steps2.*'] });
+  const levels = await Promise.all(
+    (await filesOf(there, 'steps2')).map(async (file) => {
+      await using opened = openFiles(file);
+      return (await readStatistics(opened)).stats.level;
+    }),
+  );
+  assert.deepEqual(levels, [1, 1, 1, 1, 1]);
+  const left = await readdir(there.dataFolder(1));
+  assert.deepEqual(
+    left.filter((name) => /^codr_try|^codr-/.test(name)),
+    [],
+  );
+  assert.equal(await compactions(client, 'steps2'), 0);
+  assertSameRows(await seen(client, 'steps2'), await seen(client, 'steps'));
+});
+
+test('kept deletions hide older data that comes later, after a compaction too, and are proven', async () => {
+  const there = await cluster();
+  await using client = await connectCql(there);
+  const columns = 'k int, c int, v int, m map<int, int>, PRIMARY KEY (k, c)';
+  await prepared(client, 'graves', [
+    `CREATE TABLE graves.t (${columns})`,
+    `CREATE TABLE graves.short (${columns}) WITH gc_grace_seconds = 0`,
+  ]);
+  for (const table of ['t', 'short']) {
+    const into = `INSERT INTO graves.${table} (k, c, v) VALUES`;
+    for (const k of [1, 2, 3, 4]) {
+      for (const c of [1, 2, 3]) await client.cql(`${into} (${k}, ${c}, 1) USING TIMESTAMP 1000`);
+    }
+    for (const what of ['k = 1', 'k = 2 AND c = 1', 'k = 3 AND c >= 2']) {
+      await client.cql(`DELETE FROM graves.${table} USING TIMESTAMP 2000 WHERE ${what}`);
+    }
+    await client.cql(`DELETE v FROM graves.${table} USING TIMESTAMP 2000 WHERE k = 4 AND c = 1`);
+    await client.cql(`${into} (4, 9, 9) USING TIMESTAMP 1500 AND TTL 1`);
+  }
+  await using world = await CassandraWorld.open();
+  const source = await world.protect('graves', there);
+  await source.backup();
+  const keep = { renames: ['graves.*=kept.*'], tombstones: 'keep' } as const;
+  const { datasets, warnings } = await source.restoreTo(there, keep);
+  assert.deepEqual(
+    datasets.map(({ proven }) => proven),
+    [true, true],
+  );
+  assert.match(warnings.join(), /older than gc_grace_seconds may go/);
+  await source.restoreTo(there, { renames: ['graves.*=lived.*'] });
+  await there.jmx(1).compact('kept', 't');
+  const again = async (keyspace: string): Promise<string[]> => {
+    for (const k of [1, 2, 3, 4]) {
+      for (const c of [1, 2, 3]) {
+        await client.cql(
+          `INSERT INTO ${keyspace}.t (k, c, v) VALUES (${k}, ${c}, 7) USING TIMESTAMP 1900`,
+        );
+      }
+    }
+    const { rows } = await client.cql(`SELECT k, c, v FROM ${keyspace}.t`);
+    return rows.map((row) => `${row.k} ${row.c} ${row.v}`).sort();
+  };
+  // What was deleted at 2000 stays so where deletions were kept, and comes back where they were not.
+  const stays = ['2 2 7', '2 3 7', '3 1 7', '4 1 null', '4 2 7', '4 3 7'];
+  assert.deepEqual(await again('kept'), stays);
+  assert.equal((await again('lived')).length, 12);
+});

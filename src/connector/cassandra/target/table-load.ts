@@ -1,0 +1,145 @@
+// Loads a table: its records, in several streams side by side, become SSTables as the table's compaction strategy
+// wants them. Streams that follow one another in key order share files, so that many small ranges do not end in as
+// many small files.
+import { assert } from '../../../base/assert.ts';
+import { compareBytes } from '../../../base/bytes.ts';
+import type { RecordStream } from '../../../model/record.ts';
+import type { LoadedRange } from '../../restore-target.ts';
+import { type BlockStream, blockOf, type RecordBlock } from '../record/record-block.ts';
+import type { SortingSpace } from '../session/owned-blocks.ts';
+import { levelFor } from './file-layout.ts';
+import { FileSet, type FileSetOptions, type WrittenFile } from './file-set.ts';
+import { ownedParts } from './owned-parts.ts';
+import type { ReplicaSet, ReplicaSets } from './replica-sets.ts';
+
+export interface TableLoadOptions extends Omit<FileSetOptions, 'partitioner' | 'spill'> {
+  readonly sets: ReplicaSets;
+  /** For a target whose files are in another order than records, and for what waits. */
+  readonly sorting: SortingSpace;
+}
+
+export interface FinishedLoad {
+  /** Expiries after 2038 that the files cannot hold. */
+  readonly capped: number;
+  /** Files have the level of their place: it is to be kept. */
+  readonly hasLevels: boolean;
+}
+
+/** Files that go on with the next stream that begins behind `last`. */
+interface Lane {
+  readonly files: FileSet;
+  last: Uint8Array;
+}
+
+export class TableLoad {
+  readonly #options: TableLoadOptions;
+  readonly #lanes: Lane[] = [];
+  readonly #free = new Set<Lane>();
+  /** Of a table in levels: each node has files of its own, that none of its others overlaps. */
+  readonly #single = new Map<string, ReplicaSet>();
+
+  constructor(options: TableLoadOptions) {
+    this.#options = options;
+  }
+
+  /** Windows and levels want one file where several streams would make several. */
+  get serial(): boolean {
+    const { layout, sets } = this.#options;
+    return layout.kind !== 'plain' || !sets.partitioner.isRecordOrder;
+  }
+
+  /** Ascending records of a range that no other load has a part of. */
+  async load(records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
+    const { sets, sorting } = this.#options;
+    const counts = { records: 0, bytes: 0 };
+    const first: Uint8Array[] = [];
+    let last: Uint8Array = new Uint8Array(0);
+    const blocks = async function* (): BlockStream {
+      for await (const batch of records) {
+        signal.throwIfAborted();
+        const [begin, end] = [batch[0], batch.at(-1)];
+        if (!begin || !end) continue;
+        if (first.length === 0) first.push(begin.key);
+        last = end.key;
+        const block = blockOf(batch);
+        counts.records += block.count;
+        counts.bytes += block.bytes.length;
+        yield block;
+      }
+    };
+    let lane: Lane | undefined;
+    for await (const { set, block } of ownedParts(blocks(), sets, { ...sorting, signal })) {
+      // Known with the first record.
+      lane ??= this.#laneBehind(first[0] as Uint8Array);
+      await this.#add(lane.files, set, block);
+    }
+    if (lane) {
+      lane.last = Uint8Array.from(last);
+      this.#free.add(lane);
+    }
+    return { ...counts, changedByTarget: [] };
+  }
+
+  /** All files are on disk when this returns. No load goes on. */
+  async finish(): Promise<FinishedLoad> {
+    let capped = 0;
+    for (const { files } of this.#lanes) {
+      await files.finish();
+      capped += files.capped;
+    }
+    const hasLevels = this.#isLevelled;
+    if (hasLevels) await this.#setLevels(this.#lanes.flatMap(({ files }) => files.written));
+    return { capped, hasLevels };
+  }
+
+  /** After an error, or when nobody goes on: open files are closed and removed. */
+  async discard(): Promise<void> {
+    for (const { files } of this.#lanes) await files.discard();
+    this.#lanes.length = 0;
+  }
+
+  /** What is sorted for another partitioner comes set by set, so the files of a node overlap. */
+  get #isLevelled(): boolean {
+    const { layout, sets } = this.#options;
+    return layout.kind === 'levels' && sets.partitioner.isRecordOrder;
+  }
+
+  #laneBehind(key: Uint8Array): Lane {
+    for (const lane of this.#free) {
+      if (compareBytes(lane.last, key) >= 0) continue;
+      this.#free.delete(lane);
+      return lane;
+    }
+    const { sets, sorting } = this.#options;
+    const { partitioner } = sets;
+    const files = new FileSet({ ...this.#options, partitioner, spill: sorting.spill });
+    const lane: Lane = { files, last: new Uint8Array(0) };
+    this.#lanes.push(lane);
+    return lane;
+  }
+
+  async #add(files: FileSet, set: ReplicaSet, block: RecordBlock): Promise<void> {
+    if (!this.#isLevelled || this.#options.sets.all.length === 1) {
+      await files.add(set, block);
+      return;
+    }
+    for (const hostId of set.hostIds) {
+      const own = this.#single.get(hostId) ?? { hostIds: [hostId] };
+      this.#single.set(hostId, own);
+      await files.add(own, block);
+    }
+  }
+
+  /** All of a node's files go into the one level that holds them. */
+  async #setLevels(written: readonly WrittenFile[]): Promise<void> {
+    const { layout } = this.#options;
+    assert(this.#lanes.length <= 1, 'files of levels come of one stream');
+    for (const own of Map.groupBy(written, ({ set }) => set).values()) {
+      const level = levelFor(
+        own.reduce((sum, { bytes }) => sum + bytes, 0),
+        layout,
+      );
+      for (const { files } of own) await files.setLevel(level);
+    }
+  }
+}

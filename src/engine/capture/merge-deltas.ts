@@ -12,11 +12,11 @@ import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import { tierFanIn } from '../../repository/runs/tiers.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
-import { readTree } from '../../repository/tree/tree-reader.ts';
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
 import { deltaKey, deltasAt, type StoredDelta } from '../history/cut-history.ts';
 import { type Base, baseAt, catalogChanges } from '../history/source-history.ts';
 import { treeRootOf } from '../read/fold.ts';
+import { treeInputs } from '../read/tree-inputs.ts';
 import type { SourceContext } from '../source-context.ts';
 
 export interface MergeOptions {
@@ -25,8 +25,8 @@ export interface MergeOptions {
   readonly msMax: number;
 }
 
-/** Of each of the twelve trees, on its way: the whole merge stays below 32 MiB. */
-const readAheadBytes = 2 * 1024 * 1024;
+/** Of all twelve trees together: the whole merge stays below 32 MiB. */
+const readAheadBytes = 24 * 1024 * 1024;
 
 /**
  * Merges until nothing is due, or the time is up. Returns how many trees it made. What cannot be read is told
@@ -140,8 +140,10 @@ function foldDeltas(
     .foldCatalog(catalogChanges(lineage.state, epoch, at))
     .find((one) => one.dataset === dataset);
   if (!entry) return undefined;
-  const cuts = due.map(({ tree }) =>
-    readTree(repository.source, treeRootOf(tree), wholeRange, { readAheadBytes, signal }),
+  const cuts = treeInputs(
+    { source: repository.source, leadIn: connector.leadIn },
+    due.map(({ tree }) => treeRootOf(tree)),
+    { range: wholeRange, readAheadBytes, signal },
   );
   return connector.foldRange({
     range: wholeRange,

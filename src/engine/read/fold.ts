@@ -1,5 +1,6 @@
 // Records at a moment: the base copy's tree and all runs that touch it, merged and folded by the
 // connector. One frame of each run and a few leaves are in memory, whatever the size of the data.
+import { assert } from '../../base/assert.ts';
 import { fromBase64, fromHex } from '../../base/bytes.ts';
 import type { FoldInput, LaterCuts, LiveForm } from '../../connector/connector.ts';
 import type { Change } from '../../model/change.ts';
@@ -12,12 +13,12 @@ import type { StateView } from '../../repository/lineage/state.ts';
 import { mergeRuns } from '../../repository/runs/merge-runs.ts';
 import { clearsOf, datasetsIn, readRun } from '../../repository/runs/run-reader.ts';
 import type { BlockSource } from '../../repository/runs/run-ref.ts';
-import { readTree } from '../../repository/tree/tree-reader.ts';
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
 import { blocksOf, type OpenRun, openRuns, runTouches } from '../capture/run-records.ts';
 import { deltasAt } from '../history/cut-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import type { PointDataset } from './point.ts';
+import { treeInputs } from './tree-inputs.ts';
 
 /** Of all trees of a fold together. Reads of 4 MiB: a read opens 16 frames beside one another. */
 const readAheadBytes = 16 * 1024 * 1024;
@@ -126,15 +127,19 @@ export async function* foldDataset(
   const read = { ...range, ...(from && { from }) };
   const { tree } = dataset.base;
   const deltas = deltasAt(context.lineage.state, dataset.base, at);
-  const records = (one: TreeRecord | undefined): RecordStream =>
-    treeRecords(context, one, read, readAheadBytes / (1 + deltas.length));
+  const [base, ...cuts] = treeInputs(
+    { source: context.repository.source, leadIn: context.connector.leadIn },
+    [tree, ...deltas.map((delta) => delta.tree)].map((one) => one && treeRootOf(one)),
+    { range: read, readAheadBytes },
+  );
+  assert(base, 'a base copy is a stream, be it empty');
   const input: FoldInput = {
     range,
-    base: records(tree),
+    base,
     ...(!context.connector.capabilities.orderedLog && {
       later: {
         entry: dataset.entry,
-        cuts: deltas.map((delta) => records(delta.tree)),
+        cuts,
         ...(live && { live }),
         ...(stored && { stored }),
       },
@@ -185,15 +190,4 @@ function stepsOf({ base }: WithSteps): { from: Uint8Array; after: SourceTime }[]
     from: fromBase64(from),
     after: timeFromHex(after),
   }));
-}
-
-async function* treeRecords(
-  context: SourceContext,
-  tree: TreeRecord | undefined,
-  range: KeyRange,
-  aheadBytes: number,
-): RecordStream {
-  if (!tree || tree.records === 0) return;
-  const options = { readAheadBytes: Math.floor(aheadBytes) };
-  yield* readTree(context.repository.source, treeRootOf(tree), range, options);
 }

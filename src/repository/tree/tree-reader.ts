@@ -116,7 +116,10 @@ async function* descend(
 }
 
 /** An entry reaches from its key to the key of the next; what the last one holds is not bounded here. */
-function entriesWithin(entries: readonly NodeEntry[], range: KeyRange): readonly NodeEntry[] {
+export function entriesWithin(
+  entries: readonly NodeEntry[],
+  range: KeyRange,
+): readonly NodeEntry[] {
   const { from, to } = range;
   let first = 0;
   let end = entries.length;

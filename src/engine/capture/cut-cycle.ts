@@ -11,6 +11,7 @@ import { type TakenCut, takeCut } from './cut-backup.ts';
 
 /** Cuts are flushes of every node: more often than this they cost the source more than they give. */
 const rpoMsMin = 60_000;
+const tendEveryMs = 60_000;
 
 /** Errors: those of {@link takeCut}; while following, a cut that fails is told and taken again. */
 export async function backupByCuts(
@@ -27,7 +28,7 @@ export async function backupByCuts(
     meter.phase('waiting for the next cut');
     meter.report(`newest cut ${describeTime(context.connector, timeFromHex(taken.point.time))}`);
     try {
-      await clock.sleep(Math.max(options.rpoMs, rpoMsMin), signal);
+      await waitForNext(context, session, Math.max(options.rpoMs, rpoMsMin), signal);
       taken = await takeCut(context, cutOptions, signal);
     } catch (error) {
       if (signal.aborted) break;
@@ -36,6 +37,24 @@ export async function backupByCuts(
     }
   }
   return outcomeOf(taken, meter);
+}
+
+/** Meanwhile the source is looked after. */
+async function waitForNext(
+  { world: { clock, log }, name }: SourceContext,
+  session: SourceSession,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = clock.monotonic() + waitMs;
+  for (;;) {
+    const leftMs = until - clock.monotonic();
+    await clock.sleep(Math.min(leftMs, tendEveryMs), signal);
+    if (leftMs <= tendEveryMs) return;
+    for (const { message, remedy } of (await session.tend?.(signal)) ?? []) {
+      log.warn({ source: name, remedy }, message);
+    }
+  }
 }
 
 function isPassing(error: unknown): boolean {

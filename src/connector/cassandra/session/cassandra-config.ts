@@ -3,6 +3,7 @@
 // `config-invalid` and names its field.
 import { z } from 'zod';
 import { CodrError } from '../../../base/error.ts';
+import { type LinkLimit, parseLinkLimit } from './link-limit.ts';
 
 /** Port of the native protocol. */
 const cqlPort = 9042;
@@ -35,6 +36,12 @@ const node = z.strictObject({
   control,
 });
 
+function linkLimitOf(text: string, { addIssue }: z.RefinementCtx): LinkLimit {
+  const limit = parseLinkLimit(text);
+  if (!limit) addIssue({ code: 'custom', message: 'not a size, 20GiB, nor a part, 25%' });
+  return limit ?? { share: 0 };
+}
+
 const schema = z.strictObject({
   kind: z.literal('cassandra').default('cassandra'),
   contactPoints: z.array(endpoint).min(1, { error: 'empty' }),
@@ -56,6 +63,10 @@ const schema = z.strictObject({
   datacenters: z.array(z.string().min(1)).default([]),
   /** A prefix of paths as the servers see them → where the same files are for this process. */
   paths: z.record(absolute, absolute).default({}),
+  /** How much disk of a node the links may hold: bytes, or a part of what is free without them. */
+  linkLimit: z.string().transform(linkLimitOf).default({ share: 0.25 }),
+  /** A cut waits, for some minutes at most, while a node has more compactions ahead. */
+  pendingCompactionsMax: z.int().min(0).default(100),
   /** The links that `incremental_backups` makes are ours, even if they were on before us. */
   ownsBackups: z.boolean().default(false),
 });

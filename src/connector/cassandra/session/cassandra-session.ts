@@ -24,6 +24,7 @@ import { checkCassandra } from './check-cassandra.ts';
 import { type CqlSession, openCql } from './cql.ts';
 import { CassandraCut, cutStream } from './cut-reader.ts';
 import { parseCutState } from './cut-state.ts';
+import { giveUpLinks } from './link-limit.ts';
 import { areLinksOurs, markName } from './links-owner.ts';
 import type { CutNode } from './node-cut.ts';
 import { openControl } from './open-control.ts';
@@ -88,16 +89,21 @@ export class CassandraSession implements SourceSession {
     return await checkCassandra({ cql, nodes, config, scope: wants, clock, signal });
   }
 
-  async cut(before: CutBefore | undefined, scope: Scope, signal: AbortSignal): Promise<CutReader> {
+  async cut(
+    before: CutBefore | undefined,
+    scope: Scope,
+    signal: AbortSignal,
+    tell?: (what: string) => void,
+  ): Promise<CutReader> {
     const { clock, log, random } = this.#context;
-    const { datacenters, ownsBackups } = this.#config;
+    const { datacenters, ownsBackups, linkLimit, pendingCompactionsMax } = this.#config;
     const known = before?.state && Buffer.from(before.state).toString('utf8');
     const state = parseCutState(known === undefined ? undefined : JSON.parse(known));
     if (this.#nodes.length === 0) throw nodesMissing();
     const taken = await takeCut({
       cql: this.#cql,
       nodes: this.#nodes,
-      datacenters,
+      ...{ datacenters, linkLimit, pendingCompactionsMax, tell },
       ownsBackups: ownsBackups || known !== undefined,
       scope: (keyspace, table) => scopeHolds(scope, `${keyspace}.${table}`),
       state,
@@ -108,6 +114,26 @@ export class CassandraSession implements SourceSession {
       signal,
     });
     return new CassandraCut({ taken, before, state, datacenters, log });
+  }
+
+  /** Links that hold more than they may are given up between two cuts too. */
+  async tend(signal: AbortSignal): Promise<Finding[]> {
+    const findings: Finding[] = [];
+    for (const node of this.#nodes) {
+      try {
+        // Without a cut of ours, links are somebody else's.
+        if (!(await areLinksOurs(node.dataDirectories))) continue;
+        const reason = await giveUpLinks(node, this.#config.linkLimit, signal);
+        if (reason === undefined) continue;
+        const message = `node ${node.address}: ${reason}: they were removed, and no more are made`;
+        findings.push({ level: 'warning', message, remedy: 'the next cut reads its live files' });
+      } catch (error) {
+        signal.throwIfAborted();
+        const message = `node ${node.address}: its links cannot be looked after: ${String(error)}`;
+        findings.push({ level: 'warning', message, remedy: 'see codr source check' });
+      }
+    }
+    return findings;
   }
 
   /**

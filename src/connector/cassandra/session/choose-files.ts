@@ -34,6 +34,8 @@ export interface ChosenFiles {
   readonly read: readonly ListedSstable[];
   /** Live files that hold nothing new. */
   readonly covered: number;
+  /** A live file came of a flush that left no link, though nothing can have slipped. */
+  readonly isUnlinked: boolean;
   readonly next: KnownTable;
 }
 
@@ -56,6 +58,7 @@ export async function chooseFiles(choice: FileChoice): Promise<ChosenFiles> {
   }
   const captured = joinIntervals(spans);
   let covered = 0;
+  let isUnlinked = false;
   for (const file of live) {
     const identity = identityOf(file);
     // What an older version remembered lacks the floor.
@@ -68,6 +71,7 @@ export async function chooseFiles(choice: FileChoice): Promise<ChosenFiles> {
       covered += 1;
       continue;
     }
+    isUnlinked ||= choice.proven && intervals !== undefined && intervals.length > 0;
     read.set(identity, file);
     spans.push(...(intervals ?? []));
   }
@@ -76,6 +80,7 @@ export async function chooseFiles(choice: FileChoice): Promise<ChosenFiles> {
   return {
     read: [...read.values()],
     covered,
+    isUnlinked,
     next: {
       files,
       intervals: joinIntervals(spans),

@@ -67,7 +67,7 @@ function cutOf(
     ),
   });
   const taken: TakenCut = {
-    ...{ beginMs: 1, endMs: 2, ring, schema: [keyspace], coveredCount: 0 },
+    ...{ beginMs: 1, endMs: 2, ring, schema: [keyspace], coveredCount: 0, notes: [] },
     tables: new Map([[table.id, { schema: table, sstables, truncatedSince: false }]]),
     nodes: hosts.map((hostId) => ({ hostId, address: hostId, captured: true })),
     grades: gradesOf(ring, [keyspace], new Set(hosts), []),

@@ -107,7 +107,8 @@ export class CassandraCut implements CutReader {
       const share = worse.reduce((sum, { from, to }) => sum + Number(to - from), 0) / 2 ** 64;
       return `keyspace ${keyspace}: ${(share * 100).toFixed(0)} % of the ring is ${worstGrade(worse)}`;
     });
-    return [...this.#damaged.map(({ message }) => message), ...away, ...poor];
+    const damaged = this.#damaged.map(({ message }) => message);
+    return [...damaged, ...away, ...poor, ...taken.notes];
   }
 
   #dataset(entry: CatalogEntry): CutDataset | undefined {
@@ -115,7 +116,7 @@ export class CassandraCut implements CutReader {
     const { schema } = tableBodyOf(entry);
     const table = taken.tables.get(schema.id);
     const known = before?.entries.some(({ dataset }) => dataset === entry.dataset) ?? false;
-    const begins = !known || (table?.truncatedSince ?? false);
+    const begins = !known || (table?.truncatedSince ?? false) || (table?.isAnew ?? false);
     const files = table?.sstables ?? [];
     if (!begins && files.length === 0) return undefined;
     const bytes = files.reduce((sum, { dataBytes }) => sum + dataBytes, 0);

@@ -21,6 +21,8 @@ const hostState = z.object({
   address: z.string(),
   /** Number of the cut that captured this host last. */
   cut: z.number(),
+  /** When that cut began, by our clock; absent in what an older version remembered. */
+  atMs: z.number().optional(),
   /** Changes at every start of the server. */
   runId: z.string(),
   /** Undefined: the control cannot tell, which proves nothing. */

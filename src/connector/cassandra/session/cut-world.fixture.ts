@@ -76,6 +76,8 @@ export class CutWorld implements AsyncDisposable {
       nodes: this.cluster.nodes.map((number) => this.node(number)),
       datacenters: [],
       ownsBackups: true,
+      linkLimit: { share: 1 },
+      pendingCompactionsMax: 1_000,
       scope: (keyspace) => keyspace === this.keyspace,
       state: this.state,
       tagPrefix: `codr-${this.keyspace}-`,

@@ -8,7 +8,8 @@ import { type FileProof, readProof } from './commit-log-intervals.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlSession } from './cql.ts';
 import type { HostState, KnownTable } from './cut-state.ts';
-import { areLinksOurs, markLinks } from './links-owner.ts';
+import { giveUpLinks, type LinkLimit } from './link-limit.ts';
+import { areLinksOurs, markDoubt, markLinks, readDoubt } from './links-owner.ts';
 import {
   identityOf,
   type ListedSstable,
@@ -19,6 +20,7 @@ import {
   readComponent,
   type TableFolder,
 } from './node-files.ts';
+import { probeFiles } from './probe-files.ts';
 import { nodeAt, type Ring } from './ring.ts';
 import { type NodeMarks, readNodeMarks } from './truncation.ts';
 
@@ -43,6 +45,7 @@ export interface NodeTask {
   readonly tagPrefix: string;
   readonly known: (hostId: string) => HostState | undefined;
   readonly ownsBackups: boolean;
+  readonly linkLimit: LinkLimit;
   readonly flushMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -53,11 +56,11 @@ export interface PreparedNode {
   readonly hostId: string;
   readonly nativeAddress: string;
   readonly marks: NodeMarks;
-  /** The switch was on already. */
-  readonly linksWereOn: boolean;
+  /** Why links may lack something since the cut before; undefined: the switch was on already. */
+  readonly doubt: string | undefined;
   readonly streamedBytes: number | undefined;
   readonly folders: readonly TableFolder[];
-  /** By table id: links that were there before the snapshot of a first cut. */
+  /** By table id: links that were there before the snapshot, which holds all that counts where a table begins. */
   readonly subsumed: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
@@ -83,24 +86,41 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
   const { dataDirectories } = node;
   const ours = task.ownsBackups || task.known(hostId) || (await areLinksOurs(dataDirectories));
   if (linksWereOn && !ours) throw foreignLinks(address);
+  // Links that could not be removed would fill the disk: none are made then.
+  for (const directory of dataDirectories) {
+    const message = await probeFiles(directory, signal);
+    if (message) throw new CodrError('source-rights', `${address}: ${message}`, { object: address });
+  }
   const folders = await listTableFolders(node.dataDirectories);
   const wanted = new Set(tables.map(({ id }) => id));
   const own = folders.filter(({ tableId }) => wanted.has(tableId));
   const stale = await Promise.all(own.map((folder) => listSnapshotTags(folder, task.tagPrefix)));
   for (const tag of new Set(stale.flat())) await control.clearSnapshot(tag, { signal });
-  if (!linksWereOn) {
-    await markLinks(dataDirectories);
-    await control.setIncrementalBackups(true, { signal });
-  }
+  const doubt = await switchLinksOn(task, node, { hostId, linksWereOn });
   const streamedBytes = await control.streamedBytes({ signal });
   const subsumed = new Map<string, Set<string>>();
   for (const folder of own) {
-    if (task.known(hostId)?.tables[folder.tableId]) continue;
     const { complete } = await listSstables(hostId, folder, 'backups');
     const before = subsumed.get(folder.tableId) ?? new Set();
     subsumed.set(folder.tableId, before.union(new Set(complete.map(identityOf))));
   }
-  return { node, hostId, nativeAddress, marks, linksWereOn, streamedBytes, folders, subsumed };
+  return { node, hostId, nativeAddress, marks, doubt, streamedBytes, folders, subsumed };
+}
+
+/** Gives up what is past the limit. Returns why links may lack something; a cut that fails forgets nothing. */
+async function switchLinksOn(
+  { known, linkLimit, signal }: NodeTask,
+  node: CutNode,
+  { hostId, linksWereOn }: { readonly hostId: string; readonly linksWereOn: boolean },
+): Promise<string | undefined> {
+  const { control, dataDirectories } = node;
+  const given = await giveUpLinks(node, linkLimit, signal);
+  if (linksWereOn && given === undefined) return await readDoubt(dataDirectories);
+  await markLinks(dataDirectories);
+  const wasOurs = known(hostId) !== undefined || given !== undefined;
+  const doubt = wasOurs ? await markDoubt(dataDirectories, 'links were off') : undefined;
+  await control.setIncrementalBackups(true, { signal });
+  return doubt;
 }
 
 /** The driver may still hold a node for down that has just come back; its control has answered already. */
@@ -137,6 +157,8 @@ export interface NodeFiles {
   /** By table id. */
   readonly read: ReadonlyMap<string, readonly ListedSstable[]>;
   readonly coveredCount: number;
+  /** Ids of tables of which something was flushed without a link, though nobody knows how. */
+  readonly unlinked: readonly string[];
   /** Names of links to remove once the cut is durable, by folder of the table. */
   readonly spent: readonly { readonly folder: TableFolder; readonly names: ReadonlySet<string> }[];
 }
@@ -146,18 +168,35 @@ export interface NodeHistory {
   readonly truncated: ReadonlyMap<string, number>;
   /** Tables of which no links are made. */
   readonly withoutLinks: ReadonlySet<string>;
+  /** By id, tables of which nothing that was captured before counts. */
+  readonly anew: ReadonlyMap<string, string>;
+  /** Of {@link linksDoubt}. */
+  readonly doubt: string | undefined;
   readonly after: NodeMarks;
+}
+
+/** Why links of the time since the cut before may lack something; undefined: they were made all the time. */
+export async function linksDoubt(
+  { known, signal }: NodeTask,
+  { node, hostId, marks, doubt }: PreparedNode,
+  after: NodeMarks,
+): Promise<string | undefined> {
+  if (doubt !== undefined) return doubt;
+  if (known(hostId) && known(hostId)?.runId !== marks.runId) return 'the server was restarted';
+  if (after.runId !== marks.runId) return 'the server was restarted during the cut';
+  const isOn = await node.control.incrementalBackups({ signal });
+  return isOn ? undefined : 'links were switched off during the cut';
 }
 
 /** Lists after the snapshot and decides what is read. */
 export async function listNode(
   task: NodeTask,
   prepared: PreparedNode,
-  { truncated, withoutLinks, after }: NodeHistory,
+  { truncated, withoutLinks, anew, doubt, after }: NodeHistory,
 ): Promise<NodeFiles> {
-  const { node, hostId, marks } = prepared;
+  const { node, hostId } = prepared;
   const known = task.known(hostId);
-  const proven = known !== undefined && (await isProven(task, prepared, known, after));
+  const proven = doubt === undefined && (await isUnstreamed(task, prepared, known));
   // Folders of a table made since the preparation would be missing from that listing.
   const folders = Map.groupBy(
     await listTableFolders(node.dataDirectories),
@@ -166,6 +205,7 @@ export async function listNode(
   const read = new Map<string, readonly ListedSstable[]>();
   const states: Record<string, KnownTable> = {};
   const spent: { folder: TableFolder; names: Set<string> }[] = [];
+  const unlinked: string[] = [];
   let coveredCount = 0;
   for (const { id } of task.tables) {
     const live: ListedSstable[] = [];
@@ -178,15 +218,17 @@ export async function listNode(
       links.push(...steady(complete, shot));
       spent.push({ folder, names: new Set([...complete.map(({ name }) => name), ...partial]) });
     }
-    const wasTruncated = truncated.has(id);
+    const isKnown = known?.tables[id] !== undefined && !anew.has(id);
+    const counts = isKnown && !truncated.has(id);
     const chosen = await chooseFiles({
       ...{ live, links },
-      known: wasTruncated ? undefined : known?.tables[id],
-      subsumed: prepared.subsumed.get(id) ?? new Set(),
-      proven: proven && !wasTruncated && !withoutLinks.has(id),
-      truncation: wasTruncated ? marks.truncations.get(id) : undefined,
+      known: counts ? known.tables[id] : undefined,
+      subsumed: (isKnown ? undefined : prepared.subsumed.get(id)) ?? new Set(),
+      proven: proven && counts && !withoutLinks.has(id),
+      truncation: truncated.has(id) ? after.truncations.get(id) : undefined,
       proofOf,
     });
+    if (chosen.isUnlinked) unlinked.push(id);
     read.set(id, chosen.read);
     states[id] = chosen.next;
     coveredCount += chosen.covered;
@@ -195,6 +237,7 @@ export async function listNode(
     hostId,
     read,
     coveredCount,
+    unlinked,
     spent: onlyKnown(spent, states),
     state: stateOf(prepared, states),
   };
@@ -217,17 +260,14 @@ async function proofOf(file: ListedSstable): Promise<FileProof | undefined> {
   }
 }
 
-/** Nothing slipped: same run of the server, links on at both ends, no stream came in between. */
-async function isProven(
+/** No stream came in since the cut before, as far as the control can tell. */
+async function isUnstreamed(
   { signal }: NodeTask,
-  { node, marks, linksWereOn }: PreparedNode,
-  known: HostState,
-  after: NodeMarks,
+  { node }: PreparedNode,
+  known: HostState | undefined,
 ): Promise<boolean> {
-  if (!linksWereOn || known.runId !== marks.runId || after.runId !== marks.runId) return false;
-  if (known.streamedBytes === undefined) return false;
-  if ((await node.control.streamedBytes({ signal })) !== known.streamedBytes) return false;
-  return await node.control.incrementalBackups({ signal });
+  if (known?.streamedBytes === undefined) return false;
+  return (await node.control.streamedBytes({ signal })) === known.streamedBytes;
 }
 
 /** A partial set of links goes only if its file was read otherwise; else the server is still linking it. */

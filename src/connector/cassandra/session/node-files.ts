@@ -155,14 +155,23 @@ export async function deleteAllLinks(
   table: TableFolder,
   { onlyIndexes }: { readonly onlyIndexes: boolean } = { onlyIndexes: false },
 ): Promise<void> {
+  for (const path of await linkPaths(table, { onlyIndexes })) await rm(path, { force: true });
+}
+
+/** Files that are links of a table and of its secondary indexes, or of these alone. */
+export async function linkPaths(
+  table: TableFolder,
+  { onlyIndexes }: { readonly onlyIndexes: boolean } = { onlyIndexes: false },
+): Promise<string[]> {
   const folder = join(table.folder, 'backups');
   const indexes = (await foldersIn(folder)).filter((name) => name.startsWith('.'));
   const folders = indexes.map((name) => join(folder, name));
+  const paths: string[] = [];
   for (const one of onlyIndexes ? folders : [folder, ...folders]) {
-    for (const file of await namesIn(one)) {
-      if (splitName(file)) await rm(join(one, file), { force: true });
-    }
+    const files = (await namesIn(one)).filter((file) => splitName(file));
+    paths.push(...files.map((file) => join(one, file)));
   }
+  return paths;
 }
 
 /** Tags of snapshots of a table that begin so. */

@@ -2,7 +2,7 @@
 // `backups/`, never a folder: the server may be about to link into it. A failure here is logged, not thrown: what
 // stays is found again by the next cut.
 import type { Logger } from '../../../base/log.ts';
-import { unmarkLinks } from './links-owner.ts';
+import { unmarkDoubt, unmarkLinks } from './links-owner.ts';
 import type { CutNode, NodeFiles, NodeTask, PreparedNode } from './node-cut.ts';
 import { deleteAllLinks, deleteLinks, listSnapshotTags, listTableFolders } from './node-files.ts';
 
@@ -31,6 +31,7 @@ export async function releaseCut(
         for (const folder of await listTableFolders(node.dataDirectories)) {
           await deleteAllLinks(folder, { onlyIndexes: wanted.has(folder.tableId) });
         }
+        await unmarkDoubt(node.dataDirectories);
       } catch (error) {
         log.warn({ node: node.address, tag, error: String(error) }, 'a cut was not cleaned up');
       }
@@ -38,7 +39,7 @@ export async function releaseCut(
   );
 }
 
-/** Links off and all of them removed: the limit was reached, or the source goes. Returns nodes that failed. */
+/** Links off and all of them removed: the source goes. Returns nodes that failed. */
 export async function stopLinks(
   nodes: readonly CutNode[],
   tagPrefix: string,

@@ -7,12 +7,14 @@ import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { Logger } from '../../../base/log.ts';
 import { type KeyspaceSchema, readSchema } from '../schema/read-schema.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
+import { waitForCompactions } from './compaction-wait.ts';
 import type { CqlSession } from './cql.ts';
 import { type CutState, truncatedTables } from './cut-state.ts';
 import { type GradedRange, gradeRanges } from './grade.ts';
+import type { LinkLimit } from './link-limit.ts';
+import { type CutListing, listCut } from './list-cut.ts';
 import {
   type CutNode,
-  listNode,
   type NodeFiles,
   type NodeTask,
   type PreparedNode,
@@ -31,6 +33,12 @@ export interface CutRequest {
   /** Data centres that grades are computed for; empty: all. */
   readonly datacenters: readonly string[];
   readonly ownsBackups: boolean;
+  /** Past it, a node's links are given up. */
+  readonly linkLimit: LinkLimit;
+  /** With more at a node the cut waits, for some minutes at most. */
+  readonly pendingCompactionsMax: number;
+  /** Told what the cut waits for. */
+  readonly tell?: (what: string) => void;
   readonly scope: (keyspace: string, table: string) => boolean;
   /** {@link firstState} before the first. */
   readonly state: CutState;
@@ -50,6 +58,8 @@ export interface CutTable {
   readonly sstables: readonly ListedSstable[];
   /** A truncate since the last cut: `sstables` are all there is, nothing older counts. */
   readonly truncatedSince: boolean;
+  /** Nothing older counts for another reason: links were in doubt for so long that deletions may be lost. */
+  readonly isAnew?: boolean;
 }
 
 export interface CutHost {
@@ -75,6 +85,8 @@ export interface TakenCut {
   readonly grades: ReadonlyMap<string, readonly GradedRange[]>;
   /** Live files that were left out because what they hold is captured. */
   readonly coveredCount: number;
+  /** What was not as it should be, for people. */
+  readonly notes: readonly string[];
   /** Give it to the next cut once this one is durable. */
   readonly nextState: CutState;
   /** Clears the snapshots; once committed also removes the links that were captured, and all out of scope. */
@@ -90,12 +102,15 @@ const flushMsDefault = 120_000;
  * ring, schema or truncates would not rest; `source-unreachable` when no node could be captured.
  */
 export async function takeCut(request: CutRequest): Promise<TakenCut> {
-  const { clock, signal, log } = request;
+  const { clock, signal, log, nodes, pendingCompactionsMax: most } = request;
+  const { tell = () => {} } = request;
+  const waited = await waitForCompactions({ nodes, most, clock, signal, tell });
+  tell('cut');
   let reason = '';
   for (let attempt = 1; attempt <= attemptsMax; attempt++) {
     if (attempt > 1) await clock.sleep(attemptPauseMs, signal);
     const tried = await attemptCut(request, attempt);
-    if (typeof tried !== 'string') return tried;
+    if (typeof tried !== 'string') return { ...tried, notes: [...waited, ...tried.notes] };
     reason = tried;
     log.info({ attempt, reason }, 'the cut is repeated');
   }
@@ -128,11 +143,10 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     tag: `${request.tagPrefix}${request.id}-${attempt}`,
     tagPrefix: request.tagPrefix,
     known: (hostId) => state.hosts[hostId],
-    ownsBackups: request.ownsBackups,
+    ...{ ownsBackups: request.ownsBackups, linkLimit: request.linkLimit },
     flushMs: request.flushMs ?? flushMsDefault,
   };
   const outcome: Outcome = { prepared: new Map(), after: new Map(), failures: new Map() };
-  let files: readonly NodeFiles[] = [];
   let done = false;
   const release = (spent: readonly NodeFiles[], committed: boolean) =>
     releaseCut(task, [...outcome.prepared.values()], spent, { committed, log: request.log });
@@ -144,14 +158,19 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     await eachNode(request, outcome, (node) => shoot(task, outcome, node));
     const unrest = await changeSince(request, ring, tables, outcome);
     if (unrest !== undefined) return unrest;
-    files = await listAll(request, task, schema, outcome);
+    const { prepared, after } = outcome;
+    const truncated = truncatedTables(state, truncationsOf(outcome));
+    const listing = await listCut({
+      ...{ task, schema, state, truncated, prepared, after, beginMs },
+      each: (work) => eachNode(request, outcome, work),
+    });
     const endMs = clock.now();
-    if (files.length === 0) throw nothingCaptured(outcome);
+    if (listing.files.length === 0) throw nothingCaptured(outcome);
     done = true;
     return {
-      ...resultOf(request, { ring, schema, tables, files, outcome }),
+      ...resultOf(request, { ring, schema, tables, listing, truncated, outcome, beginMs }),
       ...{ beginMs, endMs },
-      release: (committed) => release(files, committed),
+      release: (committed) => release(listing.files, committed),
     };
   } finally {
     if (!done) await release([], false);
@@ -208,46 +227,25 @@ async function changeSince(
   return undefined;
 }
 
-async function listAll(
-  request: CutRequest,
-  task: NodeTask,
-  schema: readonly KeyspaceSchema[],
-  outcome: Outcome,
-): Promise<NodeFiles[]> {
-  const marks = new Map(
-    [...outcome.after.values()].map(({ hostId, truncations }) => [hostId, truncations]),
-  );
-  const truncated = truncatedTables(request.state, marks);
-  const linkless = schema.flatMap(({ tables, withoutLinks }) =>
-    tables.filter(({ table }) => withoutLinks.includes(table)).map(({ id }) => id),
-  );
-  const files: NodeFiles[] = [];
-  await eachNode(request, outcome, async (node) => {
-    const own = outcome.prepared.get(node.address);
-    const after = outcome.after.get(node.address);
-    if (!own || !after) return;
-    const history = { truncated, withoutLinks: new Set(linkless), after };
-    files.push(await listNode(task, own, history));
-  });
-  return files.sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
-}
+const truncationsOf = ({ after }: Outcome) =>
+  new Map([...after.values()].map(({ hostId, truncations }) => [hostId, truncations]));
 
 interface Gathered {
   readonly ring: Ring;
   readonly schema: readonly KeyspaceSchema[];
   readonly tables: readonly TableSchema[];
-  readonly files: readonly NodeFiles[];
+  readonly listing: CutListing;
+  /** By table id, when. */
+  readonly truncated: ReadonlyMap<string, number>;
   readonly outcome: Outcome;
+  readonly beginMs: number;
 }
 
 function resultOf(request: CutRequest, gathered: Gathered) {
-  const { ring, schema, tables, files, outcome } = gathered;
+  const { ring, schema, tables, listing, truncated, outcome } = gathered;
+  const { files, anew } = listing;
   const { state, nodes, datacenters } = request;
   const captured = new Set(files.map(({ hostId }) => hostId));
-  const marks = new Map(
-    [...outcome.after.values()].map(({ hostId, truncations }) => [hostId, truncations]),
-  );
-  const truncated = truncatedTables(state, marks);
   const configured = new Map(
     nodes.map(({ address }) => [address, outcome.failures.get(address)] as const),
   );
@@ -261,14 +259,31 @@ function resultOf(request: CutRequest, gathered: Gathered) {
           schema: table,
           sstables: files.flatMap(({ read }) => read.get(table.id) ?? []),
           truncatedSince: truncated.has(table.id),
+          isAnew: anew.has(table.id),
         },
       ]),
     ),
     nodes: ring.nodes.map((node) => hostOf(node, captured, configured)),
     grades: gradesOf(ring, schema, captured, datacenters),
     coveredCount: files.reduce((sum, { coveredCount }) => sum + coveredCount, 0),
-    nextState: nextStateOf(state, gathered, truncated),
+    notes: notesOf(gathered),
+    nextState: nextStateOf(state, gathered),
   };
+}
+
+/** What could have slipped is said, and what was done about it. */
+function notesOf({ ring, tables, listing: { doubts, anew } }: Gathered): string[] {
+  const nodes = doubts.map(({ hostId, reason }) => {
+    const address = ring.nodes.find((node) => node.hostId === hostId)?.address ?? hostId;
+    return `node ${address}: ${reason}: all of its live files that were not known were read`;
+  });
+  const begun = tables
+    .filter(({ id }) => anew.has(id))
+    .map(({ id, keyspace, table }) => {
+      const why = `${anew.get(id)}, for longer than its gc_grace_seconds`;
+      return `${keyspace}.${table} was read as a whole: ${why}`;
+    });
+  return [...nodes.sort(), ...begun];
 }
 
 /** Grades of every keyspace that has tables in scope, for whichever hosts count as captured. */
@@ -300,15 +315,14 @@ function hostOf(
 
 function nextStateOf(
   state: CutState,
-  { ring, schema, tables, files }: Gathered,
-  truncated: ReadonlyMap<string, number>,
+  { ring, schema, tables, listing: { files }, truncated, beginMs }: Gathered,
 ): CutState {
   const members = new Set(ring.nodes.map(({ hostId }) => hostId));
   const kept = Object.entries(state.hosts).filter(([hostId]) => members.has(hostId));
   const cut = state.cut + 1;
   const ids = new Set(tables.map(({ id }) => id));
   const epochs = Object.entries({ ...state.epochs, ...Object.fromEntries(truncated) });
-  const seen = files.map(({ hostId, state: own }) => [hostId, { ...own, cut }] as const);
+  const seen = files.map(({ hostId, state: own }) => [hostId, { ...own, cut, atMs: beginMs }] as const);
   return {
     version: 1,
     cut,

@@ -73,6 +73,7 @@ export class CutCheck {
   /** Takes note of new cuts, and looks that the others are as they were. */
   look({ lineage: { state }, connector, scope }: SourceContext): void {
     const cuts = cutsOf(state);
+    this.#model.noteFolded(state);
     for (const [i, record] of cuts.entries()) {
       const point = state.get<PointRecord>(`point/cut:${record.number}`);
       assert.ok(point, `cut ${record.number} has a point`);

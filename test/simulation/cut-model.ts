@@ -38,6 +38,8 @@ export interface Form {
 export class CutModel {
   readonly cuts = new Map<SourceTime, SeenCut>();
   readonly #gcGraceSeconds: number;
+  /** Keys of base copies that checkpoints folded: one whose parts are lost is called folded no longer. */
+  readonly #folded = new Set<string>();
   /** What of each dataset has been captured, by the newest cut. */
   #held = new Map<DatasetId, Set<Write>>();
   /** Rows that were seen again. */
@@ -62,6 +64,12 @@ export class CutModel {
     const seen = { record, point, cut, tables };
     this.cuts.set(record.time, seen);
     return seen;
+  }
+
+  noteFolded(state: StateView): void {
+    for (const [rest, base] of state.list<BaseRecord>('base')) {
+      if (base.folded) this.#folded.add(rest);
+    }
   }
 
   /** What a reader should see; `shown` is what he sees. */
@@ -94,7 +102,7 @@ export class CutModel {
   #letGoBefore(state: StateView, dataset: DatasetId, at: SourceTime): number | undefined {
     const folded = state
       .list<BaseRecord>('base')
-      .filter(([rest, base]) => rest.startsWith(`${dataset}/`) && base.folded)
+      .filter(([rest]) => rest.startsWith(`${dataset}/`) && this.#folded.has(rest))
       .map(([, { exactFrom }]) => timeFromHex(exactFrom))
       .filter((time) => time <= at)
       .map((time) => Math.floor(Number(time >> 20n) / 1000));

@@ -34,3 +34,8 @@ test('a seed of replicas always tells the same story', async () => {
   };
   assert.deepEqual(await tell(), await tell());
 });
+
+test('a world that once gave back what was lost does so no longer', async () => {
+  // A checkpoint's base copy was given up for nothing, though an addition that it was made of had gone before.
+  await simulateCuts(144);
+});

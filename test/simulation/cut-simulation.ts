@@ -341,6 +341,7 @@ class CutSimulation {
     let counts = { merged: 0, epochs: 0, folded: 0 };
     await this.#reads(async (reader) => {
       const context = await reader.openSource();
+      this.#check.look(context);
       await this.#check.foldAll(context);
       const { state } = context.lineage;
       const deltas = state.list<DeltaRecord>('delta');

@@ -26,6 +26,7 @@ import { CassandraCut, cutStream } from './cut-reader.ts';
 import { parseCutState } from './cut-state.ts';
 import { giveUpLinks } from './link-limit.ts';
 import { areLinksOurs, markName } from './links-owner.ts';
+import { MergePool } from './merge-pool.ts';
 import type { CutNode } from './node-cut.ts';
 import { openControl } from './open-control.ts';
 import { stopLinks } from './release-cut.ts';
@@ -34,6 +35,8 @@ import { takeCut } from './take-cut.ts';
 
 /** Snapshots that begin so are this program's, and removed when they are left over. */
 const tagPrefix = 'codr-cut-';
+/** The part of the memory in which files of another order are sorted, of a table. */
+const sortingShare = 8;
 
 export class CassandraSession implements SourceSession {
   readonly identity: SourceIdentity;
@@ -41,6 +44,7 @@ export class CassandraSession implements SourceSession {
   readonly #context: ConnectorContext;
   readonly #cql: CqlSession;
   readonly #nodes: readonly CutNode[];
+  readonly #pool: MergePool | undefined;
 
   private constructor(
     identity: SourceIdentity,
@@ -52,6 +56,7 @@ export class CassandraSession implements SourceSession {
     this.#cql = opened.cql;
     this.#nodes = opened.nodes;
     this.#context = context;
+    this.#pool = context.workers ? new MergePool(context.workers) : undefined;
   }
 
   /** Errors: `config-invalid`, `source-unreachable`, `source-rights`, `source-unfit`. */
@@ -78,6 +83,7 @@ export class CassandraSession implements SourceSession {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool?.[Symbol.asyncDispose]();
     await this.#cql[Symbol.asyncDispose]();
   }
 
@@ -113,7 +119,9 @@ export class CassandraSession implements SourceSession {
       log,
       signal,
     });
-    return new CassandraCut({ taken, before, state, datacenters, log });
+    const { spill, memoryBytesMax } = this.#context;
+    const sorting = { spill, memoryBytesMax: Math.floor(memoryBytesMax / sortingShare) };
+    return new CassandraCut({ taken, before, state, datacenters, sorting, pool: this.#pool, log });
   }
 
   /** Links that hold more than they may are given up between two cuts too. */
@@ -212,6 +220,7 @@ export function cutNodes(config: CassandraConfig): CutNode[] {
     address,
     control: openControl(address, control),
     dataDirectories: dataDirectories.map((path) => ourPath(config.paths, path)),
+    ourPath: (path) => ourPath(config.paths, path),
   }));
 }
 

@@ -2,28 +2,24 @@
 // node does not own, merged into one stream. A damaged file costs its replica, not the cut: the table is read
 // again without it, and the grades say so.
 import { emptyBytes, equalBytes } from '../../../base/bytes.ts';
-import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { CatalogChange, CatalogEntry } from '../../../model/catalog.ts';
 import { type StreamId, streamId } from '../../../model/id.ts';
 import { wholeRange } from '../../../model/key-range.ts';
-import type { RecordStream } from '../../../model/record.ts';
 import { maxTime, type SourceTime } from '../../../model/time.ts';
 import type { CutBefore, CutDataset, CutReader, CutReport } from '../../connector.ts';
 import { catalogKinds, entryOf } from '../catalog/catalog-fold.ts';
-import { tokenPrefix } from '../key/record-key.ts';
-import { type TokenRange as KeyTokens, keepTokens } from '../merge/foreign-partitions.ts';
-import { mergeBlocks } from '../merge/merge-blocks.ts';
-import { type BlockStream, batchOf } from '../record/record-block.ts';
 import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
-import { openSstable } from '../sstable/open-sstable.ts';
 import { cutTime, wallMs } from '../time-text.ts';
 import type { CutHorizon, CutState } from './cut-state.ts';
 import { type GradedRange, worstGrade } from './grade.ts';
 import { horizonOfCut } from './horizon.ts';
-import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
-import { ownedRanges, type Replication, type RingNode } from './replica-placement.ts';
+import type { MergePool } from './merge-pool.ts';
+import type { ListedSstable } from './node-files.ts';
+import type { SortingSpace } from './owned-blocks.ts';
+import { partitionerOf } from './ring.ts';
+import { type DamagedFile, TableReader } from './table-reader.ts';
 import { gradesOf, type TakenCut } from './take-cut.ts';
 
 /** The one stream of a source that has cuts in place of logs. */
@@ -36,6 +32,10 @@ export interface CutReaderOptions {
   readonly state: CutState;
   /** Data centres that grades are computed for; empty: all. */
   readonly datacenters: readonly string[];
+  /** For files that are in another order than records. */
+  readonly sorting: SortingSpace;
+  /** Threads that read large tables; absent: this one does. */
+  readonly pool?: MergePool | undefined;
   readonly log: Logger;
 }
 
@@ -104,7 +104,9 @@ export class CassandraCut implements CutReader {
     const poor = grades.flatMap(([keyspace, graded]) => {
       const worse = graded.filter(({ grade }) => grade !== 'complete');
       if (worse.length === 0) return [];
-      const share = worse.reduce((sum, { from, to }) => sum + Number(to - from), 0) / 2 ** 64;
+      const { lowest, highest } = partitionerOf(taken.ring);
+      const width = worse.reduce((sum, { from, to }) => sum + Number(to - from), 0);
+      const share = width / Number(highest - lowest);
       return `keyspace ${keyspace}: ${(share * 100).toFixed(0)} % of the ring is ${worstGrade(worse)}`;
     });
     const damaged = this.#damaged.map(({ message }) => message);
@@ -120,52 +122,22 @@ export class CassandraCut implements CutReader {
     const files = table?.sstables ?? [];
     if (!begins && files.length === 0) return undefined;
     const bytes = files.reduce((sum, { dataBytes }) => sum + dataBytes, 0);
-    return { entry, begins, bytes, records: (signal) => this.#records(schema, files, signal) };
+    const reader = this.#reader(schema, files);
+    return {
+      entry,
+      begins,
+      bytes,
+      ranges: (partBytes, signal) => reader.ranges(partBytes, signal),
+      records: (signal, range) => reader.records(range ?? wholeRange, signal),
+    };
   }
 
-  async *#records(
-    schema: TableSchema,
-    files: readonly ListedSstable[],
-    signal: AbortSignal,
-  ): RecordStream {
-    const whole = files.filter((file) => !this.#damaged.some((one) => one.file === file));
-    const { ring, schema: keyspaces } = this.#options.taken;
+  #reader(schema: TableSchema, files: readonly ListedSstable[]): TableReader {
+    const { taken, sorting, pool, log } = this.#options;
+    const { ring, schema: keyspaces } = taken;
     const replication = keyspaces.find(({ name }) => name === schema.keyspace)?.replication ?? {};
-    const inputs = whole.map((file) =>
-      this.#fileBlocks(file, tokensOf(ring.nodes, replication, file.hostId), signal),
-    );
-    const options = { signal, clusteringCount: schema.clustering.length };
-    for await (const block of mergeBlocks(inputs, options)) yield batchOf(block);
+    return new TableReader({ schema, files, ring, replication, sorting, pool, log }, this.#damaged);
   }
-
-  /** Errors: `file-damaged` once; the file is left out from then on. */
-  async *#fileBlocks(
-    file: ListedSstable,
-    owned: readonly KeyTokens[],
-    signal: AbortSignal,
-  ): BlockStream {
-    await using files = openFiles(file);
-    try {
-      const sstable = await openSstable(files);
-      yield* keepTokens(sstable.records(wholeRange, signal), owned);
-    } catch (error) {
-      // A file that went away, a disk that fails, a format that nobody knows: each costs this replica as
-      // damage does.
-      const isLost = isCodrError(error, 'source-unreachable') || isCodrError(error, 'source-unfit');
-      if (!isLost && !isCodrError(error, 'file-damaged')) throw error;
-      const message = `node of ${file.folder}: ${error.message}`;
-      this.#damaged.push({ file, message });
-      this.#options.log.error({ file: file.name, error: error.message }, 'a file cannot be read');
-      throw isLost
-        ? new CodrError('file-damaged', error.message, { object: file.name, cause: error })
-        : error;
-    }
-  }
-}
-
-interface DamagedFile {
-  readonly file: ListedSstable;
-  readonly message: string;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: Mutable<T[K]> };
@@ -206,16 +178,4 @@ function changesOf(
     .filter(({ dataset }) => !there.has(dataset))
     .map(({ dataset }) => ({ dataset, kind: catalogKinds.drop, body: emptyBytes }));
   return [...changed, ...gone].map((change, index) => ({ ...change, ...place, index }));
-}
-
-/** Owned ranges as the filter wants them: token bytes of keys, ascending. */
-export function tokensOf(
-  nodes: readonly RingNode[],
-  replication: Replication,
-  hostId: string,
-): KeyTokens[] {
-  return ownedRanges(nodes, replication, hostId).map(({ from, to }) => ({
-    fromExclusive: tokenPrefix(from),
-    toInclusive: tokenPrefix(to),
-  }));
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import type { SourceSession } from '../../connector/connector.ts';
 import { backupByCuts } from './cut-cycle.ts';
 import { cutSession } from './cut-source.fixture.ts';
 import { CutWorld } from './cut-world.fixture.ts';
@@ -22,6 +23,7 @@ async function follow(
   rpoMs: number,
   wake: (n: number, stop: () => void) => void,
   isFollowing = true,
+  more: Partial<SourceSession> = {},
 ) {
   const stop = new AbortController();
   const sleep = async (ms: number): Promise<void> => {
@@ -39,7 +41,7 @@ async function follow(
   return await backupByCuts(
     { ...context, world: { ...context.world, clock: { ...world.clock, sleep } } },
     options,
-    { session: cutSession(world.database), claim: world.claim },
+    { session: { ...cutSession(world.database), ...more }, claim: world.claim },
     stop.signal,
   );
 }
@@ -55,6 +57,16 @@ test('cuts follow one another as far apart as asked, never below a minute', asyn
   slept = [];
   await follow(900_000, (_, stop) => stop());
   assert.deepEqual(slept, [900_000]);
+});
+
+test('a source that keeps something for the next cut is looked after every minute', async () => {
+  let tended = 0;
+  const tend = async () => {
+    tended++;
+    return [];
+  };
+  await follow(150_000, (n, stop) => n === 4 && stop(), true, { tend });
+  assert.deepEqual([slept, tended], [[60_000, 60_000, 30_000, 60_000], 2]);
 });
 
 test('while it waits it tells the newest cut', async () => {

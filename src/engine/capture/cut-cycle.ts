@@ -46,11 +46,10 @@ async function waitForNext(
   waitMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const until = clock.monotonic() + waitMs;
-  for (;;) {
-    const leftMs = until - clock.monotonic();
-    await clock.sleep(Math.min(leftMs, tendEveryMs), signal);
-    if (leftMs <= tendEveryMs) return;
+  const everyMs = session.tend ? tendEveryMs : waitMs;
+  for (let leftMs = waitMs; leftMs > 0; leftMs -= everyMs) {
+    await clock.sleep(Math.min(leftMs, everyMs), signal);
+    if (leftMs <= everyMs) return;
     for (const { message, remedy } of (await session.tend?.(signal)) ?? []) {
       log.warn({ source: name, remedy }, message);
     }

@@ -21,6 +21,9 @@ test('the documented shape is read, and what it leaves out has defaults', () => 
   assert.deepEqual(Object.keys(config.nodes), ['10.0.0.1', '10.0.0.2']);
   assert.deepEqual(config.nodes['10.0.0.2']?.control, { nodetool: 'nodetool -p 7199' });
   assert.deepEqual([config.datacenters, config.paths, config.ownsBackups], [[], {}, false]);
+  assert.deepEqual([config.linkLimit, config.pendingCompactionsMax], [{ share: 0.25 }, 100]);
+  const limited = parseCassandraConfig({ ...whole, linkLimit: '20GiB' });
+  assert.deepEqual(limited.linkLimit, { bytes: 20 * 2 ** 30 });
 });
 
 test('a URI gives contact points and no nodes', () => {
@@ -40,6 +43,8 @@ const faults: [field: string, input: unknown][] = [
   ],
   ['nodes.10.0.0.1.control', { ...whole, nodes: { '10.0.0.1': { ...node, control: {} } } }],
   ['paths./a', { ...whole, paths: { '/a': 'b' } }],
+  ['linkLimit', { ...whole, linkLimit: '20 elephants' }],
+  ['pendingCompactionsMax', { ...whole, pendingCompactionsMax: -1 }],
   ['ownsBackups', { ...whole, ownsBackups: 'yes' }],
   ['username', { ...whole, username: undefined }],
   ['passwordFile', { ...whole, passwordFile: undefined }],

@@ -21,7 +21,8 @@ if (files.length === 0) fail('no test file fits');
 
 /** A test that hangs fails, and the others go on. */
 const testTimeoutMs = 10 * 60_000;
-const concurrency = Math.max(1, Math.min(4, availableParallelism()));
+// One more than there are cores: files with servers wait for much of their time.
+const concurrency = Math.min(4, availableParallelism() + 1);
 // The quick run samples what the whole run does at length.
 const samples = choice === 'quick' ? { CODR_SEEDS: '50', CODR_TICKS: '3000' } : {};
 const { status, signal } = spawnSync(

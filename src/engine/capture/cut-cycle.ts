@@ -57,7 +57,9 @@ async function waitForNext(
 }
 
 function isPassing(error: unknown): boolean {
-  return isCodrError(error, 'source-unreachable') || isCodrError(error, 'partial');
+  // Schema or ring may not rest for as long as an upgrade takes.
+  const codes = ['source-unreachable', 'partial', 'busy'] as const;
+  return codes.some((code) => isCodrError(error, code));
 }
 
 function outcomeOf({ point, report }: TakenCut, meter: ProgressMeter): BackupOutcome {

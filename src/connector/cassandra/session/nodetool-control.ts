@@ -12,6 +12,8 @@ import {
 } from './control.ts';
 
 const outputBytesMax = 16 << 20;
+/** `-pw secret`, `-pwsecret`, `--password secret`, in a command within a word too; `-pwf` names a file. */
+const holdsPassword = /(?:^|\s)(?:-pw(?!f(?:[\s=]|$))|--password(?=[\s=]|$))/;
 
 export class NodetoolControl implements NodeControl {
   readonly address: string;
@@ -22,7 +24,7 @@ export class NodetoolControl implements NodeControl {
   constructor(address: string, command: string) {
     this.address = address;
     this.#command = words(command);
-    if (this.#command.some((word) => /^(-pw|--password)(=|$)/.test(word))) {
+    if (this.#command.some((word) => holdsPassword.test(word))) {
       throw new CodrError('config-invalid', 'the nodetool command holds a password', {
         object: `nodes.${address}.control.nodetool`,
         remedy: 'use nodetool -pwf FILE',

@@ -3,6 +3,7 @@
 // a time without links, until a cut that knows of it is stored: the switch itself has no memory.
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CodrError } from '../../../base/error.ts';
 
 /** Of the mark's file, in each data directory. */
 export const markName = '.codr-links';
@@ -13,15 +14,15 @@ export const doubtName = '.codr-links-doubt';
 /** Before the switch goes on: a mark without links does no harm, links without a mark are refused. */
 export async function markLinks(dataDirectories: readonly string[]): Promise<void> {
   for (const directory of dataDirectories) {
-    await writeFile(
-      join(directory, markName),
-      'CODR removes the links in the backups folders here.\n',
-    );
+    const text = 'CODR removes the links in the backups folders here.\n';
+    await mark(join(directory, markName), (path) => writeFile(path, text));
   }
 }
 
 export async function unmarkLinks(dataDirectories: readonly string[]): Promise<void> {
-  for (const directory of dataDirectories) await rm(join(directory, markName), { force: true });
+  for (const directory of dataDirectories) {
+    await mark(join(directory, markName), (path) => rm(path, { force: true }));
+  }
   await unmarkDoubt(dataDirectories);
 }
 
@@ -31,22 +32,30 @@ export async function markDoubt(
   reason: string,
 ): Promise<string> {
   const known = (await readDoubt(dataDirectories)) ?? reason;
-  for (const directory of dataDirectories) await writeFile(join(directory, doubtName), known);
+  for (const directory of dataDirectories) {
+    await mark(join(directory, doubtName), (path) => writeFile(path, known));
+  }
   return known;
 }
 
 /** Once a cut is stored that took the doubt into account. */
 export async function unmarkDoubt(dataDirectories: readonly string[]): Promise<void> {
-  for (const directory of dataDirectories) await rm(join(directory, doubtName), { force: true });
+  for (const directory of dataDirectories) {
+    await mark(join(directory, doubtName), (path) => rm(path, { force: true }));
+  }
 }
 
 export async function readDoubt(dataDirectories: readonly string[]): Promise<string | undefined> {
   for (const directory of dataDirectories) {
-    try {
-      return await readFile(join(directory, doubtName), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+    const read = await mark(join(directory, doubtName), async (path) => {
+      try {
+        return await readFile(path, 'utf8');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    });
+    if (read !== undefined) return read;
   }
   return undefined;
 }
@@ -60,4 +69,20 @@ export async function areLinksOurs(dataDirectories: readonly string[]): Promise<
     }
   }
   return dataDirectories.length > 0;
+}
+
+/** A disk that is full, read-only or not ours costs this node its part of a cut, and is named. */
+async function mark<T>(path: string, work: (path: string) => Promise<T>): Promise<T> {
+  try {
+    return await work(path);
+  } catch (cause) {
+    const { code = '', message } = cause as NodeJS.ErrnoException;
+    const rights = ['EACCES', 'EPERM', 'EROFS'].includes(code);
+    const text = `the mark ${path} cannot be kept: ${code || message}`;
+    throw new CodrError(rights ? 'source-rights' : 'source-unreachable', text, {
+      object: path,
+      cause,
+      remedy: rights ? "run as the server's user" : 'see the disk of the node',
+    });
+  }
 }

@@ -107,6 +107,14 @@ test('a final set counts with what it lacks, which its reader then misses', asyn
   );
 });
 
+test('a file set is whole without the parts of indexes that its TOC names', async () => {
+  await using data = await dataFolder();
+  const named = [...all, 'SAI+aa+s_v+ColumnComplete.db', 'SAI+aa+s_v+TermsData.db', 'SI_by_v.db'];
+  await data.put(data.backups, 'nb-1-big', all, named);
+  const { complete, partial } = await data.list();
+  assert.deepEqual([complete.map(({ name }) => name), partial], [['nb-1-big'], []]);
+});
+
 test('secondary index folders, manifests and parts of SAI indexes are no SSTables', async () => {
   await using data = await dataFolder();
   await data.put(data.backups, 'da-3fw2_0tj4_46w3k2cpidnirvjy7k-bti', [

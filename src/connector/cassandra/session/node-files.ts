@@ -92,7 +92,7 @@ export async function listSstables(
   for (const [name, there] of sets) {
     const at = { ...table, folder };
     const components = await componentsOf(folder, name, there);
-    const isWhole = components.every((component) => there.has(component));
+    const isWhole = components.every((component) => there.has(component) || isOfIndex(component));
     const listed = isWhole || final ? await listedOf(hostId, at, name, components) : undefined;
     // Without Data.db it was removed since the listing: somebody else cleans up here too.
     if (listed && (final || listed.modifiedMs > 0)) complete.push(listed);
@@ -100,6 +100,9 @@ export async function listSstables(
   }
   return { complete, partial };
 }
+
+/** Listed in TOC.txt even where no row has a value, so that they are not there; readers need none of them. */
+const isOfIndex = (component: string): boolean => /^(?:SAI\b|SI_)/.test(component);
 
 /** Without a TOC.txt nothing tells whether a set is whole, so it never is. */
 const needed = ['Data.db', 'Statistics.db', 'TOC.txt'];

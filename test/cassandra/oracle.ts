@@ -35,14 +35,16 @@ export async function seen(client: TestClient, keyspace: string): Promise<SeenRo
   return await look(client, keyspace, { consistency: types.consistencies.all });
 }
 
-/** Everything in a keyspace as each node of the cluster says it at ONE; nodes must be replicas of it all. */
+/** The same as each node says it at ONE; nodes must be replicas of it all. `centres`: theirs, where they differ. */
 export async function assertEachReplica(
   cluster: CassandraCluster,
   keyspace: string,
   wanted: SeenRows,
+  centres: readonly string[] = [],
 ): Promise<void> {
-  for (const i of cluster.nodes) {
+  for (const [at, i] of cluster.nodes.entries()) {
     await using one = await connectCql(cluster, {
+      localDataCenter: centres[at] ?? cluster.dataCentre,
       contactPoints: [`${cluster.address(i)}:${cluster.cqlPort}`],
     });
     const host = one.client.hosts

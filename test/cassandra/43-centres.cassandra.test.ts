@@ -3,12 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
-import {
-  connectCql,
-  sharedCassandra,
-  startCassandra,
-  type TestClient,
-} from '../harness/cassandra.ts';
+import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
 import { assertEachReplica, assertSameRows, type SeenRows, seen } from './oracle.ts';
 import { CassandraWorld, type ProtectedCluster } from './world.ts';
 

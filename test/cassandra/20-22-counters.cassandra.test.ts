@@ -2,6 +2,7 @@
 // the newer format, which knows expiry after 2038.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isCodrError } from '../../src/base/error.ts';
 import { restoreCommand } from '../../src/cli/command-restore.ts';
 import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
 import { type CatalogueCase, catalogue, oneReplica, rowsOf, sayAll } from './catalogue.ts';
@@ -54,6 +55,26 @@ const counters: CatalogueCase = {
 };
 
 const scene = catalogue(cluster, 'counters', [counters]);
+
+test('21 a restore is refused when somebody counts on what it restores, and names the table', async () => {
+  const { shop, source, cluster: one } = await scene();
+  let going = true;
+  const counting = (async () => {
+    const increment = "UPDATE late.counts SET hits = hits + 1 WHERE k = 'a' AND c = 1";
+    // Until the restore has made the table there is none.
+    while (going) await source.cql(increment).catch(() => {});
+  })();
+  try {
+    await assert.rejects(shop.restoreTo(one, { renames: ['counters.*=late.*'] }), (error) => {
+      assert.ok(isCodrError(error, 'target-unfit'), String(error));
+      assert.match(error.message, /counters of late\.counts were incremented/);
+      return true;
+    });
+  } finally {
+    going = false;
+    await counting;
+  }
+});
 
 test('22 statements cannot set counters: their table is left out, said so, and the exit code says in part', async () => {
   const { shop, source, cluster: one } = await scene();

@@ -6,8 +6,8 @@ import { isCodrError } from '../../../base/error.ts';
 import type { Finding } from '../../connector.ts';
 import { type KeyspaceSchema, readSchema } from '../schema/read-schema.ts';
 import type { CassandraConfig } from './cassandra-config.ts';
-import { ourPath } from './cassandra-config.ts';
 import type { CqlSession } from './cql.ts';
+import { missingDirectories, sharedDirectories } from './data-directories.ts';
 import { worstGrade } from './grade.ts';
 import { areLinksOurs } from './links-owner.ts';
 import { type CutNode, foreignLinks } from './node-cut.ts';
@@ -72,7 +72,7 @@ async function checkNode(request: CheckRequest, ring: Ring, node: CutNode): Prom
       const { message, remedy } = foreignLinks(address);
       findings.push(fault(message, remedy));
     }
-    findings.push(...(await checkDirectories(request, node)));
+    findings.push(...(await checkDirectories(request, node, member.nativeAddress)));
     for (const directory of node.dataDirectories) {
       const message = await probeFiles(directory, signal);
       if (message) findings.push(fault(`${address}: ${message}`, "run as the server's user"));
@@ -95,15 +95,14 @@ export function judgeVersion(release: string): string | undefined {
 
 /** Directories that the server has and the configuration lacks would be captured by nobody. */
 async function checkDirectories(
-  { config, signal }: CheckRequest,
-  { address, control, dataDirectories }: CutNode,
+  { cql, nodes, signal }: CheckRequest,
+  node: CutNode,
+  host: string,
 ): Promise<Finding[]> {
-  const served = await control.dataDirectories({ signal });
-  const plain = (path: string): string => path.replace(/\/+$/, '');
-  const configured = dataDirectories.map(plain);
-  const missing = (served ?? []).filter(
-    (path) => !configured.includes(plain(ourPath(config.paths, path))),
-  );
+  const { address } = node;
+  const shared = (await sharedDirectories(nodes)).get(address);
+  if (shared !== undefined) return [fault(shared, `correct nodes.${address}.dataDirectories`)];
+  const missing = await missingDirectories(node, { cql, host, signal });
   return missing.map((path) =>
     fault(`${address} also keeps data in ${path}`, `add it to nodes.${address}.dataDirectories`),
   );

@@ -82,6 +82,11 @@ test('a file with a span that was never captured is read, and one without spans 
   assert.deepEqual(names(unreadable.read), ['nb-2-big']);
 });
 
+test('a file with an empty span, as writes past the commit log leave, is read', async () => {
+  const proofOf = async (): Promise<FileProof> => proof([[1, 10, 1, 10]]);
+  assert.deepEqual(names((await choose({ live: [a, b], proofOf })).read), ['nb-2-big']);
+});
+
 test('the same name with another size or digest is another file', async () => {
   const reused = file('nb-1-big', { digest: '2' });
   assert.deepEqual((await choose({ live: [reused], proven: false })).read, [reused]);

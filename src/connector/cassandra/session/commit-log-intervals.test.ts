@@ -9,6 +9,7 @@ import {
   readProof,
 } from './commit-log-intervals.ts';
 
+const hostId = 'c79ac048-3199-4a95-b534-6b34b48d4009';
 const point = fc.integer({ min: 0, max: 40 });
 const interval = fc
   .tuple(point, point)
@@ -29,10 +30,11 @@ test('joining keeps exactly the points that were covered, apart and in order', (
   );
 });
 
-test('what was joined from spans holds each of them, and none of them is empty', () => {
+test('what was joined from spans holds each of them that is not empty, and no spans are not held', () => {
   fc.assert(
     fc.property(intervals, interval, (spans, one) => {
-      assert.equal(liesWithin([one], joinIntervals([...spans, one])), true);
+      const isEmpty = one[1] === one[3];
+      assert.equal(liesWithin([one], joinIntervals([...spans, one])), !isEmpty);
       assert.equal(liesWithin([], joinIntervals(spans)), false);
     }),
   );
@@ -59,9 +61,9 @@ test('a file ends by a position when all of its spans do', () => {
 });
 
 test('a Statistics.db that is cut short or of another shape proves nothing', () => {
-  assert.equal(readProof('nb', new Uint8Array(0)), undefined);
+  assert.equal(readProof('nb', new Uint8Array(0), hostId), undefined);
   assert.equal(
-    readProof('nb', Buffer.from('00000001ffffffff00000002000000100000000000000000', 'hex')),
+    readProof('nb', Buffer.from('00000001ffffffff00000002000000100000000000000000', 'hex'), hostId),
     undefined,
   );
 });
@@ -79,10 +81,13 @@ test('spans are read past the clustering bounds of a BTI file, as 5.0.9 wrote th
     '994a95b5346b34b48d4009010d73797374656d5f736368656d610d73797374656d5f7472616365737ff80000',
     '000000000000000052ad8431',
   ].join('');
-  const proof = readProof('da', Buffer.from(hex, 'hex'));
+  const proof = readProof('da', Buffer.from(hex, 'hex'), hostId);
   assert.deepEqual(proof?.intervals, [[1795747101057, 28, 1795747101057, 45332]]);
   assert.equal(proof?.floorSeconds, 0x6b08ed1f);
+  const foreign = readProof('da', Buffer.from(hex, 'hex'), hostId.replace('c', 'd'));
+  assert.deepEqual(foreign?.intervals, [], 'spans of the commit log of another host');
+  assert.equal(foreign?.floorSeconds, 0x6b08ed1f);
   const damaged = Buffer.from(hex, 'hex');
   damaged[60] = 1;
-  assert.equal(readProof('da', damaged), undefined);
+  assert.equal(readProof('da', damaged, hostId), undefined);
 });

@@ -35,9 +35,13 @@ export function joinIntervals(intervals: Iterable<LogInterval>): LogInterval[] {
   return joined;
 }
 
-/** True when every span of `inner`, of which there is at least one, lies within one of `outer` (joined). */
+/**
+ * True when every span of `inner`, of which there is at least one, lies within one of `outer` (joined). An empty
+ * span holds no place in the log, so it is within none: what was written past the log leaves such spans.
+ */
 export function liesWithin(inner: readonly LogInterval[], outer: readonly LogInterval[]): boolean {
   const holds = (one: LogInterval): boolean =>
+    comparePositions(startOf(one), endOf(one)) < 0 &&
     outer.some(
       (span) =>
         comparePositions(startOf(span), startOf(one)) <= 0 &&
@@ -69,17 +73,23 @@ const legacyTimeMax = 0x7fffffff;
 
 /**
  * By the STATS component of a Statistics.db of version `na` or later; undefined when the file is not understood
- * or damaged, which proves nothing.
+ * or damaged, which proves nothing. A file that came from another host keeps the spans of that host's commit log,
+ * which say nothing here: they are left out, as are those of a file that does not say whose they are.
  */
-export function readProof(version: string, bytes: Uint8Array): FileProof | undefined {
+export function readProof(
+  version: string,
+  bytes: Uint8Array,
+  hostId: string,
+): FileProof | undefined {
   try {
     const part = statsComponent(bytes);
     const stats = part && readStats(new ByteCursor(part), version);
     if (!stats) return undefined;
-    const { minLocalDeletionTime, maxTtl, commitLogIntervals } = stats;
+    const { minLocalDeletionTime, maxTtl, commitLogIntervals, originatingHostId } = stats;
     const isBroken = version.startsWith('n') && minLocalDeletionTime > legacyTimeMax;
     const floorSeconds = isBroken ? Number.MIN_SAFE_INTEGER : minLocalDeletionTime - maxTtl;
-    return { intervals: commitLogIntervals.map(spanOf), floorSeconds };
+    const intervals = originatingHostId === hostId ? commitLogIntervals.map(spanOf) : [];
+    return { intervals, floorSeconds };
   } catch (error) {
     if (error instanceof RangeError || error instanceof Error) return undefined;
     throw error;

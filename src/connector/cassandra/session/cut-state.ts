@@ -80,6 +80,11 @@ export function parseCutState(value: unknown): CutState {
   });
 }
 
+/** True as well when there is none. */
+export function isSameTruncation(a: Truncation | undefined, b: Truncation | undefined): boolean {
+  return a?.segment === b?.segment && a?.position === b?.position && a?.atMs === b?.atMs;
+}
+
 /** TRUNCATE reaches all replicas within its own timeout of 60 s: later ones are other truncates. */
 const sameTruncateMs = 60_000;
 
@@ -96,8 +101,7 @@ export function truncatedTables(
     const known = before.hosts[hostId];
     if (!known) continue;
     for (const [tableId, { segment, position, atMs }] of truncations) {
-      const old = known.truncations[tableId];
-      if (old?.segment === segment && old.position === position && old.atMs === atMs) continue;
+      if (isSameTruncation(known.truncations[tableId], { segment, position, atMs })) continue;
       const epoch = before.epochs[tableId];
       const told =
         known.cut !== before.cut && epoch !== undefined && atMs <= epoch + sameTruncateMs;

@@ -7,7 +7,8 @@ import { chooseFiles } from './choose-files.ts';
 import { type FileProof, readProof } from './commit-log-intervals.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlSession } from './cql.ts';
-import type { HostState, KnownTable } from './cut-state.ts';
+import { type HostState, isSameTruncation, type KnownTable } from './cut-state.ts';
+import { refuseMissingSnapshots, refuseOtherDirectories } from './data-directories.ts';
 import { giveUpLinks, type LinkLimit } from './link-limit.ts';
 import { areLinksOurs, markDoubt, markLinks, readDoubt } from './links-owner.ts';
 import {
@@ -33,6 +34,8 @@ export interface CutNode {
   readonly control: NodeControl;
   /** On our paths. */
   readonly dataDirectories: readonly string[];
+  /** What the server calls a path → what it is for us; absent: the same. */
+  readonly ourPath?: (path: string) => string;
 }
 
 /** What a node's part needs to know of the cut. */
@@ -46,6 +49,8 @@ export interface NodeTask {
   readonly known: (hostId: string) => HostState | undefined;
   readonly ownsBackups: boolean;
   readonly linkLimit: LinkLimit;
+  /** Keyspaces whose writes pass the commit log by: spans prove nothing of their files. */
+  readonly undurable: ReadonlySet<string>;
   readonly flushMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -81,6 +86,7 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
     throw new CodrError('source-unreachable', message, { object: address });
   }
   const { hostId, nativeAddress } = member;
+  await refuseOtherDirectories(node, { cql: task.cql, host: nativeAddress, signal });
   const marks = await marksOf(task, nativeAddress);
   const linksWereOn = await control.incrementalBackups({ signal });
   const { dataDirectories } = node;
@@ -89,7 +95,8 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
   // Links that could not be removed would fill the disk: none are made then.
   for (const directory of dataDirectories) {
     const message = await probeFiles(directory, signal);
-    if (message) throw new CodrError('source-rights', `${address}: ${message}`, { object: address });
+    if (message)
+      throw new CodrError('source-rights', `${address}: ${message}`, { object: address });
   }
   const folders = await listTableFolders(node.dataDirectories);
   const wanted = new Set(tables.map(({ id }) => id));
@@ -135,9 +142,14 @@ async function marksOf({ cql, clock, signal }: NodeTask, address: string): Promi
   }
 }
 
+/** Each node has its own: the snapshot of another is none of its. */
+export function tagOf({ tag }: Pick<NodeTask, 'tag'>, hostId: string): string {
+  return `${tag}-${hostId}`;
+}
+
 /** Flushes and takes the snapshot. A flush that does not end by its deadline is a missing replica. */
-export async function snapshotNode(task: NodeTask, { node }: PreparedNode): Promise<void> {
-  const { tables, tag, signal, clock } = task;
+export async function snapshotNode(task: NodeTask, { node, hostId }: PreparedNode): Promise<void> {
+  const { tables, signal, clock } = task;
   if (tables.length === 0) return;
   const until = clock.monotonic() + task.flushMs;
   const byKeyspace = Map.groupBy(tables, ({ keyspace }) => keyspace);
@@ -147,7 +159,7 @@ export async function snapshotNode(task: NodeTask, { node }: PreparedNode): Prom
     await node.control.flush(keyspace, names, { signal, deadlineMs });
   }
   const names = tables.map(({ keyspace, table }) => `${keyspace}.${table}`);
-  await node.control.takeSnapshot(tag, names, { skipFlush: true }, { signal });
+  await node.control.takeSnapshot(tagOf(task, hostId), names, { skipFlush: true }, { signal });
 }
 
 /** What one node gives to a cut. */
@@ -202,16 +214,17 @@ export async function listNode(
     await listTableFolders(node.dataDirectories),
     ({ tableId }) => tableId,
   );
+  await refuseMissingSnapshots(node.address, task.tables, folders, tagOf(task, hostId));
   const read = new Map<string, readonly ListedSstable[]>();
   const states: Record<string, KnownTable> = {};
   const spent: { folder: TableFolder; names: Set<string> }[] = [];
   const unlinked: string[] = [];
   let coveredCount = 0;
-  for (const { id } of task.tables) {
+  for (const { id, keyspace } of task.tables) {
     const live: ListedSstable[] = [];
     const links: ListedSstable[] = [];
     for (const folder of folders.get(id) ?? []) {
-      const snapshot = `snapshots/${task.tag}`;
+      const snapshot = `snapshots/${tagOf(task, hostId)}`;
       const shot = await listSstables(hostId, folder, snapshot, { final: true });
       const { complete, partial } = await listSstables(hostId, folder, 'backups');
       live.push(...shot.complete);
@@ -219,13 +232,16 @@ export async function listNode(
       spent.push({ folder, names: new Set([...complete.map(({ name }) => name), ...partial]) });
     }
     const isKnown = known?.tables[id] !== undefined && !anew.has(id);
-    const counts = isKnown && !truncated.has(id);
+    const truncation = after.truncations.get(id);
+    // A host that was away has its own files from before, whoever told of the truncate meanwhile.
+    const isCut = truncated.has(id) || !isSameTruncation(known?.truncations[id], truncation);
+    const counts = isKnown && !isCut;
     const chosen = await chooseFiles({
       ...{ live, links },
       known: counts ? known.tables[id] : undefined,
       subsumed: (isKnown ? undefined : prepared.subsumed.get(id)) ?? new Set(),
-      proven: proven && counts && !withoutLinks.has(id),
-      truncation: truncated.has(id) ? after.truncations.get(id) : undefined,
+      proven: proven && counts && !withoutLinks.has(id) && !task.undurable.has(keyspace),
+      truncation: isCut ? truncation : undefined,
       proofOf,
     });
     if (chosen.isUnlinked) unlinked.push(id);
@@ -253,7 +269,7 @@ function steady(links: readonly ListedSstable[], shot: Listing): ListedSstable[]
 /** A file whose statistics are not there proves nothing, so it is read, and found to be damaged. */
 async function proofOf(file: ListedSstable): Promise<FileProof | undefined> {
   try {
-    return readProof(file.version, await readComponent(file, 'Statistics.db'));
+    return readProof(file.version, await readComponent(file, 'Statistics.db'), file.hostId);
   } catch (error) {
     if (isCodrError(error, 'source-unreachable')) return undefined;
     throw error;

@@ -3,7 +3,13 @@
 // stays is found again by the next cut.
 import type { Logger } from '../../../base/log.ts';
 import { unmarkDoubt, unmarkLinks } from './links-owner.ts';
-import type { CutNode, NodeFiles, NodeTask, PreparedNode } from './node-cut.ts';
+import {
+  type CutNode,
+  type NodeFiles,
+  type NodeTask,
+  type PreparedNode,
+  tagOf,
+} from './node-cut.ts';
 import { deleteAllLinks, deleteLinks, listSnapshotTags, listTableFolders } from './node-files.ts';
 
 /** A node that died meanwhile may not answer at all. */
@@ -22,7 +28,7 @@ export async function releaseCut(
   await Promise.all(
     prepared.map(async ({ node, hostId }) => {
       try {
-        await node.control.clearSnapshot(tag, { ...call, deadlineMs: clearMs });
+        await node.control.clearSnapshot(tagOf({ tag }, hostId), { ...call, deadlineMs: clearMs });
         const own = files.find((one) => one.hostId === hostId);
         if (!committed || !own) return;
         for (const { folder, names } of own.spent) {

@@ -10,6 +10,7 @@ import type { TableSchema } from '../schema/table-schema.ts';
 import { waitForCompactions } from './compaction-wait.ts';
 import type { CqlSession } from './cql.ts';
 import { type CutState, truncatedTables } from './cut-state.ts';
+import { sharedDirectories } from './data-directories.ts';
 import { type GradedRange, gradeRanges } from './grade.ts';
 import type { LinkLimit } from './link-limit.ts';
 import { type CutListing, listCut } from './list-cut.ts';
@@ -24,7 +25,14 @@ import {
 import type { ListedSstable } from './node-files.ts';
 import { releaseCut } from './release-cut.ts';
 import { replicasOf } from './replica-placement.ts';
-import { isSameCluster, type Ring, readRing, readSettledRing, ringDigest } from './ring.ts';
+import {
+  isSameCluster,
+  partitionerOf,
+  type Ring,
+  readRing,
+  readSettledRing,
+  ringDigest,
+} from './ring.ts';
 import { type NodeMarks, readNodeMarks } from './truncation.ts';
 
 export interface CutRequest {
@@ -144,9 +152,13 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     tagPrefix: request.tagPrefix,
     known: (hostId) => state.hosts[hostId],
     ...{ ownsBackups: request.ownsBackups, linkLimit: request.linkLimit },
+    undurable: new Set(
+      schema.filter(({ durableWrites }) => !durableWrites).map(({ name }) => name),
+    ),
     flushMs: request.flushMs ?? flushMsDefault,
   };
-  const outcome: Outcome = { prepared: new Map(), after: new Map(), failures: new Map() };
+  const failures = await sharedDirectories(request.nodes);
+  const outcome: Outcome = { prepared: new Map(), after: new Map(), failures };
   let done = false;
   const release = (spent: readonly NodeFiles[], committed: boolean) =>
     releaseCut(task, [...outcome.prepared.values()], spent, { committed, log: request.log });
@@ -296,7 +308,7 @@ export function gradesOf(
   const some = schema.filter(({ tables }) => tables.length > 0);
   return new Map(
     some.map(({ name, replication }) => {
-      const ranges = replicasOf(ring.nodes, replication);
+      const ranges = replicasOf(ring.nodes, replication, partitionerOf(ring));
       return [name, gradeRanges(ranges, ring.nodes, captured, datacenters)];
     }),
   );
@@ -315,14 +327,22 @@ function hostOf(
 
 function nextStateOf(
   state: CutState,
-  { ring, schema, tables, listing: { files }, truncated, beginMs }: Gathered,
+  { ring, schema, tables, listing: { files, anew }, truncated, beginMs }: Gathered,
 ): CutState {
   const members = new Set(ring.nodes.map(({ hostId }) => hostId));
-  const kept = Object.entries(state.hosts).filter(([hostId]) => members.has(hostId));
-  const cut = state.cut + 1;
   const ids = new Set(tables.map(({ id }) => id));
+  // A host that is away now keeps nothing of a table that begins anew, or that is out of scope, for when it is back.
+  const kept = Object.entries(state.hosts)
+    .filter(([hostId]) => members.has(hostId))
+    .map(([hostId, host]) => {
+      const counting = Object.entries(host.tables).filter(([id]) => ids.has(id) && !anew.has(id));
+      return [hostId, { ...host, tables: Object.fromEntries(counting) }] as const;
+    });
+  const cut = state.cut + 1;
   const epochs = Object.entries({ ...state.epochs, ...Object.fromEntries(truncated) });
-  const seen = files.map(({ hostId, state: own }) => [hostId, { ...own, cut, atMs: beginMs }] as const);
+  const seen = files.map(
+    ({ hostId, state: own }) => [hostId, { ...own, cut, atMs: beginMs }] as const,
+  );
   return {
     version: 1,
     cut,

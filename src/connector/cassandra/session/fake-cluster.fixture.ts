@@ -1,0 +1,228 @@
+// A cluster of nodes that are folders: controls and rows of system tables for tests of cuts, so that a node can be
+// away, mistaken or full on demand. Its files hold nothing: cuts list files, their readers are tested elsewhere.
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CodrError } from '../../../base/error.ts';
+import { silentLogger } from '../../../base/log.ts';
+import { systemClock } from '../../../node/system-clock.ts';
+import type { NodeControl } from './control.ts';
+import type { CqlRow, CqlSession, QueryOptions } from './cql.ts';
+import { type CutState, firstState, parseCutState } from './cut-state.ts';
+import { splitName } from './node-files.ts';
+import { type CutRequest, type TakenCut, takeCut } from './take-cut.ts';
+
+const tableHex = '248b1a50ea0811f18ecf93c3a17fc635';
+export const fakeTableId = '248b1a50-ea08-11f1-8ecf-93c3a17fc635';
+const components = ['Data.db', 'Statistics.db', 'Digest.crc32', 'TOC.txt'];
+
+interface FakeNode {
+  readonly hostId: string;
+  readonly address: string;
+  /** Of the server. */
+  readonly folder: string;
+  /** Where its directories are for CODR; {@link folder} unless it is mistaken. */
+  paths: string[];
+  /** As the control names them. */
+  served: string[];
+  linksOn: boolean;
+  isAway: boolean;
+  truncatedAt: Buffer | undefined;
+}
+
+export class FakeCluster implements AsyncDisposable {
+  readonly nodes: FakeNode[] = [];
+  readonly signal = AbortSignal.timeout(60_000);
+  state: CutState = firstState;
+  durableWrites = true;
+  #cuts = 0;
+
+  /** With the table `ks.t` on all nodes. */
+  static async open(count: number): Promise<FakeCluster> {
+    const cluster = new FakeCluster();
+    for (let i = 1; i <= count; i++) {
+      const folder = await mkdtemp(join(tmpdir(), 'codr-test-'));
+      await mkdir(join(folder, 'ks', `t-${tableHex}`), { recursive: true });
+      cluster.nodes.push({
+        hostId: `0000000${i}-0000-0000-0000-000000000000`,
+        address: `10.0.0.${i}`,
+        folder,
+        paths: [folder],
+        served: ['/data'],
+        linksOn: false,
+        isAway: false,
+        truncatedAt: undefined,
+      });
+    }
+    return cluster;
+  }
+
+  node(number: number): FakeNode {
+    const node = this.nodes[number - 1];
+    if (!node) throw new Error(`there is no node ${number}`);
+    return node;
+  }
+
+  /** The table's folder at a node. */
+  table(number: number): string {
+    return join(this.node(number).folder, 'ks', `t-${tableHex}`);
+  }
+
+  /** A flushed file at every node. */
+  async flush(name: string, { linked = true, toc = components } = {}): Promise<void> {
+    for (const [i] of this.nodes.entries()) {
+      const live = this.table(i + 1);
+      for (const folder of [live, ...(linked ? [join(live, 'backups')] : [])]) {
+        await mkdir(folder, { recursive: true });
+        for (const one of components) {
+          const text = one === 'TOC.txt' ? toc.join('\n') : `${i} ${name}`;
+          await writeFile(join(folder, `${name}-${one}`), text);
+        }
+      }
+    }
+  }
+
+  /** TRUNCATE: live files go, links stay, and every node keeps a record of its commit log's end. */
+  async truncate(): Promise<void> {
+    const record = Buffer.alloc(20);
+    record.writeBigInt64BE(99n);
+    record.writeBigInt64BE(BigInt(Date.now() + 5_000), 12);
+    for (const [i, node] of this.nodes.entries()) {
+      const live = this.table(i + 1);
+      for (const file of await readdir(live)) if (splitName(file)) await rm(join(live, file));
+      node.truncatedAt = record;
+    }
+  }
+
+  take(more: Partial<CutRequest> = {}): Promise<TakenCut> {
+    this.#cuts += 1;
+    return takeCut({
+      cql: this.#cql(),
+      nodes: this.nodes.map((node) => ({
+        address: node.address,
+        control: controlOf(node, this.nodes),
+        dataDirectories: node.paths,
+        ourPath: (path: string) => (path === '/data' ? (node.paths[0] ?? path) : path),
+      })),
+      datacenters: [],
+      ownsBackups: false,
+      linkLimit: { share: 1 },
+      pendingCompactionsMax: 1_000,
+      scope: () => true,
+      state: this.state,
+      tagPrefix: 'codr-cut-',
+      id: String(this.#cuts),
+      clock: systemClock,
+      log: silentLogger,
+      signal: this.signal,
+      ...more,
+    });
+  }
+
+  /** Taken and committed. */
+  async cut(more: Partial<CutRequest> = {}): Promise<TakenCut> {
+    const cut = await this.take(more);
+    await cut.release(true);
+    this.state = parseCutState(JSON.parse(JSON.stringify(cut.nextState)));
+    return cut;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { folder } of this.nodes) await rm(folder, { recursive: true, force: true });
+  }
+
+  #cql(): CqlSession {
+    const rows = async (query: string, { host }: QueryOptions): Promise<CqlRow[]> => {
+      const asked = this.nodes.find(({ address }) => address === host) ?? this.node(1);
+      if (query.includes('system.local')) return [{ ...rowOf(asked), ...localOf(asked) }];
+      if (query.includes('system.peers_v2')) {
+        const peers = this.nodes.filter((node) => node !== asked);
+        return peers.map((node) => ({ ...rowOf(node), peer: node.address }));
+      }
+      return this.#schemaRows(query);
+    };
+    const hosts = () =>
+      this.nodes.map(({ address }) => ({ address, isUp: true, datacenter: 'dc1' }));
+    return { rows, hosts } as unknown as CqlSession;
+  }
+
+  #schemaRows(query: string): CqlRow[] {
+    const table = { keyspace_name: 'ks', table_name: 't' };
+    if (query.includes('system_schema.keyspaces')) {
+      const replication = { class: 'SimpleStrategy', replication_factor: '3' };
+      return [{ keyspace_name: 'ks', replication, durable_writes: this.durableWrites }];
+    }
+    if (query.includes('system_schema.tables')) {
+      const options = { gc_grace_seconds: 864_000, default_time_to_live: 0 };
+      return [{ ...table, ...options, id: fakeTableId, flags: ['compound'] }];
+    }
+    if (!query.includes('system_schema.columns')) return [];
+    const column = { ...table, clustering_order: 'none', position: 0, type: 'int' };
+    return [{ ...column, column_name: 'k', kind: 'partition_key' }];
+  }
+}
+
+function rowOf({ address, hostId }: FakeNode): CqlRow {
+  return {
+    native_address: address,
+    cluster_name: 'fake',
+    partitioner: 'org.apache.cassandra.dht.Murmur3Partitioner',
+    release_version: '5.0.9',
+    schema_version: 's',
+    host_id: hostId,
+    data_center: 'dc1',
+    rack: 'r1',
+    tokens: [`${hostId[7]}000`],
+  };
+}
+
+function localOf({ address, truncatedAt }: FakeNode): CqlRow {
+  const truncated_at = truncatedAt ? { [fakeTableId]: truncatedAt } : null;
+  return {
+    ...{ broadcast_address: address, rpc_address: address },
+    ...{ gossip_generation: 1, truncated_at },
+  };
+}
+
+function controlOf(node: FakeNode, members: readonly FakeNode[]): NodeControl {
+  const live = join(node.folder, 'ks', `t-${tableHex}`);
+  const control: Partial<NodeControl> = {
+    address: node.address,
+    kind: 'jolokia',
+    identity: async () => {
+      if (node.isAway) throw new CodrError('source-unreachable', `${node.address} is away`);
+      const known = { clusterName: 'fake', releaseVersion: '5.0.9', jvmStartMs: 1 };
+      return { ...known, hostId: node.hostId, operationMode: 'NORMAL' };
+    },
+    flush: async () => {},
+    takeSnapshot: async (tag) => {
+      const folder = join(live, 'snapshots', tag);
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'manifest.json'), '{}');
+      for (const file of await readdir(live)) {
+        if (splitName(file)) await cp(join(live, file), join(folder, file));
+      }
+    },
+    clearSnapshot: (tag) => rm(join(live, 'snapshots', tag), { recursive: true, force: true }),
+    incrementalBackups: async () => node.linksOn,
+    setIncrementalBackups: async (on) => {
+      node.linksOn = on;
+    },
+    pendingCompactions: async () => 0,
+    streamedBytes: async () => 0,
+    liveNodes: async () => members.map(({ address }) => address),
+    dataDirectories: async () => node.served,
+  };
+  return control as NodeControl;
+}
+
+/** Which nodes were captured, and why the others were not. */
+export function hostsOf({ nodes }: TakenCut): Record<string, string> {
+  return Object.fromEntries(nodes.map((node) => [node.address, node.reason ?? 'captured']));
+}
+
+/** Names of the files of a cut, by host. */
+export function namesOf(cut: TakenCut): string[] {
+  const files = [...cut.tables.values()].flatMap(({ sstables }) => sstables);
+  return files.map(({ hostId, name }) => `${hostId[7]} ${name}`).sort();
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { FakeCluster, hostsOf, namesOf } from './fake-cluster.fixture.ts';
+
+const captured = 'captured';
+const grades = ({ grades }: Awaited<ReturnType<FakeCluster['cut']>>): string[] => [
+  ...new Set([...grades.values()].flat().map(({ grade }) => grade)),
+];
+
+test('a node whose data directory is an empty mount point is no replica of the cut', async () => {
+  await using cluster = await FakeCluster.open(3);
+  await cluster.flush('nb-1-big');
+  const empty = await mkdtemp(join(tmpdir(), 'codr-test-'));
+  cluster.node(3).paths = [empty];
+  const cut = await cluster.cut();
+  const reason = hostsOf(cut)['10.0.0.3'];
+  assert.match(reason ?? '', /has no table/);
+  assert.deepEqual(namesOf(cut), ['1 nb-1-big', '2 nb-1-big']);
+  assert.deepEqual(grades(cut), ['quorum-safe']);
+  await rm(empty, { recursive: true });
+});
+
+test('nodes whose paths lead to one and the same directory are no replicas of the cut', async () => {
+  await using cluster = await FakeCluster.open(3);
+  await cluster.flush('nb-1-big');
+  cluster.node(2).paths = [cluster.node(3).folder];
+  const hosts = hostsOf(await cluster.cut());
+  assert.equal(hosts['10.0.0.1'], captured);
+  assert.match(hosts['10.0.0.2'] ?? '', /also that of 10\.0\.0\.3/);
+  assert.match(hosts['10.0.0.3'] ?? '', /also that of 10\.0\.0\.2/);
+});
+
+test('a snapshot that is not found where the node should keep its files is a missing replica', async () => {
+  await using cluster = await FakeCluster.open(2);
+  await cluster.flush('nb-1-big');
+  // Each leads to the other: the folders are there, the snapshots are of another host.
+  cluster.node(1).paths = [cluster.node(2).folder];
+  cluster.node(2).paths = [cluster.node(1).folder];
+  await assert.rejects(cluster.cut(), /its snapshot of ks\.t is not below/);
+});
+
+test('a node that keeps data in a directory that is not configured is no replica of the cut', async () => {
+  await using cluster = await FakeCluster.open(2);
+  await cluster.flush('nb-1-big');
+  await cluster.cut();
+  cluster.node(2).served = ['/data', '/another/disk'];
+  const hosts = hostsOf(await cluster.cut());
+  assert.match(hosts['10.0.0.2'] ?? '', /also keeps data in \/another\/disk/);
+  assert.equal(hosts['10.0.0.1'], captured);
+});
+
+test('rows truncated while a node was away do not come back with its links', async () => {
+  await using cluster = await FakeCluster.open(3);
+  await cluster.flush('nb-1-big');
+  await cluster.cut();
+  await cluster.flush('nb-2-big');
+  await cluster.truncate();
+  cluster.node(3).isAway = true;
+  await cluster.cut();
+  cluster.node(3).isAway = false;
+  const cut = await cluster.cut();
+  assert.equal(hostsOf(cut)['10.0.0.3'], captured);
+  assert.deepEqual(namesOf(cut), []);
+});
+
+test('a table that comes back into scope is read as a whole, also of a node that was away', async () => {
+  await using cluster = await FakeCluster.open(3);
+  await cluster.flush('nb-1-big');
+  await cluster.cut();
+  cluster.node(3).isAway = true;
+  await cluster.cut({ scope: () => false });
+  cluster.node(3).isAway = false;
+  assert.deepEqual(namesOf(await cluster.cut()), ['1 nb-1-big', '2 nb-1-big', '3 nb-1-big']);
+});
+
+test('a mark that cannot be written costs the node alone, and names its path', async () => {
+  await using cluster = await FakeCluster.open(3);
+  await cluster.flush('nb-1-big');
+  await mkdir(join(cluster.node(3).folder, '.codr-links'));
+  const cut = await cluster.cut();
+  assert.match(hostsOf(cut)['10.0.0.3'] ?? '', /\.codr-links cannot be kept: EISDIR/);
+  assert.deepEqual(namesOf(cut), ['1 nb-1-big', '2 nb-1-big']);
+});

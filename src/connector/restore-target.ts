@@ -62,6 +62,8 @@ export interface TargetItem {
   readonly entry: CatalogEntry;
   /** Its name in the target. */
   readonly namespace: string;
+  /** Of its records, about; absent where only some are wanted. */
+  readonly bytes?: number;
 }
 
 export interface TargetPlan {

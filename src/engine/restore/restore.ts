@@ -230,10 +230,11 @@ async function openTarget(
 
 type Item = TargetItem & { readonly dataset: PointDataset };
 
-function itemsOf({ renames }: RestoreOptions, { point }: ChosenPoint): Item[] {
+function itemsOf({ renames, parts }: RestoreOptions, { point }: ChosenPoint): Item[] {
   return point.datasets.map((dataset) => ({
     dataset,
     entry: dataset.entry,
+    ...(!parts && dataset.base.tree && { bytes: dataset.base.tree.bytes }),
     namespace: renamed(renames, dataset.entry.namespace),
   }));
 }

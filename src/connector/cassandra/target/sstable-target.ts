@@ -25,6 +25,7 @@ import type { SortingSpace } from '../session/owned-blocks.ts';
 import { clusterId, partitionerOf, type Ring } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
 import { layoutOf } from './file-layout.ts';
+import { checkSpace, neededBytes } from './free-space.ts';
 import { importTable } from './import-table.ts';
 import { type FrozenTable, readFrozen, snapshotTable } from './read-back.ts';
 import { operationWord } from './restore-marker.ts';
@@ -111,6 +112,11 @@ export class SstableTarget implements RestoreTarget {
     const owners = new Set(sets.flatMap(({ hostIds }) => hostIds));
     await checkNodes(this.#config, this.#ring, nodes, owners, signal);
     this.#nodes = new Map([...nodes].filter(([hostId]) => owners.has(hostId)));
+    // What is replaced may give its room back first.
+    const added = [...tables.values()].filter(
+      ({ finishedId, making }) => finishedId === undefined && making !== 'replace',
+    );
+    await checkSpace(this.#nodes, neededBytes(added, this.#ring));
     if (!options.keepsDeletions) return plan;
     return { ...plan, warnings: [...plan.warnings, deletionsMayGo] };
   }

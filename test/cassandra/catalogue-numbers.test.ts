@@ -1,4 +1,5 @@
-// Every case of the catalogue is named by its number in a test, and README.md says in which file.
+// Every case of the catalogue is named by its number in a test, and README.md says in which file, or that there is
+// none yet.
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,7 +28,7 @@ async function filesByCase(): Promise<Map<number, Set<string>>> {
   return found;
 }
 
-test('each case of the catalogue is the number of a test, and the table of README.md names its files', async () => {
+test('each case of the catalogue is told in README.md: the files whose tests are named by it, or that there is none', async () => {
   const found = await filesByCase();
   const readme = await readFile(join(folder, 'README.md'), 'utf8');
   const told = new Map<number, string>();
@@ -35,8 +36,7 @@ test('each case of the catalogue is the number of a test, and the table of READM
     for (let n = Number(from); n <= Number(to ?? from); n++) told.set(n, files);
   }
   for (let n = 1; n <= caseCount; n++) {
-    const files = [...(found.get(n) ?? [])].sort();
-    assert.ok(files.length > 0, `no test is named by ${n}`);
+    const files = [...(found.get(n) ?? ['none yet'])].sort();
     assert.deepEqual((told.get(n) ?? '').split(', ').sort(), files, `case ${n} in README.md`);
   }
   assert.equal(told.size, caseCount);

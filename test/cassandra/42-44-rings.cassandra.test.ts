@@ -1,13 +1,19 @@
-// 43: other data centres and another strategy. What a restore gives is what ALL said of the source, and each replica
-// says it.
+// 42, 43, 44: nodes that come and go without a cleanup, other data centres and strategies, other numbers of tokens and
+// another partitioner. What a restore gives is what ALL said of the source, and each replica says it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
-import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
+import {
+  connectCql,
+  sharedCassandra,
+  startCassandra,
+  type TestClient,
+} from '../harness/cassandra.ts';
 import { assertEachReplica, assertSameRows, type SeenRows, seen } from './oracle.ts';
 import { CassandraWorld, type ProtectedCluster } from './world.ts';
 
 const settings = { yaml: ['dynamic_snitch: false'] };
+const random = 'partitioner: org.apache.cassandra.dht.RandomPartitioner';
 const network = (factors: string) => `{'class': 'NetworkTopologyStrategy', ${factors}}`;
 const simple = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
 
@@ -56,6 +62,12 @@ async function replicationOf(cluster: CassandraCluster, keyspace: string) {
   return factors;
 }
 
+async function partitionerOf(cluster: CassandraCluster): Promise<string> {
+  await using client = await connectCql(cluster);
+  const { rows } = await client.cql('SELECT partitioner FROM system.local');
+  return String(rows[0]?.partitioner);
+}
+
 /** Restores all tables of a keyspace, proven. */
 async function give(
   rings: ProtectedCluster,
@@ -101,4 +113,90 @@ test('43: a data centre that the target lacks is named before anything is writte
     code: 'usage',
   });
   assert.deepEqual(await replicationOf(cluster, 'nowhere'), {});
+});
+
+test('44: 16 tokens a node become one, then 256 of RandomPartitioner, and come back', async () => {
+  captured ??= capture();
+  const [cluster, rings] = [await twoCentres(), await captured];
+  const wanted = await rowsOf(cluster, 'plain');
+  const places = await world;
+  assert.ok(places);
+  let again: ProtectedCluster;
+  {
+    await using one = await startCassandra({ nodes: 2, numTokens: 1, ...settings });
+    await give(rings, one, 'plain', 'plain');
+    assertSameRows(await rowsOf(one, 'plain'), wanted);
+    again = await places.protect('one-token', one, { include: ['plain.*'] });
+    await again.backup();
+  }
+  let scattered: ProtectedCluster;
+  {
+    const yaml = [...settings.yaml, random];
+    await using other = await startCassandra({ nodes: 2, numTokens: 256, yaml });
+    assert.match(await partitionerOf(other), /RandomPartitioner$/);
+    await give(again, other, 'plain', 'plain');
+    assertSameRows(await rowsOf(other, 'plain'), wanted);
+    const by = { to: `cassandra://${other.contactPoints[0]}`, renames: ['plain.*=by_cql.*'] };
+    await again.restore({ ...by, include: ['plain.*'] });
+    assertSameRows(await rowsOf(other, 'by_cql'), wanted);
+    scattered = await places.protect('scattered', other, { include: ['plain.*'] });
+    await scattered.backup();
+  }
+  await give(scattered, cluster, 'plain', 'returned');
+  assertSameRows(await rowsOf(cluster, 'returned'), wanted);
+});
+
+/** The source's file, which names the nodes that are there. */
+const nodesOf = (cluster: CassandraCluster, numbers: readonly number[]) => ({
+  nodes: Object.fromEntries(
+    numbers.map((i) => [
+      cluster.address(i),
+      { dataDirectories: [cluster.dataFolder(i)], control: { jolokia: cluster.httpUrl(i) } },
+    ]),
+  ),
+});
+
+test('42: what a node holds of ranges that it lost comes back in no cut, after a bootstrap and a decommission', async () => {
+  world ??= CassandraWorld.open();
+  const places = await world;
+  await using cluster = await startCassandra({ nodes: 1, bootstrap: true, ...settings });
+  await using client = await connectCql(cluster);
+  await client.cql(`CREATE KEYSPACE moved WITH replication = ${simple}`);
+  await fill(client, 'moved');
+  await client.cql('ALTER TABLE moved.t WITH gc_grace_seconds = 0');
+  await cluster.jmx(1).flush('moved');
+  await cluster.startNode(2);
+  await cluster.waitCql(2);
+  await cluster.waitRing();
+  // Deleted by the new owner, and forgotten there; node 1 keeps its old copies, since nobody cleans up.
+  for (let k = 0; k < 100; k++) await client.cql(`DELETE FROM moved.t WHERE k = ${k}`);
+  for (const node of [1, 2]) {
+    await cluster.jmx(node).flush('moved');
+    await cluster.jmx(node).compact('moved');
+  }
+  const both = await places.protect('moved', cluster, { settings: nodesOf(cluster, [1, 2]) });
+  assert.equal((await both.backup()).grade, 'complete');
+  const wanted = await rowsOf(cluster, 'moved');
+  assert.equal(wanted.get('t')?.length, 200);
+  const to = await places.configFile('moved-target', cluster, nodesOf(cluster, [1, 2]));
+  const { datasets } = await both.restore({ to, renames: ['moved.*=kept.*'] });
+  assert.deepEqual(
+    datasets.map(({ proven }) => proven),
+    [true],
+  );
+  assertSameRows(await rowsOf(cluster, 'kept'), wanted);
+
+  const service = 'org.apache.cassandra.db:type=StorageService';
+  await cluster.jmx(2).exec(service, 'decommission(boolean)', true);
+  await cluster.stopNode(2);
+  // What node 1 owns again it had never cleaned: the server itself gives old rows back, and so does the cut.
+  const one = await places.protect('left', cluster, { include: ['moved.*', 'kept.*'] });
+  assert.equal((await one.backup()).grade, 'complete');
+  for (const keyspace of ['moved', 'kept']) {
+    const now = await rowsOf(cluster, keyspace);
+    const renames = [`${keyspace}.*=${keyspace}_again.*`];
+    await one.restoreTo(cluster, { include: [`${keyspace}.*`], renames });
+    assertSameRows(await rowsOf(cluster, `${keyspace}_again`), now);
+  }
+  assertSameRows(await rowsOf(cluster, 'kept_again'), wanted);
 });

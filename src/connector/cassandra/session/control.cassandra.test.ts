@@ -31,6 +31,8 @@ test('nodetool and Jolokia say the same of a node', async () => {
   assert.deepEqual({ ...two, jvmStartMs: 0 }, { ...one, jvmStartMs: 0 });
   assert.ok(Math.abs((one.jvmStartMs ?? 0) - (two.jvmStartMs ?? 0)) < 60_000);
   assert.deepEqual(await nodetool.liveNodes(call), await jolokia.liveNodes(call));
+  assert.deepEqual(await jolokia.movingNodes(call), []);
+  assert.deepEqual(await nodetool.movingNodes(call), []);
   assert.equal(await nodetool.pendingCompactions(call), await jolokia.pendingCompactions(call));
   assert.equal(await jolokia.streamedBytes(call), 0);
   assert.deepEqual(await jolokia.dataDirectories(call), [world.path(1)]);

@@ -70,6 +70,8 @@ export interface NodeControl {
   dataDirectories(call: CallOptions): Promise<string[] | undefined>;
   /** Addresses that this node believes to be up, without ports. */
   liveNodes(call: CallOptions): Promise<string[]>;
+  /** Addresses, without ports, of nodes that join, leave or move, as this node knows them. */
+  movingNodes(call: CallOptions): Promise<string[]>;
 }
 
 /** Deadlines by kind of call, ms. A flush writes at most a few memtables; an import may verify gigabytes. */

@@ -210,6 +210,7 @@ function controlOf(node: FakeNode, members: readonly FakeNode[]): NodeControl {
     },
     pendingCompactions: async () => 0,
     streamedBytes: async () => 0,
+    movingNodes: async () => [],
     liveNodes: async () => members.map(({ address }) => address),
     dataDirectories: async () => node.served,
   };

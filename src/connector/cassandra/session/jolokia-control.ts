@@ -175,6 +175,15 @@ export class JolokiaControl implements NodeControl {
     return this.#shape(z.array(z.string()), value, what).map((name) => name.replace(/^.*\//, ''));
   }
 
+  async movingNodes(call: CallOptions): Promise<string[]> {
+    const what = 'name nodes that move';
+    const attribute = ['JoiningNodes', 'LeavingNodes', 'MovingNodes'];
+    const read = await this.#ask(what, { type: 'read', mbean: storage, attribute }, call);
+    const found = this.#shape(z.record(z.string(), z.array(z.string())), read, what);
+    const names = Object.values(found).flat();
+    return names.map((name) => name.replace(/^.*\//, '').replace(/:\d+$/, ''));
+  }
+
   /** Anything else; for tests and proofs, with the operation's signature. */
   exec(operation: string, given: readonly unknown[], call: CallOptions): Promise<unknown> {
     return this.#exec(operation, operation, given, call);

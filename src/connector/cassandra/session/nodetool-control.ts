@@ -142,6 +142,11 @@ export class NodetoolControl implements NodeControl {
     return [...output.matchAll(/^U[NLJM]\s+(\S+)/gm)].map((match) => match[1] as string);
   }
 
+  async movingNodes(call: CallOptions): Promise<string[]> {
+    const output = await this.#run('name nodes that move', ['status'], call);
+    return [...output.matchAll(/^[UD?][LJM]\s+(\S+)/gm)].map((match) => match[1] as string);
+  }
+
   async #run(what: string, given: readonly string[], call: CallOptions): Promise<string> {
     const { code, output } = await this.#spawn(what, given, call);
     if (code !== 0) throw this.#failed(what, code, output);

@@ -10,6 +10,14 @@ export const markerKeyspace = 'codr_restore';
 
 interface FinishedRow extends Omit<FinishedItem, 'changedByTarget'> {
   readonly tableId: string;
+  /** Who owned what then. */
+  readonly placement: string;
+}
+
+/** What a finished table must still be for what was noted of it to hold. */
+export interface FinishedPlace {
+  readonly tableId: string;
+  readonly placement: string;
 }
 
 interface OwnerRow {
@@ -73,21 +81,22 @@ export class RestoreMarker {
     return this.#rows.has(`making ${namespace}`);
   }
 
-  /** How an earlier run finished this very table. */
-  finished(namespace: string, tableId: string): FinishedItem | undefined {
+  /** How an earlier run finished this very table, for the nodes that own it now. */
+  finished(namespace: string, place: FinishedPlace): FinishedItem | undefined {
     const text = this.#rows.get(`done ${namespace}`);
     if (text === undefined) return undefined;
-    const { tableId: known, ...item } = JSON.parse(text) as FinishedRow;
-    return known === tableId ? { ...item, changedByTarget: [] } : undefined;
+    const { tableId, placement, ...item } = JSON.parse(text) as FinishedRow;
+    const holds = tableId === place.tableId && placement === place.placement;
+    return holds ? { ...item, changedByTarget: [] } : undefined;
   }
 
   async noteMaking(namespace: string, signal: AbortSignal): Promise<void> {
     await this.#write(`making ${namespace}`, '', signal);
   }
 
-  async noteFinished(tableId: string, item: FinishedItem, signal: AbortSignal): Promise<void> {
+  async noteFinished(place: FinishedPlace, item: FinishedItem, signal: AbortSignal): Promise<void> {
     const { changedByTarget: _, ...kept } = item;
-    const row: FinishedRow = { ...kept, tableId };
+    const row: FinishedRow = { ...kept, ...place };
     await this.#write(`done ${item.namespace}`, JSON.stringify(row), signal);
   }
 

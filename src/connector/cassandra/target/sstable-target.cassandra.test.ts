@@ -214,6 +214,40 @@ test('a run that ended is gone on with: what is finished stays, what was begun i
   assert.equal(await target.unfinished(options.operation, signal), undefined);
 });
 
+test('a keyspace that is altered before the proof ends the restore, and its tables are made anew', async () => {
+  const there = await cluster();
+  await using client = await connectCql(there);
+  const alter = 'ALTER KEYSPACE k WITH replication = ';
+  await inOrder(client, [
+    "CREATE KEYSPACE j WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    'CREATE TABLE j.t (k int PRIMARY KEY, v text)',
+    "INSERT INTO j.t (k, v) VALUES (1, 'x')",
+  ]);
+  await using captured = await Captured.of(there, 'j');
+  const [item] = captured.items('k');
+  assert.ok(item);
+  const options = optionsOf('j', 'k');
+  const { namespace } = item;
+  const finished = { namespace, root: 'ab', records: 1, bytes: 9, proven: true };
+  {
+    await using target = await openTarget(there);
+    await target.plan([item], options, signal);
+    await target.begin(signal);
+    await target.create(item, signal);
+    await target.load(item, live(item.dataset, Date.now()), signal);
+    await target.index(item, signal);
+    await proven(target, item);
+    await target.done(item, { ...finished, changedByTarget: [] }, signal);
+    await client.cql(`${alter}{'class': 'SimpleStrategy', 'replication_factor': 2}`);
+    const moved = { code: 'target-unfit', message: /the replication of keyspace k has changed/ };
+    await assert.rejects(target.freeze(item, signal), moved);
+    await assert.rejects(target.finish([item], signal), moved);
+  }
+  const { plan } = await restoreAll(there, captured, options, 'k');
+  assert.deepEqual(plan.finished, []);
+  assertSameRows(await seen(client, 'k'), await seen(client, 'j'));
+});
+
 test('a statement that the target refuses is named before anything is made', async () => {
   const there = await cluster();
   await using client = await connectCql(there);

@@ -22,17 +22,19 @@ import type {
 import type { CassandraConfig } from '../session/cassandra-config.ts';
 import type { CqlSession } from '../session/cql.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
-import { clusterId, partitionerOf, type Ring } from '../session/ring.ts';
+import { clusterId, partitionerOf, type Ring, readRing } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
 import { layoutOf } from './file-layout.ts';
 import { checkSpace, neededBytes } from './free-space.ts';
 import { importTable } from './import-table.ts';
+import { refuseMoved } from './placement-rest.ts';
 import { type FrozenTable, readFrozen, snapshotTable } from './read-back.ts';
 import { operationWord } from './restore-marker.ts';
 import { removeStaging, removeTried, StagedTable } from './staging.ts';
 import { TableLoad } from './table-load.ts';
 import { asTarget, onTarget } from './target-fault.ts';
 import { checkNodes, configuredNodes, type TargetNode } from './target-nodes.ts';
+import type { PlannedTable } from './target-plan.ts';
 import { TargetTables } from './target-tables.ts';
 
 /** The part of the memory in which a table is sorted. */
@@ -123,6 +125,7 @@ export class SstableTarget implements RestoreTarget {
 
   async begin(signal: AbortSignal): Promise<void> {
     const { marker, tables, word } = this.#tables.planned;
+    await this.#refuseMoved(tables.values(), { isMade: false }, signal);
     await this.#tables.begin(signal);
     // What an earlier run left that ended in between.
     for (const namespace of marker.unfinished() ? tables.keys() : []) {
@@ -197,6 +200,7 @@ export class SstableTarget implements RestoreTarget {
       for (const node of nodes.values()) await this.#verify(node, frozen.schema, signal);
       for (const { control } of nodes.values()) await control.clearSnapshot(frozen.tag, { signal });
       const files = await snapshotTable(frozen, signal);
+      await this.#refuseMoved([this.#tables.tableOf(item)], { isMade: true }, signal);
       const nowMs = Math.floor(this.#context.clock.now() / 1000) * 1000;
       const moment = await this.#momentOf(item, nowMs, signal);
       this.#frozen.set(item.namespace, { table: frozen, files, moment });
@@ -232,7 +236,9 @@ export class SstableTarget implements RestoreTarget {
   }
 
   async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult> {
-    const { marker, word } = this.#tables.planned;
+    const { marker, tables, word } = this.#tables.planned;
+    // What was proven before somebody moved is proven no more.
+    await this.#refuseMoved(tables.values(), { isMade: true }, signal);
     const dropped = await this.#tables.finish(items, signal);
     await onTarget(removeStaging(word, this.#nodes.values()));
     await removeTried(word, this.#nodes.values());
@@ -265,6 +271,22 @@ export class SstableTarget implements RestoreTarget {
     if (!this.#tables.planned.options.keepsDeletions) return { nowMs };
     const { gcGraceSeconds } = await this.#tables.settings(item, signal);
     return { nowMs, deletionsSinceMs: nowMs - gcGraceSeconds * 1000 };
+  }
+
+  async #refuseMoved(
+    tables: Iterable<PlannedTable>,
+    options: { readonly isMade: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const keyspaces = new Map([...tables].map((one) => [one.keyspace, one.replication]));
+    const controls = [...this.#nodes.values()].map(({ control }) => control);
+    const look = {
+      ring: () => readRing(this.#cql, controls, signal),
+      moving: async () =>
+        (await Promise.all(controls.map((one) => one.movingNodes({ signal })))).flat(),
+      replication: (keyspace: string) => this.#tables.replicationOf(keyspace, signal),
+    };
+    await onTarget(refuseMoved({ ring: this.#ring, keyspaces }, look, options));
   }
 
   /** The same for all runs of an operation. */

@@ -10,6 +10,7 @@ import type { CqlSession } from '../session/cql.ts';
 import type { Replication } from '../session/replica-placement.ts';
 import { partitionerOf, type Ring } from '../session/ring.ts';
 import { cqlTypeName } from '../type/cql-name.ts';
+import { placementDigest } from './placement-rest.ts';
 import { ReplicaSets } from './replica-sets.ts';
 import { markerKeyspace, type RestoreMarker } from './restore-marker.ts';
 import { namesOf, type TableStatements, tableStatements } from './table-statements.ts';
@@ -77,7 +78,7 @@ export async function planTarget(
       continue;
     }
     const standing = standingTable(there, item.namespace);
-    const done = standing && marker.finished(item.namespace, standing.id);
+    const done = standing && finishedOf(look, item.namespace, standing);
     if (done) finished.push(done);
     const making = await makingOf(look, item, standing, found);
     const planned = plannedTable(look, item, done ? 'fill' : making, {
@@ -99,6 +100,18 @@ export async function planTarget(
   const dropped = [...found.dropped, ...others];
   const plan = { conflicts: found.conflicts, dropped, skipped, warnings: [...warnings], finished };
   return { plan, tables, others };
+}
+
+/** What an earlier run finished holds where the same nodes own it still; else it is made anew. */
+function finishedOf(
+  { marker, ring, there }: Look,
+  namespace: string,
+  { id, keyspace }: TableSchema,
+): FinishedItem | undefined {
+  const found = there.find(({ name }) => name === keyspace);
+  if (!found) return undefined;
+  const placement = placementDigest(ring, found.replication);
+  return marker.finished(namespace, { tableId: id, placement });
 }
 
 function skipReason({ entry, namespace }: TargetItem): string | undefined {

@@ -11,8 +11,10 @@ import type {
   UnfinishedRestore,
 } from '../../restore-target.ts';
 import type { CqlSession } from '../session/cql.ts';
+import type { Replication } from '../session/replica-placement.ts';
 import type { Ring } from '../session/ring.ts';
 import { TableMaker } from './make-table.ts';
+import { placementDigest } from './placement-rest.ts';
 import { operationWord, RestoreMarker } from './restore-marker.ts';
 import { SchemaRunner } from './schema-runner.ts';
 import { readSettings, type TableSettings } from './table-settings.ts';
@@ -119,6 +121,13 @@ export class TargetTables {
     return id;
   }
 
+  /** As the keyspace is in the target; undefined where it is not there. */
+  async replicationOf(keyspace: string, signal: AbortSignal): Promise<Replication | undefined> {
+    const query = 'SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?';
+    const [row] = await this.#schema.rows(query, signal, [keyspace]);
+    return row && (row.replication as Replication);
+  }
+
   /** Of the table as it is in the target. */
   settings(item: TargetItem, signal: AbortSignal): Promise<TableSettings> {
     return readSettings(this.#schema, this.tableOf(item), signal);
@@ -153,7 +162,9 @@ export class TargetTables {
   }
 
   async done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
-    await this.planned.marker.noteFinished(this.idOf(item), finished, signal);
+    const placement = placementDigest(this.#ring, this.tableOf(item).replication);
+    const place = { tableId: this.idOf(item), placement };
+    await this.planned.marker.noteFinished(place, finished, signal);
   }
 
   /** Removes what `drop` names; gives it. The marker stays: removing it is the very end. */

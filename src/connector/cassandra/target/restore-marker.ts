@@ -20,6 +20,12 @@ export interface FinishedPlace {
   readonly placement: string;
 }
 
+/** What an operation may make anew without being asked again, by ids: a name may have become another's. */
+export interface MakingRow {
+  /** Tables of the name that were there and empty, or were made. */
+  readonly tableIds: readonly string[];
+}
+
 interface OwnerRow {
   readonly id: string;
   readonly name: string;
@@ -76,9 +82,10 @@ export class RestoreMarker {
     return moment === undefined ? undefined : { moment, marker: this.name };
   }
 
-  /** An earlier run was about to make something of this name. */
-  wasMaking(namespace: string): boolean {
-    return this.#rows.has(`making ${namespace}`);
+  /** Undefined where no earlier run was about to make something of this name. */
+  wasMaking(namespace: string): MakingRow | undefined {
+    const text = this.#rows.get(`making ${namespace}`);
+    return text === undefined ? undefined : (JSON.parse(text) as MakingRow);
   }
 
   /** How an earlier run finished this very table, for the nodes that own it now. */
@@ -90,8 +97,8 @@ export class RestoreMarker {
     return holds ? { ...item, changedByTarget: [] } : undefined;
   }
 
-  async noteMaking(namespace: string, signal: AbortSignal): Promise<void> {
-    await this.#write(`making ${namespace}`, '', signal);
+  async noteMaking(namespace: string, row: MakingRow, signal: AbortSignal): Promise<void> {
+    await this.#write(`making ${namespace}`, JSON.stringify(row), signal);
   }
 
   async noteFinished(place: FinishedPlace, item: FinishedItem, signal: AbortSignal): Promise<void> {

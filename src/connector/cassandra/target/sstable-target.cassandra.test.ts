@@ -248,6 +248,47 @@ test('a keyspace that is altered before the proof ends the restore, and its tabl
   assertSameRows(await seen(client, 'k'), await seen(client, 'j'));
 });
 
+test('a table that somebody made in place of a begun one is in the way, and is never replaced unasked', async () => {
+  const there = await cluster();
+  await using client = await connectCql(there);
+  await inOrder(client, [
+    "CREATE KEYSPACE l WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    'CREATE TABLE l.t (k int PRIMARY KEY, v text)',
+    "INSERT INTO l.t (k, v) VALUES (1, 'x')",
+  ]);
+  await using captured = await Captured.of(there, 'l');
+  const [item] = captured.items('m');
+  assert.ok(item);
+  {
+    await using target = await openTarget(there);
+    await target.plan([item], optionsOf('l', 'm'), signal);
+    await target.begin(signal);
+    await target.create(item, signal);
+  }
+  const mine = [
+    'CREATE TABLE m.t (k int PRIMARY KEY, v text)',
+    "INSERT INTO m.t (k, v) VALUES (1, 'mine')",
+  ];
+  {
+    await using target = await openTarget(there);
+    assert.deepEqual((await target.plan([item], optionsOf('l', 'm'), signal)).conflicts, []);
+    await inOrder(client, ['DROP TABLE m.t', ...mine]);
+    await target.begin(signal);
+    await assert.rejects(target.create(item, signal), { code: 'target-not-empty' });
+  }
+  await using target = await openTarget(there);
+  const plan = await target.plan([item], optionsOf('l', 'm'), signal);
+  assert.deepEqual(plan.conflicts, ['m.t']);
+  const { rows } = await client.cql('SELECT v FROM m.t');
+  assert.deepEqual(
+    rows.map(({ v }) => v),
+    ['mine'],
+  );
+  await inOrder(client, ['DROP KEYSPACE m']);
+  const again = await restoreAll(there, captured, optionsOf('l', 'm'), 'm');
+  assert.deepEqual(again.plan.conflicts, []);
+});
+
 test('a statement that the target refuses is named before anything is made', async () => {
   const there = await cluster();
   await using client = await connectCql(there);

@@ -33,6 +33,8 @@ export interface PlannedTable {
   readonly sets: ReplicaSets;
   readonly statements: TableStatements;
   readonly making: Making;
+  /** Of the table that was there at the plan. */
+  readonly standingId?: string;
   /** Of the table that an earlier run has finished. */
   readonly finishedId?: string;
 }
@@ -87,6 +89,7 @@ export async function planTarget(
     });
     tables.set(item.namespace, {
       ...planned,
+      ...(standing && { standingId: standing.id }),
       ...(done && standing && { finishedId: standing.id }),
     });
   }
@@ -138,7 +141,8 @@ async function makingOf(
   found: { readonly conflicts: string[]; readonly dropped: string[] },
 ): Promise<Making> {
   if (!standing) return 'new';
-  if (marker.wasMaking(namespace)) return 'replace';
+  // Another table of the name is somebody else's, or one that ended before its id was noted and holds nothing.
+  if (marker.wasMaking(namespace)?.tableIds.includes(standing.id)) return 'replace';
   if (options.drop) {
     found.dropped.push(namespace);
     return 'replace';

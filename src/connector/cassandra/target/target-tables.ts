@@ -88,11 +88,15 @@ export class TargetTables {
     const planned = this.tableOf(item);
     const { keyspace, table, making } = planned;
     const standing = await this.#schema.tableId(keyspace, table, signal);
-    if (standing !== undefined && making === 'new' && !this.#making.has(item.namespace)) {
+    const isKnown = standing === planned.standingId || this.#making.has(item.namespace);
+    if (standing !== undefined && !isKnown) {
       const message = `${item.namespace} has appeared since the plan`;
       throw new CodrError('target-not-empty', message, { object: item.namespace });
     }
-    await this.planned.marker.noteMaking(item.namespace, signal);
+    const { marker } = this.planned;
+    const known = marker.wasMaking(item.namespace)?.tableIds ?? [];
+    const before = making === 'fill' && standing !== undefined ? [...known, standing] : known;
+    await marker.noteMaking(item.namespace, { tableIds: before }, signal);
     this.#making.add(item.namespace);
     if (making === 'fill' && standing !== undefined) {
       // What was deleted in it would hide what is loaded.
@@ -104,6 +108,8 @@ export class TargetTables {
     }
     const id = await this.#schema.tableId(keyspace, table, signal);
     if (id === undefined) throw displaced(item);
+    const tableIds = [...new Set([...before, id])];
+    await marker.noteMaking(item.namespace, { tableIds }, signal);
     this.#ids.set(item.namespace, id);
     return planned;
   }

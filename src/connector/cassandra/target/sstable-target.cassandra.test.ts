@@ -289,6 +289,33 @@ test('a table that somebody made in place of a begun one is in the way, and is n
   assert.deepEqual(again.plan.conflicts, []);
 });
 
+test('an empty table that gets a row after the plan is not emptied', async () => {
+  const there = await cluster();
+  await using client = await connectCql(there);
+  const factor = `{'class': 'SimpleStrategy', 'replication_factor': ${nodes}}`;
+  await inOrder(client, [
+    `CREATE KEYSPACE n WITH replication = ${factor}`,
+    `CREATE KEYSPACE o WITH replication = ${factor}`,
+    'CREATE TABLE n.t (k int PRIMARY KEY, v text)',
+    'CREATE TABLE o.t (k int PRIMARY KEY, v text)',
+  ]);
+  await using captured = await Captured.of(there, 'n');
+  const [item] = captured.items('o');
+  assert.ok(item);
+  await using target = await openTarget(there);
+  assert.deepEqual((await target.plan([item], optionsOf('n', 'o'), signal)).conflicts, []);
+  await target.begin(signal);
+  await inOrder(client, ["INSERT INTO o.t (k, v) VALUES (1, 'late')"]);
+  await assert.rejects(target.create(item, signal), {
+    code: 'target-not-empty',
+    message: /got rows/,
+  });
+  assert.equal((await client.cql('SELECT * FROM o.t')).rowLength, 1);
+  await using other = await openTarget(there);
+  const options = optionsOf('n', 'o', { operation: 'another' });
+  assert.deepEqual((await other.plan([item], options, signal)).conflicts, ['o.t']);
+});
+
 test('a statement that the target refuses is named before anything is made', async () => {
   const there = await cluster();
   await using client = await connectCql(there);

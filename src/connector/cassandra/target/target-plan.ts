@@ -147,11 +147,7 @@ async function makingOf(
     found.dropped.push(namespace);
     return 'replace';
   }
-  const [key] = standing.partitionKey;
-  const from = `${quoted(standing.keyspace)}.${quoted(standing.table)}`;
-  const query = `SELECT ${quoted(key?.name ?? '')} FROM ${from} LIMIT 1`;
-  const rows = await cql.rows(query, { signal, consistency: 'quorum' });
-  if (rows.length > 0) {
+  if (await holdsRows(cql, standing, signal)) {
     found.conflicts.push(namespace);
     return 'fill';
   }
@@ -162,6 +158,21 @@ async function makingOf(
     object: namespace,
     remedy: 'use --drop, or --rename to restore beside it',
   });
+}
+
+/** Asked at ALL: what one replica alone holds would go as well. */
+export async function holdsRows(
+  cql: CqlSession,
+  {
+    keyspace,
+    table,
+    partitionKey: [key],
+  }: Pick<TableSchema, 'keyspace' | 'table' | 'partitionKey'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const from = `${quoted(keyspace)}.${quoted(table)}`;
+  const query = `SELECT ${quoted(key?.name ?? '')} FROM ${from} LIMIT 1`;
+  return (await cql.rows(query, { signal, consistency: 'all' })).length > 0;
 }
 
 function plannedTable(

@@ -19,7 +19,7 @@ import { operationWord, RestoreMarker } from './restore-marker.ts';
 import { SchemaRunner } from './schema-runner.ts';
 import { readSettings, type TableSettings } from './table-settings.ts';
 import { namesOf, tableName } from './table-statements.ts';
-import { type PlannedTable, type PlannedTarget, planTarget } from './target-plan.ts';
+import { holdsRows, type PlannedTable, type PlannedTarget, planTarget } from './target-plan.ts';
 
 const truncateMs = 120_000;
 
@@ -89,9 +89,10 @@ export class TargetTables {
     const { keyspace, table, making } = planned;
     const standing = await this.#schema.tableId(keyspace, table, signal);
     const isKnown = standing === planned.standingId || this.#making.has(item.namespace);
-    if (standing !== undefined && !isKnown) {
-      const message = `${item.namespace} has appeared since the plan`;
-      throw new CodrError('target-not-empty', message, { object: item.namespace });
+    if (standing !== undefined && !isKnown) throw since(item, 'has appeared');
+    if (making === 'fill' && standing !== undefined && !this.#making.has(item.namespace)) {
+      const asked = { keyspace, table, partitionKey: planned.body.schema.partitionKey };
+      if (await holdsRows(this.#cql, asked, signal)) throw since(item, 'has got rows');
     }
     const { marker } = this.planned;
     const known = marker.wasMaking(item.namespace)?.tableIds ?? [];
@@ -203,6 +204,9 @@ export class TargetTables {
     await this.#operation?.marker.release(signal).catch(() => {});
   }
 }
+
+const since = ({ namespace }: TargetItem, what: string): CodrError =>
+  new CodrError('target-not-empty', `${namespace} ${what} since the plan`, { object: namespace });
 
 function displaced({ namespace }: TargetItem): CodrError {
   const message = `${namespace}: the table that was loaded is gone, or another has taken its place`;

@@ -93,6 +93,13 @@ async function checkNode(
     const fault = await probeFiles(directory, signal);
     if (fault !== undefined) throw unfit(fault, "run as the server's user");
   }
+  const known = new Set(dataDirectories.map(plain));
+  for (const [i, directory] of ours.entries()) {
+    // The server may move what it imports into any of its directories: the proof must find it there.
+    if (known.has(directory)) continue;
+    const message = `it keeps data in ${served[i]} too, which is not configured`;
+    throw unfit(message, `add it to nodes.${address}.dataDirectories`);
+  }
 }
 
 /** The directory of a node that has most room, and how much. Errors: `target-unfit`. */

@@ -101,6 +101,15 @@ export class RestoreMarker {
     await this.#write(`making ${namespace}`, JSON.stringify(row), signal);
   }
 
+  /** How many expiries of this table an earlier run had to cut. */
+  capped(namespace: string): number {
+    return Number(this.#rows.get(`capped ${namespace}`) ?? 0);
+  }
+
+  async noteCapped(namespace: string, count: number, signal: AbortSignal): Promise<void> {
+    await this.#write(`capped ${namespace}`, String(count), signal);
+  }
+
   async noteFinished(place: FinishedPlace, item: FinishedItem, signal: AbortSignal): Promise<void> {
     const { changedByTarget: _, ...kept } = item;
     const row: FinishedRow = { ...kept, ...place };

@@ -1,0 +1,34 @@
+// What one run notes in the marker, the next one reads.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CqlSession, QueryOptions } from '../session/cql.ts';
+import { RestoreMarker } from './restore-marker.ts';
+import type { SchemaRunner } from './schema-runner.ts';
+
+const { signal } = new AbortController();
+
+test('ids of tables, cut expiries and finished tables are known to the next run, each for its own name', async () => {
+  const steps = new Map<string, string>();
+  const cql = {
+    run: async (_: string, { params }: QueryOptions) => {
+      steps.set(String(params?.[0]), String(params?.[1]));
+    },
+    rows: async () => [...steps].map(([step, body]) => ({ step, body })),
+  } as unknown as CqlSession;
+  const schema = { hasTable: async () => true } as unknown as SchemaRunner;
+  const read = () => RestoreMarker.read(cql, schema, 'op', signal);
+  const first = await read();
+  assert.deepEqual([first.capped('a.t'), first.wasMaking('a.t')], [0, undefined]);
+  const item = { namespace: 'a.t', root: 'ab', records: 1, bytes: 9, proven: true };
+  const place = { tableId: 'one', placement: 'here' };
+  await first.noteMaking('a.t', { tableIds: ['one'] }, signal);
+  await first.noteCapped('a.t', 7, signal);
+  await first.noteFinished(place, { ...item, changedByTarget: [] }, signal);
+
+  const next = await read();
+  assert.deepEqual(next.wasMaking('a.t'), { tableIds: ['one'] });
+  assert.deepEqual([next.capped('a.t'), next.capped('a.u')], [7, 0]);
+  assert.deepEqual(next.finished('a.t', place), { ...item, changedByTarget: [] });
+  assert.equal(next.finished('a.t', { ...place, tableId: 'two' }), undefined);
+  assert.equal(next.finished('a.t', { ...place, placement: 'there' }), undefined);
+});

@@ -66,3 +66,20 @@ test('names and keyspaces are written as Cassandra reads them', () => {
     `CREATE KEYSPACE IF NOT EXISTS "Ks" WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '2'} AND durable_writes = false`,
   );
 });
+
+test('a type with the name of a renamed table keeps its own, and long names of taken indexes stay apart', () => {
+  const table = 'a_name_of_a_table_that_has_forty_five_letters';
+  const ddl = {
+    ...body.ddl,
+    types: ['CREATE TYPE a.t (b int);'],
+    indexes: ['CREATE INDEX first ON a.t (v);', 'CREATE INDEX first_too ON a.t (v);'],
+  };
+  const takenIndexes = new Set(['first', 'first_too']);
+  const { types, indexes } = tableStatements({ ...body, ddl }, { ...naming, table, takenIndexes });
+  assert.deepEqual(types, [{ name: 't', statement: 'CREATE TYPE "b"."t" (b int)' }]);
+  assert.equal(new Set(indexes.map(({ name }) => name)).size, 2);
+  for (const { name, statement } of indexes) {
+    assert.ok(name.length <= 48);
+    assert.ok(statement.includes(name));
+  }
+});

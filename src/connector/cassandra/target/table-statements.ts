@@ -1,4 +1,5 @@
 // The statements that make one table in a keyspace of the target, from what the catalog keeps of it.
+import { createHash } from 'node:crypto';
 import type { Rename } from '../../../model/namespace.ts';
 import { renamed } from '../../../model/namespace.ts';
 import { quoted } from '../schema/read-schema.ts';
@@ -66,6 +67,10 @@ export function tableStatements({ schema, ddl }: TableBody, naming: Naming): Tab
     return { keyspace, name: namesOf(renamed(naming.renames, `${source}.${name}`)).table };
   };
   const moved = (statement: string): string => replaced(statement, source, place);
+  // A type or function may have the name of a table; it moves into the keyspace alone.
+  const housed = (statement: string): string =>
+    replaced(statement, source, (name) => ({ keyspace, name }));
+  const taken = new Set(naming.takenIndexes);
   const columns = new Set(
     [...schema.partitionKey, ...schema.clustering, ...schema.statics, ...schema.regulars].map(
       ({ name }) => name,
@@ -73,10 +78,10 @@ export function tableStatements({ schema, ddl }: TableBody, naming: Naming): Tab
   );
   const plain = (statement: string): string => statement.trim().replace(/;\s*$/, '');
   return {
-    types: ddl.types.map((type) => ({ name: createdName(type), statement: moved(plain(type)) })),
-    functions: ddl.functions.map((one) => moved(plain(one))),
+    types: ddl.types.map((type) => ({ name: createdName(type), statement: housed(plain(type)) })),
+    functions: ddl.functions.map((one) => housed(plain(one))),
     table: moved(liveTable(ddl.table, columns, refused)),
-    indexes: ddl.indexes.map((one) => indexOf(moved(plain(one)), naming)),
+    indexes: ddl.indexes.map((one) => indexOf(moved(plain(one)), table, taken)),
     views: ddl.views.map((view) => ({
       name: place(createdName(view)).name,
       statement: moved(withoutOptions(plain(view), refused)),
@@ -84,11 +89,18 @@ export function tableStatements({ schema, ddl }: TableBody, naming: Naming): Tab
   };
 }
 
-/** Two tables of one keyspace cannot share the name of an index. */
-function indexOf(statement: string, { table, takenIndexes }: Naming): Made {
+/** Two tables of one keyspace cannot share the name of an index. What is given is added to `taken`. */
+function indexOf(statement: string, table: string, taken: Set<string>): Made {
   const name = createdName(statement);
-  if (!takenIndexes.has(name)) return { name, statement };
-  const other = `${table}_${name}`.slice(0, 48);
+  if (!taken.has(name)) {
+    taken.add(name);
+    return { name, statement };
+  }
+  const whole = `${table}_${name}`;
+  const digest = createHash('sha256').update(whole).digest('hex').slice(0, 8);
+  const cut = whole.slice(0, 48);
+  const other = cut === whole && !taken.has(cut) ? cut : `${cut.slice(0, 39)}_${digest}`;
+  taken.add(other);
   return { name: other, statement: namedIndex(statement, other) };
 }
 

@@ -30,6 +30,8 @@ export async function forEachLimit<T>(
 
 /** The promise's outcome, or the signal's reason if that comes first. The promise itself goes on. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  // Once nobody waits for it, how it ends is no news.
+  promise.catch(() => {});
   signal.throwIfAborted();
   let onAbort: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {

@@ -46,7 +46,9 @@ before(async () => {
   await run('mv', [join(scratch, 'package'), installed]);
   const { dependencies, bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   for (const name of Object.keys(dependencies)) {
-    symlinkSync(join(rootFolder, 'node_modules', name), join(scratch, 'node_modules', name));
+    const place = join(scratch, 'node_modules', name);
+    mkdirSync(dirname(place), { recursive: true });
+    symlinkSync(join(rootFolder, 'node_modules', name), place);
   }
   symlinkSync(join(installed, bin.codr), join(scratch, 'node_modules', '.bin', 'codr'));
 });

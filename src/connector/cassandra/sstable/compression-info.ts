@@ -7,7 +7,7 @@
 //   CRC.db             := int32 chunkLength | u32 CRC-32 per chunk of Data.db
 //
 // Of a compressed file, a chunk goes to the next one's offset and ends in the CRC-32 of its stored
-// bytes. There may be an empty chunk more than the data needs: compaction leaves one.
+// bytes. There may be an empty chunk more than the data needs, in either: a flush of nothing leaves one.
 import { type ChunkCodec, chunkCodec } from './chunk-codec.ts';
 import { damaged, type RandomAccessFile, type SstableFiles, wholeFile } from './sstable-files.ts';
 import { ByteCursor } from './vint.ts';
@@ -31,6 +31,8 @@ export interface ChunkTable {
 }
 
 const chunkLengthMax = 1 << 30;
+/** CRC-32 of no bytes. */
+const emptyCrc = 0;
 /** For uncompressed files that nothing can check. */
 const plainChunkLength = 65_536;
 
@@ -96,7 +98,8 @@ async function checked(files: SstableFiles, data: RandomAccessFile): Promise<Chu
   const crcs = new Uint32Array(Math.floor((bytes.length - 4) / 4));
   for (let i = 0; i < crcs.length; i++) crcs[i] = cursor.u32();
   const count = Math.ceil(data.size / chunkLength);
-  if (crcs.length !== count) {
+  const isOneMore = crcs.length === count + 1 && crcs[count] === emptyCrc;
+  if (crcs.length !== count && !isOneMore) {
     const what = `it has ${data.size} bytes, and CRC.db is for ${crcs.length} chunks`;
     throw damaged(files, 'Data.db', `${what} of ${chunkLength}`);
   }

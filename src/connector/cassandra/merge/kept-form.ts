@@ -9,6 +9,7 @@ import { cellFlags, deletionBytes, markerFlags, rowFlags } from '../record/recor
 import { RowBuilder } from '../record/row-builder.ts';
 import { columnKinds, RowReader } from '../record/row-reader.ts';
 import { Deletion } from './deletion.ts';
+import { runStage } from './run-stage.ts';
 
 export interface KeptFormOptions {
   readonly clusteringCount: number;
@@ -22,14 +23,7 @@ export interface KeptFormOptions {
 
 /** The input is merged: what a deletion shadows has gone before. Ranges are cut between partitions. */
 export async function* keptForm(input: BlockStream, options: KeptFormOptions): BlockStream {
-  const stage = new KeptStage(options);
-  for await (const block of input) {
-    for (let i = 0; i < block.count; i++) {
-      stage.record(block, i);
-      if (stage.out.full) yield stage.out.take();
-    }
-  }
-  if (stage.out.count > 0) yield stage.out.take();
+  yield* runStage(input, new KeptStage(options));
 }
 
 class KeptStage {

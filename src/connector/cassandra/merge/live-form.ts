@@ -5,6 +5,7 @@ import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { RowFilter, type TtlMode } from './row-filter.ts';
+import { runStage } from './run-stage.ts';
 
 export interface LiveFormOptions {
   /** The table as it was at the point wanted: its columns and its dropped ones. */
@@ -27,14 +28,7 @@ export interface LiveFormOptions {
  * @throws CodrError `source-unfit` for a column that the schema neither has nor dropped.
  */
 export async function* liveForm(input: BlockStream, options: LiveFormOptions): BlockStream {
-  const stage = new LiveStage(options);
-  for await (const block of input) {
-    for (let i = 0; i < block.count; i++) {
-      stage.record(block, i);
-      if (stage.out.full) yield stage.out.take();
-    }
-  }
-  if (stage.out.count > 0) yield stage.out.take();
+  yield* runStage(input, new LiveStage(options));
 }
 
 /**

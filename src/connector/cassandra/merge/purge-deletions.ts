@@ -8,6 +8,7 @@ import { deletionBytes, markerFlags } from '../record/record-layout.ts';
 import { Deletion } from './deletion.ts';
 import { type TokenRange, TokenRanges } from './foreign-partitions.ts';
 import { type Horizon, isPurgeable, RowPurge } from './row-purge.ts';
+import { runStage } from './run-stage.ts';
 
 export interface PurgeOptions {
   /** The table's clustering columns. */
@@ -19,14 +20,7 @@ export interface PurgeOptions {
 
 /** Takes a merged stream that does not begin inside a partition, and gives one in normal form. */
 export async function* purgeDeletions(input: BlockStream, options: PurgeOptions): BlockStream {
-  const stage = new PurgeStage(options);
-  for await (const block of input) {
-    for (let i = 0; i < block.count; i++) {
-      stage.record(block, i);
-      if (stage.out.full) yield stage.out.take();
-    }
-  }
-  if (stage.out.count > 0) yield stage.out.take();
+  yield* runStage(input, new PurgeStage(options));
 }
 
 class PurgeStage {

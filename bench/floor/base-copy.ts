@@ -1,9 +1,11 @@
 // A base copy of one table from the SSTables of three nodes, as `codr backup` takes it when the server's part is done:
 // read, merged, cut into leaves, sealed, stored and committed. Prints what it took, start of the program left out.
 // Usage: node bench/floor/base-copy.ts FILES REPOSITORY WORKERS; FILES has a folder with nb-1 for each node.
+
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/base/log.ts';
+import { alone } from '../../src/cluster/work-pool.ts';
 import { cassandraConnector } from '../../src/connector/cassandra/cassandra-connector.ts';
 import { CassandraCut } from '../../src/connector/cassandra/session/cut-reader.ts';
 import { firstState } from '../../src/connector/cassandra/session/cut-state.ts';
@@ -131,7 +133,13 @@ async function sourceContext(of: Repository): Promise<SourceContext> {
   const probe = { self: { host: 'bench', pid: 1, started: 1 }, isAlive: () => true };
   return {
     name: 'bench',
-    world: { ...outside, limits, probe: probe as never, runJob: async () => {} },
+    world: {
+      ...outside,
+      limits,
+      probe: probe as never,
+      runJob: async () => {},
+      sharing: alone(limits.workers),
+    },
     repository: of,
     lineage: await of.openLineage('bench'),
     connector: cassandraConnector,

@@ -111,6 +111,12 @@ export const errorCatalogue = {
   ),
   busy: entry(10, 'another process holds what this one needs', 'wait for it, or stop it'),
   'lease-lost': entry(10, 'a lease ended while work was going on', 'run the command again'),
+  'peer-lost': entry(10, 'a peer could not be reached or fell silent', 'see `codr status`'),
+  'limit-reached': entry(
+    1,
+    'this machine gives the program too few open files, or too little memory',
+    'raise the named limit, and run the command again',
+  ),
   interrupted: entry(130, 'the work was interrupted', 'run the same command again to resume'),
 } as const satisfies Record<string, CatalogueEntry>;
 

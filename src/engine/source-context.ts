@@ -4,6 +4,7 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Spill } from '../base/spill.ts';
 import type { Job } from '../cluster/task-runner.ts';
+import type { Sharing } from '../cluster/work-pool.ts';
 import type { Connector, ConnectorContext, SourceConfig } from '../connector/connector.ts';
 import type { Scope } from '../model/namespace.ts';
 import type { Lineage } from '../repository/lineage/lineage.ts';
@@ -18,6 +19,8 @@ export interface EngineWorld {
   readonly probe: ProcessProbe;
   /** Runs a job's tasks on every worker of this process, until its plan is empty. */
   runJob(job: Job, signal: AbortSignal): Promise<void>;
+  /** Where pieces of work are done. */
+  readonly sharing: Sharing;
   readonly limits: EngineLimits;
 }
 

@@ -8,6 +8,7 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Spill } from '../base/spill.ts';
 import { type Job, runJob } from '../cluster/task-runner.ts';
+import { alone, type Sharing } from '../cluster/work-pool.ts';
 import { connectors } from '../connector/all.ts';
 import type { Connector } from '../connector/connector.ts';
 import { openCoordinator } from '../coordination/all.ts';
@@ -81,12 +82,14 @@ export class NodeContext implements AsyncDisposable {
   readonly #meters: MeteredObjectStore[] = [];
   #store: ObjectStore | undefined;
   #coordinator: Promise<Coordinator> | undefined;
+  #sharing: Sharing;
 
   constructor(config: Config, world: NodeWorld, env: NodeContext['env']) {
     this.config = config;
     this.world = world;
     this.env = env;
     this.connectors = connectors;
+    this.#sharing = alone(config.workers);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -195,6 +198,7 @@ export class NodeContext implements AsyncDisposable {
         tickBytesMax: Math.floor(memoryBytesMax / 16),
         memoryBytesMax,
       },
+      sharing: this.#sharing,
       runJob: async (job, signal) => await this.#runJob(job, describeProcess(self), signal),
     };
   }

@@ -7,6 +7,7 @@ import { silentLogger } from '../../src/base/log.ts';
 import { type Random, SeededRandom } from '../../src/base/random.ts';
 import { MemorySpill } from '../../src/base/spill.ts';
 import { runJob } from '../../src/cluster/task-runner.ts';
+import { alone } from '../../src/cluster/work-pool.ts';
 import type { Connector, CutGrade, SourceConfig } from '../../src/connector/connector.ts';
 import { MemoryCoordinator } from '../../src/coordination/memory/memory-coordinator.ts';
 import { type BackupOutcome, backup } from '../../src/engine/capture/backup.ts';
@@ -225,6 +226,7 @@ function worldOf(
         other.host !== self.host ? 'unknown' : alive.has(other.pid) ? 'alive' : 'dead',
     },
     limits,
+    sharing: alone(limits.workers),
     runJob: async (job, signal) =>
       await runJob(job, {
         coordinator,

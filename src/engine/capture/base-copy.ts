@@ -2,28 +2,34 @@
 // A task reads ranges, cuts and stores them, and commits what it finished; when all ranges of a dataset
 // are there, their edges are joined into one tree. Small datasets share a task, and so a commit.
 import { compareBytes, emptyBytes, fromBase64, toBase64, toHex } from '../../base/bytes.ts';
-import { isCodrError } from '../../base/error.ts';
+import { type CodrError, isCodrError } from '../../base/error.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
 import type { SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
-import { type DatasetId, datasetId } from '../../model/id.ts';
+import { type DatasetId, datasetId, type PackId } from '../../model/id.ts';
 import { intersectRanges, type KeyRange, wholeRange } from '../../model/key-range.ts';
-import type { RecordStream } from '../../model/record.ts';
 import { maxTime, minTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import { PackSet } from '../../repository/lineage/pack-set.ts';
 import { CondemnedPacksError, usePacks } from '../../repository/lineage/pack-table.ts';
 import type { BaseRecord, SegmentRecord, WantRecord } from '../../repository/lineage/records.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
-import type { RepositorySession } from '../../repository/repository.ts';
 import { joinParts } from '../../repository/tree/join.ts';
-import { buildRange } from '../../repository/tree/range-builder.ts';
-import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
+import { decodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
 import { endWant } from '../history/ledger.ts';
 import { baseKey, settledTime } from '../history/source-history.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { SourceContext } from '../source-context.ts';
+import { rangeFromText, rangeToText } from '../work/range-text.ts';
+import {
+  type BuiltUnit,
+  type BuiltUnits,
+  buildUnits,
+  builtFromText,
+  segmentOrder,
+  type Unit,
+} from './segments.ts';
 
 export interface BaseCopyOptions {
   readonly session: SourceSession;
@@ -36,20 +42,15 @@ export interface BaseCopyOptions {
   readonly caughtUp: (signal: AbortSignal) => Promise<void>;
 }
 
-/** One range of one dataset, and what reading it gave. */
-interface Unit {
-  readonly dataset: DatasetId;
-  readonly entry: CatalogEntry;
-  readonly range: KeyRange;
-}
-
 interface BuiltSegment {
   readonly range: KeyRange;
   readonly after: SourceTime;
   readonly exactFrom: SourceTime;
-  readonly part: TreePart;
   readonly packs: string;
 }
+
+/** A range that is planned; how it is read is decided when it is. */
+type PlannedUnit = Pick<Unit, 'entry' | 'range'>;
 
 /** A dataset whose snapshot grew too old this often cannot be read by snapshot: a fuzzy copy is made. */
 const tooOldMax = 4;
@@ -65,6 +66,8 @@ export class BaseCopyJob implements Job {
   readonly #segmentBytes = new Map<DatasetId, number>();
   /** How often a dataset's snapshot grew too old. */
   readonly #tooOld = new Map<DatasetId, number>();
+  /** Packs that a commit was refused for: nobody may rely on them again. */
+  readonly #refused = new Set<PackId>();
 
   constructor(context: SourceContext, options: BaseCopyOptions) {
     this.id = `base-copy/${context.lineage.name}`;
@@ -76,7 +79,7 @@ export class BaseCopyJob implements Job {
     await this.#dropGone(signal);
     const { state } = this.#context.lineage;
     const tasks: Task[] = [];
-    let small: { unit: Unit; bytes: number }[] = [];
+    let small: { unit: PlannedUnit; bytes: number }[] = [];
     const closeSmall = (): void => {
       if (small.length > 0) tasks.push(this.#smallTask(small));
       small = [];
@@ -89,7 +92,7 @@ export class BaseCopyJob implements Job {
       const isWhole = gaps.length === 1 && !gaps[0]?.from && !gaps[0]?.to;
       const fitsOne = want.bytes < this.#bytesOf(dataset) && !this.#segmentBytes.has(dataset);
       if (isWhole && fitsOne) {
-        small.push({ unit: { dataset, entry, range: wholeRange }, bytes: want.bytes });
+        small.push({ unit: { entry, range: wholeRange }, bytes: want.bytes });
         const bytes = small.reduce((sum, { bytes }) => sum + bytes, 0);
         if (small.length >= datasetsPerTask || bytes > this.#bytesOf(dataset)) closeSmall();
       } else if (gaps.length > 0) {
@@ -121,10 +124,10 @@ export class BaseCopyJob implements Job {
       .map((rest) => state.get<SegmentRecord>(`segment/${rest}`) as SegmentRecord);
   }
 
-  #smallTask(parts: readonly { readonly unit: Unit; readonly bytes: number }[]): Task {
+  #smallTask(parts: readonly { readonly unit: PlannedUnit; readonly bytes: number }[]): Task {
     const units = parts.map(({ unit }) => unit);
     return {
-      id: `small-${units[0]?.dataset}-${units.length}`,
+      id: `small-${units[0]?.entry.dataset}-${units.length}`,
       weight: parts.reduce((sum, { bytes }) => sum + bytes, 0),
       run: ({ signal }) => this.#splitWhenTooOld(signal, () => this.#copyWhole(units, signal)),
     };
@@ -146,7 +149,7 @@ export class BaseCopyJob implements Job {
       id: `segment-${dataset}-${segmentPlace(range)}`,
       weight: want.bytes / Math.max(1, planned.length),
       run: ({ signal }) =>
-        this.#splitWhenTooOld(signal, () => this.#copySegment({ dataset, entry, range }, signal)),
+        this.#splitWhenTooOld(signal, () => this.#copySegment({ entry, range }, signal)),
     }));
   }
 
@@ -165,52 +168,87 @@ export class BaseCopyJob implements Job {
   }
 
   /** Whole small datasets: read, joined and committed at once. */
-  async #copyWhole(units: readonly Unit[], signal: AbortSignal): Promise<void> {
-    await this.#stored(signal, async (store) => {
-      const built: { unit: Unit; root?: TreeRoot; segment?: Omit<BuiltSegment, 'packs'> }[] = [];
-      for (const unit of units) {
-        const segment = await this.#read(unit, store, signal);
-        if (!segment || this.#isTooOld(unit, segment)) await this.#options.caughtUp(signal);
-        const root = segment && (await joinParts([segment.part], store.tree(signal)));
-        built.push({ unit, ...(root && { root }), ...(segment && { segment }) });
+  async #copyWhole(units: readonly PlannedUnit[], signal: AbortSignal): Promise<void> {
+    const built = await this.#build(units, true, signal);
+    await this.#commit(built, (draft, packs) => {
+      for (const [i, segment] of built.units.entries()) {
+        const { dataset } = (units[i] as PlannedUnit).entry;
+        if (segment && !isWanted(draft, dataset, segment.after)) continue;
+        const { root } = segment ?? {};
+        if (!segment || !root) continue;
+        this.#noteBase(draft, dataset, root, [{ ...segment, range: wholeRange, packs }]);
       }
-      return (draft, packs) => {
-        for (const { unit, root, segment } of built) {
-          if (segment && !isWanted(draft, unit.dataset, segment.after)) continue;
-          if (root && segment) this.#noteBase(draft, unit.dataset, root, [{ ...segment, packs }]);
-        }
-      };
     });
   }
 
-  async #copySegment(unit: Unit, signal: AbortSignal): Promise<void> {
-    await this.#stored(signal, async (store) => {
-      const segment = await this.#read(unit, store, signal);
-      if (!segment || this.#isTooOld(unit, segment)) await this.#options.caughtUp(signal);
-      const part = segment && (await encodeTreePart(segment.part, store.sink));
-      return (draft, packs) => {
-        const { dataset, range } = unit;
-        if (!segment || !part || !isWanted(draft, dataset, segment.after)) return;
-        const record: SegmentRecord = {
-          ...(range.from && { from: toBase64(range.from) }),
-          ...(range.to && { to: toBase64(range.to) }),
-          after: timeToHex(segment.after),
-          exactFrom: timeToHex(segment.exactFrom),
-          records: segment.part.records,
-          bytes: segment.part.bytes,
-          part: toBase64(part),
-          packs,
-        };
-        draft.set(`segment/${dataset}/${segmentPlace(range)}`, record);
+  async #copySegment(unit: PlannedUnit, signal: AbortSignal): Promise<void> {
+    const built = await this.#build([unit], false, signal);
+    const [segment] = built.units;
+    const { range } = unit;
+    const { dataset } = unit.entry;
+    await this.#commit(built, (draft, packs) => {
+      if (!segment?.part || !isWanted(draft, dataset, segment.after)) return;
+      const record: SegmentRecord = {
+        ...rangeToText(range),
+        after: timeToHex(segment.after),
+        exactFrom: timeToHex(segment.exactFrom),
+        records: segment.records,
+        bytes: segment.bytes,
+        part: toBase64(segment.part),
+        packs,
       };
+      draft.set(`segment/${dataset}/${segmentPlace(range)}`, record);
     });
+  }
+
+  /** Read here or on another peer; waits for the log where what was read does not do yet. */
+  async #build(
+    planned: readonly PlannedUnit[],
+    whole: boolean,
+    signal: AbortSignal,
+  ): Promise<BuiltUnits> {
+    const { world, lineage } = this.#context;
+    const { session, meter } = this.#options;
+    const units = planned.map((unit) => ({ ...unit, fuzzy: this.#isFuzzy(unit.entry.dataset) }));
+    const identity = session.identity.id;
+    const refused = [...this.#refused];
+    const source = lineage.name;
+    try {
+      const built = await world.sharing.run(
+        {
+          order: () => segmentOrder({ source, identity, units, whole, refused }),
+          here: (work) => buildUnits(this.#context, session, { units, whole }, work),
+          decode: builtFromText,
+          progress: (records, bytes) => meter.add(records, bytes),
+        },
+        signal,
+      );
+      const late = (unit: BuiltUnit | undefined, i: number): boolean =>
+        !unit || this.#isTooOld((planned[i] as PlannedUnit).entry.dataset, unit);
+      if (built.units.some(late)) await this.#options.caughtUp(signal);
+      return built;
+    } catch (error) {
+      if (isCodrError(error, 'snapshot-too-old')) this.#noteTooOld(error.facts);
+      throw error;
+    }
+  }
+
+  #isFuzzy(dataset: DatasetId): boolean {
+    return (this.#tooOld.get(dataset) ?? 0) >= tooOldMax;
+  }
+
+  #noteTooOld({ dataset, silent }: CodrError['facts']): void {
+    if (silent || typeof dataset !== 'string') return;
+    const id = datasetId(dataset);
+    this.#tooOld.set(id, (this.#tooOld.get(id) ?? 0) + 1);
+    this.#halveSegments(id);
   }
 
   /**
    * Read before a doubt as far as changes count: an undecided transaction reaches back. Who waits until the
    * log is settled up to now reads the dataset past it the next time.
    */
-  #isTooOld({ dataset }: Unit, { after }: Omit<BuiltSegment, 'packs'>): boolean {
+  #isTooOld(dataset: DatasetId, { after }: Pick<BuiltUnit, 'after'>): boolean {
     const want = this.#context.lineage.state.get<WantRecord>(`want/${dataset}`);
     return want?.notBefore !== undefined && after < timeFromHex(want.notBefore);
   }
@@ -218,83 +256,51 @@ export class BaseCopyJob implements Job {
   async #join(dataset: DatasetId, signal: AbortSignal): Promise<void> {
     const records = this.#segments(dataset);
     if (uncovered(records).length > 0) return; // it has left the scope since the plan
-    const source = this.#context.repository.source;
-    const segments: BuiltSegment[] = [];
-    for (const record of records) {
-      segments.push({
-        range: rangeOf(record),
+    const { repository } = this.#context;
+    const parts: TreePart[] = [];
+    for (const { part } of records) {
+      parts.push(await decodeTreePart(fromBase64(part), repository.source));
+    }
+    const segments = records.map(
+      (record): BuiltSegment => ({
+        range: rangeFromText(record),
         after: timeFromHex(record.after),
         exactFrom: timeFromHex(record.exactFrom),
-        part: await decodeTreePart(fromBase64(record.part), source),
         packs: record.packs,
-      });
-    }
-    await this.#stored(signal, async (store) => {
-      const parts = segments.map(({ part }) => part);
-      const root = await joinParts(parts, store.tree(signal));
-      return (draft, packs) => {
-        const oldest = segments.map(({ after }) => after).reduce(minTime);
-        const there = draft.keys('segment', `${dataset}/`).length;
-        if (!isWanted(draft, dataset, oldest) || there !== segments.length) return; // it has left, and perhaps come back
-        this.#noteBase(draft, dataset, root, segments, packs);
-      };
+      }),
+    );
+    const store = repository.session();
+    const root = await joinParts(parts, store.tree(signal));
+    signal.throwIfAborted();
+    const stored = { used: await store.flush(), knownBytes: store.knownBytes };
+    await this.#commit(stored, (draft, packs) => {
+      const oldest = segments.map(({ after }) => after).reduce(minTime);
+      const there = draft.keys('segment', `${dataset}/`).length;
+      if (!isWanted(draft, dataset, oldest) || there !== segments.length) return; // it has left, and perhaps come back
+      this.#noteBase(draft, dataset, root, segments, packs);
     });
   }
 
-  /** Undefined: the dataset is gone, and the log says so. */
-  async #read(
-    unit: Unit,
-    store: RepositorySession,
-    signal: AbortSignal,
-  ): Promise<Omit<BuiltSegment, 'packs'> | undefined> {
-    try {
-      const fuzzy = (this.#tooOld.get(unit.dataset) ?? 0) >= tooOldMax;
-      const { session } = this.#options;
-      const reader = await session.readSegment(unit.entry, unit.range, signal, { fuzzy });
-      if (!reader) return undefined;
-      const part = await buildRange(this.#metered(reader.batches), store.tree(signal));
-      return { range: unit.range, after: reader.after, exactFrom: reader.exactFrom(), part };
-    } catch (error) {
-      // A member that fell silent says nothing about the size of what was read.
-      const isTooOld = isCodrError(error, 'snapshot-too-old');
-      if (isTooOld && !isCodrError(error.cause, 'source-unreachable')) {
-        this.#tooOld.set(unit.dataset, (this.#tooOld.get(unit.dataset) ?? 0) + 1);
-        this.#halveSegments(unit.dataset);
-      }
-      throw error;
-    }
-  }
-
-  async *#metered(batches: RecordStream): RecordStream {
-    for await (const batch of batches) {
-      let bytes = 0;
-      for (const { key, value } of batch) bytes += key.length + value.length;
-      this.#options.meter.add(batch.length, bytes);
-      yield batch;
-    }
-  }
-
-  /** Stores what `work` builds, and commits what it returns. Condemned packs are forgotten: try again. */
-  async #stored(
-    signal: AbortSignal,
-    work: (store: RepositorySession) => Promise<(draft: Draft, packs: string) => void>,
+  /** Commits what was built. Condemned packs are forgotten: try again. */
+  async #commit(
+    { used, knownBytes }: Pick<BuiltUnits, 'used' | 'knownBytes'>,
+    note: (draft: Draft, packs: string) => void,
   ): Promise<void> {
     const { repository, lineage } = this.#context;
-    const store = repository.session();
-    const note = await work(store);
-    signal.throwIfAborted();
-    const used = await store.flush();
     try {
       await lineage.commit((draft): undefined => {
         this.#options.claim.check(draft);
         note(draft, String(usePacks(draft, used)));
       });
     } catch (error) {
-      if (error instanceof CondemnedPacksError) await repository.forget(error.packs);
+      if (error instanceof CondemnedPacksError) {
+        await repository.forget(error.packs);
+        for (const pack of error.packs) this.#refused.add(pack);
+      }
       throw error;
     }
     repository.committed(used);
-    this.#options.meter.deduplicated(store.knownBytes);
+    this.#options.meter.deduplicated(knownBytes);
   }
 
   #noteBase(
@@ -356,19 +362,12 @@ function segmentPlace(range: KeyRange): string {
   return toHex(range.from ?? emptyBytes);
 }
 
-function rangeOf(record: SegmentRecord): KeyRange {
-  return {
-    ...(record.from !== undefined && { from: fromBase64(record.from) }),
-    ...(record.to !== undefined && { to: fromBase64(record.to) }),
-  };
-}
-
 /** What of the key space no finished segment covers; segments ascend and do not overlap. */
 function uncovered(segments: readonly SegmentRecord[]): KeyRange[] {
   const gaps: KeyRange[] = [];
   let from: Uint8Array | undefined = emptyBytes;
   for (const segment of segments) {
-    const range = rangeOf(segment);
+    const range = rangeFromText(segment);
     const start = range.from ?? emptyBytes;
     if (from && compareBytes(from, start) < 0) gaps.push({ ...startAt(from), to: start });
     from = range.to;

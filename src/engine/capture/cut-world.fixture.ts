@@ -1,8 +1,10 @@
 // A source of cuts and its repository in memory, for tests: takes cuts, and reads any of them back.
+
 import { view } from '../../base/bytes.ts';
 import { silentLogger } from '../../base/log.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { MemorySpill } from '../../base/spill.ts';
+import { alone } from '../../cluster/work-pool.ts';
 import type { CutGrade } from '../../connector/connector.ts';
 import { everything } from '../../model/namespace.ts';
 import { type SourceTime, timeFromHex } from '../../model/time.ts';
@@ -68,7 +70,14 @@ export class CutWorld {
     const outside = { random: new SeededRandom(4), spill: new MemorySpill(), log: silentLogger };
     return {
       name: 'ring',
-      world: { ...outside, clock, probe, limits, runJob: async () => {} },
+      world: {
+        ...outside,
+        clock,
+        probe,
+        limits,
+        runJob: async () => {},
+        sharing: alone(limits.workers),
+      },
       repository: this.repository,
       lineage: this.lineage,
       connector: cutConnector(this.database),

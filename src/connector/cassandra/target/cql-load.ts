@@ -5,17 +5,15 @@ import type { Clock } from '../../../base/clock.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { LoadedRange } from '../../restore-target.ts';
-import { ByteSink } from '../key/byte-sink.ts';
-import { type ClusteringCodec, clusteringCodec } from '../key/clustering-codec.ts';
 import { partitionKeyOf } from '../key/record-key.ts';
 import { blockOf, type RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker, recordKinds } from '../record/record-key.ts';
-import { rowFlags } from '../record/record-layout.ts';
 import { RowReader } from '../record/row-reader.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { BatchGatherer, type CqlBatch } from './cql-batches.ts';
 import type { BatchSender } from './cql-sender.ts';
 import { StatementMaker } from './cql-statements.ts';
+import { KeyColumns } from './key-columns.ts';
 import type { NamedTable } from './table-statements.ts';
 
 export interface CqlLoadOptions {
@@ -111,9 +109,9 @@ class RangeLoad {
     const reader = this.#rowReader;
     reader.read(bytes, middle, end, isStatic);
     const at = start + tracker.partition.length + 1;
-    const keys = isStatic
-      ? this.#partition
-      : [...this.#partition, ...this.#keys.clustering(bytes, at, middle, reader)];
+    const clustering = isStatic ? [] : this.#keys.clustering(bytes, at, middle, reader);
+    if (!clustering) throw this.#nullKey();
+    const keys = [...this.#partition, ...clustering];
     const nowSeconds = Math.floor(this.#options.clock.now() / 1000);
     const maker = isStatic ? this.#statics : this.#regulars;
     const { statements, isLasting } = maker.row(reader, keys, nowSeconds);
@@ -168,69 +166,13 @@ class RangeLoad {
     this.#running.add(sent);
     this.#last = sent;
   }
-}
-
-/** Key columns' values out of keys of records. */
-class KeyColumns {
-  readonly #parts: number;
-  readonly #table: string;
-  readonly #codec: ClusteringCodec;
-  readonly #sink = new ByteSink(1024);
-  readonly #ranges: Int32Array;
-
-  constructor({ keyspace, table, partitionKey, clustering }: TableSchema) {
-    this.#parts = partitionKey.length;
-    this.#table = `${keyspace}.${table}`;
-    this.#codec = clusteringCodec(clustering.map(({ type }) => type));
-    this.#ranges = new Int32Array(2 * clustering.length);
-  }
-
-  /** A key of several columns holds each behind its length (2 bytes), and a zero byte after it. */
-  partition(raw: Uint8Array): Buffer[] {
-    const key = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
-    if (this.#parts === 1) return [key];
-    const values: Buffer[] = [];
-    for (let at = 0; at < key.length; ) {
-      const end = at + 2 + key.readUInt16BE(at);
-      values.push(key.subarray(at + 2, end));
-      at = end + 1;
-    }
-    return values;
-  }
-
-  clustering(bytes: Uint8Array, at: number, end: number, row: RowReader): Buffer[] {
-    if ((row.flags & rowFlags.originals) !== 0) return this.#originals(row);
-    const sink = this.#sink;
-    sink.length = 0;
-    const count = this.#codec.decode(bytes, at, end, sink, this.#ranges);
-    const values = Buffer.from(sink.bytes.subarray(0, sink.length));
-    return Array.from({ length: count }, (_, i) => {
-      const start = this.#ranges[2 * i] as number;
-      if (start < 0) throw this.#nullKey();
-      return values.subarray(start, this.#ranges[2 * i + 1]);
-    });
-  }
-
-  #originals({ bytes, originalsStart, originalsEnd }: RowReader): Buffer[] {
-    const values: Buffer[] = [];
-    for (let at = originalsStart; at < originalsEnd; ) {
-      let length = -1;
-      let byte = 0x80;
-      for (let scale = 1; byte >= 0x80; scale *= 128) {
-        byte = bytes[at++] as number;
-        length += (byte & 0x7f) * scale;
-      }
-      if (length < 0) throw this.#nullKey();
-      values.push(Buffer.from(bytes.buffer, bytes.byteOffset + at, length));
-      at += length;
-    }
-    return values;
-  }
 
   #nullKey(): CodrError {
-    const message = `${this.#table} has rows without a clustering value, which CQL cannot write`;
+    const { schema } = this.#options;
+    const table = `${schema.keyspace}.${schema.table}`;
+    const message = `${table} has rows without a clustering value, which CQL cannot write`;
     return new CodrError('target-unfit', message, {
-      object: this.#table,
+      object: table,
       remedy: 'restore with the files of the target: a configuration file that names its nodes',
     });
   }

@@ -111,6 +111,11 @@ export interface RestoreTarget extends AsyncDisposable {
   readonly unprovable?: string;
   /** Later expiry is cut to this second since 1970, counted and told by {@link finish}; absent: all is held. */
   readonly expirySecondsMax?: number;
+  /**
+   * Ranges of one item may be loaded and read back through several targets, each in a process of its own that
+   * only planned; what is loaded twice then stands once.
+   */
+  readonly sharesRanges?: true;
   /** What an earlier run of the operation left here. Looks, changes nothing; comes before the plan. */
   unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined>;
   /** Looks, changes nothing. Errors: `usage` (a name that no target takes), `target-rights`, `target-unfit`. */
@@ -121,6 +126,11 @@ export interface RestoreTarget extends AsyncDisposable {
   ): Promise<TargetPlan>;
   /** Writes the marker. Errors: `busy`, when a living run holds it, or one began meanwhile. */
   begin(signal: AbortSignal): Promise<void>;
+  /**
+   * What an earlier run has loaded of the item in full, after `begin`: it is neither created nor loaded again, and goes
+   * on with `index`. Absent: no item is kept so.
+   */
+  loaded?(item: TargetItem): LoadedRange | undefined;
   /** Makes the dataset with all its options but expiry; one that an earlier run began is made anew. */
   create(item: TargetItem, signal: AbortSignal): Promise<void>;
   /** Loads final records, ascending; several ranges of an item may load side by side unless `serial`. */

@@ -73,6 +73,7 @@ async function openWorld(): Promise<World> {
     limits,
     packBytesTarget: 1 << 26,
     retries: false,
+    peers: 0,
     alive: new Set(),
   };
   return { database, databases, shared, store };

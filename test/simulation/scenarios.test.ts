@@ -77,6 +77,7 @@ async function openWorld() {
     limits: { workers: 2, segmentBytes: 1 << 20, tickBytesMax: 1 << 20, memoryBytesMax: 1 << 20 },
     packBytesTarget: 10_000,
     retries: false,
+    peers: 0,
     alive: new Set(),
   };
   const fill = (namespace: string, count: number): void => {

@@ -26,6 +26,7 @@ import { FaultyObjectStore } from '../../src/storage/faulty-object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { RetryingObjectStore } from '../../src/storage/retrying-object-store.ts';
 import type { ManualClock } from '../harness/manual-clock.ts';
+import { simulatedSharing } from './simulated-peers.ts';
 
 /** What all processes of a world share. */
 export interface SharedWorld {
@@ -40,6 +41,8 @@ export interface SharedWorld {
   readonly limits: EngineLimits;
   readonly packBytesTarget: number;
   readonly retries: boolean;
+  /** Other peers that each process has. */
+  readonly peers: number;
   /** By pid. */
   readonly alive: Set<number>;
 }
@@ -84,8 +87,14 @@ export class SimulatedProcess {
     const spill = new MemorySpill();
     const repository = await openRepository(pid, shared, store, { random, spill });
     shared.alive.add(pid);
-    const world = worldOf(pid, shared, random, spill);
-    const context = { name: 'source', world, repository, connector, config, scope };
+    const own = worldOf(pid, shared, random, spill);
+    const place = { name: 'source', connector, config, scope };
+    const sharing = await simulatedSharing({
+      ...{ count: shared.peers, random, lossEvery: 8, context: { ...place, world: own } },
+      openRepository: () =>
+        openRepository(pid, shared, store, { random, spill: new MemorySpill() }),
+    });
+    const context = { ...place, world: { ...own, sharing }, repository };
     return new SimulatedProcess(pid, shared, faulty, context);
   }
 

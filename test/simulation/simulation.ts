@@ -138,6 +138,7 @@ class Simulation {
       },
       packBytesTarget: pick(2000, 20_000),
       retries: random.below(2) === 0,
+      peers: pick(0, 0, 1, 2),
       alive: new Set(),
     };
     this.#workload = new RandomWorkload(this.#database, random, scope, {

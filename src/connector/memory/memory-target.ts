@@ -26,6 +26,7 @@ const besideSuffix = '~restoring';
 
 export class MemoryTarget implements RestoreTarget {
   readonly identity: SourceIdentity;
+  readonly sharesRanges = true;
   readonly #database: MemoryDatabase;
   #options: TargetOptions | undefined;
   #dropped: readonly string[] = [];

@@ -80,8 +80,8 @@ export async function backup(
     signal,
   });
   try {
-    const connecting = context.connector.connect(context.config, connectorContext(world), signal);
-    await using session = await connecting;
+    const outside = { ...connectorContext(world), owner: lineage.name };
+    await using session = await context.connector.connect(context.config, outside, signal);
     checkIdentity(context, session, options.identity);
     if (!context.connector.capabilities.orderedLog) {
       return await backupByCuts(context, options, { session, claim }, signal);

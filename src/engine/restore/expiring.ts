@@ -30,6 +30,11 @@ export class ExpiringCount {
     return this.#rule && { count: this.#count, exact: this.#rule.exact };
   }
 
+  /** What was counted elsewhere. */
+  addCount(count: number): void {
+    this.#count += count;
+  }
+
   add(records: RecordBatch): void {
     if (!this.#rule) return;
     for (const record of records) if (this.#rule.isExpired(record)) this.#count++;

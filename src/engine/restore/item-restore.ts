@@ -5,33 +5,26 @@ import { assert } from '../../base/assert.ts';
 import { forEachLimit, type Semaphore } from '../../base/async.ts';
 import { compareBytes, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import type { LiveForm } from '../../connector/connector.ts';
-import type {
-  ChangedRecord,
-  FinishedItem,
-  RestoreTarget,
-  TargetItem,
-  TtlMode,
-} from '../../connector/restore-target.ts';
+import type { WorkContext } from '../../cluster/work-pool.ts';
+import type { ChangedRecord, FinishedItem } from '../../connector/restore-target.ts';
 import type { DatasetId } from '../../model/id.ts';
 import { type KeyRange, rangesBetween, wholeRange } from '../../model/key-range.ts';
-import type { RecordBatch, RecordStream } from '../../model/record.ts';
-import type { SourceTime } from '../../model/time.ts';
 import { defaultCut } from '../../repository/tree/cut-parameters.ts';
 import { joinParts } from '../../repository/tree/join.ts';
-import { buildRange } from '../../repository/tree/range-builder.ts';
-import type { TreePart } from '../../repository/tree/tree-part.ts';
 import { splitTree } from '../../repository/tree/tree-reader.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { DatasetCount } from '../read/counts.ts';
-import { coveringRanges } from '../read/covering-ranges.ts';
-import { foldDataset, nativeRecords, type OpenedRuns, treeRootOf } from '../read/fold.ts';
-import type { PointDataset } from '../read/point.ts';
-import type { SourceContext } from '../source-context.ts';
+import { treeRootOf } from '../read/fold.ts';
 import { type Expiring, ExpiringCount } from './expiring.ts';
-import { intersections, type WantedParts } from './restore-ranges.ts';
-import { ConsumerStoppedError, tee } from './tee.ts';
+import { type RestoreReference, rangeOrder, resultFromText } from './range-order.ts';
+import {
+  type RangeContext,
+  type RangeOperation,
+  type RangeResult,
+  type RestoreItem,
+  runRange,
+} from './range-work.ts';
 
 export interface RestoredItem {
   readonly from: string;
@@ -47,22 +40,15 @@ export interface RestoredItem {
   readonly expiring?: Expiring | undefined;
 }
 
-export interface SharedRestore {
-  readonly context: SourceContext;
-  readonly target: RestoreTarget;
-  readonly runs: OpenedRuns;
+export interface SharedRestore extends RangeContext {
   /** Of every dataset: those whose count is exact are as their base copy holds them. */
   readonly counts: ReadonlyMap<DatasetId, DatasetCount>;
-  readonly at: SourceTime;
   readonly verify: boolean;
-  readonly ttl: TtlMode;
-  /** Of kinds that keep what is deleted: the form in which records are loaded. */
-  readonly live?: LiveForm;
-  /** Datasets of which only some records are wanted. */
-  readonly parts: WantedParts;
   readonly meter: ProgressMeter;
   /** Ranges of all datasets that are worked on at once. */
   readonly slots: Semaphore;
+  /** How other peers open the same restore; absent: all ranges are done here. */
+  readonly reference?: RestoreReference;
 }
 
 /** A range smaller than this is not worth a worker of its own. */
@@ -71,13 +57,13 @@ const rangesPerSlot = 4;
 
 export class ItemRestore {
   readonly #shared: SharedRestore;
-  readonly #item: TargetItem & { readonly dataset: PointDataset };
+  readonly #item: RestoreItem;
   readonly #changed: ChangedRecord[] = [];
   readonly #expiring: ExpiringCount;
   #records = 0;
   #bytes = 0;
 
-  constructor(shared: SharedRestore, item: TargetItem & { readonly dataset: PointDataset }) {
+  constructor(shared: SharedRestore, item: RestoreItem) {
     this.#shared = shared;
     this.#item = item;
     this.#expiring = new ExpiringCount(shared.context, item.dataset, shared.ttl);
@@ -85,17 +71,19 @@ export class ItemRestore {
 
   async run(signal: AbortSignal): Promise<RestoredItem> {
     const { target, verify } = this.#shared;
-    await target.create(this.#item, signal);
+    const before = target.loaded?.(this.#item);
+    if (!before) await target.create(this.#item, signal);
     const ranges = await this.#ranges();
     if (target.freeze || target.unprovable !== undefined) {
-      return await this.#runFrozen(ranges, signal);
+      return await this.#runFrozen(ranges, before, signal);
     }
+    assert(!before, 'only what can be frozen is gone on with behind its load');
     const captured = verify ? this.#capturedRoot() : undefined;
     let expected = captured;
     if (verify && !captured) {
-      expected = await this.#rootOf(ranges, signal, (range) => this.#load(range, signal));
+      expected = await this.#load(ranges, signal);
     } else {
-      await this.#eachRange(ranges, signal, (range) => this.#loadUncut(range, signal));
+      await this.#loadUncut(ranges, signal);
     }
     await target.index(this.#item, signal);
     if (expected) await this.#prove(ranges, expected, signal);
@@ -114,9 +102,9 @@ export class ItemRestore {
       const { records, bytes } = finished;
       return await this.#done({ records, bytes }, await this.#proveFrozen(ranges, signal), signal);
     }
-    const expected = await this.#rootOf(ranges, signal, (range) =>
-      this.#build(this.#native(this.#metered(this.#fold(range))), signal),
-    );
+    const folded = await this.#eachRange(ranges, { kind: 'fold', leftOut: [] }, signal, true);
+    for (const { expired } of folded) this.#expiring.addCount(expired);
+    const expected = await this.#join(folded, signal);
     await this.#prove(ranges, expected, signal);
     return await this.#done(expected, expected, signal);
   }
@@ -124,7 +112,7 @@ export class ItemRestore {
   /** What is live may change between loading and reading back: both sides are taken as of one moment after it. */
   async #runFrozen(ranges: readonly KeyRange[], signal: AbortSignal): Promise<RestoredItem> {
     const { target, verify } = this.#shared;
-    await this.#eachRange(ranges, signal, (range) => this.#loadUncut(range, signal));
+    await this.#loadUncut(ranges, signal);
     await target.index(this.#item, signal);
     const counted = { records: this.#records, bytes: this.#bytes };
     if (!verify || target.unprovable !== undefined) {
@@ -145,9 +133,8 @@ export class ItemRestore {
       ...(expirySecondsMax !== undefined && { expirySecondsMax }),
       ...(live.deletions && sinceMs !== undefined && { deletions: { sinceMs } }),
     };
-    const expected = await this.#rootOf(ranges, signal, (range) =>
-      this.#build(this.#native(this.#fold(range, form)), signal),
-    );
+    const fold = { kind: 'fold', leftOut: [], ...(form && { form }) } as const;
+    const expected = await this.#rootOf(ranges, fold, signal);
     await this.#prove(ranges, expected, signal);
     return expected;
   }
@@ -176,35 +163,47 @@ export class ItemRestore {
     const { tree } = this.#item.dataset.base;
     if (!tree || target.serial(this.#item) || tree.bytes < rangeBytesMin) return [wholeRange];
     const wanted = Math.ceil(tree.bytes / rangeBytesMin);
-    const most = context.world.limits.workers * rangesPerSlot;
+    const most = context.world.sharing.slots * rangesPerSlot;
     const source = context.repository.source;
     const ranges = await splitTree(source, treeRootOf(tree), Math.min(wanted, most));
     return aligned(ranges, (key) => context.connector.leadIn(key));
   }
 
+  /** What is only compared is no progress of the restore. */
   async #rootOf(
     ranges: readonly KeyRange[],
+    operation: RangeOperation,
     signal: AbortSignal,
-    cut: (range: KeyRange) => Promise<TreePart>,
   ): Promise<TreeRoot> {
-    const parts = await this.#eachRange(ranges, signal, cut);
+    return await this.#join(await this.#eachRange(ranges, operation, signal, false), signal);
+  }
+
+  async #join(results: readonly RangeResult[], signal: AbortSignal): Promise<TreeRoot> {
+    const parts = results.map(({ part }) => {
+      assert(part, 'what is compared was cut');
+      return part;
+    });
     return await joinParts(parts, this.#shared.context.repository.proofTree(signal));
   }
 
-  async #eachRange<T>(
+  async #eachRange(
     ranges: readonly KeyRange[],
+    operation: RangeOperation,
     signal: AbortSignal,
-    work: (range: KeyRange) => Promise<T>,
-  ): Promise<T[]> {
-    const { slots, context } = this.#shared;
-    const results: T[] = [];
+    isProgress: boolean,
+  ): Promise<RangeResult[]> {
+    const { slots, context, meter } = this.#shared;
+    const progress = (records: number, bytes: number): void => {
+      if (isProgress) meter.add(records, bytes);
+    };
+    const results: RangeResult[] = [];
     await forEachLimit(
       ranges.entries(),
-      context.world.limits.workers,
-      async ([i, range]) => {
+      context.world.sharing.slots,
+      async ([i, range], stop) => {
         await slots.take();
         try {
-          results[i] = await work(range);
+          results[i] = await this.#one(range, operation, { signal: stop, progress });
         } finally {
           slots.give();
         }
@@ -212,6 +211,23 @@ export class ItemRestore {
       signal,
     );
     return results;
+  }
+
+  async #one(range: KeyRange, operation: RangeOperation, work: WorkContext): Promise<RangeResult> {
+    const { reference, context } = this.#shared;
+    const here = (own: WorkContext): Promise<RangeResult> =>
+      runRange(this.#shared, this.#item, range, operation, own);
+    if (!reference) return await here(work);
+    const { namespace } = this.#item;
+    return await context.world.sharing.run(
+      {
+        order: () => rangeOrder({ reference, namespace, range, operation }),
+        here,
+        decode: (result) => resultFromText(result, context.repository.source),
+        progress: work.progress,
+      },
+      work.signal,
+    );
   }
 
   /** The root that the capture cut, where it is the expected one: then what is loaded need not be cut. */
@@ -228,82 +244,36 @@ export class ItemRestore {
   }
 
   /** For what is not compared, or with a root that is known: half of the work beside the target's. */
-  async #loadUncut(range: KeyRange, signal: AbortSignal): Promise<void> {
-    const { target, live } = this.#shared;
-    if (this.#pieces(range).length === 0) return;
-    const folded = this.#fold(range, live);
-    const { changedByTarget } = await target.load(this.#item, this.#metered(folded), signal);
-    this.#changed.push(...changedByTarget);
+  async #loadUncut(ranges: readonly KeyRange[], signal: AbortSignal): Promise<void> {
+    this.#note(await this.#eachRange(ranges, { kind: 'load', cut: false }, signal, true));
   }
 
-  /** Loads the range and cuts what was loaded. */
-  async #load(range: KeyRange, signal: AbortSignal): Promise<TreePart> {
-    const { target } = this.#shared;
-    const folded = this.#fold(range);
-    const [toLoad, toProve] = tee(folded);
-    const loading = target.load(this.#item, this.#metered(toLoad), signal);
-    const proving = this.#build(this.#native(toProve), signal);
-    // When one of the two stops, the other is cut off: what stopped the load says more.
-    const [loaded, part] = await both(loading, proving);
-    this.#changed.push(...loaded.changedByTarget);
-    return part;
+  /** Loads, and cuts what was loaded. */
+  async #load(ranges: readonly KeyRange[], signal: AbortSignal): Promise<TreeRoot> {
+    const loaded = await this.#eachRange(ranges, { kind: 'load', cut: true }, signal, true);
+    this.#note(loaded);
+    return await this.#join(loaded, signal);
   }
 
-  /** What is wanted of the range, in one stream. */
-  async *#fold(range: KeyRange, form?: LiveForm): RecordStream {
-    const { context, runs, at } = this.#shared;
-    const within = this.#wanted;
-    assert(!within || form, 'a part of a dataset is taken out of its live form');
-    const live = form && { live: { ...form, ...(within && { within }) } };
-    for (const piece of this.#pieces(range)) {
-      yield* foldDataset(context, runs, this.#item.dataset, { range: piece, at, ...live });
+  #note(loaded: readonly RangeResult[]): void {
+    for (const { records, bytes, expired, changed } of loaded) {
+      this.#records += records;
+      this.#bytes += bytes;
+      this.#expiring.addCount(expired);
+      this.#changed.push(...changed);
     }
-  }
-
-  /** What has to be folded for what is wanted of the range. */
-  #pieces(range: KeyRange): KeyRange[] {
-    const wanted = this.#wanted;
-    if (!wanted) return [range];
-    return intersections(coveringRanges(this.#shared.context.connector, wanted), [range]);
   }
 
   get #wanted(): readonly KeyRange[] | undefined {
     return this.#shared.parts.get(this.#item.entry.dataset);
   }
 
-  async #build(records: RecordStream, signal: AbortSignal): Promise<TreePart> {
-    return await buildRange(records, this.#shared.context.repository.proofTree(signal));
-  }
-
-  /** As a reader of the live database sees the records. */
-  #native(records: RecordStream): RecordStream {
-    return nativeRecords(this.#shared.context, this.#item.dataset, records);
-  }
-
-  async *#metered(records: RecordStream): RecordStream {
-    for await (const batch of records) {
-      yield batch;
-      const bytes = bytesOf(batch);
-      this.#records += batch.length;
-      this.#bytes += bytes;
-      this.#expiring.add(batch);
-      this.#shared.meter.add(batch.length, bytes);
-    }
-  }
-
   /** Records that the target rewrote by itself are reported, and left out on both sides. */
   async #prove(ranges: readonly KeyRange[], loaded: TreeRoot, signal: AbortSignal): Promise<void> {
-    const { target } = this.#shared;
-    const left = new Set(this.#changed.map(({ key }) => toHex(key)));
+    const leftOut = this.#changed.map(({ key }) => toHex(key));
     const expected =
-      left.size === 0
-        ? loaded
-        : await this.#rootOf(ranges, signal, (range) =>
-            this.#build(without(this.#native(this.#fold(range)), left), signal),
-          );
-    const actual = await this.#rootOf(ranges, signal, (range) =>
-      this.#build(without(target.readBack(this.#item, range, signal), left), signal),
-    );
+      leftOut.length === 0 ? loaded : await this.#rootOf(ranges, { kind: 'fold', leftOut }, signal);
+    const actual = await this.#rootOf(ranges, { kind: 'read-back', leftOut }, signal);
     if (compareRoots(expected, actual) === 'equal') return;
     throw new CodrError(
       'proof-failed',
@@ -327,15 +297,6 @@ function aligned(ranges: readonly KeyRange[], leadIn: (key: Uint8Array) => Uint8
   return rangesBetween(bounds);
 }
 
-/** The results of both; when either fails, both have ended, and the first one's error wins. */
-async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
-  const [a, b] = await Promise.allSettled([first, second]);
-  if (a.status === 'rejected' && !(a.reason instanceof ConsumerStoppedError)) throw a.reason;
-  if (b.status === 'rejected') throw b.reason;
-  if (a.status === 'rejected') throw a.reason;
-  return [a.value, b.value];
-}
-
 /** What a restore tells of a finished dataset. */
 export function restoredItem(
   from: string,
@@ -343,16 +304,4 @@ export function restoredItem(
   expiring: Expiring | undefined,
 ): RestoredItem {
   return { from, to: namespace, ...finished, expiring };
-}
-
-async function* without(records: RecordStream, keys: ReadonlySet<string>): RecordStream {
-  for await (const batch of records) {
-    yield keys.size === 0 ? batch : batch.filter(({ key }) => !keys.has(toHex(key)));
-  }
-}
-
-function bytesOf(batch: RecordBatch): number {
-  let bytes = 0;
-  for (const { key, value } of batch) bytes += key.length + value.length;
-  return bytes;
 }

@@ -9,7 +9,6 @@ import type {
   FinishResult,
   GivenName,
   RestoreTarget,
-  TargetItem,
   TargetOptions,
   TargetPlan,
 } from '../../connector/restore-target.ts';
@@ -19,12 +18,15 @@ import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { countsAt, type DatasetCount, totalsOf } from '../read/counts.ts';
 import { readDefinitions, refuseUnmatched } from '../read/definitions.ts';
 import { OpenedRuns } from '../read/fold.ts';
-import { describeTime, type PointDataset } from '../read/point.ts';
+import { describeTime } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { countExpiring, type Expiring, expiringWarnings } from './expiring.ts';
 import { ItemRestore, type RestoredItem, restoredItem } from './item-restore.ts';
 import { sayingWhatIsLeft } from './left-behind.ts';
+import { groupsOf, smallAtOnce } from './load-groups.ts';
 import { refuseDatacenters } from './map-datacenters.ts';
+import { referenceOf } from './range-order.ts';
+import type { RestoreItem } from './range-work.ts';
 import { checkRenames } from './rename-check.ts';
 import { openOwner } from './restore-owner.ts';
 import { askedPoint, type ChosenPoint, choosePoint, type RestoreWish } from './restore-point.ts';
@@ -68,7 +70,7 @@ export interface PlannedRestore {
   readonly warnings: readonly string[];
 }
 
-export interface PlannedItem extends Item {
+export interface PlannedItem extends RestoreItem {
   readonly count: DatasetCount;
   /** Records that would expire at once; absent for datasets without expiry, and when it is held. */
   readonly expiring?: Expiring | undefined;
@@ -118,7 +120,7 @@ export async function planRestore(
 
 async function planDefinitions(
   context: SourceContext,
-  from: { target: RestoreTarget; items: readonly Item[]; runs: OpenedRuns; at: SourceTime },
+  from: { target: RestoreTarget; items: readonly RestoreItem[]; runs: OpenedRuns; at: SourceTime },
   signal: AbortSignal,
 ): Promise<Pick<PlannedRestore, 'definitions' | 'warnings'> & Pick<TargetPlan, 'skipped'>> {
   const definitions: Definition[] = [];
@@ -169,14 +171,15 @@ async function giveBack(
   const parts = wantedParts(context.connector, options.parts, chosen.point.datasets);
   const names = await checkRenames(context, runs, chosen.point, options);
   const { probe, random } = context.world;
-  using owner = openOwner(probe, toHex(random.bytes(16)));
+  const run = toHex(random.bytes(16));
+  using owner = openOwner(probe, run);
   const items = itemsOf(options, chosen);
-  const asked = { ...targetOptions(options, chosen, names), owner };
-  const plan = await target.plan(items, asked, signal);
+  const asked = targetOptions(options, chosen, names);
+  const plan = await target.plan(items, { ...asked, owner }, signal);
   refuseConflicts(plan);
   await target.begin(signal);
   try {
-    const work = { target, options, chosen, parts, items, plan, meter };
+    const work = { target, options, chosen, parts, items, plan, meter, run, asked };
     return await loadAndFinish(context, work, signal);
   } catch (error) {
     throw await sayingWhatIsLeft(target, error, signal);
@@ -228,9 +231,7 @@ async function openTarget(
   return await connector.openTarget(to, connectorContext(world), signal);
 }
 
-type Item = TargetItem & { readonly dataset: PointDataset };
-
-function itemsOf({ renames, parts }: RestoreOptions, { point }: ChosenPoint): Item[] {
+function itemsOf({ renames, parts }: RestoreOptions, { point }: ChosenPoint): RestoreItem[] {
   return point.datasets.map((dataset) => ({
     dataset,
     entry: dataset.entry,
@@ -274,9 +275,12 @@ interface Work {
   readonly options: RestoreOptions;
   readonly chosen: ChosenPoint;
   readonly parts: WantedParts;
-  readonly items: readonly Item[];
+  readonly items: readonly RestoreItem[];
   readonly plan: TargetPlan;
   readonly meter: ProgressMeter;
+  /** Tells this run from all others. */
+  readonly run: string;
+  readonly asked: TargetOptions;
 }
 
 /** Datasets of role `data`, as a job: what is wanted minus what the target's marker says is done. */
@@ -293,18 +297,34 @@ async function loadAll(
   const datasets = wanted.map(({ dataset }) => dataset);
   const counts = await countsAt(context, datasets, chosen.point.at);
   meter.phase(options.verify ? 'loading and proving' : 'loading', totalsOf(counts.values()));
+  const { sharing } = context.world;
+  const { at } = chosen.point;
+  const form = liveForm(context, options, at);
   const shared = {
     context,
     target,
     runs: new OpenedRuns(context),
     counts,
-    at: chosen.point.at,
+    at,
     parts: work.parts,
     verify: options.verify,
     ttl: options.ttl,
-    ...liveForm(context, options, chosen.point.at),
+    ...form,
     meter,
-    slots: new Semaphore(context.world.limits.workers),
+    slots: new Semaphore(sharing.slots),
+  };
+  const { run, asked } = work;
+  const { to, parts } = options;
+  const wide = {
+    ...shared,
+    ...referenceOf(context, target, {
+      run,
+      at,
+      to,
+      target: asked,
+      ...form,
+      ...(parts && { parts }),
+    }),
   };
   const finished = new Map(plan.finished.map((item) => [item.namespace, item]));
   const done = new Map<string, RestoredItem>();
@@ -317,8 +337,8 @@ async function loadAll(
     done.set(namespace, restoredItem(entry.namespace, before, expiring));
   }
   const beside = { ...shared, slots: new Semaphore(context.world.limits.workers * smallAtOnce) };
-  const load = async (item: Item, isSmall: boolean, stop: AbortSignal): Promise<void> => {
-    const restoring = new ItemRestore(isSmall ? beside : shared, item);
+  const load = async (item: RestoreItem, isSmall: boolean, stop: AbortSignal): Promise<void> => {
+    const restoring = new ItemRestore(isSmall ? beside : wide, item);
     const before = finished.get(item.namespace);
     const restored = before
       ? await restoring.proveFinished(before, stop)
@@ -340,23 +360,6 @@ async function loadAll(
   };
   await context.world.runJob(job, signal);
   return wanted.map(({ namespace }) => done.get(namespace) as RestoredItem);
-}
-
-/** A dataset of a few records costs waiting, not work: such ones share a task, and wait side by side. */
-const smallBytesMax = 64 * 1024;
-const smallAtOnce = 8;
-const smallPerTask = 64;
-
-/** What one task loads: a dataset, or several small ones. One born in the log may be of any size. */
-function groupsOf(items: readonly Item[]): Item[][] {
-  const isSmall = ({ dataset: { base } }: Item): boolean =>
-    base.tree !== undefined && base.tree.bytes <= smallBytesMax;
-  const groups = items.filter((item) => !isSmall(item)).map((item) => [item]);
-  const small = items.filter(isSmall);
-  for (let at = 0; at < small.length; at += smallPerTask) {
-    groups.push(small.slice(at, at + smallPerTask));
-  }
-  return groups;
 }
 
 /** Views, users and roles: few records, handed over whole, after the data they stand on. */

@@ -42,9 +42,9 @@ const levelsMax = 32;
 
 /**
  * The part as bytes. At most 64 KiB an edge, two edges a level, plus 32 bytes for every 64 KiB that an
- * edge holds beyond that; edges too long for the part are put to `sink`.
+ * edge holds beyond that; edges too long for the part are put to `sink`. Without one all of it is in the part.
  */
-export async function encodeTreePart(part: TreePart, sink: LeafSink): Promise<Uint8Array> {
+export async function encodeTreePart(part: TreePart, sink?: LeafSink): Promise<Uint8Array> {
   const writer = new ByteWriter(edgeInlineBytesMax);
   writer.u8(partVersion).text(part.cut).varint(part.records).varint(part.bytes);
   writer.varint(part.nodes.length);
@@ -89,15 +89,16 @@ async function writeLevel<I extends Keyed>(
   writer: ByteWriter,
   level: TreeLevel<I>,
   part: PartLevel<I>,
-  sink: LeafSink,
+  sink: LeafSink | undefined,
 ): Promise<void> {
   writer.u8(part.split ? 1 : 0);
   for (const edge of part.split ? [part.head, part.tail] : [part.head]) {
     const blobs = edgeBlobs(level, edge);
-    const inline = blobs.reduce((sum, blob) => sum + blob.length, 0) <= edgeInlineBytesMax;
-    writer.varint(blobs.length * 2 + (inline ? 0 : 1));
-    if (inline) for (const blob of blobs) writer.prefixed(blob);
-    else await putEdge(writer, level.kind, blobs, sink);
+    const isShort = blobs.reduce((sum, blob) => sum + blob.length, 0) <= edgeInlineBytesMax;
+    const away = isShort ? undefined : sink;
+    writer.varint(blobs.length * 2 + (away ? 1 : 0));
+    if (away) await putEdge(writer, level.kind, blobs, away);
+    else for (const blob of blobs) writer.prefixed(blob);
   }
 }
 

@@ -58,6 +58,7 @@ interface Operation extends PlannedTarget {
 
 export class MongodbTarget implements RestoreTarget {
   readonly identity: SourceIdentity;
+  readonly sharesRanges = true;
   readonly #connection: MongodbConnection;
   readonly #context: ConnectorContext;
   #operation: Operation | undefined;

@@ -1,0 +1,161 @@
+// A range of a restore as an order to another peer, and what comes back. The peer opens the same point and the
+// same target, and keeps both open from one order to the next; it never writes the target's marker.
+import { fromBase64, toBase64 } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
+import type { LiveForm, SourceConfig } from '../../connector/connector.ts';
+import type { RestoreTarget, TargetOptions } from '../../connector/restore-target.ts';
+import type { KeyRange } from '../../model/key-range.ts';
+import { renamed } from '../../model/namespace.ts';
+import { timeFromHex, timeToHex } from '../../model/time.ts';
+import type { LeafSource } from '../../repository/leaf/leaf-store.ts';
+import { decodeTreePart, encodeTreePart } from '../../repository/tree/tree-part.ts';
+import { OpenedRuns } from '../read/fold.ts';
+import { resolvePoint } from '../read/point.ts';
+import { connectorContext, type SourceContext } from '../source-context.ts';
+import type { IdleCache } from '../work/idle-cache.ts';
+import { type RangeText, rangeFromText, rangeToText } from '../work/range-text.ts';
+import {
+  type RangeContext,
+  type RangeOperation,
+  type RangeResult,
+  type RestoreItem,
+  runRange,
+} from './range-work.ts';
+import { type PartsWish, wantedParts } from './restore-ranges.ts';
+
+/** Kind of the order that {@link rangeOrder} makes. */
+export const rangeKind = 'restore-range';
+
+/** All that another peer needs to open the same restore. Survives JSON. */
+export interface RestoreReference {
+  /** Tells this run from all others. */
+  readonly run: string;
+  /** Lineage of the source. */
+  readonly source: string;
+  /** Hex. */
+  readonly at: string;
+  readonly to: SourceConfig;
+  readonly target: Omit<TargetOptions, 'owner'>;
+  readonly parts?: PartsWish;
+  readonly live?: LiveForm;
+}
+
+export interface RangeOrder {
+  readonly reference: RestoreReference;
+  /** Of the dataset, in the target. */
+  readonly namespace: string;
+  readonly range: KeyRange;
+  readonly operation: RangeOperation;
+}
+
+type OrderText = Omit<RangeOrder, 'range'> & { readonly range: RangeText };
+
+export function rangeOrder({ range, ...order }: RangeOrder): WorkOrder {
+  const input: OrderText = { ...order, range: rangeToText(range) };
+  return { kind: rangeKind, input };
+}
+
+type ResultText = Omit<RangeResult, 'changed' | 'part'> & {
+  readonly changed: readonly { readonly key: string; readonly text: string }[];
+  readonly part?: string;
+};
+
+async function resultToText({ changed, part, ...counts }: RangeResult): Promise<unknown> {
+  const text: ResultText = {
+    ...counts,
+    changed: changed.map((one) => ({ key: toBase64(one.key), text: one.text })),
+    ...(part && { part: toBase64(await encodeTreePart(part)) }),
+  };
+  return text;
+}
+
+export async function resultFromText(result: unknown, source: LeafSource): Promise<RangeResult> {
+  const { changed, part, ...counts } = result as ResultText;
+  return {
+    ...counts,
+    changed: changed.map((one) => ({ key: fromBase64(one.key), text: one.text })),
+    ...(part !== undefined && { part: await decodeTreePart(fromBase64(part), source) }),
+  };
+}
+
+/** A restore that this worker takes part in. */
+export interface WorkerRestore extends AsyncDisposable {
+  readonly shared: RangeContext;
+  readonly items: ReadonlyMap<string, RestoreItem>;
+}
+
+/** Errors: those of the fold and of the target. */
+export async function rangeWork(
+  input: unknown,
+  work: WorkContext,
+  {
+    restores,
+    openSource,
+  }: {
+    readonly restores: IdleCache<WorkerRestore>;
+    openSource(lineage: string): Promise<SourceContext>;
+  },
+): Promise<unknown> {
+  const { reference, namespace, range, operation } = input as OrderText;
+  const open = async (): Promise<WorkerRestore> =>
+    await openRestore(await openSource(reference.source), reference, work.signal);
+  return await restores.use(reference.run, open, async ({ shared, items }) => {
+    const item = items.get(namespace);
+    if (!item) {
+      const message = `${namespace} is not in the restore as this peer sees it`;
+      throw new CodrError('peer-lost', message, { object: namespace });
+    }
+    return await resultToText(await runRange(shared, item, rangeFromText(range), operation, work));
+  });
+}
+
+async function openRestore(
+  context: SourceContext,
+  { at, to, target: options, parts, live }: RestoreReference,
+  signal: AbortSignal,
+): Promise<WorkerRestore> {
+  const { connector, world, lineage, scope } = context;
+  const time = timeFromHex(at);
+  const point = resolvePoint({ state: lineage.state, connector, scope }, time, options.scope);
+  const items = point.datasets.map(
+    (dataset): RestoreItem => ({
+      dataset,
+      entry: dataset.entry,
+      namespace: renamed(options.renames, dataset.entry.namespace),
+    }),
+  );
+  const target = await connector.openTarget(to, connectorContext(world), signal);
+  try {
+    await target.plan(items, options, signal);
+    const shared: RangeContext = {
+      context,
+      target,
+      runs: new OpenedRuns(context),
+      at: time,
+      ttl: options.ttl,
+      parts: wantedParts(connector, parts, point.datasets),
+      ...(live && { live }),
+    };
+    return {
+      shared,
+      items: new Map(items.map((item) => [item.namespace, item])),
+      [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await target[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Undefined: what the target takes from one process it does not take from others. */
+export function referenceOf(
+  context: SourceContext,
+  target: Pick<RestoreTarget, 'sharesRanges'>,
+  restore: Omit<RestoreReference, 'source' | 'at'> & { readonly at: bigint },
+): { reference?: RestoreReference } {
+  if (!target.sharesRanges) return {};
+  return {
+    reference: { ...restore, source: context.lineage.name, at: timeToHex(restore.at) },
+  };
+}

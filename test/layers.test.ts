@@ -40,6 +40,11 @@ const layers: Readonly<Record<string, Layer>> = {
     packages: ['@aws-sdk/client-s3'],
   },
   storage: { imports: ['base', 'model', 'storage/'], node: pure },
+  'coordination/etcd': {
+    imports: ['base', 'coordination/'],
+    node: pure,
+    packages: ['etcd3', '@grpc/grpc-js', '@grpc/proto-loader'],
+  },
   coordination: { imports: ['base', 'model'], node: pure },
   'connector/memory': { imports: ['base', 'model', 'connector/'], node: pure },
   'connector/mongodb': {
@@ -52,6 +57,7 @@ const layers: Readonly<Record<string, Layer>> = {
     node: 'all',
     packages: ['cassandra-driver', 'zod'],
   },
+  'connector/cassandra/wire': { imports: ['base', 'model', 'connector/'], node: 'all' },
   'connector/cassandra/target': {
     imports: ['base', 'model', 'connector/'],
     node: 'all',

@@ -109,6 +109,26 @@ export const errorCatalogue = {
     'the source no longer holds the snapshot',
     'read again at a newer time',
   ),
+  'coordinator-unreachable': entry(
+    9,
+    'what peers agree through (etcd) does not answer',
+    'see that most of its members run and that they can be reached from here',
+  ),
+  'coordinator-refused': entry(
+    9,
+    'what peers agree through (etcd) refuses what CODR asks',
+    'see the cause',
+  ),
+  'coordinator-replaced': entry(
+    10,
+    'what peers agree through (etcd) was wiped or restored while CODR ran',
+    'run the command again; nothing of a repository is lost',
+  ),
+  'transaction-in-doubt': entry(
+    10,
+    'no answer came to a transaction of peers, and it cannot be told whether it happened',
+    'run the command again when etcd answers',
+  ),
   busy: entry(10, 'another process holds what this one needs', 'wait for it, or stop it'),
   'lease-lost': entry(10, 'a lease ended while work was going on', 'run the command again'),
   'peer-lost': entry(10, 'a peer could not be reached or fell silent', 'see `codr status`'),
@@ -116,6 +136,17 @@ export const errorCatalogue = {
     1,
     'this machine gives the program too few open files, or too little memory',
     'raise the named limit, and run the command again',
+  ),
+  'operation-unknown': entry(2, 'no operation has that id', 'see `codr ops`'),
+  'access-denied': entry(
+    8,
+    'the peer does not know the caller, or the caller may not do that',
+    'give the certificate or token of one who may',
+  ),
+  'peer-unreachable': entry(
+    10,
+    'the peer does not answer',
+    'check --node and the network; try again',
   ),
   interrupted: entry(130, 'the work was interrupted', 'run the same command again to resume'),
 } as const satisfies Record<string, CatalogueEntry>;

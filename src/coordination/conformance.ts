@@ -115,13 +115,20 @@ const transactions: Record<string, Check> = {
     assert.equal((await coordinator.get('leader'))?.value, winners[0]);
   },
   'too many operations, too long values and a key named twice are refused': async (coordinator) => {
-    const many = Array.from({ length: 129 }, (_, i) => ({ put: `${i}`, value: '' }));
+    const many = Array.from({ length: 121 }, (_, i) => ({ put: `${i}`, value: '' }));
     const long = [{ put: 'k', value: 'ä'.repeat(32 * 1024 + 1) }];
     const twice = [{ put: 'k', value: '' }, { delete: 'k' }];
-    for (const operations of [many, long, twice]) {
+    const much = many.slice(0, 17).map(({ put }) => ({ put, value: 'x'.repeat(64 * 1024) }));
+    for (const operations of [many, long, twice, much]) {
       await assert.rejects(() => coordinator.transact([], operations), BrokenPromiseError);
     }
-    await coordinator.transact([], many.slice(1));
+    const guards = many.slice(1).map(({ put }) => ({ key: put, createRevision: 0 }));
+    assert.ok((await coordinator.transact(guards, many.slice(1))).done);
+    await assert.rejects(
+      () => coordinator.transact([...guards, { key: 'k', createRevision: 0 }], []),
+      BrokenPromiseError,
+    );
+    await coordinator.transact([], much.slice(2));
     await coordinator.transact([], [{ put: 'k', value: 'x'.repeat(64 * 1024) }]);
   },
 };

@@ -204,8 +204,8 @@ export class NodeContext implements AsyncDisposable {
   }
 
   async #runJob(job: Job, worker: string, signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.world;
-    this.#coordinator ??= openCoordinator('memory', { clock });
+    const { clock, random, log } = this.world;
+    this.#coordinator ??= openCoordinator('memory', { clock, random, log });
     await runJob(job, {
       coordinator: await this.#coordinator,
       worker,

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { ManualClock } from '../../../test/harness/manual-clock.ts';
 import { BrokenPromiseError } from '../../base/assert.ts';
 import { isCodrError } from '../../base/error.ts';
+import { silentLogger } from '../../base/log.ts';
+import { SeededRandom } from '../../base/random.ts';
 import { openCoordinator } from '../all.ts';
 import { coordinatorConformance } from '../conformance.ts';
 import { MemoryCoordinator } from './memory-coordinator.ts';
@@ -68,11 +70,17 @@ test('disposing of the coordinator ends leases and watches and refuses later cal
 });
 
 test('a coordinator is opened by its kind, and an unknown kind names the known ones', async () => {
-  const context = { clock: new ManualClock() };
+  const context = { clock: new ManualClock(), random: new SeededRandom(1), log: silentLogger };
   await using coordinator = await openCoordinator('memory', context);
+  await using other = await openCoordinator('memory', context);
+  assert.notEqual(coordinator.clusterId, other.clusterId);
   assert.deepEqual(await coordinator.list(''), []);
   await assert.rejects(
     () => openCoordinator('zookeeper', context),
-    (error) => isCodrError(error, 'config-invalid') && /memory/.test(error.remedy),
+    (error) => isCodrError(error, 'config-invalid') && /memory, etcd/.test(error.remedy),
+  );
+  await assert.rejects(
+    () => openCoordinator('etcd', context),
+    (error) => isCodrError(error, 'config-invalid') && /endpoints/.test(error.remedy),
   );
 });

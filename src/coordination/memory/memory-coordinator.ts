@@ -37,6 +37,7 @@ interface Watcher {
 }
 
 export class MemoryCoordinator implements Coordinator {
+  readonly clusterId: string;
   readonly #clock: Pick<Clock, 'sleep'>;
   readonly #entries = new Map<string, HeldEntry>();
   readonly #leases = new Map<string, HeldLease>();
@@ -45,8 +46,10 @@ export class MemoryCoordinator implements Coordinator {
   #leaseCount = 0;
   #disposed = false;
 
-  constructor(clock: Pick<Clock, 'sleep'>) {
+  /** `clusterId`: to be unique among all that may ever write into one repository. */
+  constructor(clock: Pick<Clock, 'sleep'>, clusterId = 'memory') {
     this.#clock = clock;
+    this.clusterId = clusterId;
   }
 
   async get(key: string): Promise<CoordinatorEntry | undefined> {
@@ -63,7 +66,7 @@ export class MemoryCoordinator implements Coordinator {
 
   async transact(guards: readonly Guard[], operations: readonly Operation[]): Promise<Outcome> {
     this.#assertOpen();
-    assertTransaction(operations);
+    assertTransaction(guards, operations);
     if (!guards.every((guard) => this.#holds(guard))) return { done: false };
     for (const operation of operations) {
       if ('put' in operation && operation.lease) this.#heldLease(operation.lease.id);

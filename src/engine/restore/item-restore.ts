@@ -110,11 +110,16 @@ export class ItemRestore {
   }
 
   /** What is live may change between loading and reading back: both sides are taken as of one moment after it. */
-  async #runFrozen(ranges: readonly KeyRange[], signal: AbortSignal): Promise<RestoredItem> {
-    const { target, verify } = this.#shared;
-    await this.#loadUncut(ranges, signal);
+  async #runFrozen(
+    ranges: readonly KeyRange[],
+    before: LoadedRange | undefined,
+    signal: AbortSignal,
+  ): Promise<RestoredItem> {
+    const { target, verify, meter } = this.#shared;
+    if (before) meter.add(before.records, before.bytes);
+    else await this.#loadUncut(ranges, signal);
     await target.index(this.#item, signal);
-    const counted = { records: this.#records, bytes: this.#bytes };
+    const counted = before ?? { records: this.#records, bytes: this.#bytes };
     if (!verify || target.unprovable !== undefined) {
       return await this.#done(counted, undefined, signal);
     }

@@ -6,7 +6,7 @@ import { forEachLimit, type Semaphore } from '../../base/async.ts';
 import { compareBytes, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { WorkContext } from '../../cluster/work-pool.ts';
-import type { ChangedRecord, FinishedItem } from '../../connector/restore-target.ts';
+import type { ChangedRecord, FinishedItem, LoadedRange } from '../../connector/restore-target.ts';
 import type { DatasetId } from '../../model/id.ts';
 import { type KeyRange, rangesBetween, wholeRange } from '../../model/key-range.ts';
 import { defaultCut } from '../../repository/tree/cut-parameters.ts';
@@ -34,6 +34,8 @@ export interface RestoredItem {
   /** Hex; empty when nothing was proven. */
   readonly root: string;
   readonly proven: boolean;
+  /** By which every copy in the target was asked besides; absent where targets know none. */
+  readonly reads?: SpotReads;
   /** Records that the target rewrote by itself. */
   readonly changedByTarget: readonly ChangedRecord[];
   /** Records that expire at once; absent for datasets without expiry, and when it is held. */
@@ -49,6 +51,12 @@ export interface SharedRestore extends RangeContext {
   readonly slots: Semaphore;
   /** How other peers open the same restore; absent: all ranges are done here. */
   readonly reference?: RestoreReference;
+}
+
+interface CountedItem {
+  readonly records: number;
+  readonly bytes: number;
+  readonly reads?: SpotReads | undefined;
 }
 
 /** A range smaller than this is not worth a worker of its own. */
@@ -100,7 +108,8 @@ export class ItemRestore {
     const ranges = await this.#ranges();
     if (this.#shared.target.freeze) {
       const { records, bytes } = finished;
-      return await this.#done({ records, bytes }, await this.#proveFrozen(ranges, signal), signal);
+      const { root, reads } = await this.#proveFrozen(ranges, signal);
+      return await this.#done({ records, bytes, reads }, root, signal);
     }
     const folded = await this.#eachRange(ranges, { kind: 'fold', leftOut: [] }, signal, true);
     for (const { expired } of folded) this.#expiring.addCount(expired);
@@ -123,11 +132,11 @@ export class ItemRestore {
     if (!verify || target.unprovable !== undefined) {
       return await this.#done(counted, undefined, signal);
     }
-    const proven = await this.#proveFrozen(ranges, signal);
-    return await this.#done(counted, proven, signal);
+    const { root, reads } = await this.#proveFrozen(ranges, signal);
+    return await this.#done({ ...counted, reads }, root, signal);
   }
 
-  async #proveFrozen(ranges: readonly KeyRange[], signal: AbortSignal): Promise<TreeRoot> {
+  async #proveFrozen(ranges: readonly KeyRange[], signal: AbortSignal) {
     const { target, live } = this.#shared;
     const frozen = await target.freeze?.(this.#item, signal);
     assert(frozen, 'only what can be frozen is proven so');
@@ -145,7 +154,7 @@ export class ItemRestore {
   }
 
   async #done(
-    { records, bytes }: { readonly records: number; readonly bytes: number },
+    { records, bytes, reads }: CountedItem,
     proof: TreeRoot | undefined,
     signal: AbortSignal,
   ): Promise<RestoredItem> {
@@ -156,6 +165,7 @@ export class ItemRestore {
       records,
       bytes,
       proven: proof !== undefined,
+      ...(reads && { reads }),
       changedByTarget: this.#changed,
     };
     await this.#shared.target.done(this.#item, finished, signal);

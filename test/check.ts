@@ -14,6 +14,7 @@ const checks: readonly {
   { name: 'types', program: `${bin}tsc`, args: ['--noEmit', '-p', '.'] },
   { name: 'dead code', program: `${bin}knip`, args: ['--no-progress'] },
   { name: 'layers', program: process.execPath, args: ['--test', 'test/layers.test.ts'] },
+  { name: 'types of protos', program: process.execPath, args: ['test/protos.ts', '--check'] },
   { name: 'reference pages', program: process.execPath, args: ['test/reference.ts', '--check'] },
 ];
 

@@ -9,6 +9,12 @@
 
 import type { Call } from './call.ts';
 import type {
+  CancelOperationRequest,
+  ListOperationsRequest,
+  OperationDescription,
+  OperationList,
+} from './operation-calls.ts';
+import type {
   AddKeyRequest,
   CheckRequest,
   CheckResult,
@@ -49,6 +55,7 @@ import type {
 } from './source-calls.ts';
 
 export type * from './call.ts';
+export type * from './operation-calls.ts';
 export type * from './repository-calls.ts';
 export type * from './restore-calls.ts';
 export type * from './source-calls.ts';
@@ -96,4 +103,9 @@ export interface CodrApi extends AsyncDisposable {
   /** Errors: `key-last`, `usage` (no such slot). */
   removeKey(request: RemoveKeyRequest, call: Call): Promise<KeySlot>;
   listKeys(call: Call): Promise<KeyList>;
+
+  /** Long work of peers, newest first. A process with its own repository has none: it is its own command. */
+  listOperations(request: ListOperationsRequest, call: Call): Promise<OperationList>;
+  /** Asks it to end at the next safe place, and answers at once. Errors: `operation-unknown`. */
+  cancelOperation(request: CancelOperationRequest, call: Call): Promise<OperationDescription>;
 }

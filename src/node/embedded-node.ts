@@ -1,5 +1,6 @@
 // A cluster of one: the whole of CODR in this process, behind the interface that remote peers serve too.
 import type * as api from '../api/codr-api.ts';
+import { CodrError } from '../base/error.ts';
 import { checkpoint } from './calls/checkpoint-call.ts';
 import { backup, getRecord, listDatasets, points } from './calls/history-calls.ts';
 import { addKey, check, collect, init, listKeys, removeKey } from './calls/repository-calls.ts';
@@ -69,4 +70,16 @@ export class EmbeddedNode implements api.CodrApi {
   removeKey = (request: api.RemoveKeyRequest): Promise<api.KeySlot> =>
     removeKey(this.#node, request);
   listKeys = (_: api.Call): Promise<api.KeyList> => listKeys(this.#node);
+  // Its work is that of the program it is part of, and ends with it.
+  listOperations = async (_: api.ListOperationsRequest): Promise<api.OperationList> => ({
+    operations: [],
+  });
+  cancelOperation = async ({
+    id,
+  }: api.CancelOperationRequest): Promise<api.OperationDescription> => {
+    throw new CodrError('operation-unknown', `no operation has the id ${id}`, {
+      object: id,
+      remedy: 'name the peer that runs it with --node; a command of this machine ends by Ctrl-C',
+    });
+  };
 }

@@ -1,0 +1,119 @@
+// One row for each method of the API: how it travels, who may call it, whether it changes something, how long
+// it may take. Server, client and access control are made of this table; nothing about a method stands elsewhere.
+import type { Role } from './access.ts';
+import type { CodrApi } from './codr-api.ts';
+import { type OperationKind, operationMethods } from './operations.ts';
+
+/** All methods, by their names. */
+export type ApiMethod = Exclude<keyof CodrApi, symbol>;
+
+interface Rule {
+  /** Any one of them suffices. */
+  readonly roles: readonly Role[];
+  /** It is written to the audit log. */
+  readonly changes: boolean;
+}
+
+/** A call that answers at once. */
+export interface UnaryRule extends Rule {
+  readonly form: 'unary';
+  /** Service and method below `codr.v1`. */
+  readonly rpc: string;
+  /** May be sent again when no answer came. */
+  readonly repeatable: boolean;
+  readonly deadlineMs: number;
+}
+
+/** Long work: an operation is created and watched. */
+export interface OperationRule extends Rule {
+  readonly form: 'operation';
+  readonly kind: OperationKind;
+}
+
+const viewers: readonly Role[] = ['viewer', 'operator', 'restorer', 'admin'];
+const operators: readonly Role[] = ['operator', 'admin'];
+const restorers: readonly Role[] = ['restorer', 'admin'];
+const provers: readonly Role[] = ['operator', 'restorer', 'admin'];
+const admins: readonly Role[] = ['admin'];
+
+/** A repository of many objects lists for a while; a source or target that is slow answers late. */
+const readMs = 2 * 60_000;
+const searchMs = 10 * 60_000;
+
+const read = (rpc: string, roles: readonly Role[], deadlineMs = readMs): UnaryRule => ({
+  form: 'unary',
+  rpc,
+  roles,
+  deadlineMs,
+  changes: false,
+  repeatable: true,
+});
+const change = (rpc: string, roles: readonly Role[], repeatable = false): UnaryRule => ({
+  form: 'unary',
+  rpc,
+  roles,
+  deadlineMs: readMs,
+  changes: true,
+  repeatable,
+});
+const operation = (kind: OperationKind, roles: readonly Role[]): OperationRule => ({
+  form: 'operation',
+  kind,
+  roles,
+  changes: true,
+});
+
+export const apiMethods = {
+  init: change('Repository/Init', admins),
+  status: read('Repository/GetStatus', viewers),
+  addSource: operation('source-add', admins),
+  checkSource: operation('source-check', operators),
+  listSources: read('Sources/List', viewers),
+  showSource: read('Sources/Show', viewers),
+  rebaseSource: operation('source-rebase', admins),
+  removeSource: operation('source-remove', admins),
+  backup: operation('backup', operators),
+  points: read('Points/List', viewers),
+  checkpoint: operation('checkpoint', operators),
+  planRestore: read('Restores/Plan', restorers, searchMs),
+  restore: operation('restore', restorers),
+  verify: operation('verify', provers),
+  listDatasets: read('Contents/ListDatasets', viewers),
+  getRecord: read('Contents/GetRecord', restorers, searchMs),
+  collect: operation('collect', admins),
+  check: operation('check', operators),
+  addKey: change('Repository/AddKey', admins),
+  removeKey: change('Repository/RemoveKey', admins),
+  listKeys: read('Repository/ListKeys', viewers),
+  listOperations: read('Operations/List', viewers),
+  cancelOperation: change('Operations/Cancel', provers, true),
+} satisfies Record<ApiMethod, UnaryRule | OperationRule>;
+
+/** The methods of the service Operations that no method of the API stands for. */
+export const operationCalls = {
+  create: { rpc: 'Operations/Create', deadlineMs: readMs },
+  get: { rpc: 'Operations/Get', deadlineMs: readMs },
+  watch: { rpc: 'Operations/Watch' },
+} as const;
+
+/** Roles that may look at operations. */
+export const watchers = viewers;
+
+/** The row of the method that does a kind of operation. */
+export function operationRule(kind: OperationKind): OperationRule {
+  return apiMethods[operationMethods[kind]] as OperationRule;
+}
+
+/** These take no request. */
+const requestless: ReadonlySet<ApiMethod> = new Set(['listSources', 'listKeys']);
+
+/** Calls a method by its name. */
+export async function callApi(
+  api: CodrApi,
+  method: ApiMethod,
+  request: object,
+  call: Parameters<CodrApi['listKeys']>[0],
+): Promise<object> {
+  const run = api[method] as (...args: readonly unknown[]) => Promise<object>;
+  return await run.apply(api, requestless.has(method) ? [call] : [request, call]);
+}

@@ -1,0 +1,172 @@
+// CODR at the other end of a connection: a CodrApi whose long calls are operations of a peer. They are watched
+// from where the last connection broke off, and cancelled when the signal aborts.
+import { toHex } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import type { Random } from '../../base/random.ts';
+import { type ApiMethod, apiMethods, operationCalls, type UnaryRule } from '../api-methods.ts';
+import type * as api from '../codr-api.ts';
+import { errorFromDetail } from '../error-detail.ts';
+import { createMessage, operationOf } from '../grpc/operation-messages.ts';
+import { methodNamed } from '../grpc/protos.ts';
+import type { Operation, OperationEvent, OperationKind, OperationRequest } from '../operations.ts';
+import { Channel, type ChannelTarget, ConnectionError } from './channel.ts';
+
+export interface RemoteOptions extends ChannelTarget {
+  /** For idempotency keys. */
+  readonly random: Random;
+  /** How long a watched operation is looked for after the peer was lost. */
+  readonly patienceMs?: number;
+}
+
+const patienceMsDefault = 5 * 60_000;
+const retryMs = { first: 200, max: 5000 } as const;
+const never = new AbortController().signal;
+
+export class RemoteApi implements api.CodrApi {
+  readonly #channel: Channel;
+  readonly #options: RemoteOptions;
+
+  /** Connects when it is first used. Errors: `config-invalid`. */
+  constructor(options: RemoteOptions) {
+    this.#options = options;
+    this.#channel = new Channel(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#channel[Symbol.dispose]();
+  }
+
+  init = (request: api.InitRequest, call: api.Call): Promise<api.InitResult> =>
+    this.#ask('init', request, call);
+  status = (request: api.StatusRequest, call: api.Call): Promise<api.Status> =>
+    this.#ask('status', request, call);
+  addSource = (request: api.AddSourceRequest, call: api.Call): Promise<api.SourceCheck> =>
+    this.#work('source-add', request, call);
+  checkSource = (request: api.SourceRequest, call: api.Call): Promise<api.SourceCheck> =>
+    this.#work('source-check', request, call);
+  listSources = (call: api.Call): Promise<api.SourceList> => this.#ask('listSources', {}, call);
+  showSource = (request: api.SourceRequest, call: api.Call): Promise<api.SourceDescription> =>
+    this.#ask('showSource', request, call);
+  rebaseSource = (request: api.SourceRequest, call: api.Call): Promise<api.SourceRebased> =>
+    this.#work('source-rebase', request, call);
+  removeSource = (request: api.SourceRequest, call: api.Call): Promise<api.SourceRemoved> =>
+    this.#work('source-remove', request, call);
+  backup = (request: api.BackupRequest, call: api.Call): Promise<api.BackupResult> =>
+    this.#work('backup', request, call);
+  points = (request: api.SourceRequest, call: api.Call): Promise<api.Points> =>
+    this.#ask('points', request, call);
+  checkpoint = (request: api.CheckpointRequest, call: api.Call): Promise<api.CheckpointResult> =>
+    this.#work('checkpoint', request, call);
+  planRestore = (request: api.RestoreRequest, call: api.Call): Promise<api.RestorePlan> =>
+    this.#ask('planRestore', request, call);
+  restore = (request: api.RestoreRequest, call: api.Call): Promise<api.RestoreResult> =>
+    this.#work('restore', request, call);
+  verify = (request: api.VerifyRequest, call: api.Call): Promise<api.VerifyResult> =>
+    this.#work('verify', request, call);
+  listDatasets = (request: api.ListRequest, call: api.Call): Promise<api.DatasetList> =>
+    this.#ask('listDatasets', request, call);
+  getRecord = (request: api.GetRequest, call: api.Call): Promise<api.RecordResult> =>
+    this.#ask('getRecord', request, call);
+  collect = (request: api.CollectRequest, call: api.Call): Promise<api.CollectResult> =>
+    this.#work('collect', request, call);
+  check = (request: api.CheckRequest, call: api.Call): Promise<api.CheckResult> =>
+    this.#work('check', request, call);
+  addKey = (request: api.AddKeyRequest, call: api.Call): Promise<api.KeySlot> =>
+    this.#ask('addKey', request, call);
+  removeKey = (request: api.RemoveKeyRequest, call: api.Call): Promise<api.KeySlot> =>
+    this.#ask('removeKey', request, call);
+  listKeys = (call: api.Call): Promise<api.KeyList> => this.#ask('listKeys', {}, call);
+  listOperations = (
+    request: api.ListOperationsRequest,
+    call: api.Call,
+  ): Promise<api.OperationList> => this.#ask('listOperations', request, call);
+  cancelOperation = (
+    request: api.CancelOperationRequest,
+    call: api.Call,
+  ): Promise<api.OperationDescription> => this.#ask('cancelOperation', request, call);
+
+  async #ask<R extends object>(
+    method: ApiMethod,
+    request: object,
+    { signal }: api.Call,
+  ): Promise<R> {
+    const { rpc, deadlineMs } = apiMethods[method] as UnaryRule;
+    return (await this.#channel.unary(methodNamed(rpc), request, { deadlineMs, signal })) as R;
+  }
+
+  /** Creates an operation, watches it to its end, and answers with its result. */
+  async #work<R extends object>(
+    kind: OperationKind,
+    request: OperationRequest,
+    call: api.Call,
+  ): Promise<R> {
+    const { rpc, deadlineMs } = operationCalls.create;
+    const message = createMessage(kind, request, toHex(this.#options.random.bytes(16)));
+    // Not by the call's own signal: what was created must be known, so that it can be cancelled.
+    call.signal.throwIfAborted();
+    const limits = { deadlineMs, signal: never };
+    const made = operationOf(await this.#channel.unary(methodNamed(rpc), message, limits));
+    const ended = await this.#watched(made, call);
+    if (ended.state === 'done') return ended.result as R;
+    if (ended.state === 'cancelled') call.signal.throwIfAborted();
+    throw ended.error
+      ? errorFromDetail(ended.error)
+      : new CodrError('failed', `operation ${ended.id} is ${ended.state}`);
+  }
+
+  async #watched(operation: Operation, call: api.Call): Promise<Operation> {
+    const { clock, patienceMs = patienceMsDefault } = this.#options;
+    const { id } = operation;
+    using _ = this.#cancelOnAbort(id, call.signal);
+    let [seen, waitMs, lastHeard] = [0, retryMs.first as number, clock.monotonic()];
+    for (;;) {
+      try {
+        for await (const event of this.#events(id, seen)) {
+          [seen, waitMs, lastHeard] = [event.sequence, retryMs.first, clock.monotonic()];
+          if (event.progress) call.progress?.(event.progress);
+          if (event.changed && event.changed.state !== 'running') return operationOf(event.changed);
+        }
+      } catch (error) {
+        if (!(error instanceof ConnectionError)) throw forgotten(error, id);
+        if (clock.monotonic() - lastHeard > patienceMs) throw lost(error, id);
+      }
+      await clock.sleep(waitMs);
+      waitMs = Math.min(waitMs * 2, retryMs.max);
+    }
+  }
+
+  #events(id: string, afterSequence: number): AsyncGenerator<OperationEvent> {
+    const rpc = methodNamed(operationCalls.watch.rpc);
+    const request = { id, afterSequence };
+    return this.#channel.stream(rpc, request, never) as AsyncGenerator<OperationEvent>;
+  }
+
+  /** The operation ends at its next safe place; what comes out of it is waited for. */
+  #cancelOnAbort(id: string, signal: AbortSignal): Disposable {
+    const cancel = (): void => {
+      this.cancelOperation({ id }, { signal: never }).catch(() => {
+        // Who watches it will hear what became of it, or that the peer is gone.
+      });
+    };
+    if (signal.aborted) cancel();
+    else signal.addEventListener('abort', cancel, { once: true });
+    return { [Symbol.dispose]: () => signal.removeEventListener('abort', cancel) };
+  }
+}
+
+/** A peer that was started anew knows nothing of what it did before. */
+function forgotten(error: unknown, id: string): unknown {
+  if (!(error instanceof CodrError) || error.code !== 'operation-unknown') return error;
+  return new CodrError('lease-lost', `the peer was restarted and no longer knows operation ${id}`, {
+    object: id,
+    cause: error,
+  });
+}
+
+function lost(error: ConnectionError, id: string): CodrError {
+  return new CodrError('peer-unreachable', `${error.message}; operation ${id} may go on there`, {
+    object: id,
+    remedy: 'look with `codr ops` when the peer answers again',
+    cause: error.cause,
+  });
+}

@@ -1,0 +1,8 @@
+// Original file: codr/v1/sources.proto
+
+
+export interface ListSourcesRequest {
+}
+
+export interface ListSourcesRequest__Output {
+}

@@ -1,0 +1,23 @@
+// Original file: codr/v1/operations.proto
+
+export const OperationState = {
+  OPERATION_STATE_UNSPECIFIED: 'OPERATION_STATE_UNSPECIFIED',
+  OPERATION_STATE_RUNNING: 'OPERATION_STATE_RUNNING',
+  OPERATION_STATE_DONE: 'OPERATION_STATE_DONE',
+  OPERATION_STATE_FAILED: 'OPERATION_STATE_FAILED',
+  OPERATION_STATE_CANCELLED: 'OPERATION_STATE_CANCELLED',
+} as const;
+
+export type OperationState =
+  | 'OPERATION_STATE_UNSPECIFIED'
+  | 0
+  | 'OPERATION_STATE_RUNNING'
+  | 1
+  | 'OPERATION_STATE_DONE'
+  | 2
+  | 'OPERATION_STATE_FAILED'
+  | 3
+  | 'OPERATION_STATE_CANCELLED'
+  | 4
+
+export type OperationState__Output = typeof OperationState[keyof typeof OperationState]

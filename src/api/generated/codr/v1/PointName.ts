@@ -1,0 +1,14 @@
+// Original file: codr/v1/sources.proto
+
+
+export interface PointName {
+  'id'?: (string);
+  'time'?: (string);
+  'wall'?: (string);
+}
+
+export interface PointName__Output {
+  'id': (string);
+  'time': (string);
+  'wall': (string);
+}

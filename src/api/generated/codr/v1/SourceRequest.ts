@@ -1,0 +1,10 @@
+// Original file: codr/v1/sources.proto
+
+
+export interface SourceRequest {
+  'source'?: (string);
+}
+
+export interface SourceRequest__Output {
+  'source': (string);
+}

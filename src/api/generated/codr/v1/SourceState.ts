@@ -1,0 +1,29 @@
+// Original file: codr/v1/repository.proto
+
+export const SourceState = {
+  SOURCE_STATE_UNSPECIFIED: 'SOURCE_STATE_UNSPECIFIED',
+  SOURCE_STATE_NEW: 'SOURCE_STATE_NEW',
+  SOURCE_STATE_COPYING: 'SOURCE_STATE_COPYING',
+  SOURCE_STATE_FOLLOWING: 'SOURCE_STATE_FOLLOWING',
+  SOURCE_STATE_IDLE: 'SOURCE_STATE_IDLE',
+  SOURCE_STATE_HOLE: 'SOURCE_STATE_HOLE',
+  SOURCE_STATE_GAP: 'SOURCE_STATE_GAP',
+} as const;
+
+export type SourceState =
+  | 'SOURCE_STATE_UNSPECIFIED'
+  | 0
+  | 'SOURCE_STATE_NEW'
+  | 1
+  | 'SOURCE_STATE_COPYING'
+  | 2
+  | 'SOURCE_STATE_FOLLOWING'
+  | 3
+  | 'SOURCE_STATE_IDLE'
+  | 4
+  | 'SOURCE_STATE_HOLE'
+  | 5
+  | 'SOURCE_STATE_GAP'
+  | 6
+
+export type SourceState__Output = typeof SourceState[keyof typeof SourceState]

@@ -1,0 +1,10 @@
+// Original file: codr/v1/common.proto
+
+
+export interface StringList {
+  'items'?: (string)[];
+}
+
+export interface StringList__Output {
+  'items': (string)[];
+}

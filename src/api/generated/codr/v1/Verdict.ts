@@ -1,0 +1,32 @@
+// Original file: codr/v1/restores.proto
+
+export const Verdict = {
+  VERDICT_UNSPECIFIED: 'VERDICT_UNSPECIFIED',
+  VERDICT_WHOLE: 'VERDICT_WHOLE',
+  VERDICT_DAMAGED: 'VERDICT_DAMAGED',
+  VERDICT_EQUAL: 'VERDICT_EQUAL',
+  VERDICT_DIFFERENT: 'VERDICT_DIFFERENT',
+  VERDICT_ABSENT: 'VERDICT_ABSENT',
+  VERDICT_SURPLUS: 'VERDICT_SURPLUS',
+  VERDICT_UNREADABLE: 'VERDICT_UNREADABLE',
+} as const;
+
+export type Verdict =
+  | 'VERDICT_UNSPECIFIED'
+  | 0
+  | 'VERDICT_WHOLE'
+  | 1
+  | 'VERDICT_DAMAGED'
+  | 2
+  | 'VERDICT_EQUAL'
+  | 3
+  | 'VERDICT_DIFFERENT'
+  | 4
+  | 'VERDICT_ABSENT'
+  | 5
+  | 'VERDICT_SURPLUS'
+  | 6
+  | 'VERDICT_UNREADABLE'
+  | 7
+
+export type Verdict__Output = typeof Verdict[keyof typeof Verdict]

@@ -1,0 +1,68 @@
+// Settings of channels and servers. Each answers something that was measured with this library; they stand
+// here alone.
+import type { ChannelOptions } from '@grpc/grpc-js';
+import { apiMethods, operationCalls, type UnaryRule } from '../api-methods.ts';
+
+/** Longer than a peer drains: a ping in the middle of a GOAWAY ends the calls that still run. */
+export const clientKeepaliveMs = 60_000;
+/** What a peer that stops leaves to running calls, unless its configuration says otherwise. */
+export const drainMs = 30_000;
+/** A stream with nothing to say says so this often; proxies and clients see that it lives. */
+export const heartbeatMs = 5000;
+/** A stream that is silent for this long is dead: three heartbeats were missed. */
+export const silenceMs = 20_000;
+
+const mib = 1024 * 1024;
+/** Requests: the largest is a batch of fingerprints. */
+const requestBytesMax = 8 * mib;
+/** Answers: a repository of 100,000 datasets is listed in one. */
+const resultBytesMax = 64 * mib;
+
+/** Channelz keeps a record of every call, and costs memory. */
+const common: ChannelOptions = { 'grpc.enable_channelz': 0 };
+
+export const serverOptions: ChannelOptions = {
+  ...common,
+  'grpc.max_receive_message_length': requestBytesMax,
+  'grpc.max_send_message_length': resultBytesMax,
+  // Off unless set: a client that vanished would keep its streams for ever.
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+};
+
+export const clientOptions: ChannelOptions = {
+  ...common,
+  'grpc.max_receive_message_length': resultBytesMax,
+  'grpc.max_send_message_length': requestBytesMax,
+  'grpc.keepalive_time_ms': clientKeepaliveMs,
+  'grpc.keepalive_timeout_ms': 10_000,
+  // A large answer over a long line would take a round trip for each 64 KiB.
+  'grpc-node.flow_control_window': 8 * mib,
+  'grpc.initial_reconnect_backoff_ms': 200,
+  'grpc.max_reconnect_backoff_ms': 5000,
+  'grpc.service_config': JSON.stringify({ methodConfig: [retried()] }),
+};
+
+/**
+ * Only what may be sent twice, and only when the connection failed. Streams have no policy: what they would
+ * repeat is kept in memory, and they resume by themselves.
+ */
+function retried(): object {
+  const rules: readonly { form: string }[] = Object.values(apiMethods);
+  const calls = rules.filter((rule): rule is UnaryRule => rule.form === 'unary');
+  const rpcs = calls.filter(({ repeatable }) => repeatable).map(({ rpc }) => rpc);
+  const names = [...rpcs, operationCalls.create.rpc, operationCalls.get.rpc].map((rpc) => {
+    const [service, method] = rpc.split('/');
+    return { service: `codr.v1.${service}`, method };
+  });
+  return {
+    name: names,
+    retryPolicy: {
+      maxAttempts: 5,
+      initialBackoff: '0.2s',
+      maxBackoff: '2s',
+      backoffMultiplier: 2,
+      retryableStatusCodes: ['UNAVAILABLE'],
+    },
+  };
+}

@@ -1,0 +1,192 @@
+// Through here passes every call: who is it, may it, is that written down, does it still run. Handlers get a
+// proven caller and a signal; errors leave as a status.
+import type { ServerUnaryCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js';
+import { status as codes } from '@grpc/grpc-js';
+import type { Clock } from '../../base/clock.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Authorise, Caller, CallerProof, Role } from '../access.ts';
+import type { AuditEntry, AuditLog } from '../audit-log.ts';
+import { errorDetail } from '../error-detail.ts';
+import { asCallError, statusOf } from './status.ts';
+
+/** What a gate needs of the options of a server. */
+export interface GateWorld {
+  readonly authorise: Authorise;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly redact: (text: string) => string;
+}
+
+/** What is asked for, as access control and audit see it. */
+export interface Deed {
+  /** The command's words: `backup`, `key-add`. */
+  readonly action: string;
+  readonly roles: readonly Role[];
+  readonly changes: boolean;
+  readonly source?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface Passed {
+  readonly caller: Caller;
+  /** Aborts when the client hangs up or its deadline has passed. */
+  readonly signal: AbortSignal;
+}
+
+type AnyCall = ServerUnaryCall<object, object> | ServerWritableStream<object, object>;
+
+export class Gate {
+  readonly #world: GateWorld;
+  readonly #draining = new AbortController();
+  #running = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(world: GateWorld) {
+    this.#world = world;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Aborts when the peer begins to stop: streams end, and their clients go on elsewhere. */
+  get draining(): AbortSignal {
+    return this.#draining.signal;
+  }
+
+  drain(): void {
+    this.#draining.abort();
+  }
+
+  /** Resolves once no call runs. */
+  async idle(): Promise<void> {
+    while (this.#running > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Carries out `work` if the caller may; rejects with a status, which is what a handler answers. */
+  async pass<R>(
+    call: AnyCall,
+    deed: (caller: Caller | undefined) => Deed,
+    work: (passed: Passed) => Promise<R>,
+  ): Promise<R> {
+    const stop = new AbortController();
+    call.on('cancelled', () => stop.abort(new CodrError('interrupted', 'the caller hung up')));
+    this.#running++;
+    try {
+      return await this.#judge(call, deed, work, stop.signal);
+    } catch (thrown) {
+      throw this.#statusOf(thrown, call);
+    } finally {
+      this.#running--;
+      if (this.#running === 0) for (const wake of this.#waiting.splice(0)) wake();
+    }
+  }
+
+  async #judge<R>(
+    call: AnyCall,
+    deed: (caller: Caller | undefined) => Deed,
+    work: (passed: Passed) => Promise<R>,
+    signal: AbortSignal,
+  ): Promise<R> {
+    const caller = this.#world.authorise(proofOf(call));
+    const wanted = deed(caller);
+    const { action, roles, changes } = wanted;
+    const entry = this.#entryOf(wanted, call, caller);
+    if (!caller || !roles.some((role) => caller.roles.includes(role))) {
+      await this.#world.audit.append({ ...entry, outcome: 'refused' });
+      throw denied(caller, { action, roles });
+    }
+    if (!changes) return await work({ caller, signal });
+    // First the log, then the deed: a log that cannot be written lets nothing happen.
+    await this.#world.audit.append({ ...entry, outcome: 'begun' });
+    try {
+      const result = await work({ caller, signal });
+      await this.#world.audit.append({ ...this.#again(entry), ...idOf(result), outcome: 'done' });
+      return result;
+    } catch (thrown) {
+      const { code } = errorDetail(asCallError(thrown), this.#world.redact);
+      await this.#world.audit.append({ ...this.#again(entry), outcome: 'failed', code });
+      throw thrown;
+    }
+  }
+
+  #entryOf(
+    { action, source, operation, idempotencyKey }: Deed,
+    call: AnyCall,
+    caller: Caller | undefined,
+  ): Omit<AuditEntry, 'outcome'> {
+    return {
+      at: this.#now(),
+      ...(caller && { by: caller.name }),
+      from: call.getPeer(),
+      action,
+      ...(source !== undefined && { source }),
+      ...(operation !== undefined && { operation }),
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+    };
+  }
+
+  #again(entry: Omit<AuditEntry, 'outcome'>): Omit<AuditEntry, 'outcome'> {
+    return { ...entry, at: this.#now() };
+  }
+
+  #statusOf(thrown: unknown, call: AnyCall): StatusObject {
+    const { log, redact } = this.#world;
+    if (isStopping(thrown)) {
+      return { ...statusOf(thrown, redact), code: codes.UNAVAILABLE };
+    }
+    const status = statusOf(thrown, redact);
+    const isNews = !(thrown instanceof CodrError) && !call.cancelled;
+    if (isNews) log.error({ error: thrown, rpc: call.getPath() }, 'a call failed');
+    else log.debug({ error: thrown, rpc: call.getPath() }, 'a call ended with an error');
+    return status;
+  }
+
+  #now(): string {
+    return new Date(this.#world.clock.now()).toISOString();
+  }
+}
+
+/** Thrown by streams when the peer stops: the client finds another one. */
+export class StoppingError extends CodrError {
+  constructor() {
+    super('peer-unreachable', 'the peer is stopping');
+  }
+}
+
+const isStopping = (thrown: unknown): boolean =>
+  thrown instanceof StoppingError && isCodrError(thrown);
+
+function proofOf(call: AnyCall): CallerProof {
+  // Of a certificate that no authority of ours has signed the library shows nothing.
+  const commonName: unknown = call.getAuthContext().sslPeerCertificate?.subject?.CN;
+  const [header] = call.metadata.get('authorization');
+  const token = /^Bearer +(\S+)$/i.exec(String(header ?? ''))?.[1];
+  return {
+    ...(typeof commonName === 'string' && { certificateName: commonName }),
+    // A header that is no token is a wrong one.
+    ...(header !== undefined && { token: token ?? '' }),
+  };
+}
+
+function denied(caller: Caller | undefined, { action, roles }: Pick<Deed, 'action' | 'roles'>) {
+  if (!caller) {
+    return new CodrError('access-denied', 'the peer does not know the caller', {
+      facts: { authenticated: false },
+    });
+  }
+  const needed = roles.join(' or ');
+  return new CodrError('access-denied', `${caller.name} may not ${action}: it needs ${needed}`, {
+    object: caller.name,
+    facts: { authenticated: true, roles: caller.roles, needed: roles },
+  });
+}
+
+/** Of an operation that was created. */
+function idOf(result: unknown): { operation?: string } {
+  const made = Object(result) as { id?: unknown; sequence?: unknown };
+  return typeof made.id === 'string' && made.sequence !== undefined ? { operation: made.id } : {};
+}

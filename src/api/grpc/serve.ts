@@ -1,0 +1,137 @@
+// The server side of codr.v1: a CodrApi and its operations behind gRPC, with health, access control and audit.
+// Stops in the order that loses nothing: unhealthy, out of the balancer, no new calls, running ones to their end.
+import { Server } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import type { Clock } from '../../base/clock.ts';
+import { CodrError } from '../../base/error.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Authorise } from '../access.ts';
+import type { AuditLog } from '../audit-log.ts';
+import type { CodrApi } from '../codr-api.ts';
+import type { OperationStore } from '../operations.ts';
+import { drainMs as drainMsDefault, heartbeatMs, serverOptions } from './channel-options.ts';
+import { Gate } from './gate.ts';
+import { operationHandlers } from './operation-handlers.ts';
+import { type PeerCalls, peerHandlers } from './peer-handlers.ts';
+import { loadProtos, publicProtos, serviceNamed } from './protos.ts';
+import { type ServerSecurity, type ServerTls, serverSecurity } from './server-credentials.ts';
+import { unaryHandlers } from './unary-handlers.ts';
+
+export interface ServeOptions {
+  /** `host:port`; port 0 takes a free one. */
+  readonly listen: string;
+  readonly credentials: ServerTls | 'insecure';
+  readonly api: CodrApi;
+  readonly operations: OperationStore;
+  readonly authorise: Authorise;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Takes secrets out of the sentences of errors. */
+  readonly redact: (text: string) => string;
+  /** What peers ask of each other; absent: the service is not there. */
+  readonly peer?: PeerCalls;
+  /** Lets tools like grpcurl ask for the protos. */
+  readonly reflection?: boolean;
+  readonly heartbeatMs?: number;
+}
+
+export interface CloseOptions {
+  /** How long a balancer may take to notice. */
+  readonly balancerMs?: number;
+  /** What running calls are given to end. */
+  readonly drainMs?: number;
+}
+
+/** A server that runs. */
+export interface Served {
+  /** `host:port` as bound. */
+  readonly address: string;
+  readonly port: number;
+  /** Calls that run right now. */
+  readonly running: number;
+  /** Healthy unless said. */
+  setHealth(serving: boolean): void;
+  /** New certificates for new connections; those that are there go on. */
+  renew(tls: ServerTls): void;
+  close(options?: CloseOptions): Promise<void>;
+}
+
+const services = ['Sources', 'Points', 'Repository', 'Restores', 'Contents', 'Operations'].map(
+  (name) => `codr.v1.${name}`,
+);
+const peerService = 'codr.peer.v1.Peer';
+/** What is left to connections to say goodbye once no call runs. */
+const goodbyeMs = 500;
+
+/** Errors: `config-invalid` when the address cannot be bound or a certificate cannot be read. */
+export async function serve(options: ServeOptions): Promise<Served> {
+  const server = new Server(serverOptions);
+  const gate = new Gate(options);
+  const beat = options.heartbeatMs ?? heartbeatMs;
+  const handlers: Readonly<Record<string, object>> = {
+    ...unaryHandlers(gate, options),
+    'codr.v1.Operations': operationHandlers(gate, { ...options, heartbeatMs: beat }),
+    ...(options.peer && { [peerService]: peerHandlers(gate, options.peer) }),
+  };
+  const names = [...services, ...(options.peer ? [peerService] : [])];
+  for (const name of names) {
+    server.addService(serviceNamed(name), { ...handlers[name] });
+  }
+  const health = new HealthImplementation();
+  const setHealth = (serving: boolean): void => {
+    for (const name of ['', ...names]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+  };
+  setHealth(true);
+  health.addToServer(server);
+  if (options.reflection) {
+    new ReflectionService(loadProtos(publicProtos, { keepCase: true })).addToServer(server);
+  }
+  const security = serverSecurity(options.credentials);
+  const port = await bind(server, options.listen, security);
+  const host = options.listen.slice(0, options.listen.lastIndexOf(':'));
+  return {
+    address: `${host}:${port}`,
+    port,
+    get running() {
+      return gate.running;
+    },
+    setHealth,
+    renew: (tls) => security.renew(tls),
+    close: async ({ balancerMs = 0, drainMs = drainMsDefault } = {}) => {
+      setHealth(false);
+      await options.clock.sleep(balancerMs);
+      const gone = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      gate.drain();
+      const late = new AbortController();
+      const patience = options.clock.sleep(drainMs, late.signal).catch(() => {});
+      await Promise.race([gate.idle(), patience]);
+      late.abort();
+      // Watchers of the health have no end of their own.
+      await Promise.race([gone, options.clock.sleep(goodbyeMs)]);
+      if (gate.running > 0) options.log.warn({ calls: gate.running }, 'calls are cut off');
+      server.forceShutdown();
+    },
+  };
+}
+
+async function bind(
+  server: Server,
+  listen: string,
+  { credentials }: ServerSecurity,
+): Promise<number> {
+  return await new Promise<number>((resolve, reject) => {
+    const refuse = (cause: unknown): void =>
+      reject(
+        new CodrError('config-invalid', `cannot listen on ${listen}`, { object: listen, cause }),
+      );
+    try {
+      server.bindAsync(listen, credentials, (error, port) =>
+        error ? refuse(error) : resolve(port),
+      );
+    } catch (error) {
+      refuse(error);
+    }
+  });
+}

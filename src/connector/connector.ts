@@ -7,13 +7,14 @@ import type { Random } from '../base/random.ts';
 import type { Spill } from '../base/spill.ts';
 import type { CatalogChange, CatalogEntry } from '../model/catalog.ts';
 import type { Change } from '../model/change.ts';
-import type { DatasetId, StreamId } from '../model/id.ts';
+import type { StreamId } from '../model/id.ts';
 import type { KeyRange } from '../model/key-range.ts';
 import type { Scope } from '../model/namespace.ts';
 import type { DataRecord, RecordStream } from '../model/record.ts';
 import type { Position, SourceTime } from '../model/time.ts';
 import type { ExpiryRule } from './expiry-rule.ts';
 import type { FollowOptions } from './follow-options.ts';
+import type { StoredEntry, UndecidedTransaction, UnknownEntry } from './log-doubt.ts';
 import type { RestoreTarget, TtlMode } from './restore-target.ts';
 
 /** How to reach one database cluster. Secrets are resolved; the whole is never logged. */
@@ -37,6 +38,11 @@ export interface ConnectorContext {
   readonly memoryBytesMax: number;
   /** Threads that a session may use beside this one; none unless given. */
   readonly workers?: number;
+  /**
+   * What keeps the source apart from every other one, of other repositories too: what a session leaves there for later
+   * bears this name. Short, no spaces; absent: nothing is left. `check`, `cut`, `tend` and `release` want it.
+   */
+  readonly owner?: string;
 }
 
 /** One kind of database. */
@@ -266,26 +272,6 @@ export interface ChangeBatch {
   /** Bytes of log read. */
   readonly bytes: number;
 }
-
-/** Prepared, and neither committed nor aborted: nothing from `preparedAt` on is settled. */
-export interface UndecidedTransaction {
-  /** As the database's own tools find it. */
-  readonly name: string;
-  readonly preparedAt: SourceTime;
-}
-
-export interface UnknownEntry {
-  readonly time: SourceTime;
-  readonly position: Position;
-  /** The dataset it names; absent: the whole stream is in doubt. */
-  readonly dataset?: DatasetId;
-  /** What it is called: `op "xx"`, `command "frobnicate"`. */
-  readonly name: string;
-  readonly body: Uint8Array;
-}
-
-/** An {@link UnknownEntry} as it was stored. */
-export type StoredEntry = UnknownEntry & { readonly stream: StreamId };
 
 /** How sure a cut holds every acknowledged write: best first. */
 export const cutGrades = ['complete', 'quorum-safe', 'best-effort'] as const;

@@ -1,6 +1,7 @@
 // A cut given back: beside itself in the same cluster, and into clusters of other sizes.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isCodrError } from '../../src/base/error.ts';
 import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
 import { assertSameRows, seen } from './oracle.ts';
 import { CassandraWorld } from './world.ts';
@@ -44,4 +45,33 @@ test('a keyspace comes back under another name as it was at the cut, with timest
   assertSameRows(await seen(client, 'shop2'), wanted);
   const found = await client.cql("SELECT k FROM shop2.orders WHERE v = 'later'");
   assert.equal(found.rowLength, 1);
+});
+
+test('a second CODR on the cluster is refused by name, and takes nothing from the first', async () => {
+  const source = await cluster();
+  await using client = await connectCql(source);
+  await client.cql(
+    "CREATE KEYSPACE kept WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+  );
+  await client.cql('CREATE TABLE kept.t (k int PRIMARY KEY, v text)');
+  await client.cql("INSERT INTO kept.t (k, v) VALUES (1, 'first')");
+  await using one = await CassandraWorld.open();
+  await using two = await CassandraWorld.open();
+  const first = await one.protect('kept', source);
+  await first.backup();
+  await client.cql("INSERT INTO kept.t (k, v) VALUES (2, 'flushed and compacted')");
+  await source.jmx(1).flush('kept');
+  await source.jmx(1).compact('kept');
+  const second = await two.protect('kept', source, { settings: { ownsBackups: false } });
+  await assert.rejects(second.backup(), (error) => {
+    assert.ok(isCodrError(error, 'source-unfit'));
+    assert.match(error.message, /another source, [0-9a-f]{32}, as the mark .*\.codr-links says/);
+    return true;
+  });
+  await second.remove();
+  await first.backup();
+  await client.cql('TRUNCATE kept.t');
+  await first.restoreTo(source, { renames: ['kept.*=kept2.*'] });
+  const { rows } = await client.cql('SELECT k FROM kept2.t');
+  assert.deepEqual(rows.map(({ k }) => k).sort(), [1, 2]);
 });

@@ -83,6 +83,8 @@ export class CassandraWorld implements AsyncDisposable {
       kind: 'cassandra',
       contactPoints: cluster.contactPoints,
       nodes,
+      // Sources of the tests before have left their marks: one cluster serves a file.
+      ownsBackups: true,
       ...settings,
     };
     await writeFile(path, stringify(content));
@@ -114,6 +116,11 @@ export class ProtectedCluster {
   async backup(options: Partial<BackupRequest> = {}): Promise<BackupResult> {
     await using node = await this.world.node();
     return await node.backup({ source: this.name, follow: false, ...options }, call());
+  }
+
+  async remove(): Promise<void> {
+    await using node = await this.world.node();
+    await node.removeSource({ source: this.name }, call());
   }
 
   /** Everything of the point, by file into a cluster: SSTables that it imports. */

@@ -27,6 +27,7 @@ export function connectorContext(settings: Partial<ConnectorContext> = {}): Conn
     log: silentLogger,
     spill: new MemorySpill(),
     memoryBytesMax: 8 << 20,
+    owner: 'a-test',
     ...settings,
   };
 }

@@ -15,8 +15,8 @@ import type {
   NamedRecords,
   SourceConfig,
   SourceSession,
-  StoredEntry,
 } from '../connector.ts';
+import type { StoredEntry } from '../log-doubt.ts';
 import type { RestoreTarget } from '../restore-target.ts';
 import type { MemoryDatabase, MemoryDatabases } from './memory-database.ts';
 import { foldMemoryCatalog, foldMemoryRange } from './memory-fold.ts';

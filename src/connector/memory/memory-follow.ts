@@ -5,8 +5,9 @@ import type { CatalogChange } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
 import type { StreamId } from '../../model/id.ts';
 import { comparePositions, type Position, type SourceTime } from '../../model/time.ts';
-import type { ChangeBatch, StoredEntry, UnknownEntry } from '../connector.ts';
+import type { ChangeBatch } from '../connector.ts';
 import type { FollowOptions } from '../follow-options.ts';
+import type { StoredEntry, UnknownEntry } from '../log-doubt.ts';
 import type { LogEntry, Operation } from './memory-log.ts';
 
 /** A transaction that has begun and has not been decided. */

@@ -5,13 +5,8 @@ import { assert } from '../../base/assert.ts';
 import { once, untilAborted } from '../../base/async.ts';
 import { toBase64 } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import type {
-  CatalogFold,
-  ChangeBatch,
-  SourceSession,
-  UndecidedTransaction,
-  UnknownEntry,
-} from '../../connector/connector.ts';
+import type { CatalogFold, ChangeBatch, SourceSession } from '../../connector/connector.ts';
+import type { UndecidedTransaction, UnknownEntry } from '../../connector/log-doubt.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import type { Change } from '../../model/change.ts';
 import type { DatasetId, StreamId } from '../../model/id.ts';

@@ -1,5 +1,6 @@
 // What an undecided prepared transaction is called for people: by whom waits for it, and by the status.
-import type { Connector, UndecidedTransaction } from '../../connector/connector.ts';
+import type { Connector } from '../../connector/connector.ts';
+import type { UndecidedTransaction } from '../../connector/log-doubt.ts';
 import { timeFromHex } from '../../model/time.ts';
 import type { StreamRecord } from '../../repository/lineage/records.ts';
 import { describeTime } from '../read/point.ts';

@@ -47,9 +47,10 @@ export async function addSource(
     ...(passwordEnv !== undefined && { passwordEnv }),
   };
   const config = await resolveConfig(stored, node.env);
-  const { identity, findings } = await learn(node, connector, { config, include, exclude }, signal);
-  const { id: cluster, version, streams } = identity;
   const id = sourceId(newId(node.world.random));
+  const given = { id, config, include, exclude };
+  const { identity, findings } = await learn(node, connector, given, signal);
+  const { id: cluster, version, streams } = identity;
   const addedMs = node.world.clock.now();
   const record: SourceRecord = {
     name,
@@ -89,7 +90,8 @@ export async function checkSource(
 ): Promise<api.SourceCheck> {
   const { registered, context } = await node.source(source);
   const { config, scope } = context;
-  const { identity, findings } = await learn(node, context.connector, { config, ...scope }, signal);
+  const given = { id: registered.id, config, ...scope };
+  const { identity, findings } = await learn(node, context.connector, given, signal);
   const description = describeSource(registered, context.connector);
   if (identity.id === registered.identity) return { source: description, findings };
   const other: api.SourceFinding = {
@@ -123,8 +125,8 @@ export async function rebaseSource(
 ): Promise<api.SourceRebased> {
   const opened = await node.source(source);
   const { connector, config, lineage, scope } = opened.context;
-  const { identity } = await learn(node, connector, { config, ...scope }, signal);
   const { id, ...record } = opened.registered;
+  const { identity } = await learn(node, connector, { id, config, ...scope }, signal);
   const { version, streams } = identity;
   const changed: SourceRecord = { ...record, identity: identity.id, version, streams };
   await claimed(node, opened, signal, async () => {
@@ -166,7 +168,7 @@ async function releaseSource(
   const left = connector.leftUnreleased?.(config);
   if (!left) return [];
   try {
-    const outside = connectorContext(await node.engineWorld());
+    const outside = { ...connectorContext(await node.engineWorld()), owner: registered.id };
     await using session = await connector.connect(config, outside, signal);
     if (session.identity.id !== registered.identity) return [otherCluster(session, left)];
     return (await session.release?.(signal)) ?? [];
@@ -216,11 +218,15 @@ async function register(
 async function learn(
   node: NodeContext,
   connector: Connector,
-  { config, ...scope }: Scope & { readonly config: SourceConfig },
+  {
+    id,
+    config,
+    ...scope
+  }: Scope & Pick<RegisteredSource, 'id'> & { readonly config: SourceConfig },
   signal: AbortSignal,
 ): Promise<{ identity: SourceIdentity; findings: Finding[] }> {
-  const context = connectorContext(await node.engineWorld());
-  await using session = await connector.connect(config, context, signal);
+  const outside = { ...connectorContext(await node.engineWorld()), owner: id };
+  await using session = await connector.connect(config, outside, signal);
   return { identity: session.identity, findings: await session.check(scope, signal) };
 }
 

@@ -1,6 +1,7 @@
 // A live Cassandra cluster as the engine sees it: who answers, what may be asked, and cuts. It has no ordered
 // log and no snapshot of the whole cluster, so nothing here follows or reads a segment.
 import { access } from 'node:fs/promises';
+import { assert } from '../../../base/assert.ts';
 import { toHex } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
@@ -25,7 +26,7 @@ import { type CqlSession, openCql } from './cql.ts';
 import { CassandraCut, cutStream } from './cut-reader.ts';
 import { parseCutState } from './cut-state.ts';
 import { giveUpLinks } from './link-limit.ts';
-import { areLinksOurs, markName } from './links-owner.ts';
+import { linksOwner, markName } from './links-owner.ts';
 import { MergePool } from './merge-pool.ts';
 import type { CutNode } from './node-cut.ts';
 import { openControl } from './open-control.ts';
@@ -33,8 +34,6 @@ import { stopLinks } from './release-cut.ts';
 import { clusterId, readRing } from './ring.ts';
 import { takeCut } from './take-cut.ts';
 
-/** Snapshots that begin so are this program's, and removed when they are left over. */
-const tagPrefix = 'codr-cut-';
 /** The part of the memory in which files of another order are sorted, of a table. */
 const sortingShare = 8;
 
@@ -91,8 +90,8 @@ export class CassandraSession implements SourceSession {
     const wants = (keyspace: string, table: string): boolean =>
       scopeHolds(scope, `${keyspace}.${table}`);
     const { clock } = this.#context;
-    const [cql, nodes, config] = [this.#cql, this.#nodes, this.#config];
-    return await checkCassandra({ cql, nodes, config, scope: wants, clock, signal });
+    const [cql, nodes, config, owner] = [this.#cql, this.#nodes, this.#config, this.#owner()];
+    return await checkCassandra({ cql, nodes, config, owner, scope: wants, clock, signal });
   }
 
   async cut(
@@ -103,17 +102,16 @@ export class CassandraSession implements SourceSession {
   ): Promise<CutReader> {
     const { clock, log, random } = this.#context;
     const { datacenters, ownsBackups, linkLimit, pendingCompactionsMax } = this.#config;
+    const owner = this.#owner();
     const known = before?.state && Buffer.from(before.state).toString('utf8');
     const state = parseCutState(known === undefined ? undefined : JSON.parse(known));
     if (this.#nodes.length === 0) throw nodesMissing();
     const taken = await takeCut({
       cql: this.#cql,
       nodes: this.#nodes,
-      ...{ datacenters, linkLimit, pendingCompactionsMax, tell },
-      ownsBackups: ownsBackups || known !== undefined,
+      ...{ datacenters, linkLimit, pendingCompactionsMax, tell, owner, ownsBackups },
       scope: (keyspace, table) => scopeHolds(scope, `${keyspace}.${table}`),
       state,
-      tagPrefix,
       id: toHex(random.bytes(6)),
       clock,
       log,
@@ -129,8 +127,7 @@ export class CassandraSession implements SourceSession {
     const findings: Finding[] = [];
     for (const node of this.#nodes) {
       try {
-        // Without a cut of ours, links are somebody else's.
-        if (!(await areLinksOurs(node.dataDirectories))) continue;
+        if ((await linksOwner(node.dataDirectories, this.#owner())).is !== 'ours') continue;
         const reason = await giveUpLinks(node, this.#config.linkLimit, signal);
         if (reason === undefined) continue;
         const message = `node ${node.address}: ${reason}: they were removed, and no more are made`;
@@ -144,27 +141,29 @@ export class CassandraSession implements SourceSession {
     return findings;
   }
 
-  /**
-   * Switches links off on every node where they are ours, and removes links, snapshots and marks. Links that
-   * were there before us and have no mark of ours are somebody's backups.
-   */
+  /** Switches links off where they are ours, and removes links, snapshots and marks; what is another's stays. */
   async release(signal: AbortSignal): Promise<Finding[]> {
-    const ours: CutNode[] = [];
+    const reached: CutNode[] = [];
     const unread: { address: string; reason: string }[] = [];
     for (const node of this.#nodes) {
       try {
         for (const directory of node.dataDirectories) await access(directory);
-        const isOurs = this.#config.ownsBackups || (await areLinksOurs(node.dataDirectories));
-        if (isOurs) ours.push(node);
+        reached.push(node);
       } catch (error) {
         unread.push({ address: node.address, reason: (error as Error).message });
       }
     }
-    const failed = await stopLinks(ours, tagPrefix, signal);
+    const failed = await stopLinks(reached, this.#owner(), signal);
     return [...unread, ...failed].map(({ address, reason }) => {
       const left = leftAtNodes([address]);
       return { ...left, message: `${left.message}: ${reason}` };
     });
+  }
+
+  #owner(): string {
+    const { owner } = this.#context;
+    assert(owner, 'who takes cuts is called by a name of its own');
+    return owner;
   }
 
   /** What a live cluster holds cannot be said without a cut. */
@@ -211,7 +210,7 @@ export function leftAtNodes(addresses: readonly string[]): Finding {
     message: `links of SSTables may still be made and kept at ${addresses.join(', ')}`,
     remedy:
       'run `nodetool disablebackup` there, remove the files in every `backups` folder and the mark ' +
-      `${markName} of the data directories, and clear the snapshots whose names begin with ${tagPrefix}`,
+      `${markName} of the data directories, and clear the snapshots whose names begin with codr-cut-`,
   };
 }
 

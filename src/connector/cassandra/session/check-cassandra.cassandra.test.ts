@@ -19,6 +19,7 @@ async function check(
     cql: world.cql,
     nodes: numbers.map((number) => world.node(number)),
     config,
+    owner: world.keyspace,
     scope: (keyspace) => keyspace === world.keyspace,
     clock: systemClock,
     signal: world.signal,

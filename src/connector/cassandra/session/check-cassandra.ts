@@ -9,8 +9,8 @@ import type { CassandraConfig } from './cassandra-config.ts';
 import type { CqlSession } from './cql.ts';
 import { missingDirectories, sharedDirectories } from './data-directories.ts';
 import { worstGrade } from './grade.ts';
-import { areLinksOurs } from './links-owner.ts';
-import { type CutNode, foreignLinks } from './node-cut.ts';
+import { claimLinks } from './links-claim.ts';
+import type { CutNode } from './node-cut.ts';
 import { listSstables, listTableFolders, readComponent } from './node-files.ts';
 import { probeFiles } from './probe-files.ts';
 import { nodeAt, type Ring, readRing, readSettledRing } from './ring.ts';
@@ -21,6 +21,8 @@ export interface CheckRequest {
   readonly cql: CqlSession;
   readonly nodes: readonly CutNode[];
   readonly config: CassandraConfig;
+  /** The source, as no other is called. */
+  readonly owner: string;
   readonly scope: (keyspace: string, table: string) => boolean;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -67,11 +69,10 @@ async function checkNode(request: CheckRequest, ring: Ring, node: CutNode): Prom
       findings.push(fault(`${address} is in mode ${identity.operationMode}`, 'wait for NORMAL'));
     }
     await readNodeMarks(cql, member.nativeAddress, signal);
-    const on = await control.incrementalBackups({ signal });
-    if (on && !config.ownsBackups && !(await areLinksOurs(node.dataDirectories))) {
-      const { message, remedy } = foreignLinks(address);
-      findings.push(fault(message, remedy));
-    }
+    // Whether it took cuts before, a cut knows.
+    const { ownsBackups } = config;
+    const claim = { owner: request.owner, ownsBackups, hasCaptured: true };
+    await claimLinks(node, claim, { signal }).catch((e) => findings.push(finding(e, signal)));
     findings.push(...(await checkDirectories(request, node, member.nativeAddress)));
     for (const directory of node.dataDirectories) {
       const message = await probeFiles(directory, signal);

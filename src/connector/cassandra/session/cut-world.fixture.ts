@@ -80,7 +80,7 @@ export class CutWorld implements AsyncDisposable {
       pendingCompactionsMax: 1_000,
       scope: (keyspace) => keyspace === this.keyspace,
       state: this.state,
-      tagPrefix: `codr-${this.keyspace}-`,
+      owner: this.keyspace,
       id: String(this.#count),
       clock: systemClock,
       log: silentLogger,

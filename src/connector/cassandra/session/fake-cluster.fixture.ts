@@ -9,6 +9,7 @@ import { systemClock } from '../../../node/system-clock.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlRow, CqlSession, QueryOptions } from './cql.ts';
 import { type CutState, firstState, parseCutState } from './cut-state.ts';
+import type { CutNode } from './node-cut.ts';
 import { splitName } from './node-files.ts';
 import { type CutRequest, type TakenCut, takeCut } from './take-cut.ts';
 
@@ -28,6 +29,11 @@ interface FakeNode {
   linksOn: boolean;
   isAway: boolean;
   truncatedAt: Buffer | undefined;
+}
+
+interface FakeFlush {
+  readonly linked?: boolean;
+  readonly toc?: readonly string[];
 }
 
 export class FakeCluster implements AsyncDisposable {
@@ -68,11 +74,11 @@ export class FakeCluster implements AsyncDisposable {
     return join(this.node(number).folder, 'ks', `t-${tableHex}`);
   }
 
-  /** A flushed file at every node. */
-  async flush(name: string, { linked = true, toc = components } = {}): Promise<void> {
-    for (const [i] of this.nodes.entries()) {
+  /** A flushed file at every node, linked where links are on. */
+  async flush(name: string, { linked, toc = components }: FakeFlush = {}): Promise<void> {
+    for (const [i, { linksOn }] of this.nodes.entries()) {
       const live = this.table(i + 1);
-      for (const folder of [live, ...(linked ? [join(live, 'backups')] : [])]) {
+      for (const folder of [live, ...((linked ?? linksOn) ? [join(live, 'backups')] : [])]) {
         await mkdir(folder, { recursive: true });
         for (const one of components) {
           const text = one === 'TOC.txt' ? toc.join('\n') : `${i} ${name}`;
@@ -94,23 +100,28 @@ export class FakeCluster implements AsyncDisposable {
     }
   }
 
+  /** As configured. */
+  cutNodes(): CutNode[] {
+    return this.nodes.map((node) => ({
+      address: node.address,
+      control: controlOf(node, this.nodes),
+      dataDirectories: node.paths,
+      ourPath: (path: string) => (path === '/data' ? (node.paths[0] ?? path) : path),
+    }));
+  }
+
   take(more: Partial<CutRequest> = {}): Promise<TakenCut> {
     this.#cuts += 1;
     return takeCut({
       cql: this.#cql(),
-      nodes: this.nodes.map((node) => ({
-        address: node.address,
-        control: controlOf(node, this.nodes),
-        dataDirectories: node.paths,
-        ourPath: (path: string) => (path === '/data' ? (node.paths[0] ?? path) : path),
-      })),
+      nodes: this.cutNodes(),
       datacenters: [],
       ownsBackups: false,
       linkLimit: { share: 1 },
       pendingCompactionsMax: 1_000,
       scope: () => true,
       state: this.state,
-      tagPrefix: 'codr-cut-',
+      owner: 'one',
       id: String(this.#cuts),
       clock: systemClock,
       log: silentLogger,

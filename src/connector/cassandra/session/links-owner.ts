@@ -1,7 +1,7 @@
-// A mark in a node's data directories that says: CODR switched the links on. It outlives restarts of the server
-// and of CODR, so that links which are on can be told apart from somebody else's. A second one says that there was
-// a time without links, until a cut that knows of it is stored: the switch itself has no memory.
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+// A mark in a node's data directories that says whose the links are: which source of which CODR switched them on, and
+// alone deletes them. It outlives restarts of the server and of CODR. A second one says that there was a time
+// without links, until a cut that knows of it is stored: the switch itself has no memory.
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodrError } from '../../../base/error.ts';
 
@@ -11,11 +11,62 @@ export const markName = '.codr-links';
 /** Of the file that says why links are not whole. */
 export const doubtName = '.codr-links-doubt';
 
-/** Before the switch goes on: a mark without links does no harm, links without a mark are refused. */
-export async function markLinks(dataDirectories: readonly string[]): Promise<void> {
+/** By the marks of a node. `unnamed`: a mark of a version that wrote no owner. */
+export type LinksOwner =
+  | { readonly is: 'ours' | 'nobody' }
+  | { readonly is: 'unnamed'; readonly path: string }
+  | { readonly is: 'other'; readonly path: string; readonly owner: string };
+
+/** A directory without a mark beside one that is ours is new: its disk was replaced. */
+export async function linksOwner(
+  dataDirectories: readonly string[],
+  owner: string,
+): Promise<LinksOwner> {
+  const found = await Promise.all(
+    dataDirectories.map((one) => readMark(join(one, markName), owner)),
+  );
+  const of = (kind: LinksOwner['is']): LinksOwner | undefined =>
+    found.find(({ is }) => is === kind);
+  return of('other') ?? of('unnamed') ?? of('ours') ?? { is: 'nobody' };
+}
+
+async function readMark(path: string, owner: string): Promise<LinksOwner> {
+  const text = await readIfThere(path);
+  if (text === undefined) return { is: 'nobody' };
+  const named = /^owner: (\S+)$/m.exec(text)?.[1];
+  if (named === undefined) return { is: 'unnamed', path };
+  return named === owner ? { is: 'ours' } : { is: 'other', path, owner: named };
+}
+
+/**
+ * Before the switch goes on: a mark without links does no harm, links without a mark are refused. `takeOver`: whatever
+ * mark is there goes; else of two who come at once the first has it. Returns what hinders: undefined when all are ours.
+ */
+export async function markLinks(
+  dataDirectories: readonly string[],
+  owner: string,
+  { takeOver }: { readonly takeOver: boolean } = { takeOver: false },
+): Promise<LinksOwner | undefined> {
   for (const directory of dataDirectories) {
-    const text = 'CODR removes the links in the backups folders here.\n';
-    await mark(join(directory, markName), (path) => writeFile(path, text));
+    const path = join(directory, markName);
+    const text = `CODR removes the links in the backups folders here.\nowner: ${owner}\n`;
+    // Whole or not there: half a mark would be one without owner.
+    const draft = `${path}.${owner}`;
+    await mark(draft, (one) => writeFile(one, text));
+    await mark(path, (one) => (takeOver ? rename(draft, one) : linkOnce(draft, one)));
+    await mark(draft, (one) => rm(one, { force: true }));
+    const found = await readMark(path, owner);
+    if (found.is !== 'ours') return found;
+  }
+  return undefined;
+}
+
+/** What is there stays. */
+async function linkOnce(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
@@ -47,28 +98,21 @@ export async function unmarkDoubt(dataDirectories: readonly string[]): Promise<v
 
 export async function readDoubt(dataDirectories: readonly string[]): Promise<string | undefined> {
   for (const directory of dataDirectories) {
-    const read = await mark(join(directory, doubtName), async (path) => {
-      try {
-        return await readFile(path, 'utf8');
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-        throw error;
-      }
-    });
+    const read = await readIfThere(join(directory, doubtName));
     if (read !== undefined) return read;
   }
   return undefined;
 }
 
-export async function areLinksOurs(dataDirectories: readonly string[]): Promise<boolean> {
-  for (const directory of dataDirectories) {
+async function readIfThere(path: string): Promise<string | undefined> {
+  return await mark(path, async (one) => {
     try {
-      await access(join(directory, markName));
-    } catch {
-      return false;
+      return await readFile(one, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
     }
-  }
-  return dataDirectories.length > 0;
+  });
 }
 
 /** A disk that is full, read-only or not ours costs this node its part of a cut, and is named. */

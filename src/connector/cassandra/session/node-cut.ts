@@ -10,7 +10,8 @@ import type { CqlSession } from './cql.ts';
 import { type HostState, isSameTruncation, type KnownTable } from './cut-state.ts';
 import { refuseMissingSnapshots, refuseOtherDirectories } from './data-directories.ts';
 import { giveUpLinks, type LinkLimit } from './link-limit.ts';
-import { areLinksOurs, markDoubt, markLinks, readDoubt } from './links-owner.ts';
+import { type ClaimedLinks, claimLinks, type LinksClaim, otherLinks } from './links-claim.ts';
+import { markDoubt, markLinks, readDoubt } from './links-owner.ts';
 import {
   identityOf,
   type ListedSstable,
@@ -44,10 +45,8 @@ export interface NodeTask {
   readonly ring: Ring;
   readonly tables: readonly TableSchema[];
   readonly tag: string;
-  /** Snapshots with this prefix are ours: left over from a cut that did not end. */
-  readonly tagPrefix: string;
+  readonly claim: LinksClaim;
   readonly known: (hostId: string) => HostState | undefined;
-  readonly ownsBackups: boolean;
   readonly linkLimit: LinkLimit;
   /** Keyspaces whose writes pass the commit log by: spans prove nothing of their files. */
   readonly undurable: ReadonlySet<string>;
@@ -88,12 +87,9 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
   const { hostId, nativeAddress } = member;
   await refuseOtherDirectories(node, { cql: task.cql, host: nativeAddress, signal });
   const marks = await marksOf(task, nativeAddress);
-  const linksWereOn = await control.incrementalBackups({ signal });
-  const { dataDirectories } = node;
-  const ours = task.ownsBackups || task.known(hostId) || (await areLinksOurs(dataDirectories));
-  if (linksWereOn && !ours) throw foreignLinks(address);
+  const links = await claimLinks(node, task.claim, { signal });
   // Links that could not be removed would fill the disk: none are made then.
-  for (const directory of dataDirectories) {
+  for (const directory of node.dataDirectories) {
     const message = await probeFiles(directory, signal);
     if (message)
       throw new CodrError('source-rights', `${address}: ${message}`, { object: address });
@@ -101,9 +97,10 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
   const folders = await listTableFolders(node.dataDirectories);
   const wanted = new Set(tables.map(({ id }) => id));
   const own = folders.filter(({ tableId }) => wanted.has(tableId));
-  const stale = await Promise.all(own.map((folder) => listSnapshotTags(folder, task.tagPrefix)));
+  const prefix = tagPrefixOf(task.claim.owner);
+  const stale = await Promise.all(own.map((folder) => listSnapshotTags(folder, prefix)));
   for (const tag of new Set(stale.flat())) await control.clearSnapshot(tag, { signal });
-  const doubt = await switchLinksOn(task, node, { hostId, linksWereOn });
+  const doubt = await switchLinksOn(task, node, hostId, links);
   const streamedBytes = await control.streamedBytes({ signal });
   const subsumed = new Map<string, Set<string>>();
   for (const folder of own) {
@@ -116,16 +113,20 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
 
 /** Gives up what is past the limit. Returns why links may lack something; a cut that fails forgets nothing. */
 async function switchLinksOn(
-  { known, linkLimit, signal }: NodeTask,
+  { claim: { owner }, known, linkLimit, signal }: NodeTask,
   node: CutNode,
-  { hostId, linksWereOn }: { readonly hostId: string; readonly linksWereOn: boolean },
+  hostId: string,
+  { areOn, takenFrom }: ClaimedLinks,
 ): Promise<string | undefined> {
-  const { control, dataDirectories } = node;
+  const { control, dataDirectories, address } = node;
   const given = await giveUpLinks(node, linkLimit, signal);
-  if (linksWereOn && given === undefined) return await readDoubt(dataDirectories);
-  await markLinks(dataDirectories);
+  const stayed = areOn && given === undefined && takenFrom === undefined;
+  if (stayed) return await readDoubt(dataDirectories);
   const wasOurs = known(hostId) !== undefined || given !== undefined;
-  const doubt = wasOurs ? await markDoubt(dataDirectories, 'links were off') : undefined;
+  const reason = takenFrom ?? 'links were off';
+  const doubt = wasOurs ? await markDoubt(dataDirectories, reason) : undefined;
+  const other = await markLinks(dataDirectories, owner, { takeOver: takenFrom !== undefined });
+  if (other) throw otherLinks(address, other);
   await control.setIncrementalBackups(true, { signal });
   return doubt;
 }
@@ -140,6 +141,11 @@ async function marksOf({ cql, clock, signal }: NodeTask, address: string): Promi
       await clock.sleep(marksPauseMs, signal);
     }
   }
+}
+
+/** Snapshots that begin so are a source's own, and removed by it when they are left over. */
+export function tagPrefixOf(owner: string): string {
+  return `codr-cut-${owner}-`;
 }
 
 /** Each node has its own: the snapshot of another is none of its. */
@@ -312,14 +318,4 @@ function stateOf(
     truncations,
     tables,
   };
-}
-
-/** Also thrown by the check: links that somebody else may use are not ours to remove. */
-export function foreignLinks(address: string): CodrError {
-  const message = `${address} makes incremental backups already, and they may be somebody else's`;
-  return new CodrError('source-unfit', message, {
-    object: address,
-    remedy: 'set ownsBackups: true if nothing else uses them, or switch them off',
-    facts: { foreignLinks: true },
-  });
 }

@@ -3,12 +3,14 @@
 import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+let probes = 0;
+
 /** Undefined when all of it works; else the step that failed and why. Leaves nothing behind. */
 export async function probeFiles(
   directory: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const folder = join(directory, `.codr-probe-${process.pid}`);
+  const folder = join(directory, `.codr-probe-${process.pid}-${++probes}`);
   const [first, second, third] = ['a', 'b', 'c'].map((name) => join(folder, name)) as [
     string,
     string,

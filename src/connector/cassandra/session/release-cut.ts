@@ -2,13 +2,14 @@
 // `backups/`, never a folder: the server may be about to link into it. A failure here is logged, not thrown: what
 // stays is found again by the next cut.
 import type { Logger } from '../../../base/log.ts';
-import { unmarkDoubt, unmarkLinks } from './links-owner.ts';
+import { type LinksOwner, linksOwner, unmarkDoubt, unmarkLinks } from './links-owner.ts';
 import {
   type CutNode,
   type NodeFiles,
   type NodeTask,
   type PreparedNode,
   tagOf,
+  tagPrefixOf,
 } from './node-cut.ts';
 import { deleteAllLinks, deleteLinks, listSnapshotTags, listTableFolders } from './node-files.ts';
 
@@ -17,7 +18,7 @@ const clearMs = 30_000;
 
 /** Clears the snapshots of all nodes of the attempt; once committed, also the links. */
 export async function releaseCut(
-  { tag, tables, signal }: Pick<NodeTask, 'tag' | 'tables' | 'signal'>,
+  { tag, tables, claim, signal }: Pick<NodeTask, 'tag' | 'tables' | 'claim' | 'signal'>,
   prepared: readonly PreparedNode[],
   files: readonly NodeFiles[],
   { committed, log }: { readonly committed: boolean; readonly log: Logger },
@@ -31,6 +32,8 @@ export async function releaseCut(
         await node.control.clearSnapshot(tagOf({ tag }, hostId), { ...call, deadlineMs: clearMs });
         const own = files.find((one) => one.hostId === hostId);
         if (!committed || !own) return;
+        const { is } = await linksOwner(node.dataDirectories, claim.owner);
+        if (is !== 'ours') throw new Error('the links are no longer those of this source');
         for (const { folder, names } of own.spent) {
           await deleteLinks(`${folder.folder}/backups`, names);
         }
@@ -45,29 +48,46 @@ export async function releaseCut(
   );
 }
 
-/** Links off and all of them removed: the source goes. Returns nodes that failed. */
+/**
+ * The source goes: its snapshots are cleared, and where the links are its own they are switched off and removed. What
+ * is another's stays as it is. Returns nodes that failed, or of which it cannot be told.
+ */
 export async function stopLinks(
   nodes: readonly CutNode[],
-  tagPrefix: string,
+  owner: string,
   signal: AbortSignal,
 ): Promise<{ address: string; reason: string }[]> {
   const failed: { address: string; reason: string }[] = [];
   await Promise.all(
-    nodes.map(async ({ address, control, dataDirectories }) => {
+    nodes.map(async (node) => {
       try {
-        await control.setIncrementalBackups(false, { signal });
-        const tags = new Set<string>();
-        for (const folder of await listTableFolders(dataDirectories)) {
-          await deleteAllLinks(folder);
-          for (const tag of await listSnapshotTags(folder, tagPrefix)) tags.add(tag);
-        }
-        for (const tag of tags) await control.clearSnapshot(tag, { signal });
-        await unmarkLinks(dataDirectories);
+        const { is } = await stopNode(node, owner, signal);
+        if (is !== 'unnamed') return;
+        failed.push({ address: node.address, reason: 'the mark there names no owner' });
       } catch (error) {
         signal.throwIfAborted();
-        failed.push({ address, reason: error instanceof Error ? error.message : String(error) });
+        const reason = error instanceof Error ? error.message : String(error);
+        failed.push({ address: node.address, reason });
       }
     }),
   );
   return failed;
+}
+
+async function stopNode(
+  { control, dataDirectories }: CutNode,
+  owner: string,
+  signal: AbortSignal,
+): Promise<LinksOwner> {
+  const found = await linksOwner(dataDirectories, owner);
+  const areOurs = found.is === 'ours';
+  if (areOurs) await control.setIncrementalBackups(false, { signal });
+  const tags = new Set<string>();
+  for (const folder of await listTableFolders(dataDirectories)) {
+    if (areOurs) await deleteAllLinks(folder);
+    for (const tag of await listSnapshotTags(folder, tagPrefixOf(owner))) tags.add(tag);
+  }
+  for (const tag of tags) await control.clearSnapshot(tag, { signal });
+  if (areOurs) await unmarkLinks(dataDirectories);
+  return found;
 }

@@ -9,7 +9,7 @@ import { cutConformance } from '../../conformance-cuts.ts';
 import { openCutWorld } from '../conformance-world.fixture.ts';
 import { CassandraSession } from './cassandra-session.ts';
 import { CutWorld } from './cut-world.fixture.ts';
-import { areLinksOurs, markLinks } from './links-owner.ts';
+import { linksOwner, markLinks } from './links-owner.ts';
 
 const shared = sharedCassandra({ nodes: 1, incrementalBackups: false });
 
@@ -30,6 +30,7 @@ async function sessionOf(world: CutWorld, extra = {}): Promise<CassandraSession>
     log: silentLogger,
     spill: new MemorySpill(),
     memoryBytesMax: 1 << 24,
+    owner: world.keyspace,
   };
   return await CassandraSession.open({ kind: 'cassandra', uri: '', settings }, context, signal);
 }
@@ -42,10 +43,14 @@ test('a source that goes takes the links that are ours with it, and leaves those
   await control.setIncrementalBackups(true, { signal });
   assert.deepEqual(await session.release(signal), []);
   assert.equal(await control.incrementalBackups({ signal }), true, 'they were there before us');
-  await markLinks(dataDirectories);
+  await markLinks(dataDirectories, 'another');
+  assert.deepEqual(await session.release(signal), []);
+  assert.equal(await control.incrementalBackups({ signal }), true, 'another source needs them');
+  assert.equal((await linksOwner(dataDirectories, 'another')).is, 'ours');
+  await markLinks(dataDirectories, 'going', { takeOver: true });
   assert.deepEqual(await session.release(signal), []);
   assert.equal(await control.incrementalBackups({ signal }), false);
-  assert.equal(await areLinksOurs(dataDirectories), false);
+  assert.deepEqual(await linksOwner(dataDirectories, 'going'), { is: 'nobody' });
 });
 
 test('a node whose files cannot be reached is named with what stays there, and the rest is released', async () => {
@@ -53,7 +58,7 @@ test('a node whose files cannot be reached is named with what stays there, and t
   const { signal } = world;
   const { control, dataDirectories } = world.node(1);
   await control.setIncrementalBackups(true, { signal });
-  await markLinks(dataDirectories);
+  await markLinks(dataDirectories, 'partly');
   const away = { dataDirectories: ['/nowhere/data'], control: { jolokia: 'http://127.0.0.1:1/' } };
   await using partly = await sessionOf(world, { '127.0.0.99': away });
   const [finding] = await partly.release(signal);

@@ -141,7 +141,7 @@ test('links of views, indexes and other keyspaces are removed, and stopLinks rem
   await cluster.jmx(2).flush('owned');
   assert.notDeepEqual(await leftovers(world, 2), []);
   const nodes = cluster.nodes.map((node) => world.node(node));
-  assert.deepEqual(await stopLinks(nodes, 'codr-owned-', world.signal), []);
+  assert.deepEqual(await stopLinks(nodes, 'owned', world.signal), []);
   assert.deepEqual(await leftovers(world, 2), []);
   assert.equal(await nodes[0]?.control.incrementalBackups({ signal: world.signal }), false);
 });

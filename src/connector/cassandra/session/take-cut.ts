@@ -21,6 +21,7 @@ import {
   type PreparedNode,
   prepareNode,
   snapshotNode,
+  tagPrefixOf,
 } from './node-cut.ts';
 import type { ListedSstable } from './node-files.ts';
 import { releaseCut } from './release-cut.ts';
@@ -40,6 +41,7 @@ export interface CutRequest {
   readonly nodes: readonly CutNode[];
   /** Data centres that grades are computed for; empty: all. */
   readonly datacenters: readonly string[];
+  /** As configured: links that were there before are ours. */
   readonly ownsBackups: boolean;
   /** Past it, a node's links are given up. */
   readonly linkLimit: LinkLimit;
@@ -50,8 +52,8 @@ export interface CutRequest {
   readonly scope: (keyspace: string, table: string) => boolean;
   /** {@link firstState} before the first. */
   readonly state: CutState;
-  /** `codr-<source>-`: snapshots that begin so are this source's alone, and removed when left over. */
-  readonly tagPrefix: string;
+  /** The source, as no other is called: in the names of its snapshots, and in the marks of its links. */
+  readonly owner: string;
   /** Makes the tag unique among all cuts ever. */
   readonly id: string;
   readonly clock: Clock;
@@ -106,7 +108,7 @@ const attemptPauseMs = 2_000;
 const flushMsDefault = 120_000;
 
 /**
- * Errors: `source-other-identity`; `source-unfit` for links of somebody else before the first cut; `busy` when
+ * Errors: `source-other-identity`; `source-unfit` for links of somebody else before the first cut, or at all nodes; `busy` when
  * ring, schema or truncates would not rest; `source-unreachable` when no node could be captured.
  */
 export async function takeCut(request: CutRequest): Promise<TakenCut> {
@@ -132,11 +134,13 @@ interface Outcome {
   readonly after: Map<string, NodeMarks>;
   /** By configured address. */
   readonly failures: Map<string, string>;
+  /** The first refusal of links that are somebody else's. */
+  foreign?: CodrError;
 }
 
 /** A cut, or why it has to be taken again. */
 async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCut | string> {
-  const { cql, clock, signal, state } = request;
+  const { cql, clock, signal, state, owner, ownsBackups } = request;
   const controls = request.nodes.map(({ control }) => control);
   const ring = await readSettledRing(() => readRing(cql, controls, signal), clock, signal);
   if (!isSameCluster(ring, Object.keys(state.hosts))) {
@@ -148,10 +152,10 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
   const tables = schema.flatMap((keyspace) => keyspace.tables);
   const task: NodeTask = {
     ...{ cql, ring, tables, clock, signal },
-    tag: `${request.tagPrefix}${request.id}-${attempt}`,
-    tagPrefix: request.tagPrefix,
+    tag: `${tagPrefixOf(owner)}${request.id}-${attempt}`,
+    claim: { owner, ownsBackups, hasCaptured: state.cut > 0 },
     known: (hostId) => state.hosts[hostId],
-    ...{ ownsBackups: request.ownsBackups, linkLimit: request.linkLimit },
+    linkLimit: request.linkLimit,
     undurable: new Set(
       schema.filter(({ durableWrites }) => !durableWrites).map(({ name }) => name),
     ),
@@ -192,9 +196,10 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
 /** All nodes side by side; what fails is noted, and the node left out of what follows. */
 async function eachNode(
   { nodes, signal, state }: CutRequest,
-  { failures }: Outcome,
+  outcome: Outcome,
   work: (node: CutNode) => Promise<void>,
 ): Promise<void> {
+  const { failures } = outcome;
   const left = nodes.filter(({ address }) => !failures.has(address));
   const results = await Promise.allSettled(left.map(work));
   signal.throwIfAborted();
@@ -204,6 +209,7 @@ async function eachNode(
     if (!isCodrError(error)) throw error;
     // Later a single node of this kind costs a replica; before the first cut it is a wrong set-up.
     if (error.facts.foreignLinks && state.cut === 0) throw error;
+    if (error.facts.foreignLinks) outcome.foreign ??= error;
     failures.set(left[i]?.address ?? '', error.message);
   });
 }
@@ -353,7 +359,8 @@ function nextStateOf(
   };
 }
 
-function nothingCaptured({ failures }: Outcome): CodrError {
+function nothingCaptured({ failures, foreign }: Outcome): CodrError {
+  if (foreign) return foreign;
   const [first] = failures.values();
   return new CodrError(
     'source-unreachable',

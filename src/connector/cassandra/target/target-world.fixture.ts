@@ -68,7 +68,7 @@ export class Captured implements AsyncDisposable {
         dataDirectories: [cluster.dataFolder(i)],
       })),
       scope: (name) => name === keyspace,
-      tagPrefix: `codr-${keyspace}-`,
+      owner: keyspace,
       id: String(cuts),
       ...{ log: silentLogger, signal },
     });

@@ -10,7 +10,7 @@ import type { Change } from '../../../model/change.ts';
 import { changeKinds } from '../../../model/change.ts';
 import { streamId } from '../../../model/id.ts';
 import { firstTime } from '../../../model/time.ts';
-import type { UnknownEntry } from '../../connector.ts';
+import type { UnknownEntry } from '../../log-doubt.ts';
 import { documentEnd } from '../bson/raw-bson.ts';
 import { unsnappy } from './snappy.ts';
 import { TransactionAssembler } from './transaction-assembler.ts';

@@ -4,7 +4,7 @@ import { BSON, Long, Timestamp, UUID } from 'mongodb';
 import type { CatalogEntry } from '../../../model/catalog.ts';
 import { changeKinds } from '../../../model/change.ts';
 import { datasetId, streamId } from '../../../model/id.ts';
-import type { StoredEntry } from '../../connector.ts';
+import type { StoredEntry } from '../../log-doubt.ts';
 import { rereadEntry } from './reread-entry.ts';
 import { tornTransaction } from './transaction-assembler.ts';
 

@@ -2,7 +2,7 @@
 // given a second time: a fold drops second copies.
 import type { CatalogEntry } from '../../../model/catalog.ts';
 import type { Change } from '../../../model/change.ts';
-import type { StoredEntry } from '../../connector.ts';
+import type { StoredEntry } from '../../log-doubt.ts';
 import { emitEffect } from './effects.ts';
 import { decodeEntry } from './entry-decoder.ts';
 import { operationsOf, tornTransaction } from './transaction-assembler.ts';

@@ -1,0 +1,164 @@
+// How operations lie in the coordinator:
+//   operations/<id>            what it is and how it ended; the request, sealed
+//   operation-owners/<id>      the peer that runs it, under that peer's lease
+//   operation-cancels/<id>     somebody wants it to end
+//   operation-results/<id>/<n> what came of it, sealed, in parts
+//   operation-keys/<hash>      the idempotency key that made it
+import { createHash } from 'node:crypto';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import type {
+  ErrorDetail,
+  Operation,
+  OperationKind,
+  OperationRequest,
+} from '../../api/operations.ts';
+import { fromBase64, toBase64 } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
+import type { Coordinator, CoordinatorEntry } from '../../coordination/coordinator.ts';
+import type { ValueSeal } from './value-seal.ts';
+
+/** Value of `operations/<id>`. */
+export interface OperationRecord {
+  readonly id: string;
+  readonly kind: OperationKind;
+  readonly source?: string;
+  readonly by: string;
+  readonly created: string;
+  /** Base64, sealed. */
+  readonly request: string;
+  /** Name of its idempotency key. */
+  readonly key: string;
+  readonly state: Operation['state'];
+  readonly ended?: string;
+  /** Of the last event. */
+  readonly sequence: number;
+  readonly resultParts?: number;
+  /** Base64, sealed: sentences may name data. */
+  readonly error?: string;
+}
+
+/** Value of `operation-keys/<hash>`. */
+export interface KeyRecord {
+  readonly id: string;
+  /** Hash of kind and request. */
+  readonly asked: string;
+}
+
+export const operationsPrefix = 'operations/';
+export const ownersPrefix = 'operation-owners/';
+export const cancelsPrefix = 'operation-cancels/';
+export const resultsPrefix = 'operation-results/';
+const keysPrefix = 'operation-keys/';
+
+export const operationKey = (id: string): string => `${operationsPrefix}${id}`;
+export const ownerKey = (id: string): string => `${ownersPrefix}${id}`;
+export const cancelKey = (id: string): string => `${cancelsPrefix}${id}`;
+const resultKey = (id: string, part: number): string =>
+  `${resultsPrefix}${id}/${String(part).padStart(6, '0')}`;
+
+/** Of a caller and the key that it gave. */
+export function idempotencyName(by: string, key: string): string {
+  return `${keysPrefix}${hashOf([by, key])}`;
+}
+
+/** Equal for requests of equal meaning. */
+export function askedHash(kind: OperationKind, request: OperationRequest): string {
+  return hashOf([kind, request]);
+}
+
+/** Base64 characters of a part of a result: below the coordinator's limit for a value. */
+const partLength = 60_000;
+/** A value is at most 64 KiB. */
+const requestLengthMax = 60_000;
+
+/** Errors: `usage` for a request that is too large. */
+export function sealedRequest(seal: ValueSeal, request: OperationRequest): string {
+  const text = sealedText(seal, request);
+  if (text.length <= requestLengthMax) return text;
+  throw new CodrError('usage', 'the request is too large', {
+    remedy: 'use patterns such as db.* in place of long lists of names',
+  });
+}
+
+export function openedRequest(seal: ValueSeal, { request }: OperationRecord): OperationRequest {
+  return openedText(seal, request) as OperationRequest;
+}
+
+export function sealedError(seal: ValueSeal, error: ErrorDetail): string {
+  const { factsJson, ...told } = error;
+  const whole = sealedText(seal, error);
+  if (whole.length <= requestLengthMax || factsJson === undefined) return whole;
+  // Facts are for programs; a list that is too long for the coordinator is left out, its sentence is not.
+  return sealedText(seal, told);
+}
+
+/** Writes the result; returns the number of its parts. Idempotent. */
+export async function writeResult(
+  coordinator: Coordinator,
+  seal: ValueSeal,
+  { id, result }: { readonly id: string; readonly result: unknown },
+): Promise<number> {
+  const text = sealedText(seal, result ?? null);
+  let part = 0;
+  for (let at = 0; at < text.length; at += partLength) {
+    const put = { put: resultKey(id, part++), value: text.slice(at, at + partLength) };
+    await coordinator.transact([], [put]);
+  }
+  return part;
+}
+
+/** The operation as all may see it. */
+export async function describeOperation(
+  coordinator: Coordinator,
+  seal: ValueSeal,
+  record: OperationRecord,
+  { cancelling, withResult }: { readonly cancelling: boolean; readonly withResult: boolean },
+): Promise<Operation> {
+  const { id, kind, source, by, created, state, ended, sequence, error, resultParts } = record;
+  let result: unknown;
+  if (withResult && resultParts !== undefined) {
+    const parts = await coordinator.list(`${resultsPrefix}${id}/`);
+    if (parts.length >= resultParts) {
+      result = openedText(
+        seal,
+        parts
+          .slice(0, resultParts)
+          .map(({ value }) => value)
+          .join(''),
+      );
+    }
+  }
+  return {
+    ...{ id, kind, by, created, state, sequence },
+    ...(source !== undefined && { source }),
+    ...(ended !== undefined && { ended }),
+    cancelling: cancelling && state === 'running',
+    ...(result !== undefined && { result: result as NonNullable<Operation['result']> }),
+    ...(error !== undefined && { error: openedText(seal, error) as ErrorDetail }),
+  };
+}
+
+export function recordOf({ value }: Pick<CoordinatorEntry, 'value'>): OperationRecord {
+  return JSON.parse(value) as OperationRecord;
+}
+
+function sealedText(seal: ValueSeal, value: unknown): string {
+  return toBase64(seal.seal(gzipSync(JSON.stringify(value))));
+}
+
+function openedText(seal: ValueSeal, text: string): unknown {
+  return JSON.parse(gunzipSync(seal.open(fromBase64(text))).toString('utf8'));
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 32);
+}
+
+/** Equal values give equal texts, in whatever order their fields come. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, item: unknown) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );
+}

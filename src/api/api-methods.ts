@@ -85,19 +85,21 @@ export const apiMethods = {
   addKey: change('Repository/AddKey', admins),
   removeKey: change('Repository/RemoveKey', admins),
   listKeys: read('Repository/ListKeys', viewers),
-  listOperations: read('Operations/List', viewers),
+  listOperations: read('Operations/List', [...viewers, 'peer']),
   cancelOperation: change('Operations/Cancel', provers, true),
 } satisfies Record<ApiMethod, UnaryRule | OperationRule>;
 
-/** The methods of the service Operations that no method of the API stands for. */
+/** Methods of the service Operations. */
 export const operationCalls = {
   create: { rpc: 'Operations/Create', deadlineMs: readMs },
   get: { rpc: 'Operations/Get', deadlineMs: readMs },
+  list: { rpc: 'Operations/List', deadlineMs: readMs },
+  cancel: { rpc: 'Operations/Cancel', deadlineMs: readMs },
   watch: { rpc: 'Operations/Watch' },
 } as const;
 
-/** Roles that may look at operations. */
-export const watchers = viewers;
+/** Roles that may look at operations; a peer hands on what it hears. */
+export const watchers: readonly Role[] = [...viewers, 'peer'];
 
 /** The row of the method that does a kind of operation. */
 export function operationRule(kind: OperationKind): OperationRule {

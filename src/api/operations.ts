@@ -2,7 +2,7 @@
 // may, and goes on when its creator hangs up. Behind this interface lies one process, or a cluster that
 // keeps them where every peer finds them.
 import type { Progress } from './call.ts';
-import type { CodrApi } from './codr-api.ts';
+import type { CodrApi, OperationDescription } from './codr-api.ts';
 
 /** What can be an operation, by the words of the command line, and the method of the API that does it. */
 export const operationMethods = {
@@ -107,3 +107,9 @@ export function sourceOf(request: OperationRequest): string | undefined {
 }
 
 export const isEnded = ({ state }: Operation): boolean => state !== 'running';
+
+/** As lists and people have it: no result, the error as its sentence. */
+export function describeOperation(operation: Operation): OperationDescription {
+  const { result: _, error, sequence: __, ...rest } = operation;
+  return { ...rest, ...(error && { failure: error.message }) };
+}

@@ -1,15 +1,22 @@
 // CODR at the other end of a connection: a CodrApi whose long calls are operations of a peer. They are watched
 // from where the last connection broke off, and cancelled when the signal aborts.
+import { untilAborted } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
-import { type ApiMethod, apiMethods, operationCalls, type UnaryRule } from '../api-methods.ts';
+import { type ApiMethod, apiMethods, type UnaryRule } from '../api-methods.ts';
 import type * as api from '../codr-api.ts';
 import { errorFromDetail } from '../error-detail.ts';
-import { createMessage, operationOf } from '../grpc/operation-messages.ts';
 import { methodNamed } from '../grpc/protos.ts';
-import type { Operation, OperationEvent, OperationKind, OperationRequest } from '../operations.ts';
+import {
+  describeOperation,
+  isEnded,
+  type Operation,
+  type OperationKind,
+  type OperationRequest,
+} from '../operations.ts';
 import { Channel, type ChannelTarget, ConnectionError } from './channel.ts';
+import { RemoteOperations } from './remote-operations.ts';
 
 export interface RemoteOptions extends ChannelTarget {
   /** For idempotency keys. */
@@ -24,12 +31,14 @@ const never = new AbortController().signal;
 
 export class RemoteApi implements api.CodrApi {
   readonly #channel: Channel;
+  readonly #operations: RemoteOperations;
   readonly #options: RemoteOptions;
 
   /** Connects when it is first used. Errors: `config-invalid`. */
   constructor(options: RemoteOptions) {
     this.#options = options;
     this.#channel = new Channel(options);
+    this.#operations = new RemoteOperations(this.#channel);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -76,14 +85,19 @@ export class RemoteApi implements api.CodrApi {
   removeKey = (request: api.RemoveKeyRequest, call: api.Call): Promise<api.KeySlot> =>
     this.#ask('removeKey', request, call);
   listKeys = (call: api.Call): Promise<api.KeyList> => this.#ask('listKeys', {}, call);
-  listOperations = (
-    request: api.ListOperationsRequest,
-    call: api.Call,
-  ): Promise<api.OperationList> => this.#ask('listOperations', request, call);
-  cancelOperation = (
-    request: api.CancelOperationRequest,
-    call: api.Call,
-  ): Promise<api.OperationDescription> => this.#ask('cancelOperation', request, call);
+  listOperations = async (
+    { running }: api.ListOperationsRequest,
+    { signal }: api.Call,
+  ): Promise<api.OperationList> => {
+    const all = await untilAborted(this.#operations.list(), signal);
+    const wanted = all.filter((one) => !running || !isEnded(one));
+    return { operations: wanted.map(describeOperation) };
+  };
+  cancelOperation = async (
+    { id }: api.CancelOperationRequest,
+    { signal }: api.Call,
+  ): Promise<api.OperationDescription> =>
+    describeOperation(await untilAborted(this.#operations.cancel(id), signal));
 
   async #ask<R extends object>(
     method: ApiMethod,
@@ -100,13 +114,14 @@ export class RemoteApi implements api.CodrApi {
     request: OperationRequest,
     call: api.Call,
   ): Promise<R> {
-    const { rpc, deadlineMs } = operationCalls.create;
-    const message = createMessage(kind, request, toHex(this.#options.random.bytes(16)));
-    // Not by the call's own signal: what was created must be known, so that it can be cancelled.
     call.signal.throwIfAborted();
-    const limits = { deadlineMs, signal: never };
-    const made = operationOf(await this.#channel.unary(methodNamed(rpc), message, limits));
-    const ended = await this.#watched(made, call);
+    // Not ended by the signal: what was created must be known, so that it can be cancelled.
+    const made = await this.#operations.create(
+      kind,
+      request,
+      toHex(this.#options.random.bytes(16)),
+    );
+    const ended = await this.#watched(made.id, call);
     if (ended.state === 'done') return ended.result as R;
     if (ended.state === 'cancelled') call.signal.throwIfAborted();
     throw ended.error
@@ -114,17 +129,16 @@ export class RemoteApi implements api.CodrApi {
       : new CodrError('failed', `operation ${ended.id} is ${ended.state}`);
   }
 
-  async #watched(operation: Operation, call: api.Call): Promise<Operation> {
+  async #watched(id: string, call: api.Call): Promise<Operation> {
     const { clock, patienceMs = patienceMsDefault } = this.#options;
-    const { id } = operation;
     using _ = this.#cancelOnAbort(id, call.signal);
     let [seen, waitMs, lastHeard] = [0, retryMs.first as number, clock.monotonic()];
     for (;;) {
       try {
-        for await (const event of this.#events(id, seen)) {
+        for await (const event of this.#operations.watch(id, seen, never)) {
           [seen, waitMs, lastHeard] = [event.sequence, retryMs.first, clock.monotonic()];
           if (event.progress) call.progress?.(event.progress);
-          if (event.changed && event.changed.state !== 'running') return operationOf(event.changed);
+          if (event.changed && isEnded(event.changed)) return event.changed;
         }
       } catch (error) {
         if (!(error instanceof ConnectionError)) throw forgotten(error, id);
@@ -135,16 +149,10 @@ export class RemoteApi implements api.CodrApi {
     }
   }
 
-  #events(id: string, afterSequence: number): AsyncGenerator<OperationEvent> {
-    const rpc = methodNamed(operationCalls.watch.rpc);
-    const request = { id, afterSequence };
-    return this.#channel.stream(rpc, request, never) as AsyncGenerator<OperationEvent>;
-  }
-
   /** The operation ends at its next safe place; what comes out of it is waited for. */
   #cancelOnAbort(id: string, signal: AbortSignal): Disposable {
     const cancel = (): void => {
-      this.cancelOperation({ id }, { signal: never }).catch(() => {
+      this.#operations.cancel(id).catch(() => {
         // Who watches it will hear what became of it, or that the peer is gone.
       });
     };

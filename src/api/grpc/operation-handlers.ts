@@ -11,13 +11,7 @@ import { apiMethods, operationCalls, operationRule, watchers } from '../api-meth
 import { type OperationEvent, type OperationStore, sourceOf } from '../operations.ts';
 import { type Gate, StoppingError } from './gate.ts';
 import { fromWire, toWire } from './mapper.ts';
-import {
-  describeOperation,
-  describeOperations,
-  type Order,
-  operationMessage,
-  orderOf,
-} from './operation-messages.ts';
+import { type Order, operationMessage, operationsMessage, orderOf } from './operation-messages.ts';
 import { methodNamed } from './protos.ts';
 import { read, unaryHandler } from './unary-handlers.ts';
 
@@ -37,7 +31,7 @@ export function operationHandlers(gate: Gate, served: Served): UntypedServiceImp
       operationMessage(await operations.get(idOf(request))),
     ),
     List: unaryHandler(gate, 'listOperations', listOperations, async (request) =>
-      describeOperations(await operations.list(), request as { running: boolean }),
+      operationsMessage(await operations.list(), request as { running: boolean }),
     ),
     Cancel: cancelHandler(gate, operations, cancelOperation),
     Watch: watchHandler(gate, served),
@@ -103,7 +97,7 @@ function cancelHandler(
               object: caller.name,
             });
           }
-          return toWire(rpc.resultName, describeOperation(await operations.cancel(id)));
+          return toWire(rpc.resultName, operationMessage(await operations.cancel(id)));
         },
       )
       .then(

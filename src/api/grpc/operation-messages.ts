@@ -2,8 +2,6 @@
 
 import { assert } from '../../base/assert.ts';
 import { CodrError } from '../../base/error.ts';
-import type { OperationList } from '../codr-api.ts';
-import type { OperationDescription } from '../operation-calls.ts';
 import {
   type Operation,
   type OperationKind,
@@ -73,16 +71,15 @@ export function operationOf(message: object): Operation {
   return { ...rest, ...(inner !== undefined && { result: inner }) } as Operation;
 }
 
-/** For lists: without result, the error as a sentence. */
-export function describeOperation(operation: Operation): OperationDescription {
-  const { result: _, error, sequence: __, ...rest } = operation;
-  return { ...rest, ...(error && { failure: error.message }) };
-}
-
-export function describeOperations(
+/** Without their results. */
+export function operationsMessage(
   operations: readonly Operation[],
   options: { readonly running: boolean },
-): OperationList {
+): object {
   const wanted = operations.filter(({ state }) => !options.running || state === 'running');
-  return { operations: wanted.map(describeOperation) };
+  return { operations: wanted.map(({ result: _, ...rest }) => rest) };
+}
+
+export function operationsOf(message: object): readonly Operation[] {
+  return (message as { readonly operations: readonly object[] }).operations.map(operationOf);
 }

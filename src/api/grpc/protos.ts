@@ -25,7 +25,8 @@ export function loadProtos(files: readonly string[], options: { readonly keepCas
   });
 }
 
-const loaded = loadProtos([...publicProtos, 'codr/peer/v1/peer.proto'], { keepCase: false });
+const peerProtos = ['peer', 'work'].map((name) => `codr/peer/v1/${name}.proto`);
+const loaded = loadProtos([...publicProtos, ...peerProtos], { keepCase: false });
 
 /** A message or an enumeration by its name in an enclosing scope. */
 export function typeNamed(

@@ -17,6 +17,7 @@ import { type PeerCalls, peerHandlers } from './peer-handlers.ts';
 import { loadProtos, publicProtos, serviceNamed } from './protos.ts';
 import { type ServerSecurity, type ServerTls, serverSecurity } from './server-credentials.ts';
 import { unaryHandlers } from './unary-handlers.ts';
+import { type DoWork, workHandlers } from './work-handlers.ts';
 
 export interface ServeOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -32,6 +33,8 @@ export interface ServeOptions {
   readonly redact: (text: string) => string;
   /** What peers ask of each other; absent: the service is not there. */
   readonly peer?: PeerCalls;
+  /** Work that peers do for each other; absent: none. */
+  readonly work?: DoWork;
   /** Lets tools like grpcurl ask for the protos. */
   readonly reflection?: boolean;
   readonly heartbeatMs?: number;
@@ -62,6 +65,7 @@ const services = ['Sources', 'Points', 'Repository', 'Restores', 'Contents', 'Op
   (name) => `codr.v1.${name}`,
 );
 const peerService = 'codr.peer.v1.Peer';
+const workService = 'codr.peer.v1.Work';
 /** What is left to connections to say goodbye once no call runs. */
 const goodbyeMs = 500;
 
@@ -74,8 +78,15 @@ export async function serve(options: ServeOptions): Promise<Served> {
     ...unaryHandlers(gate, options),
     'codr.v1.Operations': operationHandlers(gate, { ...options, heartbeatMs: beat }),
     ...(options.peer && { [peerService]: peerHandlers(gate, options.peer) }),
+    ...(options.work && {
+      [workService]: workHandlers(gate, options.work, { clock: options.clock, heartbeatMs: beat }),
+    }),
   };
-  const names = [...services, ...(options.peer ? [peerService] : [])];
+  const names = [
+    ...services,
+    ...(options.peer ? [peerService] : []),
+    ...(options.work ? [workService] : []),
+  ];
   for (const name of names) {
     server.addService(serviceNamed(name), { ...handlers[name] });
   }

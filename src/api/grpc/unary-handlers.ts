@@ -2,10 +2,9 @@
 import type { handleUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { type ApiMethod, apiMethods, callApi, type UnaryRule } from '../api-methods.ts';
 import type { Call, CodrApi, Status } from '../codr-api.ts';
-import type { OperationStore } from '../operations.ts';
+import { isEnded, type OperationStore } from '../operations.ts';
 import type { Gate } from './gate.ts';
 import { fromWire, toWire } from './mapper.ts';
-import { describeOperations } from './operation-messages.ts';
 import { methodNamed, type RpcMethod } from './protos.ts';
 import { withDefaults } from './request-defaults.ts';
 
@@ -36,8 +35,8 @@ function workOf(name: ApiMethod, { api, operations }: Served): Work {
   if (name !== 'status') return (request, call) => callApi(api, name, request, call);
   return async (request, call) => {
     const status = (await callApi(api, name, request, call)) as Status;
-    const running = describeOperations(await operations.list(), { running: true });
-    const lines = running.operations.map(({ id, kind, source, state, progress }) => ({
+    const running = (await operations.list()).filter((one) => !isEnded(one));
+    const lines = running.map(({ id, kind, source, state, progress }) => ({
       id,
       kind,
       ...(source !== undefined && { source }),

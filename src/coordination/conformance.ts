@@ -14,17 +14,23 @@ interface OpenedCoordinator {
   dispose(): Promise<void>;
 }
 
-const ttlMs = 10_000;
+interface Opened extends OpenedCoordinator {
+  readonly ttlMs: number;
+}
 
-type Check = (coordinator: Coordinator, opened: OpenedCoordinator) => Promise<void>;
+type Check = (coordinator: Coordinator, opened: Opened) => Promise<void>;
 
 /** Registers the suite under `name`; `open` gives each test an empty coordinator of its own. */
-export function coordinatorConformance(name: string, open: () => Promise<OpenedCoordinator>): void {
+export function coordinatorConformance(
+  name: string,
+  open: () => Promise<OpenedCoordinator>,
+  { ttlMs = 10_000 }: { ttlMs?: number } = {},
+): void {
   for (const [sentence, check] of Object.entries({ ...transactions, ...leases, ...watches })) {
     test(`${name}: ${sentence}`, async () => {
       const opened = await open();
       try {
-        await check(opened.coordinator, opened);
+        await check(opened.coordinator, { ...opened, ttlMs });
       } finally {
         await opened.dispose();
       }
@@ -134,7 +140,10 @@ const transactions: Record<string, Check> = {
 };
 
 const leases: Record<string, Check> = {
-  'the keys of a lease vanish when it is given back, and no others': async (coordinator) => {
+  'the keys of a lease vanish when it is given back, and no others': async (
+    coordinator,
+    { ttlMs },
+  ) => {
     await put(coordinator, 'free');
     const [one, two] = [await coordinator.lease(ttlMs), await coordinator.lease(ttlMs)];
     await put(coordinator, 'one', 'v', one);
@@ -146,7 +155,7 @@ const leases: Record<string, Check> = {
   },
   'a lease that ends tells its holder and takes its keys along': async (
     coordinator,
-    { expire },
+    { expire, ttlMs },
   ) => {
     const lease = await coordinator.lease(ttlMs);
     await put(coordinator, 'k', 'v', lease);
@@ -155,7 +164,7 @@ const leases: Record<string, Check> = {
     assert.ok(isCodrError(lease.lost.reason, 'lease-lost'));
     assert.equal(await coordinator.get('k'), undefined);
   },
-  'nothing can be put under a lease that has ended': async (coordinator, { expire }) => {
+  'nothing can be put under a lease that has ended': async (coordinator, { expire, ttlMs }) => {
     const lease = await coordinator.lease(ttlMs);
     await expire(lease);
     await assert.rejects(
@@ -174,7 +183,7 @@ const leases: Record<string, Check> = {
   },
   'a key put again without the lease, or under another, no longer ends with it': async (
     coordinator,
-    { expire },
+    { expire, ttlMs },
   ) => {
     const [one, two] = [await coordinator.lease(ttlMs), await coordinator.lease(ttlMs)];
     await put(coordinator, 'a', 'v', one);
@@ -189,7 +198,7 @@ const leases: Record<string, Check> = {
 const watches: Record<string, Check> = {
   'a watch tells of puts, deletes and ended leases under its prefix': async (
     coordinator,
-    { expire },
+    { expire, ttlMs },
   ) => {
     const stop = new AbortController();
     const steps = coordinator.watch('t/', stop.signal)[Symbol.asyncIterator]();

@@ -55,6 +55,11 @@ export class Membership implements AsyncDisposable {
     return this.#self;
   }
 
+  /** For keys that are to vanish with the peer. */
+  get lease(): Lease {
+    return this.#lease;
+  }
+
   /** Aborted with `lease-lost`: the others may take this peer for dead. Join again. */
   get lost(): AbortSignal {
     return this.#lease.lost;

@@ -1,6 +1,7 @@
 // Spreads pieces of work over peers: each goes to the place with the most free slots, this process first.
 // A piece is idempotent and its result is plain data, so one whose peer is lost is simply done elsewhere.
 // Who asked for the work commits what came of it: no worker writes history.
+import type { Clock } from '../base/clock.ts';
 import { isCodrError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 
@@ -47,15 +48,19 @@ export interface WorkPoolOptions {
   readonly slots: number;
   /** The other peers that are up; asked anew for each piece. */
   places(): readonly Workplace[];
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Logger;
 }
+
+/** A place that was lost is tried again after this time, if it is still among the peers. */
+const lostMs = 10_000;
 
 export class WorkPool implements Sharing {
   readonly #options: WorkPoolOptions;
   /** Pieces that run in each place now; this process has the empty name. */
   readonly #running = new Map<string, number>();
-  /** Places that were lost, by the very object: one that comes back is another object. */
-  readonly #lost = new WeakSet<Workplace>();
+  /** When each place was lost. One that has begun anew is another object. */
+  readonly #lost = new WeakMap<Workplace, number>();
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: WorkPoolOptions) {
@@ -81,7 +86,7 @@ export class WorkPool implements Sharing {
         return await work.decode(await place.run(work.order(), context));
       } catch (error) {
         if (!place || signal.aborted || !isCodrError(error, 'peer-lost')) throw error;
-        this.#lost.add(place);
+        this.#lost.set(place, this.#options.clock.monotonic());
         this.#options.log.warn({ peer: place.name }, `${error.message}: its work goes elsewhere`);
       } finally {
         this.#give(place);
@@ -90,7 +95,10 @@ export class WorkPool implements Sharing {
   }
 
   #places(): readonly Workplace[] {
-    return this.#options.places().filter((place) => !this.#lost.has(place));
+    const now = this.#options.clock.monotonic();
+    const isLost = (place: Workplace): boolean =>
+      now - (this.#lost.get(place) ?? Number.NEGATIVE_INFINITY) < lostMs;
+    return this.#options.places().filter((place) => !isLost(place));
   }
 
   /** Undefined stands for this process. */

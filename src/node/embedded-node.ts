@@ -29,6 +29,11 @@ export class EmbeddedNode implements api.CodrApi {
     return new EmbeddedNode(new NodeContext(config, world, process.env));
   }
 
+  /** Over what a peer has opened; whoever opened it disposes of it. */
+  static over(node: NodeContext): EmbeddedNode {
+    return new EmbeddedNode(node);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#node[Symbol.asyncDispose]();
   }

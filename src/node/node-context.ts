@@ -66,6 +66,13 @@ export interface OpenSource {
   readonly context: SourceContext;
 }
 
+/** What a peer of a cluster brings with it; an embedded node is a cluster of one. */
+export interface ClusterParts {
+  readonly sharing: Sharing;
+  /** Who this process is among its peers, and what it knows of others. */
+  probe(self: ProcessProbe): ProcessProbe;
+}
+
 const leaseTtlMs = 10_000;
 const taskAttempts = 8;
 /** zstd level of frames: 1 costs two thirds of the CPU of 3 for a few percent more bytes. */
@@ -82,14 +89,16 @@ export class NodeContext implements AsyncDisposable {
   readonly #meters: MeteredObjectStore[] = [];
   #store: ObjectStore | undefined;
   #coordinator: Promise<Coordinator> | undefined;
-  #sharing: Sharing;
+  readonly #sharing: Sharing;
+  readonly #cluster: ClusterParts | undefined;
 
-  constructor(config: Config, world: NodeWorld, env: NodeContext['env']) {
+  constructor(config: Config, world: NodeWorld, env: NodeContext['env'], cluster?: ClusterParts) {
     this.config = config;
     this.world = world;
     this.env = env;
     this.connectors = connectors;
-    this.#sharing = alone(config.workers);
+    this.#sharing = cluster?.sharing ?? alone(config.workers);
+    this.#cluster = cluster;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -138,7 +147,10 @@ export class NodeContext implements AsyncDisposable {
   /** Opens once; asking for more weight than before opens anew. */
   async open(weight: Weight = 'light'): Promise<OpenNode> {
     if (this.#open && (this.#open.weight === weight || weight === 'light')) {
-      return await this.#open.node;
+      const opened = await this.#open.node;
+      // Peers live long, and others register sources meanwhile.
+      if (this.#cluster) await opened.lineage.refresh();
+      return opened;
     }
     const node = this.#openNode(weight);
     this.#open = { weight, node };
@@ -184,7 +196,8 @@ export class NodeContext implements AsyncDisposable {
   async engineWorld(): Promise<EngineWorld> {
     const { clock, random, log, spill, segmentBytes = segmentBytesDefault } = this.world;
     const self = await currentProcess();
-    const probe: ProcessProbe = { self, isAlive };
+    const local: ProcessProbe = { self, isAlive };
+    const probe = this.#cluster?.probe(local) ?? local;
     const memoryBytesMax = this.config.memoryMib * 1024 * 1024;
     return {
       clock,
@@ -207,11 +220,12 @@ export class NodeContext implements AsyncDisposable {
     const { clock, random, log } = this.world;
     this.#coordinator ??= openCoordinator('memory', { clock, random, log });
     await runJob(job, {
+      // Work that other peers take part in goes through `sharing`, piece by piece.
       coordinator: await this.#coordinator,
       worker,
       clock,
       leaseTtlMs,
-      concurrency: this.config.workers,
+      concurrency: this.#sharing.slots,
       attempts: taskAttempts,
       transient: isTransient,
       signal,

@@ -36,7 +36,7 @@ export async function simulatedSharing(options: PeersOptions): Promise<Sharing> 
   }
   // One that was lost is met anew, as after its start.
   const places = (): Workplace[] => peers.map((peer) => peer.place());
-  return new WorkPool({ slots, places, log: silentLogger });
+  return new WorkPool({ slots, places, clock: context.world.clock, log: silentLogger });
 }
 
 class SimulatedPeer {

@@ -17,6 +17,8 @@ export interface ProcessIdentity {
   readonly pid: number;
   /** Start of the process in the host's own ticks: tells a reused pid. */
   readonly startTicks: string;
+  /** Of a peer of a cluster: its name and this life of it. */
+  readonly peer?: string;
 }
 
 /** What this process knows about others. */

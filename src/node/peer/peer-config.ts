@@ -1,0 +1,175 @@
+// The configuration file of a peer: YAML, every field checked, paths meant from the file's own folder. Secrets
+// stand in files of their own. docs/manual/cluster.md shows one.
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import type { AccessRules } from '../../api/access.ts';
+import { CodrError } from '../../base/error.ts';
+import { type Config, loadConfig } from '../config.ts';
+
+const address = z.string().regex(/^[^\s/]+:\d+$/, 'not host:port');
+const file = z.string().min(1);
+const roles = z.array(z.enum(['viewer', 'operator', 'restorer', 'admin'])).min(1);
+const tlsFiles = z.strictObject({ ca: file, cert: file, key: file });
+
+const schema = z.strictObject({
+  name: z.string().regex(/^[\w.-]{1,64}$/, 'not 1 to 64 letters, digits, points, lines'),
+  listen: address,
+  advertise: address.optional(),
+  repository: z.strictObject({
+    url: z.string().min(1),
+    passwordFile: file.optional(),
+    keyFile: file.optional(),
+  }),
+  etcd: z
+    .strictObject({
+      endpoints: z.array(z.string().min(1)).min(1),
+      prefix: z.string().min(1).default('/codr'),
+      tls: tlsFiles.optional(),
+    })
+    .optional(),
+  tls: tlsFiles.optional(),
+  insecure: z.boolean().default(false),
+  access: z
+    .strictObject({
+      /** Common names of the certificates of peers. */
+      peers: z.array(z.string().min(1)).default([]),
+      certificates: z.array(z.strictObject({ name: z.string().min(1), roles })).default([]),
+      tokens: z
+        .array(z.strictObject({ name: z.string().min(1), roles, sha256: z.string() }))
+        .default([]),
+    })
+    .prefault({}),
+  auditFile: file.optional(),
+  tempDir: file.optional(),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  limits: z
+    .strictObject({
+      memoryMiB: z.number().int().min(128).default(1024),
+      workers: z.number().int().min(1).max(256).default(Math.min(16, availableParallelism())),
+      storeConcurrency: z.number().int().min(1).max(256).default(8),
+    })
+    .prefault({}),
+  drainSeconds: z.number().min(0).max(3600).default(30),
+});
+
+type FileShape = z.infer<typeof schema>;
+
+/** What a peer is told: the file, with the options of its repository as every command has them. */
+export interface PeerConfig
+  extends Pick<FileShape, 'name' | 'listen' | 'advertise' | 'insecure' | 'drainSeconds'> {
+  readonly common: Config;
+  readonly etcd?: {
+    readonly endpoints: readonly string[];
+    readonly prefix: string;
+    readonly tls?: { readonly ca: string; readonly certificate: string; readonly key: string };
+  };
+  readonly tls?: Pem;
+  readonly access: AccessRules;
+  readonly auditFile?: string;
+}
+
+/** Contents of files. */
+export interface Pem {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** Errors: `config-invalid`, naming the file and the field. */
+export function readPeerConfig(
+  path: string,
+  env: Readonly<Record<string, string | undefined>>,
+): PeerConfig {
+  const wrong = (why: string, cause?: unknown): CodrError =>
+    new CodrError('config-invalid', `${path}: ${why}`, { object: path, cause });
+  const read = schema.safeParse(parsed(path, wrong));
+  if (!read.success) {
+    const [issue] = read.error.issues;
+    throw wrong(`${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'not valid'}`);
+  }
+  const { data } = read;
+  const { tls, insecure } = data;
+  if (tls === undefined && !insecure) {
+    throw wrong('tls: missing; only a peer with "insecure: true" does without');
+  }
+  if (tls !== undefined && insecure) throw wrong('insecure: true stands beside tls');
+  const at = (name: string): string => resolve(dirname(path), name);
+  const pem = (files: z.infer<typeof tlsFiles>): Pem => {
+    const content = (name: string): Buffer => {
+      try {
+        return readFileSync(at(name));
+      } catch (cause) {
+        throw wrong(`${name} cannot be read`, cause);
+      }
+    };
+    return { ca: content(files.ca), cert: content(files.cert), key: content(files.key) };
+  };
+  const { name, listen, advertise, drainSeconds, etcd, access, auditFile } = data;
+  return {
+    ...{ name, listen, insecure, drainSeconds },
+    ...(advertise !== undefined && { advertise }),
+    common: commonOf(data, at, env),
+    ...(etcd && { etcd: etcdOf(etcd, pem) }),
+    ...(tls && { tls: pem(tls) }),
+    access: withoutUndefined(access),
+    ...(auditFile !== undefined && { auditFile: at(auditFile) }),
+  };
+}
+
+function etcdOf(
+  { endpoints, prefix, tls }: NonNullable<FileShape['etcd']>,
+  pem: (files: z.infer<typeof tlsFiles>) => Pem,
+): NonNullable<PeerConfig['etcd']> {
+  if (!tls) return { endpoints, prefix };
+  const [ca, certificate, key] = Object.values(pem(tls)).map(String) as [string, string, string];
+  return { endpoints, prefix, tls: { ca, certificate, key } };
+}
+
+/** The peers watch each other's operations for those who ask them. */
+function withoutUndefined({ peers, certificates, tokens }: FileShape['access']): AccessRules {
+  const known = new Set(certificates.map(({ name }) => name));
+  const viewers = peers
+    .filter((name) => !known.has(name))
+    .map((name) => ({ name, roles: ['viewer'] as const }));
+  return { peers, tokens, certificates: [...certificates, ...viewers] };
+}
+
+function commonOf(
+  { repository, limits, tempDir, logLevel }: FileShape,
+  at: (name: string) => string,
+  env: Readonly<Record<string, string | undefined>>,
+): Config {
+  const { passwordFile, keyFile, url } = repository;
+  return loadConfig(
+    {
+      repo: url,
+      memoryMib: String(limits.memoryMiB),
+      workers: String(limits.workers),
+      storeConcurrency: String(limits.storeConcurrency),
+      logLevel,
+      ...(keyFile !== undefined && { keyFile: at(keyFile) }),
+      ...(tempDir !== undefined && { tempDir: at(tempDir) }),
+    },
+    {
+      CODR_PASSWORD: env.CODR_PASSWORD,
+      CODR_PASSWORD_FILE: passwordFile === undefined ? env.CODR_PASSWORD_FILE : at(passwordFile),
+    },
+  );
+}
+
+function parsed(path: string, wrong: (why: string, cause?: unknown) => CodrError): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw wrong('cannot be read', cause);
+  }
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw wrong((cause as Error).message.split('\n')[0] ?? 'is no YAML', cause);
+  }
+}

@@ -1,0 +1,270 @@
+// A peer: the whole of CODR behind a port, and what makes it one of many. It joins the others through the
+// coordinator, serves clients and peers, and begins another session when it was cut off for too long.
+
+import { authoriseBy, everybody } from '../../api/access.ts';
+import type { AuditLog } from '../../api/audit-log.ts';
+import type { ClientSecurity } from '../../api/client/security.ts';
+import { type Served, serve } from '../../api/grpc/serve.ts';
+import type { Operation, OperationStore } from '../../api/operations.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
+import type { Logger } from '../../base/log.ts';
+import { listPeers, type Peer } from '../../cluster/membership.ts';
+import { WorkPool } from '../../cluster/work-pool.ts';
+import { openCoordinator } from '../../coordination/all.ts';
+import type { Coordinator } from '../../coordination/coordinator.ts';
+import { Workers } from '../../engine/work/workers.ts';
+import type { ProcessIdentity, ProcessProbe } from '../../repository/lineage/writer.ts';
+import { EmbeddedNode } from '../embedded-node.ts';
+import { redactText } from '../logger-redact.ts';
+import { NodeContext, type NodeWorld } from '../node-context.ts';
+import { programVersion } from '../program-version.ts';
+import { registeredSources } from '../source-registry.ts';
+import { AuditFile, auditToLog } from './audit-file.ts';
+import type { PeerConfig } from './peer-config.ts';
+import { PeerSession } from './peer-session.ts';
+import { PeersView } from './peers-view.ts';
+import { type ValueSeal, valueSeal } from './value-seal.ts';
+
+const rejoinMs = { first: 500, max: 10_000 } as const;
+
+export class PeerNode implements AsyncDisposable {
+  readonly #config: PeerConfig;
+  readonly #world: NodeWorld;
+  readonly #node: NodeContext;
+  readonly #api: EmbeddedNode;
+  readonly #workers: Workers;
+  readonly #pool: WorkPool;
+  readonly #peers: PeersView;
+  readonly #stop = new AbortController();
+  readonly #closing: AsyncDisposable[] = [];
+  #seal: ValueSeal | undefined;
+  #served: Served | undefined;
+  #session: PeerSession | undefined;
+  #life: Promise<void> | undefined;
+  #draining = false;
+
+  private constructor(config: PeerConfig, world: NodeWorld, env: NodeContext['env']) {
+    this.#config = config;
+    this.#world = world;
+    const { clock, log } = world;
+    const security: ClientSecurity = { tls: config.tls ?? 'insecure' };
+    this.#peers = new PeersView(config.name, clock, security);
+    const slots = config.common.workers;
+    const places = () => this.#peers.places();
+    this.#pool = new WorkPool({ slots, places, clock, log });
+    this.#node = new NodeContext(config.common, world, env, {
+      sharing: this.#pool,
+      probe: (local) => this.#probe(local),
+    });
+    this.#api = EmbeddedNode.over(this.#node);
+    this.#workers = new Workers({ clock, openSource: (lineage) => this.#openSource(lineage) });
+  }
+
+  /**
+   * Serves when it resolves. Errors: `config-invalid`, those of the repository and of the coordinator, `busy` when
+   * another peer has this name.
+   */
+  static async start(
+    config: PeerConfig,
+    world: NodeWorld,
+    env: NodeContext['env'],
+  ): Promise<PeerNode> {
+    const peer = new PeerNode(config, world, env);
+    try {
+      await peer.#start();
+      return peer;
+    } catch (error) {
+      await peer[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** `host:port` as bound. */
+  get address(): string {
+    return this.#served?.address ?? '';
+  }
+
+  /** Takes nothing new, hands over what it runs, waits for calls to end, and goes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#draining = true;
+    const drainMs = this.#config.drainSeconds * 1000;
+    this.#served?.setHealth(false);
+    await this.#session
+      ?.drain()
+      .catch((error: unknown) => this.#log.warn({ error }, 'not drained'));
+    this.#stop.abort();
+    await this.#served?.close({ drainMs });
+    await this.#life;
+    await this.#workers[Symbol.asyncDispose]();
+    this.#peers[Symbol.dispose]();
+    for (const one of this.#closing.reverse()) await one[Symbol.asyncDispose]();
+    await this.#node[Symbol.asyncDispose]();
+  }
+
+  get #log(): Logger {
+    return this.#world.log;
+  }
+
+  async #start(): Promise<void> {
+    const { config } = { config: this.#config };
+    const { repository } = await this.#node.open('heavy');
+    this.#seal = valueSeal(repository.unlocked.keys.mac);
+    const { clock } = this.#world;
+    this.#served = await serve({
+      listen: config.listen,
+      credentials: config.tls ?? 'insecure',
+      api: this.#api,
+      operations: this.#operations(),
+      authorise: config.tls ? authoriseBy(config.access) : everybody,
+      audit: await this.#audit(),
+      clock,
+      log: this.#log,
+      redact: redactText,
+      work: async (order, context) => {
+        if (this.#draining) throw new CodrError('peer-lost', `peer ${config.name} is stopping`);
+        return await this.#workers.run(order, context);
+      },
+    });
+    const coordinator = await this.#openCoordinator();
+    try {
+      this.#session = await this.#join(coordinator);
+    } catch (error) {
+      await coordinator[Symbol.asyncDispose]();
+      throw error;
+    }
+    this.#life = this.#live(coordinator);
+  }
+
+  async #audit(): Promise<AuditLog> {
+    const { auditFile } = this.#config;
+    if (auditFile === undefined) return auditToLog(this.#log);
+    const file = await AuditFile.open(auditFile);
+    this.#closing.push(file);
+    return file;
+  }
+
+  async #openCoordinator(): Promise<Coordinator> {
+    const { etcd } = this.#config;
+    const { clock, random, log } = this.#world;
+    const { repository } = await this.#node.open();
+    // Two repositories below one prefix have nothing to do with each other.
+    const place = etcd && { ...etcd, prefix: `${etcd.prefix}/${repository.config.repositoryId}` };
+    return await openCoordinator(
+      place ? 'etcd' : 'memory',
+      { clock, random, log },
+      {
+        ...(place && { etcd: place }),
+      },
+    );
+  }
+
+  async #join(coordinator: Coordinator): Promise<PeerSession> {
+    const { clock, random, log } = this.#world;
+    const seal = this.#seal as ValueSeal;
+    const self: Peer = {
+      name: this.#config.name,
+      address: this.#config.advertise ?? this.address,
+      version: programVersion(),
+      weight: this.#config.common.workers,
+      state: 'up',
+      startedAt: clock.now(),
+    };
+    return await PeerSession.join({
+      ...{ coordinator, self, seal, clock, random, log, api: this.#api, redact: redactText },
+      relay: (name) => this.#peers.operations(name),
+      seen: (peers) => {
+        this.#peers.update(peers);
+        this.#pool.changed();
+      },
+    });
+  }
+
+  /** Session after session until the peer stops. */
+  async #live(first: Coordinator): Promise<void> {
+    let coordinator: Coordinator | undefined = first;
+    let waitMs: number = rejoinMs.first;
+    while (!this.#stop.signal.aborted) {
+      const session = this.#session;
+      if (session) {
+        waitMs = rejoinMs.first;
+        await Promise.race([session.ended, aborted(this.#stop.signal)]);
+        this.#session = undefined;
+        await session[Symbol.asyncDispose]().catch(() => {});
+        if (this.#stop.signal.aborted) break;
+        this.#served?.setHealth(false);
+        this.#log.warn({}, 'cut off from the other peers: all work here has stopped');
+      }
+      try {
+        coordinator ??= await this.#openCoordinator();
+        this.#session = await this.#join(coordinator);
+        this.#served?.setHealth(true);
+        this.#log.warn({}, 'one of the peers again');
+      } catch (error) {
+        this.#log.debug({ error }, 'the other peers are not reached');
+        if (isCodrError(error, 'coordinator-replaced')) {
+          await coordinator?.[Symbol.asyncDispose]();
+          coordinator = undefined;
+        }
+        await this.#world.clock.sleep(waitMs, this.#stop.signal).catch(() => {});
+        waitMs = Math.min(rejoinMs.max, waitMs * 2);
+      }
+    }
+    await coordinator?.[Symbol.asyncDispose]();
+  }
+
+  /** Operations of the session that there is now. */
+  #operations(): OperationStore {
+    const now = (): OperationStore => {
+      if (this.#session) return this.#session.operations;
+      throw new CodrError(
+        'peer-unreachable',
+        `peer ${this.#config.name} is cut off from the others`,
+        {
+          remedy: 'ask another peer, or this one again later',
+        },
+      );
+    };
+    return {
+      create: async (...wish): Promise<Operation> => await now().create(...wish),
+      get: async (id) => await now().get(id),
+      list: async () => await now().list(),
+      watch: (...wish) => now().watch(...wish),
+      cancel: async (id) => await now().cancel(id),
+    };
+  }
+
+  async #openSource(lineage: string) {
+    const { lineage: own } = await this.#node.open('heavy');
+    const registered = registeredSources(own.state).find(({ id }) => id === lineage);
+    if (!registered) throw new CodrError('source-unknown', 'the source is not registered');
+    const { context } = await this.#node.openSource(registered, 'heavy');
+    context.repository.learn(context.lineage);
+    return context;
+  }
+
+  /** Peers are known by their registration: one that is paused for too long counts as dead. */
+  #probe(local: ProcessProbe): ProcessProbe {
+    const session = this.#session;
+    if (!session) return local;
+    const self: ProcessIdentity = { ...local.self, peer: lifeOf(session.self) };
+    return {
+      self,
+      isAlive: async (other) => {
+        if (other.peer === undefined) return await local.isAlive(other);
+        const peers = await listPeers(session.coordinator);
+        return peers.some((peer) => lifeOf(peer) === other.peer) ? 'alive' : 'dead';
+      },
+    };
+  }
+}
+
+function lifeOf({ name, startedAt }: Peer): string {
+  return `${name} ${startedAt}`;
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) =>
+    signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
+}

@@ -1,0 +1,97 @@
+// One life of a peer among its equals: from joining under a lease until that lease is lost. What hangs on the
+// lease ends with it, so that nothing acts in the name of a peer that others take for dead.
+import type { CodrApi } from '../../api/codr-api.ts';
+import type { OperationStore } from '../../api/operations.ts';
+import { untilAborted } from '../../base/async.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Random } from '../../base/random.ts';
+import { Membership, type Peer, watchPeers } from '../../cluster/membership.ts';
+import type { Coordinator } from '../../coordination/coordinator.ts';
+import { ClusterOperations } from './cluster-operations.ts';
+import type { ValueSeal } from './value-seal.ts';
+
+export interface SessionOptions {
+  readonly coordinator: Coordinator;
+  readonly self: Peer;
+  readonly api: CodrApi;
+  readonly seal: ValueSeal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly redact: (text: string) => string;
+  relay(peer: string): OperationStore | undefined;
+  /** Called whenever peers came or went. */
+  seen(peers: readonly Peer[]): void;
+}
+
+/** How long a peer may be silent before others take over what it does. */
+const leaseTtlMs = 10_000;
+
+export class PeerSession implements AsyncDisposable {
+  readonly coordinator: Coordinator;
+  readonly self: Peer;
+  readonly operations: ClusterOperations;
+  readonly #membership: Membership;
+  readonly #stop: AbortController;
+  readonly #running: Promise<void>;
+
+  private constructor(membership: Membership, options: SessionOptions) {
+    this.coordinator = options.coordinator;
+    this.self = options.self;
+    this.#membership = membership;
+    this.#stop = new AbortController();
+    const { name } = options.self;
+    this.operations = new ClusterOperations({ ...options, name, lease: membership.lease });
+    const both = AbortSignal.any([this.#stop.signal, membership.lost]);
+    this.#running = this.#run(options, both);
+  }
+
+  /** Errors: `busy` when another process has this name; those of the coordinator. */
+  static async join(options: SessionOptions): Promise<PeerSession> {
+    const { coordinator, self } = options;
+    return new PeerSession(await Membership.join(coordinator, self, { leaseTtlMs }), options);
+  }
+
+  /** Resolves when the session is over: its lease was lost, or it was disposed of. */
+  get ended(): Promise<void> {
+    return this.#running;
+  }
+
+  /** Others get nothing new to this peer, and go on with what it ran. */
+  async drain(): Promise<void> {
+    await this.#membership.drain();
+    await this.operations.drain();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.operations.drain();
+    await this.#running;
+    await this.#membership[Symbol.asyncDispose]();
+  }
+
+  async #run(
+    { coordinator, seen, clock, log }: SessionOptions,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const look = async (): Promise<void> => {
+      while (!signal.aborted) {
+        try {
+          for await (const peers of watchPeers(coordinator, signal)) seen(peers);
+        } catch (error) {
+          if (signal.aborted) return;
+          log.warn({ error }, 'who the peers are is asked again');
+          await clock.sleep(1000, signal).catch(() => {});
+        }
+      }
+    };
+    const work = Promise.all([look(), this.operations.run(signal)]);
+    await untilAborted(work, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+    await work;
+    // What it ran must stop at once, and is not written down.
+    await this.operations.drain();
+  }
+}

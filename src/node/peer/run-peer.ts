@@ -1,0 +1,32 @@
+// A peer as a program: reads its file, serves, and says so in one line; ends when it is told to.
+import { openLogger } from '../logger.ts';
+import { systemClock } from '../system-clock.ts';
+import { systemRandom } from '../system-random.ts';
+import { TemporarySpill } from '../temporary-spill.ts';
+import { readPeerConfig } from './peer-config.ts';
+import { PeerNode } from './peer-node.ts';
+
+/** Resolves with the peer's name when it has stopped. Errors: those of `PeerNode.start`, `config-invalid`. */
+export async function runPeer(path: string, signal: AbortSignal): Promise<string> {
+  const config = readPeerConfig(path, process.env);
+  const log = openLogger(config.common.logLevel, {
+    stacks: false,
+    form: process.stderr.isTTY ? 'terminal' : 'json',
+    write: (line) => {
+      process.stderr.write(line);
+    },
+  });
+  const spill = new TemporarySpill(config.common.tempDir);
+  const world = { clock: systemClock, random: systemRandom, spill, log };
+  const peer = await PeerNode.start(config, world, process.env);
+  log.info({ peer: config.name, address: peer.address }, 'serving');
+  try {
+    if (!signal.aborted) {
+      await new Promise((stop) => signal.addEventListener('abort', stop, { once: true }));
+    }
+    log.info({ peer: config.name }, 'stopping');
+  } finally {
+    await peer[Symbol.asyncDispose]();
+  }
+  return config.name;
+}

@@ -56,7 +56,8 @@ before(async () => {
 after(() => rmSync(scratch, { recursive: true, force: true }));
 
 test('the package holds the program, its pages and its licence, and nothing else', () => {
-  const expected = /^(dist\/[\w/-]+\.js|docs\/[\w/-]+\.md|package\.json|README\.md|LICENSE)$/;
+  const expected =
+    /^(dist\/[\w/-]+\.(js|d\.ts)|proto\/[\w/]+\.proto|docs\/[\w/-]+\.md|package\.json|README\.md|LICENSE)$/;
   assert.deepEqual(
     packed.filter((path) => !expected.test(path)),
     [],
@@ -68,6 +69,9 @@ test('the package holds the program, its pages and its licence, and nothing else
   for (const needed of [
     'dist/cli/main.js',
     'dist/node/sealing-worker.js',
+    'dist/node/client.js',
+    'dist/node/client.d.ts',
+    'proto/codr/v1/operations.proto',
     'README.md',
     'LICENSE',
   ]) {
@@ -94,6 +98,35 @@ test('the installed program makes a repository and tells a wrong passphrase from
   assert.equal((await codr(['status'], env)).code, 0);
   const wrong = await codr(['status'], { ...env, CODR_PASSWORD_FILE: join(scratch, 'wrong') });
   assert.equal(wrong.code, 8);
+});
+
+test('another program imports the client with its types, and no more of CODR', async () => {
+  const program = `
+    import { connect, CodrError, type CodrApi, type Status } from 'codr/client';
+    const api: CodrApi = connect({ address: '127.0.0.1:1', tls: 'insecure' });
+    const signal = AbortSignal.timeout(20_000);
+    try {
+      const status: Status = await api.status({}, { signal });
+      console.log(status.sources.map(({ name }) => name));
+    } catch (error) {
+      console.log(error instanceof CodrError ? error.code : error);
+    } finally {
+      await api[Symbol.asyncDispose]();
+    }
+    // @ts-expect-error the type of a request is known
+    export const wrong = () => api.backup({ sauce: 'shop' }, { signal });
+  `;
+  writeFileSync(join(scratch, 'program.mts'), program);
+  const options = '--noEmit --strict --module nodenext --target es2024 --skipLibCheck --types node';
+  const typeRoots = ['--typeRoots', join(rootFolder, 'node_modules', '@types')];
+  const lib = ['--lib', 'es2024,esnext.disposable'];
+  const tsc = join(rootFolder, 'node_modules', '.bin', 'tsc');
+  const args = [...options.split(' '), ...lib, ...typeRoots, 'program.mts'];
+  await run(tsc, args, { cwd: scratch });
+  const { stdout } = await run(process.execPath, ['program.mts'], { cwd: scratch });
+  assert.equal(stdout.trim(), 'peer-unreachable');
+  const inner = run(process.execPath, ['-e', "import('codr/dist/cli/main.js')"], { cwd: scratch });
+  await assert.rejects(inner, /ERR_PACKAGE_PATH_NOT_EXPORTED/);
 });
 
 test('the installed program tells its demo, and proves it', async () => {

@@ -24,6 +24,8 @@ export interface CliWorld {
     tell: TellDemo,
     signal: AbortSignal,
   ) => Promise<DemoResult>;
+  /** Resolves with the peer's name when it has stopped. */
+  readonly runPeer: (configPath: string, signal: AbortSignal) => Promise<string>;
 }
 
 export interface CommandContext {
@@ -48,6 +50,8 @@ export interface Command<I extends z.ZodObject = z.ZodObject, R = unknown> {
   /** Fields of the result, for the reference page. */
   readonly json: string;
   readonly input: I;
+  /** `--config` names a file of the command's own, which it reads itself. */
+  readonly configFile?: 'own';
   run(input: z.infer<I>, context: CommandContext): Promise<R>;
   /** Shows the result to people. */
   print(result: R, output: Output): void;

@@ -10,6 +10,8 @@ import { getCommand } from './command-get.ts';
 import { initCommand } from './command-init.ts';
 import { keyAddCommand, keyListCommand, keyRemoveCommand } from './command-key.ts';
 import { lsCommand } from './command-ls.ts';
+import { nodeCommand } from './command-node.ts';
+import { cancelCommand, opsCommand } from './command-ops.ts';
 import { pointsCommand } from './command-points.ts';
 import { restoreCommand } from './command-restore.ts';
 import {
@@ -37,7 +39,10 @@ export const commands: readonly Command[] = [
   verifyCommand,
   lsCommand,
   getCommand,
+  nodeCommand,
   statusCommand,
+  opsCommand,
+  cancelCommand,
   checkpointCommand,
   collectCommand,
   checkCommand,

@@ -57,6 +57,7 @@ export async function runFake(
       };
       return { ...options.api, [Symbol.asyncDispose]: close } as CodrApi;
     },
+    runPeer: () => Promise.reject(new Error('no peer in this test')),
     runDemo: options.runDemo ?? (() => Promise.reject(new Error('no demo in this test'))),
   };
   const exitCode = await runProgram(argv, world);

@@ -42,12 +42,20 @@ const world: CliWorld = {
   },
   exitNow: (code) => process.exit(code),
   async openApi(config) {
+    if (config.node !== undefined) {
+      const { openPeer } = await import('./peer-api.ts');
+      return openPeer(config.node, config);
+    }
     const { openEmbeddedNode } = await import('./embedded-api.ts');
     return openEmbeddedNode(config);
   },
   async runDemo(options, tell, signal) {
     const { runDemo } = await import('../node/demo/demo.ts');
     return runDemo(options, tell, signal);
+  },
+  async runPeer(path, signal) {
+    const { runPeer } = await import('../node/peer/run-peer.ts');
+    return runPeer(path, signal);
   },
 };
 

@@ -165,7 +165,7 @@ async function runCommand(
     // Global flags are taken wherever they stand; one that is the command's own too is meant for it.
     const isOwn = (name: string): boolean => rows.some((row) => row.name === name);
     const given = Map.groupBy(Object.entries(global), ([name]) => isOwn(name));
-    const config = loadConfig(Object.fromEntries(given.get(false) ?? []), world.env);
+    const config = configOf(command, Object.fromEntries(given.get(false) ?? []), world.env);
     Object.assign(shown, { json: config.json, debug: config.debug });
     const names = rows.filter(({ text }) => text.argument);
     const positional = names.map(({ name }, i) => [name, args[i]] as const);
@@ -269,3 +269,14 @@ function usageExit(error: CommanderError, argv: readonly string[], world: CliWor
 }
 
 const sentence = (clause: string): string => `${clause[0]?.toUpperCase()}${clause.slice(1)}.`;
+
+function configOf(
+  { configFile }: Command,
+  flags: Readonly<Record<string, unknown>>,
+  env: CliWorld['env'],
+): Config {
+  if (configFile !== 'own') return loadConfig(flags, env);
+  const { config = env.CODR_CONFIG, ...others } = flags;
+  const common = loadConfig(others, { ...env, CODR_CONFIG: undefined });
+  return typeof config === 'string' && config !== '' ? { ...common, config } : common;
+}

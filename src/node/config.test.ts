@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { z } from 'zod';
 import { isCodrError } from '../base/error.ts';
-import { globalOptions, loadConfig, repositoryUrl } from './config.ts';
+import { type Config, globalOptions, loadConfig, repositoryUrl } from './config.ts';
 import { option, optionRows, readOptions } from './config-option.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'codr-config-'));
@@ -44,6 +44,13 @@ test('every option of every command has a flag, and all but secrets a twin in th
     password: ['secret', 'secret'],
     keyFile: ['/k', '/k'],
     config: ['', undefined],
+    // Beside a repository it would be refused: see below.
+    node: ['', undefined],
+    insecure: ['on', true],
+    ca: ['/ca', '/ca'],
+    cert: ['/cert', '/cert'],
+    key: ['/key', '/key'],
+    token: ['of a caller', 'of a caller'],
     tempDir: ['/t', '/t'],
     memoryMib: ['512', 512],
     workers: ['7', 7],
@@ -64,9 +71,30 @@ test('every option of every command has a flag, and all but secrets a twin in th
     ),
   );
   assert.deepEqual(loadConfig({}, env), expected);
-  const { password: _secret, ...open } = expected;
+  const { password: _secret, token: _token, ...open } = expected;
   const config = file('all.json', JSON.stringify(open));
   assert.deepEqual(loadConfig({ config }, {}), { ...open, config });
+});
+
+test('a peer and a repository exclude each other, and a flag wins over the environment', () => {
+  const [repo, node] = ['/r', 'n1:7420'];
+  const both = { CODR_REPO: '/env', CODR_NODE: 'env:1' };
+  assert.deepEqual(placeOf(loadConfig({ node }, both)), { node });
+  assert.deepEqual(placeOf(loadConfig({ repo }, both)), { repo });
+  assert.deepEqual(placeOf(loadConfig({}, { CODR_NODE: node })), { node });
+  assert.match(
+    refusal(() => loadConfig({ repo, node }, {})),
+    /^usage: a peer and a repository are named/,
+  );
+  assert.match(
+    refusal(() => loadConfig({}, both)),
+    /^config-invalid: a peer and a repository are named/,
+  );
+});
+
+const placeOf = ({ repo, node }: Config): Partial<Config> => ({
+  ...(repo !== undefined && { repo }),
+  ...(node !== undefined && { node }),
 });
 
 test('a secret comes from a file named by flag, environment or configuration, without its line end', () => {

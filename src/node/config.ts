@@ -33,6 +33,30 @@ export const globalOptions = z.object({
     text: 'JSON file with values for these options, by their long names in camel case',
     value: 'FILE',
   }),
+  node: option(z.string().min(1).optional(), {
+    text: 'a peer that does the work, instead of --repo: files that are named are files of the peer',
+    value: 'HOST:PORT',
+  }),
+  insecure: option(z.boolean().default(false), {
+    text: 'talk to a peer without TLS',
+  }),
+  ca: option(z.string().min(1).optional(), {
+    text: 'PEM file with the authorities that sign certificates of peers; the system’s unless said',
+    value: 'FILE',
+  }),
+  cert: option(z.string().min(1).optional(), {
+    text: 'PEM file with the certificate by which a peer knows the caller',
+    value: 'FILE',
+  }),
+  key: option(z.string().min(1).optional(), {
+    text: 'PEM file with the key of --cert',
+    value: 'FILE',
+  }),
+  token: option(z.string().min(1).optional(), {
+    text: 'file with the token by which a peer knows the caller',
+    value: 'FILE',
+    secret: true,
+  }),
   tempDir: option(z.string().min(1).default(tmpdir()), {
     text: 'folder for scratch files; nothing in it outlives the process',
     value: 'FOLDER',
@@ -78,18 +102,31 @@ export function loadConfig(
 ): Config {
   const path = flags.config ?? env.CODR_CONFIG;
   const file = typeof path === 'string' && path !== '' ? readConfigFile(path) : {};
-  return readOptions(globalOptions, { flags, env, file });
+  return chosenPlace(readOptions(globalOptions, { flags, env, file }), flags);
+}
+
+/** A peer or a repository: where both are named, the flag wins. */
+function chosenPlace(config: Config, flags: Readonly<Record<string, unknown>>): Config {
+  if (config.node === undefined || config.repo === undefined) return config;
+  const { node, repo, ...rest } = config;
+  const isFlag = { node: flags.node !== undefined, repo: flags.repo !== undefined };
+  if (isFlag.node && !isFlag.repo) return { ...rest, node };
+  if (isFlag.repo && !isFlag.node) return { ...rest, repo };
+  const code = isFlag.node ? 'usage' : 'config-invalid';
+  throw new CodrError(code, 'a peer and a repository are named', {
+    remedy: 'name one of them: --node or --repo, CODR_NODE or CODR_REPO',
+  });
 }
 
 /** The repository's URL. Errors: `config-invalid` when none was named. */
 export function repositoryUrl(config: Config): string {
   if (config.repo !== undefined) return config.repo;
   throw new CodrError('config-invalid', 'no repository was named', {
-    remedy: 'give --repo URL or set CODR_REPO',
+    remedy: 'give --repo URL or set CODR_REPO; or --node for a peer',
   });
 }
 
-const secretFileKeys = new Set(['passwordFile']);
+const secretFileKeys = new Set(['passwordFile', 'tokenFile']);
 
 function readConfigFile(path: string): Record<string, unknown> {
   const wrong = (why: string, cause?: unknown): CodrError =>
@@ -107,7 +144,9 @@ function readConfigFile(path: string): Record<string, unknown> {
     throw wrong('is not a JSON object');
   }
   for (const key of Object.keys(content)) {
-    if (key === 'password') throw wrong('holds a password: name its file with "passwordFile"');
+    if (key === 'password' || key === 'token') {
+      throw wrong(`holds a ${key}: name its file with "${key}File"`);
+    }
     const known = key in globalOptions.shape || secretFileKeys.has(key);
     if (!known || key === 'config') throw wrong(`holds "${key}", which is no option`);
   }

@@ -1,9 +1,19 @@
 // One input of the merge: the record it is at, and the deletions of its partition that hold there. The next
-// block is asked for only when the one at hand is read, so an input costs one block of memory.
+// block is asked for only when the one at hand is read, so an input costs one block of memory. One whose first place
+// is known waits there: nothing of it is asked for before the merge is at that place.
 import { TruncatedBytesError, view } from '../../../base/bytes.ts';
 import { tokenBytes } from '../key/record-key.ts';
 import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 import { Deletion } from './deletion.ts';
+
+/** An input that begins no earlier than the place: it is opened there. */
+export interface LateInput {
+  /** As a partition's keys begin, or a key. */
+  readonly from: Uint8Array;
+  readonly blocks: BlockStream;
+}
+
+export type MergeInput = BlockStream | LateInput;
 
 /** From this size on a comparison is worth a call out of JavaScript. */
 const nativeBytesMin = 512;
@@ -14,6 +24,8 @@ export class InputCursor {
   start = 0;
   middle = 0;
   end = 0;
+  /** It is at the place where it begins, which is less than its first record. */
+  waits = false;
   /** What the input's range deletions say at this place of the partition. */
   readonly open = new Deletion();
 
@@ -25,8 +37,10 @@ export class InputCursor {
   #tokenHi = 0;
   #tokenLo = 0;
 
-  constructor(stream: BlockStream) {
+  constructor(input: MergeInput) {
+    const stream = 'blocks' in input ? input.blocks : input;
     this.#blocks = stream[Symbol.asyncIterator]();
+    if ('blocks' in input) this.#waitAt(input.from);
   }
 
   /** Goes on in the block at hand; false at its end. */
@@ -46,6 +60,7 @@ export class InputCursor {
 
   /** Goes to the first record of the next block that has any; false at the input's end. */
   async nextBlock(): Promise<boolean> {
+    this.waits = false;
     for (;;) {
       const result = await this.#blocks.next();
       if (result.done === true) return false;
@@ -61,6 +76,16 @@ export class InputCursor {
 
   async close(): Promise<void> {
     await this.#blocks.return?.();
+  }
+
+  #waitAt(place: Uint8Array): void {
+    this.waits = true;
+    this.bytes = view(place);
+    this.#view = new DataView(place.buffer, place.byteOffset, place.byteLength);
+    this.end = place.length;
+    this.middle = place.length;
+    this.#tokenHi = this.#view.getUint32(0);
+    this.#tokenLo = this.#view.getUint32(4);
   }
 
   /** Order of the keys at hand. */

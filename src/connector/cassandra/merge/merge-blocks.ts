@@ -1,13 +1,13 @@
 // The merge of ascending streams of records: rows of one key reconciled, deletions over ranges as one step
 // function in normal form, shadowed data gone. Any grouping and order of the inputs gives the same bytes; an
-// input alone is brought into normal form too. One block per input and one of output are held, nothing else.
+// input alone is brought into normal form too. One block per open input and one of output are held, nothing else.
 import { assert } from '../../../base/assert.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
 import type { BlockStream } from '../record/record-block.ts';
 import { compareRanges, PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { deletionBytes, markerFlags, rowFlags } from '../record/record-layout.ts';
 import { Deletion } from './deletion.ts';
-import { InputCursor } from './input-cursor.ts';
+import { InputCursor, type MergeInput } from './input-cursor.ts';
 import { RowMerger } from './reconcile.ts';
 
 export interface MergeOptions {
@@ -26,14 +26,14 @@ export interface MergeOptions {
  * keys, and its rows hold nothing that their own deletions shadow.
  */
 export async function* mergeBlocks(
-  inputs: readonly BlockStream[],
+  inputs: readonly MergeInput[],
   options: MergeOptions,
 ): BlockStream {
   const cursors = inputs.map((input) => new InputCursor(input));
   try {
     const merge = new Merge(options);
     // Together, so that the inputs' readers start side by side.
-    const begun = await Promise.all(cursors.map((cursor) => cursor.nextBlock()));
+    const begun = await Promise.all(cursors.map((cursor) => cursor.waits || cursor.nextBlock()));
     cursors.forEach((cursor, i) => {
       if (begun[i] === true) merge.enter(cursor);
     });
@@ -112,6 +112,10 @@ class Merge {
     const group = this.#group;
     while (waiting.length > 0 && starved.length === 0 && !this.out.full) {
       const first = waiting.pop() as InputCursor;
+      if (first.waits) {
+        starved.push(first);
+        break;
+      }
       group.length = 0;
       group.push(first);
       while (waiting.length > 0) {

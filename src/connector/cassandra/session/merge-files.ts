@@ -3,9 +3,11 @@
 import { isCodrError } from '../../../base/error.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import { keepTokens, type TokenRange } from '../merge/foreign-partitions.ts';
+import type { MergeInput } from '../merge/input-cursor.ts';
 import { mergeBlocks } from '../merge/merge-blocks.ts';
 import type { BlockStream } from '../record/record-block.ts';
 import type { IndexEntry } from '../sstable/index-reader.ts';
+import { notBefore } from '../sstable/key-extent.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
 import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
 
@@ -15,6 +17,8 @@ export interface MergeJob {
   readonly range: KeyRange;
   /** The table's clustering columns. */
   readonly clusteringCount: number;
+  /** Of `ReadPlace`. */
+  readonly bufferBytes: number;
 }
 
 export interface JobFile {
@@ -25,6 +29,8 @@ export interface JobFile {
   readonly start?: IndexEntry;
   /** A place in the data past the range's end: nothing is read ahead of its need from there on. */
   readonly aheadEnd?: number;
+  /** No key of the file comes before it: it is opened there. */
+  readonly first?: Uint8Array;
 }
 
 /** A file of a job cannot be read: the cause says why. */
@@ -39,22 +45,27 @@ export class JobFileError extends Error {
 }
 
 /** Errors: {@link JobFileError}. */
-export function mergeFiles({ files, range, clusteringCount }: MergeJob, signal: AbortSignal) {
-  const inputs = files.map((file, index) => fileBlocks(file, index, range, signal));
-  return mergeBlocks(inputs, { signal, clusteringCount });
+export function mergeFiles(job: MergeJob, signal: AbortSignal): BlockStream {
+  const inputs = job.files.map(({ first }, index): MergeInput => {
+    const blocks = fileBlocks(job, index, signal);
+    return first ? { from: first, blocks } : blocks;
+  });
+  return mergeBlocks(inputs, { signal, clusteringCount: job.clusteringCount });
 }
 
 async function* fileBlocks(
-  { listed, owned, start, aheadEnd }: JobFile,
+  { files: all, range, bufferBytes }: MergeJob,
   index: number,
-  range: KeyRange,
   signal: AbortSignal,
 ): BlockStream {
+  const { listed, owned, start, aheadEnd, first } = all[index] as JobFile;
   await using files = openFiles(listed);
   try {
     const sstable = await openSstable(files);
-    const place = { ...(start && { start }), ...(aheadEnd !== undefined && { aheadEnd }) };
-    yield* keepTokens(sstable.records(range, signal, place), owned);
+    const ahead = aheadEnd !== undefined && { aheadEnd };
+    const place = { bufferBytes, ...(start && { start }), ...ahead };
+    const records = sstable.records(range, signal, place);
+    yield* keepTokens(first ? notBefore(records, first, files) : records, owned);
   } catch (error) {
     throw isCodrError(error) ? new JobFileError(index, error) : error;
   }

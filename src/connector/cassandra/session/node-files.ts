@@ -109,7 +109,7 @@ const needed = ['Data.db', 'Statistics.db', 'TOC.txt'];
 
 /** Opening a component fails with `source-unreachable` when it is not there. */
 export function openSstable(listed: ListedSstable): HeldSstable {
-  const handles: FileHandle[] = [];
+  const handles = new Set<FileHandle>();
   return {
     name: listed.name,
     version: listed.version,
@@ -119,17 +119,23 @@ export function openSstable(listed: ListedSstable): HeldSstable {
       const path = join(listed.folder, `${listed.name}-${component}`);
       try {
         const handle = await open(path, 'r');
-        handles.push(handle);
+        handles.add(handle);
         const { size } = await handle.stat();
-        return { size, read: (position, length) => readAt(handle, path, position, length) };
+        return {
+          size,
+          read: (position, length) => readAt(handle, path, position, length),
+          close: () => closeOf(handles, [handle]),
+        };
       } catch (cause) {
         throw unreadable(path, cause);
       }
     },
-    [Symbol.asyncDispose]: async () => {
-      await Promise.all(handles.splice(0).map((handle) => handle.close()));
-    },
+    [Symbol.asyncDispose]: () => closeOf(handles, [...handles]),
   };
+}
+
+async function closeOf(open: Set<FileHandle>, these: readonly FileHandle[]): Promise<void> {
+  await Promise.all(these.map((handle) => open.delete(handle) && handle.close()));
 }
 
 /** A small component whole. */
@@ -285,8 +291,20 @@ function isMissing(error: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
+/** What this process lacks is no fault of the node. */
+const ourLimits: Readonly<Record<string, string>> = {
+  EMFILE: 'allow more open files (`ulimit -n`, LimitNOFILE of the service)',
+  ENFILE: 'allow the machine more open files (fs.file-max)',
+  ENOMEM: 'give the machine more memory, or this program less of it (memoryMib)',
+};
+
 function unreadable(path: string, cause: unknown): CodrError {
   const { code, message } = cause as NodeJS.ErrnoException;
+  const limit = ourLimits[code ?? ''];
+  if (limit !== undefined) {
+    const text = `${path} cannot be opened: ${code}, a limit of this machine`;
+    return new CodrError('limit-reached', text, { object: path, cause, remedy: limit });
+  }
   const rights = code === 'EACCES' || code === 'EPERM';
   const text = `${path} cannot be read: ${code ?? message}`;
   return new CodrError(rights ? 'source-rights' : 'source-unreachable', text, {

@@ -1,40 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
-import { silentLogger } from '../../../base/log.ts';
-import { MemorySpill } from '../../../base/spill.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
-import { blockOf } from '../record/record-block.ts';
-import {
-  int,
-  MemorySink,
-  TestRecords,
-  testSchema,
-  text,
-} from '../sstable/write-records.fixture.ts';
-import { SstableWriter } from '../sstable/write-sstable.ts';
+import { int, TestRecords, text } from '../sstable/write-records.fixture.ts';
 import { MergePool } from './merge-pool.ts';
 import type { ListedSstable } from './node-files.ts';
-import { type DamagedFile, TableReader } from './table-reader.ts';
+import { bytesOf, hosts, listedFile, readerOf, rowSchema } from './table-files.fixture.ts';
 
 const signal = new AbortController().signal;
-const hosts = ['a', 'b', 'c'];
-const scalar = (name: 'int' | 'text') => ({ kind: 'scalar', name }) as const;
-const schema = testSchema({
-  clustering: [{ name: 'c', type: scalar('int') }],
-  regulars: [{ name: 'v', type: scalar('text') }],
-});
-const ring = {
-  ...{ clusterName: 'c', partitioner: 'org.apache.cassandra.dht.Murmur3Partitioner', up: hosts },
-  ...{ schemaVersions: ['1'], version: '5.0.9' },
-  nodes: hosts.map((hostId, i) => ({
-    ...{ hostId, address: hostId, nativeAddress: hostId, datacenter: 'dc1', rack: 'r1' },
-    tokens: [String(i)],
-  })),
-};
 
 let folder: string;
 let pool: MergePool;
@@ -53,7 +29,7 @@ after(async () => {
 async function makeFiles(name: string): Promise<ListedSstable[]> {
   const files: ListedSstable[] = [];
   for (const [h, hostId] of hosts.entries()) {
-    const records = new TestRecords(schema);
+    const records = new TestRecords(rowSchema);
     for (let p = 0; p < 400; p++) {
       if (p % 7 === h) records.partitionDeletion(int(p), { micros: 900 + h, seconds: 1 });
       for (let c = 0; c < 10; c++) {
@@ -63,48 +39,15 @@ async function makeFiles(name: string): Promise<ListedSstable[]> {
         records.row(int(p), [int(c)], { micros, cells: { v: { micros, value } } });
       }
     }
-    const sink = new MemorySink();
-    const options = { schema, keyspace: 'k', compression: 'none' } as const;
-    const writer = new SstableWriter(options, sink);
-    for (const block of records.blocks()) await writer.write(block);
-    await writer.finish();
-    const at = join(folder, name, hostId);
-    await mkdir(at, { recursive: true });
-    for (const one of sink.names) await writeFile(join(at, `nb-1-big-${one}`), sink.bytes(one));
-    const { size } = await stat(join(at, 'nb-1-big-Data.db'));
-    files.push({
-      ...{ hostId, tableId: schema.id, keyspace: 'k', table: 't', folder: at, name: 'nb-1-big' },
-      ...{ version: 'nb', format: 'big', components: sink.names, dataBytes: size, digest: '' },
-      modifiedMs: 1,
-    });
+    files.push(await listedFile({ folder: join(folder, name, hostId), hostId }, records));
   }
   return files;
 }
 
-function readerOf(files: readonly ListedSstable[], threads: MergePool | undefined) {
-  const damaged: DamagedFile[] = [];
-  const sorting = { memoryBytesMax: 1 << 20, spill: new MemorySpill() };
-  const replication = { class: 'SimpleStrategy', replication_factor: '3' };
-  const options = { schema, files, ring, replication, sorting, pool: threads, log: silentLogger };
-  return { damaged, reader: new TableReader({ ...options, threadedBytesMin: 1024 }, damaged) };
-}
-
-/** All records of the ranges, side by side, put one behind another. */
-async function bytesOf(reader: TableReader, ranges: readonly KeyRange[], until = signal) {
-  const parts = await Promise.all(
-    ranges.map(async (range) => {
-      const blocks: Uint8Array[] = [];
-      for await (const batch of reader.records(range, until)) blocks.push(blockOf(batch).bytes);
-      return Buffer.concat(blocks);
-    }),
-  );
-  return Buffer.concat(parts);
-}
-
 test('parts that threads merge, one behind another, are what one thread makes of the whole', async () => {
   const files = await makeFiles('equal');
-  const whole = await bytesOf(readerOf(files, undefined).reader, [wholeRange]);
-  const { reader, damaged } = readerOf(files, pool);
+  const whole = await bytesOf(readerOf(files).reader, [wholeRange]);
+  const { reader, damaged } = readerOf(files, { pool });
   const ranges = await reader.ranges(500_000, signal);
   assert.ok(ranges.length >= 4, `${ranges.length} parts`);
   assert.deepEqual(await bytesOf(reader, ranges), whole);
@@ -117,10 +60,10 @@ test('without an index there is one part, which a thread reads all the same', as
     ...file,
     components: file.components.filter((name) => name !== 'Index.db'),
   }));
-  const { reader } = readerOf(files, pool);
+  const { reader } = readerOf(files, { pool });
   const ranges = await reader.ranges(500_000, signal);
   assert.deepEqual(ranges, [wholeRange]);
-  const whole = await bytesOf(readerOf(files, undefined).reader, [wholeRange]);
+  const whole = await bytesOf(readerOf(files).reader, [wholeRange]);
   assert.deepEqual(await bytesOf(reader, ranges), whole);
 });
 
@@ -129,7 +72,7 @@ test('a file that is damaged is told once by whichever part meets it, and left o
   const [first, second] = files as [ListedSstable, ListedSstable];
   await using data = await open(join(first.folder, 'nb-1-big-Data.db'), 'r+');
   await data.write(Buffer.alloc(100, 1), 0, 100, Math.floor(first.dataBytes / 2));
-  const { reader, damaged } = readerOf(files, pool);
+  const { reader, damaged } = readerOf(files, { pool });
   const ranges = await reader.ranges(500_000, signal);
   const outcomes = await Promise.allSettled(ranges.map((range) => bytesOf(reader, [range])));
   const failed = outcomes.filter(({ status }) => status === 'rejected');
@@ -142,12 +85,12 @@ test('a file that is damaged is told once by whichever part meets it, and left o
     [first],
   );
   const left = await bytesOf(reader, await reader.ranges(500_000, signal));
-  const others = readerOf([second, files[2] as ListedSstable], undefined).reader;
+  const others = readerOf([second, files[2] as ListedSstable]).reader;
   assert.deepEqual(left, await bytesOf(others, [wholeRange]));
 });
 
 test('a part that is left or given up frees its thread', async () => {
-  const { reader } = readerOf(await makeFiles('left'), pool);
+  const { reader } = readerOf(await makeFiles('left'), { pool });
   const ranges = await reader.ranges(500_000, signal);
   for (let i = 0; i < 5; i++) {
     for await (const batch of reader.records(ranges[0] as KeyRange, signal)) {
@@ -166,7 +109,12 @@ test('a part that is left or given up frees its thread', async () => {
 test('a failure that is of no file rejects its own job, and the next job works', async () => {
   await using one = new MergePool(1);
   const listed = undefined as unknown as ListedSstable;
-  const job = { files: [{ listed, owned: [] }], range: wholeRange, clusteringCount: 1 };
+  const job = {
+    files: [{ listed, owned: [] }],
+    range: wholeRange,
+    clusteringCount: 1,
+    bufferBytes: 1024,
+  };
   const failing = async (): Promise<void> => {
     for await (const block of one.merged(job, signal)) assert.equal(block.count, 0);
   };

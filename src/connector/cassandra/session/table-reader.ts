@@ -1,14 +1,18 @@
 // What a cut found of one table, as records: all files merged, as a whole in this thread, or in parts side by side in
 // threads. A file that cannot be read is noted and left out from then on.
 import { assert } from '../../../base/assert.ts';
+import { compareBytes } from '../../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { Logger } from '../../../base/log.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import { mergeBlocks } from '../merge/merge-blocks.ts';
+import { mergeStaged } from '../merge/staged-merge.ts';
 import { type BlockStream, batchOf } from '../record/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
+import { notBefore } from '../sstable/key-extent.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
+import { FileExtents, type FileInput, type OpenLimits, openLimits } from './file-inputs.ts';
 import { type JobFile, JobFileError } from './merge-files.ts';
 import type { MergePool } from './merge-pool.ts';
 import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
@@ -46,6 +50,7 @@ export class TableReader {
   /** Of all tables of the cut. */
   readonly #damaged: DamagedFile[];
   #plan: PartPlan | undefined;
+  readonly #extents = new FileExtents();
 
   constructor(options: TableReaderOptions, damaged: DamagedFile[]) {
     this.#options = options;
@@ -65,8 +70,18 @@ export class TableReader {
 
   /** `range`: one of `ranges`. Errors: `file-damaged`; read again, it is there without the file. */
   async *records(range: KeyRange, signal: AbortSignal): RecordStream {
-    const blocks = this.#isThreaded() ? this.#inThread(range, signal) : this.#here(range, signal);
-    for await (const block of blocks) yield batchOf(block);
+    const { schema, sorting } = this.#options;
+    const isThreaded = this.#isThreaded();
+    assert(isThreaded || (!range.from && !range.to), 'parts are merged in threads');
+    const files = this.#whole().filter((file) => !this.#plan || this.#plan.placeOf(file, range));
+    const limits = openLimits(this.#memoryBytesMax(isThreaded), files.length);
+    const inputs = await this.#inputs(files, limits, range, signal);
+    const { length: clusteringCount } = schema.clustering;
+    const merged = (some: readonly FileInput[]): BlockStream =>
+      isThreaded ? this.#inThread(some, limits, range, signal) : this.#here(some, limits, signal);
+    const { spill } = sorting;
+    const stages = { openMax: limits.openMax, spill, clusteringCount, merged, signal };
+    for await (const block of mergeStaged(inputs, stages)) yield batchOf(block);
   }
 
   #whole(): ListedSstable[] {
@@ -79,39 +94,80 @@ export class TableReader {
     return this.#whole().reduce((sum, file) => sum + file.dataBytes, 0) >= least;
   }
 
-  async *#inThread(range: KeyRange, signal: AbortSignal): BlockStream {
+  /** Of what one part, or the whole, may hold of its files. */
+  #memoryBytesMax(isThreaded: boolean): number {
+    const { pool, sorting } = this.#options;
+    if (!isThreaded || !pool) return sorting.memoryBytesMax;
+    return Math.floor((2 * sorting.memoryBytesMax) / Math.max(2, pool.threads));
+  }
+
+  /** Those with something in the range. */
+  async #inputs(
+    files: readonly ListedSstable[],
+    limits: OpenLimits,
+    { from }: KeyRange,
+    signal: AbortSignal,
+  ): Promise<FileInput[]> {
+    // Only the order of records is one of keys.
+    if (!partitionerOf(this.#options.ring).isRecordOrder) {
+      return files.map((file) => ({ file, bytes: file.dataBytes }));
+    }
+    const inputs = await this.#extents.inputs(files, limits, signal);
+    return inputs
+      .filter(({ last }) => !from || !last || compareBytes(last, from) >= 0)
+      .map(({ first, ...rest }) => {
+        const isLate = first && (!from || compareBytes(first, from) > 0);
+        return { ...rest, ...(isLate && { first }) };
+      });
+  }
+
+  async *#inThread(
+    inputs: readonly FileInput[],
+    { bufferBytes }: OpenLimits,
+    range: KeyRange,
+    signal: AbortSignal,
+  ): BlockStream {
     const { ring, replication, schema, pool } = this.#options;
     assert(pool, 'threads are used where there are some');
-    const files = this.#whole().flatMap((listed): JobFile[] => {
-      const place = this.#plan ? this.#plan.placeOf(listed, range) : {};
-      if (place === undefined) return [];
-      return [{ listed, owned: ownedTokens(ring, replication, listed.hostId), ...place }];
+    const files = inputs.map(({ file: listed, first }): JobFile => {
+      const owned = ownedTokens(ring, replication, listed.hostId);
+      return { listed, owned, ...this.#plan?.placeOf(listed, range), ...(first && { first }) };
     });
+    const { length: clusteringCount } = schema.clustering;
     try {
-      yield* pool.merged({ files, range, clusteringCount: schema.clustering.length }, signal);
+      yield* pool.merged({ files, range, clusteringCount, bufferBytes }, signal);
     } catch (error) {
       if (!(error instanceof JobFileError)) throw error;
       throw this.#lost((files[error.index] as JobFile).listed, error.cause);
     }
   }
 
-  async *#here(range: KeyRange, signal: AbortSignal): BlockStream {
-    assert(!range.from && !range.to, 'parts are merged in threads');
+  async *#here(
+    inputs: readonly FileInput[],
+    { bufferBytes }: OpenLimits,
+    signal: AbortSignal,
+  ): BlockStream {
     const { ring, replication, schema, sorting } = this.#options;
-    const files = this.#whole();
-    const space = shareOf(sorting, files.length);
-    const inputs = files.map((file) => {
-      const owner = { ring, replication, hostId: file.hostId };
-      return ownedBlocks(this.#fileBlocks(file, signal), owner, space, signal);
+    const space = shareOf(sorting, inputs.length);
+    const streams = inputs.map((input) => {
+      const owner = { ring, replication, hostId: input.file.hostId };
+      const records = this.#fileBlocks(input, bufferBytes, signal);
+      const blocks = ownedBlocks(records, owner, space, signal);
+      return input.first ? { from: input.first, blocks } : blocks;
     });
-    yield* mergeBlocks(inputs, { signal, clusteringCount: schema.clustering.length });
+    yield* mergeBlocks(streams, { signal, clusteringCount: schema.clustering.length });
   }
 
-  async *#fileBlocks(file: ListedSstable, signal: AbortSignal): BlockStream {
+  async *#fileBlocks(
+    { file, first }: FileInput,
+    bufferBytes: number,
+    signal: AbortSignal,
+  ): BlockStream {
     await using files = openFiles(file);
     try {
       const sstable = await openSstable(files, partitionerOf(this.#options.ring));
-      yield* sstable.records(wholeRange, signal);
+      const records = sstable.records(wholeRange, signal, { bufferBytes });
+      yield* first ? notBefore(records, first, files) : records;
     } catch (error) {
       throw this.#lost(file, error);
     }

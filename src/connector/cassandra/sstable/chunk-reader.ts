@@ -6,7 +6,7 @@ import type { ChunkTable } from './compression-info.ts';
 import { damaged, type RandomAccessFile, type SstableFiles } from './sstable-files.ts';
 
 /** Stored bytes that are read at once, save for a single chunk that has more. */
-const readBytes = 1024 * 1024;
+export const readBytesDefault = 1024 * 1024;
 /** After the stored bytes of each chunk of a compressed file. */
 const crcBytes = 4;
 
@@ -21,6 +21,8 @@ export interface ChunkPlace {
   readonly position: number;
   /** What lies in later chunks than this byte is read only when asked for. */
   readonly aheadEnd: number;
+  /** In place of {@link readBytesDefault}. */
+  readonly readBytes?: number;
 }
 
 /** Gives chunk after chunk; `ready` says whether the next one is in memory. */
@@ -37,13 +39,14 @@ export class ChunkReader {
   #pieceEnd: number;
   /** From this chunk on nothing is read ahead. */
   readonly #aheadEnd: number;
+  readonly #readBytes: number;
   #ahead: Piece | undefined;
 
   constructor(
     files: SstableFiles,
     file: RandomAccessFile,
     table: ChunkTable,
-    { position, aheadEnd }: ChunkPlace,
+    { position, aheadEnd, readBytes = readBytesDefault }: ChunkPlace,
     signal: AbortSignal,
   ) {
     this.#files = files;
@@ -52,6 +55,7 @@ export class ChunkReader {
     this.#signal = signal;
     this.#chunk = Math.floor(position / table.chunkLength);
     this.#pieceEnd = this.#chunk;
+    this.#readBytes = readBytes;
     this.#aheadEnd = Math.min(table.count, Math.floor(aheadEnd / table.chunkLength) + 1);
     if (!this.done) this.#ahead = this.#readFrom(this.#chunk);
   }
@@ -141,7 +145,7 @@ export class ChunkReader {
     let end = start;
     while (endChunk < count) {
       const next = this.#chunkEnd(endChunk, end);
-      if (endChunk > firstChunk && next - start > readBytes) break;
+      if (endChunk > firstChunk && next - start > this.#readBytes) break;
       endChunk++;
       end = next;
     }

@@ -2,11 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
 import { readChunkTable } from './compression-info.ts';
-import type { RandomAccessFile, SstableFiles } from './sstable-files.ts';
-
-function fileOf(bytes: Uint8Array): RandomAccessFile {
-  return { size: bytes.length, read: async (at, length) => bytes.subarray(at, at + length) };
-}
+import { memoryFile } from './memory-file.fixture.ts';
+import type { SstableFiles } from './sstable-files.ts';
 
 /** The table of a Data.db of `size` bytes whose CRC.db has chunks of 64 KiB with these sums. */
 async function chunksOf(size: number, sums: readonly number[]) {
@@ -18,9 +15,9 @@ async function chunksOf(size: number, sums: readonly number[]) {
     version: 'nb',
     format: 'big',
     has: (component) => component === 'CRC.db',
-    open: async () => fileOf(crcs),
+    open: async () => memoryFile(crcs),
   };
-  return await readChunkTable(files, fileOf(new Uint8Array(size)));
+  return await readChunkTable(files, memoryFile(new Uint8Array(size)));
 }
 
 test('CRC.db may have the sum of an empty chunk more than the data needs, and nothing else', async () => {

@@ -2,6 +2,7 @@
 // or hide them.
 import { type GoldenSstable, goldenSstable } from '../../../../test/harness/golden-sstable.ts';
 import type { GoldenFormat } from '../../../../test/harness/golden-tables.ts';
+import { memoryFile } from './memory-file.fixture.ts';
 import type { SstableFiles } from './sstable-files.ts';
 
 /** Components in place of those on disk; undefined hides one. */
@@ -24,13 +25,6 @@ function filesOf(golden: GoldenSstable, changes: Changes): SstableFiles {
       component in changes
         ? changes[component] !== undefined
         : golden.components.includes(component),
-    open: (component) => {
-      const bytes = changes[component] ?? golden.component(component);
-      return Promise.resolve({
-        size: bytes.length,
-        read: (position: number, length: number) =>
-          Promise.resolve(bytes.subarray(position, position + length)),
-      });
-    },
+    open: async (component) => memoryFile(changes[component] ?? golden.component(component)),
   };
 }

@@ -58,6 +58,7 @@ export async function readIndex(
     }
     offset += cursor.at;
   }
+  await file.close();
   return entries;
 }
 

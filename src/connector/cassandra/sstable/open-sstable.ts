@@ -62,6 +62,8 @@ export interface ReadPlace {
   readonly start?: IndexEntry;
   /** Data from here on is read only when it is needed: the range ends before. */
   readonly aheadEnd?: number;
+  /** What may be read ahead, and given out at once, where many files are read side by side: about six times it is held. */
+  readonly bufferBytes?: number;
 }
 
 /**
@@ -126,10 +128,11 @@ class OpenedSstable implements OpenSstable {
     const entry =
       place.start ?? (range.from ? entryBefore(await this.entries(), range.from) : undefined);
     const position = entry?.position ?? 0;
-    const from = { position, aheadEnd: place.aheadEnd ?? this.dataLength };
+    const { aheadEnd = this.dataLength, bufferBytes } = place;
+    const from = { position, aheadEnd, ...(bufferBytes && { readBytes: bufferBytes }) };
     const chunks = new ChunkReader(this.#files, this.#data, this.#table, from, signal);
-    const window = new ReadWindow(this.#files, chunks, this.dataLength);
-    const sink = new RecordSink();
+    const window = new ReadWindow(this.#files, chunks, this.dataLength, bufferBytes);
+    const sink = new RecordSink(bufferBytes);
     const decoder = new DataDecoder(this.#files, this.header, range, sink, {
       partitioner: this.#partitioner,
       ...(entry && { expected: entry.prefix }),

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { batchOf } from '../record/record-block.ts';
+import { memoryFile } from './memory-file.fixture.ts';
 import { openSstable } from './open-sstable.ts';
 import { MemorySink, scalar, TestRecords, testSchema, text } from './write-records.fixture.ts';
 import { type SstableComponent, SstableWriter } from './write-sstable.ts';
@@ -28,11 +29,7 @@ test('the tombstone of a counter is read as a tombstone alone', async () => {
   const sstable = await openSstable({
     ...{ version: 'nb', format: 'big', name: 'counter' },
     has: (component) => names.includes(component),
-    open: (component) => {
-      const bytes = sink.bytes(component as SstableComponent);
-      const read = (at: number, length: number) => Promise.resolve(bytes.subarray(at, at + length));
-      return Promise.resolve({ size: bytes.length, read });
-    },
+    open: async (component) => memoryFile(sink.bytes(component as SstableComponent)),
   });
   const read: unknown[] = [];
   for await (const one of sstable.records({}, new AbortController().signal)) {

@@ -7,6 +7,7 @@ import type { RecordBatch } from '../../../model/record.ts';
 import { partitionEnd } from '../key/record-key.ts';
 import { batchOf, blockOf } from '../record/record-block.ts';
 import { keyKinds } from '../record/record-layout.ts';
+import { memoryFile } from './memory-file.fixture.ts';
 import { type OpenSstable, openSstable } from './open-sstable.ts';
 import {
   bigint,
@@ -56,11 +57,7 @@ async function written(batch: RecordBatch, compression: 'lz4' | 'none'): Promise
     format: 'big',
     name: 'large',
     has: (component) => names.includes(component),
-    open: (component) => {
-      const bytes = sink.bytes(component as SstableComponent);
-      const read = (at: number, length: number) => Promise.resolve(bytes.subarray(at, at + length));
-      return Promise.resolve({ size: bytes.length, read });
-    },
+    open: async (component) => memoryFile(sink.bytes(component as SstableComponent)),
   });
 }
 

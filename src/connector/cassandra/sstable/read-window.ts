@@ -4,11 +4,11 @@ import type { ChunkReader } from './chunk-reader.ts';
 import { damaged, type SstableFiles } from './sstable-files.ts';
 
 /** Decoded bytes that are put into the window at once: more would leave the processor's cache. */
-const fillBytes = 256 * 1024;
+const fillBytesMax = 256 * 1024;
 
 /** The bytes [at, end) of `bytes` are there to be decoded; the decoder moves `at`. */
 export class ReadWindow {
-  bytes: Uint8Array = new Uint8Array(2 * fillBytes);
+  bytes: Uint8Array;
   at = 0;
   end = 0;
   /** How many bytes from `at` on the decoder wants to see. */
@@ -18,8 +18,16 @@ export class ReadWindow {
   readonly #files: SstableFiles;
   readonly #chunks: ChunkReader;
   readonly #dataLength: number;
+  readonly #fillBytes: number;
 
-  constructor(files: SstableFiles, chunks: ChunkReader, dataLength: number) {
+  constructor(
+    files: SstableFiles,
+    chunks: ChunkReader,
+    dataLength: number,
+    bufferBytes = fillBytesMax,
+  ) {
+    this.#fillBytes = Math.min(fillBytesMax, bufferBytes);
+    this.bytes = new Uint8Array(Math.min(2 * this.#fillBytes, dataLength + 1));
     this.#files = files;
     this.#chunks = chunks;
     this.#dataLength = dataLength;
@@ -52,7 +60,8 @@ export class ReadWindow {
     if (this.position + this.needed > this.#dataLength) {
       throw damaged(this.#files, 'Data.db', `the data ends within what begins at ${this.position}`);
     }
-    const target = Math.max(this.needed, left + 1, fillBytes);
+    const wanted = Math.max(this.needed, left + 1, this.#fillBytes);
+    const target = Math.min(wanted, this.#dataLength - this.position);
     this.#makeRoom(left, target);
     const chunks = this.#chunks;
     while (this.end < target && !chunks.done) {

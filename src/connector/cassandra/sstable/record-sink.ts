@@ -2,18 +2,26 @@
 import { blockBytesTarget } from '../record/block-builder.ts';
 import type { RecordBlock } from '../record/record-block.ts';
 
-const capacity = blockBytesTarget + 16 * 1024;
+/** Records that go past the target, mostly. */
+const slackBytes = 16 * 1024;
 
 /** Fields are public: the decoder of rows writes without calls. */
 export class RecordSink {
-  bytes: Buffer = Buffer.allocUnsafeSlow(capacity);
+  bytes: Buffer;
   /** Bytes written, those of the open record too. */
   length = 0;
   bounds = new Uint32Array(4096);
   count = 0;
+  readonly #target: number;
+
+  /** A block is handed on when it has so many bytes. */
+  constructor(target = blockBytesTarget) {
+    this.#target = Math.min(target, blockBytesTarget);
+    this.bytes = Buffer.allocUnsafeSlow(this.#target + slackBytes);
+  }
 
   get full(): boolean {
-    return this.length >= blockBytesTarget;
+    return this.length >= this.#target;
   }
 
   /** Room for `count` more bytes. `bytes` may be another buffer after it. */
@@ -74,6 +82,7 @@ export class RecordSink {
   /** All records since the last time; their memory is the caller's. */
   take(): RecordBlock {
     const { length, count } = this;
+    const capacity = this.#target + slackBytes;
     const small = length < capacity / 2;
     const bytes = small
       ? new Uint8Array(this.bytes.subarray(0, length))

@@ -10,6 +10,8 @@ export interface RandomAccessFile {
    * owns them.
    */
   read(position: number, length: number): Promise<Uint8Array>;
+  /** It is not read again; what stays open goes with the SSTable. */
+  close(): Promise<void>;
 }
 
 /** The files of one SSTable. */
@@ -40,6 +42,7 @@ export async function wholeFile(files: SstableFiles, component: string): Promise
   if (!files.has(component)) throw damaged(files, component, 'the file is missing');
   const file = await files.open(component);
   const bytes = await file.read(0, file.size);
+  await file.close();
   if (bytes.length < file.size) throw damaged(files, component, 'the file ends early');
   return bytes;
 }

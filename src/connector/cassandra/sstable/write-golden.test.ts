@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { TableSchema } from '../schema/table-schema.ts';
+import { memoryFile } from './memory-file.fixture.ts';
 import { openSstable } from './open-sstable.ts';
 import type { SstableFiles } from './sstable-files.ts';
 import type { SerializationHeader } from './statistics.ts';
@@ -24,10 +25,7 @@ function goldenFiles(name: string): SstableFiles {
     format: 'big',
     name,
     has: (component) => existsSync(path(component)),
-    open: async (component) => {
-      const bytes = readFileSync(path(component));
-      return { size: bytes.length, read: async (at, length) => bytes.subarray(at, at + length) };
-    },
+    open: async (component) => memoryFile(readFileSync(path(component))),
   };
 }
 

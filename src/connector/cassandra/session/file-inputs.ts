@@ -1,6 +1,7 @@
 // Files as inputs of a staged merge: how many may be open at once within a limit of memory, how much is read ahead of
 // each then, and where each begins and ends, which is asked only when they are too many to open all of them at once.
 import { forEachLimit } from '../../../base/async.ts';
+import type { Partitioner } from '../key/partitioner.ts';
 import type { InputExtent } from '../merge/staged-merge.ts';
 import { type KeyExtent, keyExtent } from '../sstable/key-extent.ts';
 import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
@@ -35,6 +36,12 @@ export function openLimits(memoryBytesMax: number, count: number): OpenLimits {
 /** Extents of the files of a table; each is asked once. */
 export class FileExtents {
   readonly #known = new Map<ListedSstable, KeyExtent>();
+  readonly #isRecordOrder: boolean;
+
+  /** Of files of the partitioner: where they are in another order than records, nothing is known. */
+  constructor({ isRecordOrder }: Partitioner) {
+    this.#isRecordOrder = isRecordOrder;
+  }
 
   /** Inputs with their extents where it matters. Errors: `limit-reached`. */
   async inputs(
@@ -42,7 +49,7 @@ export class FileExtents {
     { bufferBytes }: OpenLimits,
     signal: AbortSignal,
   ): Promise<FileInput[]> {
-    const isCrowd = bufferBytes < bufferBytesMax;
+    const isCrowd = this.#isRecordOrder && bufferBytes < bufferBytesMax;
     const unknown = isCrowd ? files.filter((file) => !this.#known.has(file)) : [];
     await forEachLimit(
       unknown,

@@ -50,10 +50,11 @@ export class TableReader {
   /** Of all tables of the cut. */
   readonly #damaged: DamagedFile[];
   #plan: PartPlan | undefined;
-  readonly #extents = new FileExtents();
+  readonly #extents: FileExtents;
 
   constructor(options: TableReaderOptions, damaged: DamagedFile[]) {
     this.#options = options;
+    this.#extents = new FileExtents(partitionerOf(options.ring));
     this.#damaged = damaged;
   }
 
@@ -108,17 +109,8 @@ export class TableReader {
     { from }: KeyRange,
     signal: AbortSignal,
   ): Promise<FileInput[]> {
-    // Only the order of records is one of keys.
-    if (!partitionerOf(this.#options.ring).isRecordOrder) {
-      return files.map((file) => ({ file, bytes: file.dataBytes }));
-    }
     const inputs = await this.#extents.inputs(files, limits, signal);
-    return inputs
-      .filter(({ last }) => !from || !last || compareBytes(last, from) >= 0)
-      .map(({ first, ...rest }) => {
-        const isLate = first && (!from || compareBytes(first, from) > 0);
-        return { ...rest, ...(isLate && { first }) };
-      });
+    return inputs.filter(({ last }) => !from || !last || compareBytes(last, from) >= 0);
   }
 
   async *#inThread(

@@ -9,8 +9,10 @@ import { keptAt } from '../kept-records.ts';
 import type { Partitioner } from '../key/partitioner.ts';
 import { dropColumns } from '../merge/live-form.ts';
 import { mergeBlocks } from '../merge/merge-blocks.ts';
+import { mergeStaged } from '../merge/staged-merge.ts';
 import { type BlockStream, batchOf } from '../record/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
+import { FileExtents, type FileInput, openLimits } from '../session/file-inputs.ts';
 import type { CutNode } from '../session/node-cut.ts';
 import {
   type ListedSstable,
@@ -21,6 +23,7 @@ import {
 import { ownedBlocks, type SortingSpace, shareOf } from '../session/owned-blocks.ts';
 import type { Replication } from '../session/replica-placement.ts';
 import { partitionerOf, type Ring } from '../session/ring.ts';
+import { notBefore } from '../sstable/key-extent.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
 import { recordOwners } from './record-owners.ts';
 import { unanimous } from './unanimous.ts';
@@ -70,29 +73,60 @@ export function readFrozen(
   signal: AbortSignal,
 ): RecordStream {
   const { schema, nodes, ring, replication } = frozen;
-  const fileCount = nodes.reduce((sum, { hostId }) => sum + (files.get(hostId)?.length ?? 0), 0);
-  const space = shareOf(frozen.sorting, fileCount);
   const replicas = nodes.map(({ hostId, address }) => {
-    const owner = { ring, replication, hostId };
-    const inputs = (files.get(hostId) ?? []).map((file) =>
-      ownedBlocks(fileBlocks(file, partitionerOf(ring), range, signal), owner, space, signal),
-    );
-    const merged = mergeBlocks(inputs, { signal, clusteringCount: schema.clustering.length });
+    const merged = replicaBlocks(frozen, { hostId, files: files.get(hostId) ?? [], range }, signal);
     return { hostId, address, records: batches(formAt(merged, schema, moment)) };
   });
   const ownersOf = recordOwners(ring, replication);
   return unanimous(replicas, ownersOf, `${schema.keyspace}.${schema.table}`);
 }
 
+interface ReplicaFiles {
+  readonly hostId: string;
+  readonly files: readonly ListedSstable[];
+  readonly range: KeyRange;
+}
+
+/** However many files there are: all replicas together keep within the limit of memory. */
+async function* replicaBlocks(
+  { schema, nodes, ring, replication, sorting }: FrozenTable,
+  { hostId, files, range }: ReplicaFiles,
+  signal: AbortSignal,
+): BlockStream {
+  const partitioner = partitionerOf(ring);
+  const limits = openLimits(Math.floor(sorting.memoryBytesMax / nodes.length), files.length);
+  const { openMax, bufferBytes } = limits;
+  const space = shareOf(sorting, nodes.length * Math.min(files.length, openMax));
+  const { length: clusteringCount } = schema.clustering;
+  const options = { signal, clusteringCount };
+  const merged = (some: readonly FileInput[]): BlockStream => {
+    const streams = some.map(({ file, first }) => {
+      const records = fileBlocks(file, { partitioner, range, bufferBytes, first }, signal);
+      const blocks = ownedBlocks(records, { ring, replication, hostId }, space, signal);
+      return first ? { from: first, blocks } : blocks;
+    });
+    return mergeBlocks(streams, options);
+  };
+  const inputs = await new FileExtents(partitioner).inputs(files, limits, signal);
+  yield* mergeStaged(inputs, { openMax, spill: sorting.spill, merged, ...options });
+}
+
+interface FileReading {
+  readonly partitioner: Partitioner;
+  readonly range: KeyRange;
+  readonly bufferBytes: number;
+  readonly first: Uint8Array | undefined;
+}
+
 async function* fileBlocks(
   file: ListedSstable,
-  partitioner: Partitioner,
-  range: KeyRange,
+  { partitioner, range, bufferBytes, first }: FileReading,
   signal: AbortSignal,
 ): BlockStream {
   await using files = openFiles(file);
   const sstable = await openSstable(files, partitioner);
-  yield* sstable.records(range, signal);
+  const records = sstable.records(range, signal, { bufferBytes });
+  yield* first ? notBefore(records, first, files) : records;
 }
 
 /** What lives, and with kept deletions those that no compaction may have dropped. */

@@ -1,40 +1,81 @@
-// Has every replica take the SSTables that wait for it: one call for each node and table. A server that takes
-// nothing may still say that all is well, so what is left in the folder is counted.
+// Has every replica take the SSTables that wait for it, group by group; what is taken is noted, so that a run that
+// goes on begins behind it. A server that takes nothing may still say that all is well, so what is left in the
+// folder is counted.
+import { rm } from 'node:fs/promises';
+import { forEachLimit } from '../../../base/async.ts';
 import { CodrError } from '../../../base/error.ts';
+import type { Logger } from '../../../base/log.ts';
 import { serverPath } from '../session/cassandra-config.ts';
-import { leftover, type StagedFolder } from './staging.ts';
+import { deadlineFor, type ImportGroup } from './import-groups.ts';
+import { leftover } from './staging.ts';
+import type { NamedTable } from './table-statements.ts';
 import { onTarget } from './target-fault.ts';
+import type { TargetNode } from './target-nodes.ts';
+
+export interface NodeImport {
+  readonly node: Pick<TargetNode, 'hostId' | 'address' | 'control'>;
+  readonly groups: readonly ImportGroup[];
+  /** Groups that an earlier run knows to be taken. */
+  readonly taken: number;
+}
 
 export interface ImportOptions {
   /** Prefixes of the servers' paths and ours. */
   readonly paths: Readonly<Record<string, string>>;
   /** Files stay in the level that they say. */
   readonly keepLevels: boolean;
+  readonly log: Logger;
+  /** Told after each group how many of the node's are taken. */
+  note(hostId: string, taken: number): Promise<void>;
 }
 
 /** Errors: `target-unfit`, naming node and files. */
 export async function importTable(
-  folders: readonly StagedFolder[],
-  { keyspace, table }: { readonly keyspace: string; readonly table: string },
-  { paths, keepLevels }: ImportOptions,
+  imports: readonly NodeImport[],
+  place: NamedTable,
+  options: ImportOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  await Promise.all(
-    folders.map(async ({ node: { address, control }, folder }) => {
-      const checks = { verify: true, extended: true, keepLevels };
-      const theirs = [serverPath(paths, folder)];
-      const refused = await onTarget(
-        control.importSstables(keyspace, table, theirs, checks, { signal }),
-      );
-      const left = await leftover(folder);
-      if (refused.length === 0 && left.length === 0) return;
-      const files = left.length > 0 ? left.join(', ') : refused.join(', ');
-      const message = `${address} did not take SSTables of ${keyspace}.${table}: ${files}`;
-      throw new CodrError('target-unfit', message, {
-        object: folder,
-        remedy: "see the node's log for the reason, then run the same command again",
-        facts: { node: address, files: left },
-      });
-    }),
-  );
+  const importAll = async (
+    { node, groups, taken }: NodeImport,
+    one: AbortSignal,
+  ): Promise<void> => {
+    for (const [i, group] of groups.entries()) {
+      if (i < taken) continue;
+      one.throwIfAborted();
+      await importGroup(node, group, { place, ...options }, one);
+      await options.note(node.hostId, i + 1);
+      // Indexes and filters that the server made itself.
+      await rm(group.folder, { recursive: true, force: true });
+      const facts = { node: node.address, files: group.files, bytes: group.bytes };
+      const table = `${place.keyspace}.${place.table}`;
+      const count = `${i + 1} of ${groups.length} groups of files of ${table}`;
+      options.log.info(facts, `${node.address} has taken ${count}`);
+    }
+  };
+  await forEachLimit(imports, imports.length, importAll, signal);
+}
+
+async function importGroup(
+  { address, control }: NodeImport['node'],
+  { folder, bytes }: ImportGroup,
+  { place, paths, keepLevels }: Pick<ImportOptions, 'paths' | 'keepLevels'> & { place: NamedTable },
+  signal: AbortSignal,
+): Promise<void> {
+  // A call that nobody waited for any more may have taken all of it.
+  if ((await leftover(folder)).length === 0) return;
+  const { keyspace, table } = place;
+  const checks = { verify: true, extended: true, keepLevels };
+  const call = { signal, deadlineMs: deadlineFor(bytes) };
+  const theirs = [serverPath(paths, folder)];
+  const refused = await onTarget(control.importSstables(keyspace, table, theirs, checks, call));
+  const left = await leftover(folder);
+  if (refused.length === 0 && left.length === 0) return;
+  const files = left.length > 0 ? left.join(', ') : refused.join(', ');
+  const message = `${address} did not take SSTables of ${keyspace}.${table}: ${files}`;
+  throw new CodrError('target-unfit', message, {
+    object: folder,
+    remedy: "see the node's log for the reason, then run the same command again",
+    facts: { node: address, files: left },
+  });
 }

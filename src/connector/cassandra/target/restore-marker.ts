@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { FinishedItem, TargetOptions, UnfinishedRestore } from '../../restore-target.ts';
 import type { CqlRow, CqlSession } from '../session/cql.ts';
+import type { ImportGroup } from './import-groups.ts';
 import type { SchemaRunner } from './schema-runner.ts';
 
 export const markerKeyspace = 'codr_restore';
@@ -24,6 +25,15 @@ export interface FinishedPlace {
 export interface MakingRow {
   /** Tables of the name that were there and empty, or were made. */
   readonly tableIds: readonly string[];
+}
+
+/** A table whose records are all in files that wait for their import, or are imported. */
+export interface LoadedRow {
+  readonly records: number;
+  readonly bytes: number;
+  readonly keepLevels: boolean;
+  /** By host id. */
+  readonly nodes: Readonly<Record<string, readonly ImportGroup[]>>;
 }
 
 interface OwnerRow {
@@ -108,6 +118,37 @@ export class RestoreMarker {
 
   async noteCapped(namespace: string, count: number, signal: AbortSignal): Promise<void> {
     await this.#write(`capped ${namespace}`, String(count), signal);
+  }
+
+  /** What an earlier run has loaded into this very table, for the nodes that own it now. */
+  loaded(namespace: string, place: FinishedPlace): LoadedRow | undefined {
+    const text = this.#rows.get(`loaded ${namespace}`);
+    if (text === undefined) return undefined;
+    const { tableId, placement, ...row } = JSON.parse(text) as LoadedRow & FinishedPlace;
+    return tableId === place.tableId && placement === place.placement ? row : undefined;
+  }
+
+  async noteLoaded(
+    namespace: string,
+    place: FinishedPlace,
+    row: LoadedRow,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#write(`loaded ${namespace}`, JSON.stringify({ ...row, ...place }), signal);
+  }
+
+  /** How many groups of files of a loaded table a node had taken. */
+  taken(tableId: string, hostId: string): number {
+    return Number(this.#rows.get(`taken ${tableId} ${hostId}`) ?? 0);
+  }
+
+  async noteTaken(
+    tableId: string,
+    hostId: string,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#write(`taken ${tableId} ${hostId}`, String(count), signal);
   }
 
   async noteFinished(place: FinishedPlace, item: FinishedItem, signal: AbortSignal): Promise<void> {

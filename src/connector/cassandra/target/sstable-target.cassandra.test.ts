@@ -8,6 +8,8 @@ import {
   sharedCassandra,
   type TestClient,
 } from '../../../../test/harness/cassandra.ts';
+import { silentLogger } from '../../../base/log.ts';
+import type { RecordStream } from '../../../model/record.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import { encodeTableBody, tableBodyOf } from '../schema/table-body.ts';
 import {
@@ -212,6 +214,61 @@ test('a run that ended is gone on with: what is finished stays, what was begun i
   );
   assertSameRows(await seen(client, 'g'), await seen(client, 'e'));
   assert.equal(await target.unfinished(options.operation, signal), undefined);
+});
+
+test('files that a node had taken when a run ended are not loaded again, and the rest is imported', async () => {
+  const there = await cluster();
+  await using client = await connectCql(there);
+  await inOrder(client, [
+    "CREATE KEYSPACE v WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    'CREATE TABLE v.t (k int PRIMARY KEY, v text)',
+  ]);
+  for (let k = 0; k < 40; k++) await client.cql(`INSERT INTO v.t (k, v) VALUES (${k}, 'v${k}')`);
+  await using captured = await Captured.of(there, 'v');
+  const [item] = captured.items('w');
+  assert.ok(item);
+  const options = optionsOf('v', 'w');
+  const stop = new AbortController();
+  const info = (): void => stop.abort(new Error('killed'));
+  const told = { ...silentLogger, info };
+  {
+    await using target = await openTarget(there, there.nodes, { groupBytes: 1, log: told });
+    await target.plan([item], options, signal);
+    await target.begin(signal);
+    await target.create(item, signal);
+    const half = async function* (isUpper: boolean): RecordStream {
+      for await (const batch of live(item.dataset, Date.now())) {
+        yield batch.filter(({ key }) => (key[0] as number) >= 0x80 === isUpper);
+      }
+    };
+    // A stream that does not follow the one before has files of its own.
+    for (const isUpper of [true, false]) await target.load(item, half(isUpper), signal);
+    await assert.rejects(target.index(item, stop.signal), /killed/);
+  }
+  const taken = Number((await client.cql('SELECT count(*) AS n FROM w.t')).rows[0]?.n);
+  assert.ok(taken > 0 && taken < 40, `${taken} rows were there`);
+  const { rows: before } = await client.cql(
+    "SELECT id FROM system_schema.tables WHERE keyspace_name = 'w'",
+  );
+
+  await using target = await openTarget(there);
+  await target.plan([item], options, signal);
+  await target.begin(signal);
+  assert.equal(target.loaded(item)?.records, 40);
+  await target.index(item, signal);
+  assert.equal(await proven(target, item), 40);
+  const finished = { namespace: item.namespace, root: 'ab', records: 40, bytes: 9, proven: true };
+  await target.done(item, { ...finished, changedByTarget: [] }, signal);
+  await target.finish([item], signal);
+  assertSameRows(await seen(client, 'w'), await seen(client, 'v'));
+  const { rows: after } = await client.cql(
+    "SELECT id FROM system_schema.tables WHERE keyspace_name = 'w'",
+  );
+  assert.deepEqual(
+    after.map(({ id }) => String(id)),
+    before.map(({ id }) => String(id)),
+  );
+  assert.deepEqual(await leftFiles(there), []);
 });
 
 test('a keyspace that is altered before the proof ends the restore, and its tables are made anew', async () => {

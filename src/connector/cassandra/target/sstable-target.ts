@@ -1,7 +1,7 @@
 // A live cluster that a cut is given back to by SSTables: schema first, then files that each replica imports, then
 // indexes and views, then the proof on every replica. A marker in the target lets the same command resume.
 import { assert } from '../../../base/assert.ts';
-import { CodrError } from '../../../base/error.ts';
+import { forEachLimit } from '../../../base/async.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { ConnectorContext, SourceIdentity } from '../../connector.ts';
@@ -24,12 +24,13 @@ import type { CqlSession } from '../session/cql.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
 import { clusterId, partitionerOf, type Ring, readRing } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
+import { checkFiles } from './check-files.ts';
 import { layoutOf } from './file-layout.ts';
 import { checkSpace, neededBytes } from './free-space.ts';
-import { importTable } from './import-table.ts';
 import { refuseMoved } from './placement-rest.ts';
 import { type FrozenTable, readFrozen, snapshotTable } from './read-back.ts';
 import { operationWord } from './restore-marker.ts';
+import { type ImportContext, StagedImports } from './staged-imports.ts';
 import { removeStaging, removeTried, StagedTable } from './staging.ts';
 import { TableLoad } from './table-load.ts';
 import { asTarget, onTarget } from './target-fault.ts';
@@ -39,8 +40,6 @@ import { TargetTables } from './target-tables.ts';
 
 /** The part of the memory in which a table is sorted. */
 const sortingShare = 8;
-const verifyTries = 5;
-const verifyPauseMs = 2_000;
 
 const deletionsMayGo =
   'deletions older than gc_grace_seconds may go at the first compaction in the target: the proof is of all that ' +
@@ -56,6 +55,8 @@ export interface OpenedTarget {
   readonly config: CassandraConfig;
   readonly cql: CqlSession;
   readonly ring: Ring;
+  /** Of the files that one call imports; for tests. */
+  readonly groupBytes?: number;
 }
 
 export class SstableTarget implements RestoreTarget {
@@ -70,11 +71,14 @@ export class SstableTarget implements RestoreTarget {
   #nodes: ReadonlyMap<string, TargetNode> = new Map();
   /** By the item's name in the target. */
   readonly #loads = new Map<string, { readonly staged: StagedTable; readonly load: TableLoad }>();
+  readonly #imports = new StagedImports();
+  readonly #groupBytes: number | undefined;
   readonly #frozen = new Map<string, Frozen>();
   /** Expiries that were cut, by the item's name in the target. */
   readonly #capped = new Map<string, number>();
 
-  constructor({ config, cql, ring }: OpenedTarget, context: ConnectorContext) {
+  constructor({ config, cql, ring, groupBytes }: OpenedTarget, context: ConnectorContext) {
+    this.#groupBytes = groupBytes;
     this.identity = { id: clusterId(ring), version: ring.version, streams: [] };
     this.#config = config;
     this.#cql = cql;
@@ -135,7 +139,18 @@ export class SstableTarget implements RestoreTarget {
         await onTarget(control.clearSnapshot(tag, { signal }));
       }
     }
-    await onTarget(removeStaging(word, this.#nodes.values()));
+    for (const planned of tables.values()) {
+      const place = this.#tables.loadedPlace(planned);
+      const look = { marker, nodes: this.#nodes };
+      if (!place || !(await this.#imports.resume(planned, place, look))) continue;
+      this.#tables.adopt(planned.item, place);
+    }
+    await onTarget(removeStaging(word, this.#nodes.values(), this.#imports.kept));
+  }
+
+  loaded({ namespace }: TargetItem): LoadedRange | undefined {
+    const row = this.#imports.resumed(namespace);
+    return row && { records: row.records, bytes: row.bytes, changedByTarget: [] };
   }
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
@@ -166,15 +181,14 @@ export class SstableTarget implements RestoreTarget {
   async index(item: TargetItem, signal: AbortSignal): Promise<void> {
     const planned = this.#tables.tableOf(item);
     const nodes = this.#nodes;
-    const { staged, load } = this.#loadOf(item);
-    const { capped, hasLevels: keepLevels } = await load.finish();
-    this.#capped.set(item.namespace, capped);
-    await this.#tables.planned.marker.noteCapped(item.namespace, capped, signal);
+    if (!this.loaded(item)) await this.#endLoad(item, signal);
     await this.#tables.refuseDisplaced(item, signal);
     await this.#tables.refuseIncrements(item, signal);
-    const { paths } = this.#config;
-    await importTable(await staged.folders(), planned, { paths, keepLevels }, signal);
-    await onTarget(staged.remove(nodes.values()));
+    await this.#imports.import(planned, this.#importContext, signal);
+    const { keyspace, table } = planned;
+    await onTarget(
+      new StagedTable(this.#tables.planned.word, keyspace, table).remove(nodes.values()),
+    );
     if (planned.body.schema.isCounter) {
       for (const { control } of nodes.values()) {
         await onTarget(control.invalidateCounterCache({ signal }));
@@ -199,7 +213,10 @@ export class SstableTarget implements RestoreTarget {
       tag: this.#tagOf(item.namespace),
     };
     try {
-      for (const node of nodes.values()) await this.#verify(node, frozen.schema, signal);
+      const checked = { keyspace, table, id: frozen.tableId };
+      const check = (node: TargetNode, one: AbortSignal) =>
+        checkFiles(node, checked, this.#context, one);
+      await forEachLimit(nodes.values(), nodes.size, check, signal);
       for (const { control } of nodes.values()) await control.clearSnapshot(frozen.tag, { signal });
       const files = await snapshotTable(frozen, signal);
       await this.#refuseMoved([this.#tables.tableOf(item)], { isMade: true }, signal);
@@ -255,9 +272,34 @@ export class SstableTarget implements RestoreTarget {
 
   async leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
     await this.#discardLoads();
-    await onTarget(removeStaging(this.#tables.planned.word, this.#nodes.values()));
-    await removeTried(this.#tables.planned.word, this.#nodes.values());
+    const { word } = this.#tables.planned;
+    // What is loaded waits for the same command.
+    await onTarget(removeStaging(word, this.#nodes.values(), this.#imports.kept));
+    await removeTried(word, this.#nodes.values());
     return await this.#tables.leftBehind(signal);
+  }
+
+  /** Its files are whole and known to the marker when this returns. */
+  async #endLoad(item: TargetItem, signal: AbortSignal): Promise<void> {
+    const { staged, load } = this.#loadOf(item);
+    const finished = await load.finish();
+    const { capped } = finished;
+    this.#capped.set(item.namespace, capped);
+    await this.#tables.planned.marker.noteCapped(item.namespace, capped, signal);
+    const planned = this.#tables.tableOf(item);
+    const place = this.#tables.placeOf(item);
+    const loaded = { staged, load: finished };
+    await this.#imports.note(planned, place, loaded, this.#importContext, signal);
+  }
+
+  get #importContext(): ImportContext {
+    return {
+      marker: this.#tables.planned.marker,
+      nodes: this.#nodes,
+      paths: this.#config.paths,
+      log: this.#context.log,
+      ...(this.#groupBytes !== undefined && { groupBytes: this.#groupBytes }),
+    };
   }
 
   #loadOf({ namespace }: TargetItem) {
@@ -297,20 +339,6 @@ export class SstableTarget implements RestoreTarget {
   /** The same for all runs of an operation. */
   #tagOf(namespace: string): string {
     return `codr-proof-${this.#tables.planned.word}-${operationWord(namespace)}`;
-  }
-
-  /** The server's own look at its files; a compaction that it cannot end in time makes it say no as well. */
-  async #verify(
-    { address, control }: TargetNode,
-    { keyspace, table }: { readonly keyspace: string; readonly table: string },
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (let left = verifyTries; left > 0; left--) {
-      if (await control.verify(keyspace, [table], { extended: true }, { signal })) return;
-      await this.#context.clock.sleep(verifyPauseMs, signal);
-    }
-    const message = `${address} does not find its files of ${keyspace}.${table} good`;
-    throw new CodrError('target-unfit', message, { object: address, remedy: "see the node's log" });
   }
 
   async #thaw(namespace: string, signal: AbortSignal): Promise<void> {

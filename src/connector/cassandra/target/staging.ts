@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { CodrError } from '../../../base/error.ts';
 import { setLevel } from '../sstable/write-level.ts';
 import type { SstableComponent, SstableSink } from '../sstable/write-sstable.ts';
+import { groupFiles, type ImportGroup } from './import-groups.ts';
 import { triedPrefix } from './make-table.ts';
 import { fileFault } from './target-fault.ts';
 import { roomiest, type TargetNode } from './target-nodes.ts';
@@ -43,6 +44,19 @@ export class StagedTable {
 
   async folders(): Promise<StagedFolder[]> {
     return await Promise.all(this.#folders.values());
+  }
+
+  /** By host id. No file is open. */
+  async groups(bytesMax: number): Promise<Record<string, ImportGroup[]>> {
+    const found: Record<string, ImportGroup[]> = {};
+    for (const { node, folder } of await this.folders()) {
+      try {
+        found[node.hostId] = await groupFiles(folder, bytesMax);
+      } catch (cause) {
+        throw fileFault(node.address, folder, cause);
+      }
+    }
+    return found;
   }
 
   /** Removes what an import leaves behind: indexes and filters that the server made itself. */
@@ -158,18 +172,32 @@ export class StagedSstable implements SstableSink {
 
 /** SSTables that are still in a staging folder: the server has not taken them. */
 export async function leftover(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+  return (await namesIn(folder)).filter((name) => name.endsWith('-Data.db')).sort();
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
-  return names.filter((name) => name.endsWith('-Data.db')).sort();
 }
 
-/** Removes the operation's staging folders on these nodes. */
-export async function removeStaging(operation: string, nodes: Iterable<TargetNode>): Promise<void> {
+/** Removes the operation's staging folders on these nodes; those of `kept` tables, as `keyspace.table`, stay. */
+export async function removeStaging(
+  operation: string,
+  nodes: Iterable<TargetNode>,
+  kept: ReadonlySet<string> = new Set(),
+): Promise<void> {
   for (const { dataDirectories } of nodes) {
     for (const directory of dataDirectories) {
-      await rm(join(directory, `${stagingPrefix}${operation}`), { recursive: true, force: true });
+      const root = join(directory, `${stagingPrefix}${operation}`);
+      for (const keyspace of kept.size > 0 ? await namesIn(root) : []) {
+        for (const table of await namesIn(join(root, keyspace))) {
+          if (kept.has(`${keyspace}.${table}`)) continue;
+          await rm(join(root, keyspace, table), { recursive: true, force: true });
+        }
+      }
+      if (kept.size === 0) await rm(root, { recursive: true, force: true });
     }
   }
 }

@@ -19,6 +19,8 @@ export interface TableLoadOptions extends Omit<FileSetOptions, 'partitioner' | '
 }
 
 export interface FinishedLoad {
+  readonly records: number;
+  readonly bytes: number;
   /** Expiries after 2038 that the files cannot hold. */
   readonly capped: number;
   /** Files have the level of their place: it is to be kept. */
@@ -33,6 +35,7 @@ interface Lane {
 
 export class TableLoad {
   readonly #options: TableLoadOptions;
+  readonly #counts = { records: 0, bytes: 0 };
   readonly #lanes: Lane[] = [];
   readonly #free = new Set<Lane>();
   /** Of a table in levels: each node has files of its own, that none of its others overlaps. */
@@ -77,6 +80,8 @@ export class TableLoad {
       lane.last = Uint8Array.from(last);
       this.#free.add(lane);
     }
+    this.#counts.records += counts.records;
+    this.#counts.bytes += counts.bytes;
     return { ...counts, changedByTarget: [] };
   }
 
@@ -89,7 +94,7 @@ export class TableLoad {
     }
     const hasLevels = this.#isLevelled;
     if (hasLevels) await this.#setLevels(this.#lanes.flatMap(({ files }) => files.written));
-    return { capped, hasLevels };
+    return { ...this.#counts, capped, hasLevels };
   }
 
   /** After an error, or when nobody goes on: open files are closed and removed. */

@@ -15,7 +15,7 @@ import type { Replication } from '../session/replica-placement.ts';
 import type { Ring } from '../session/ring.ts';
 import { TableMaker } from './make-table.ts';
 import { placementDigest } from './placement-rest.ts';
-import { operationWord, RestoreMarker } from './restore-marker.ts';
+import { type FinishedPlace, operationWord, RestoreMarker } from './restore-marker.ts';
 import { SchemaRunner } from './schema-runner.ts';
 import { readSettings, type TableSettings } from './table-settings.ts';
 import { namesOf, tableName } from './table-statements.ts';
@@ -128,6 +128,25 @@ export class TargetTables {
     return id;
   }
 
+  placeOf(item: TargetItem): FinishedPlace {
+    const placement = placementDigest(this.#ring, this.tableOf(item).replication);
+    return { tableId: this.idOf(item), placement };
+  }
+
+  /**
+   * Where an earlier run may have loaded it; undefined where no unfinished table stands. Counters are loaded anew:
+   * what was added since could not be told from what was imported.
+   */
+  loadedPlace({ body, replication, standingId, finishedId }: PlannedTable) {
+    if (standingId === undefined || finishedId !== undefined || body.schema.isCounter) return;
+    return { tableId: standingId, placement: placementDigest(this.#ring, replication) };
+  }
+
+  /** A table that an earlier run has loaded is gone on with. */
+  adopt({ namespace }: TargetItem, { tableId }: FinishedPlace): void {
+    this.#ids.set(namespace, tableId);
+  }
+
   /** As the keyspace is in the target; undefined where it is not there. */
   async replicationOf(keyspace: string, signal: AbortSignal): Promise<Replication | undefined> {
     const query = 'SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?';
@@ -169,9 +188,7 @@ export class TargetTables {
   }
 
   async done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
-    const placement = placementDigest(this.#ring, this.tableOf(item).replication);
-    const place = { tableId: this.idOf(item), placement };
-    await this.planned.marker.noteFinished(place, finished, signal);
+    await this.planned.marker.noteFinished(this.placeOf(item), finished, signal);
   }
 
   /** Removes what `drop` names; gives it. The marker stays: removing it is the very end. */

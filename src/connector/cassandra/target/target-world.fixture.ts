@@ -7,8 +7,14 @@ import { wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import { systemClock } from '../../../node/system-clock.ts';
-import type { CutDataset } from '../../connector.ts';
-import type { FinishResult, TargetItem, TargetOptions, TargetPlan } from '../../restore-target.ts';
+import type { ConnectorContext, CutDataset } from '../../connector.ts';
+import type {
+  FinishResult,
+  SpotReads,
+  TargetItem,
+  TargetOptions,
+  TargetPlan,
+} from '../../restore-target.ts';
 import { liveAt } from '../fold-range.ts';
 import { type BlockStream, batchOf, blockOf } from '../record/record-block.ts';
 import { tableBodyOf } from '../schema/table-body.ts';
@@ -98,12 +104,15 @@ export class Captured implements AsyncDisposable {
 export async function openTarget(
   cluster: CassandraCluster,
   nodes = cluster.nodes,
+  more: Partial<Pick<ConnectorContext, 'clock' | 'log'>> & { readonly groupBytes?: number } = {},
 ): Promise<SstableTarget> {
   const config = configOfCluster(cluster, nodes);
   const cql = await openCql(config, signal, 'target');
   const ring = await readRing(cql, [], signal);
-  return new SstableTarget({ config, cql, ring }, {
-    ...{ clock: systemClock, log: silentLogger, spill, memoryBytesMax },
+  const { groupBytes, ...context } = more;
+  const opened = { config, cql, ring, ...(groupBytes !== undefined && { groupBytes }) };
+  return new SstableTarget(opened, {
+    ...{ clock: systemClock, log: silentLogger, spill, memoryBytesMax, ...context },
   } as never);
 }
 
@@ -165,15 +174,25 @@ export async function restoreAll(
   return { plan, finish: await target.finish(items, signal), records };
 }
 
-/** Reads back and compares byte for byte; gives the number of records. */
+/** Reads back and compares byte for byte, then asks each replica; gives the number of records. */
 export async function proven(
   target: SstableTarget,
   item: TargetItem & { readonly dataset: CutDataset },
 ): Promise<number> {
+  return (await provenReads(target, item)).records;
+}
+
+/** `meanwhile`: between the look at the files and the reads. */
+export async function provenReads(
+  target: SstableTarget,
+  item: TargetItem & { readonly dataset: CutDataset },
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<{ readonly records: number; readonly reads: SpotReads }> {
   const { nowMs } = await target.freeze(item, signal);
-  const wanted = await texts(live(item.dataset, nowMs));
+  const wanted = await texts(target.watch(item, live(item.dataset, nowMs)));
   assert.deepEqual(await texts(target.readBack(item, wholeRange, signal)), wanted);
-  return wanted.length;
+  await meanwhile();
+  return { records: wanted.length, reads: await target.spotReads(item, signal) };
 }
 
 export async function texts(records: RecordStream): Promise<string[]> {

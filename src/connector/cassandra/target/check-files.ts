@@ -1,0 +1,46 @@
+// The server's own look at its files of a table, after an import: every value is read, so how long it may take goes
+// by the bytes that are there.
+import type { Clock } from '../../../base/clock.ts';
+import { CodrError } from '../../../base/error.ts';
+import type { Logger } from '../../../base/log.ts';
+import { listTableFolders } from '../session/node-files.ts';
+import { dataBytes, deadlineFor } from './import-groups.ts';
+import type { NamedTable } from './table-statements.ts';
+import type { TargetNode } from './target-nodes.ts';
+
+const triesMax = 5;
+const pauseMs = 2_000;
+const mib = 1024 * 1024;
+
+export interface CheckedTable extends NamedTable {
+  /** UUID of the table in the target. */
+  readonly id: string;
+}
+
+/** A compaction that the server cannot end in time makes it say no as well. Errors: `target-unfit`. */
+export async function checkFiles(
+  {
+    address,
+    control,
+    dataDirectories,
+  }: Pick<TargetNode, 'address' | 'control' | 'dataDirectories'>,
+  { keyspace, table, id }: CheckedTable,
+  { clock, log }: { readonly clock: Pick<Clock, 'sleep'>; readonly log: Logger },
+  signal: AbortSignal,
+): Promise<void> {
+  const name = `${keyspace}.${table}`;
+  for (let left = triesMax; left > 0; left--) {
+    const folders = await listTableFolders(dataDirectories);
+    const own = folders.filter(({ tableId }) => tableId === id).map(({ folder }) => folder);
+    const bytes = await dataBytes(own);
+    log.info(
+      { node: address, bytes },
+      `${address} checks ${Math.ceil(bytes / mib)} MiB of ${name}`,
+    );
+    const call = { signal, deadlineMs: deadlineFor(bytes) };
+    if (await control.verify(keyspace, [table], { extended: true }, call)) return;
+    await clock.sleep(pauseMs, signal);
+  }
+  const message = `${address} does not find its files of ${name} good`;
+  throw new CodrError('target-unfit', message, { object: address, remedy: "see the node's log" });
+}

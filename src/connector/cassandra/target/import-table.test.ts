@@ -1,0 +1,166 @@
+// Files that wait on a node are imported group by group; what an earlier run knows to be taken is not asked again.
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { silentLogger } from '../../../base/log.ts';
+import type { NodeControl } from '../session/control.ts';
+import { checkFiles } from './check-files.ts';
+import { dataBytes, deadlineFor, groupFiles } from './import-groups.ts';
+import { importTable } from './import-table.ts';
+import type { RestoreMarker } from './restore-marker.ts';
+import { StagedImports } from './staged-imports.ts';
+import { removeStaging, stagingPrefix } from './staging.ts';
+import type { TargetNode } from './target-nodes.ts';
+
+const { signal } = new AbortController();
+const place = { keyspace: 'ks', table: 't' };
+const sizes = [400, 300, 300, 500, 2000, 10];
+
+async function staged(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-import-table-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  for (const [i, size] of sizes.entries()) {
+    await writeFile(join(folder, `nb-${i + 1}-big-Data.db`), Buffer.alloc(size));
+    await writeFile(join(folder, `nb-${i + 1}-big-TOC.txt`), 'Data.db');
+  }
+  return folder;
+}
+
+/** A server that takes what it is shown; after `calls` calls it answers no more. */
+function server(calls = Number.POSITIVE_INFINITY) {
+  const asked: { readonly files: number; readonly deadlineMs: number | undefined }[] = [];
+  const control = {
+    importSstables: async (_ks, _table, [folder = ''], _checks, { deadlineMs }) => {
+      if (asked.length >= calls) throw new Error('it is down');
+      const names = await readdir(folder);
+      asked.push({ files: names.length / 2, deadlineMs });
+      for (const name of names) await rm(join(folder, name));
+      return [];
+    },
+  } as Partial<NodeControl> as NodeControl;
+  return { asked, node: { hostId: 'h', address: 'n', control } as TargetNode };
+}
+
+test('files are grouped by their bytes, a larger one alone, with all their components', async (t) => {
+  const folder = await staged(t);
+  const groups = await groupFiles(folder, 1000);
+  assert.deepEqual(
+    groups.map(({ files, bytes }) => [files, bytes]),
+    [
+      [3, 1000],
+      [1, 500],
+      [1, 2000],
+      [1, 10],
+    ],
+  );
+  assert.deepEqual((await readdir(join(folder, '1'))).sort(), [
+    'nb-1-big-Data.db',
+    'nb-1-big-TOC.txt',
+    'nb-2-big-Data.db',
+    'nb-2-big-TOC.txt',
+    'nb-3-big-Data.db',
+    'nb-3-big-TOC.txt',
+  ]);
+  assert.equal(await dataBytes(groups.map((group) => group.folder)), 3510);
+});
+
+test('a call may last the longer the more bytes it has to look at', () => {
+  const tebi = 2 ** 40;
+  assert.ok(deadlineFor(tebi) > 60 * 3_600_000);
+  assert.ok(deadlineFor(0) >= 600_000 && deadlineFor(2 ** 30) < 3_600_000);
+});
+
+test('a server that checks its files may take as long as they are large, and is asked again when busy', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'codr-check-files-'));
+  t.after(() => rm(data, { recursive: true, force: true }));
+  const folder = join(data, 'ks', `t-${'0'.repeat(32)}`);
+  await mkdir(folder, { recursive: true });
+  const large = await open(join(folder, 'nb-1-big-Data.db'), 'w');
+  await large.truncate(2 ** 40);
+  await large.close();
+  const deadlines: (number | undefined)[] = [];
+  const control = {
+    verify: async (_ks, _tables, _options, { deadlineMs }) => deadlines.push(deadlineMs) > 1,
+  } as Partial<NodeControl> as NodeControl;
+  const node = { address: 'n', control, dataDirectories: [data] };
+  const id = '00000000-0000-0000-0000-000000000000';
+  const told: string[] = [];
+  const log = { ...silentLogger, info: (_: object, message: string) => told.push(message) };
+  await checkFiles(node, { ...place, id }, { clock: { sleep: async () => {} }, log }, signal);
+  assert.deepEqual(deadlines, [deadlineFor(2 ** 40), deadlineFor(2 ** 40)]);
+  assert.equal(told[0], 'n checks 1048576 MiB of ks.t');
+});
+
+test('a run that goes on imports what the one before had not taken, and nothing twice', async (t) => {
+  const folder = await staged(t);
+  const groups = await groupFiles(folder, 1000);
+  const steps = new Map<string, number>();
+  const told: string[] = [];
+  const options = {
+    paths: {},
+    keepLevels: false,
+    log: { ...silentLogger, info: (_: object, message: string) => told.push(message) },
+    note: async (hostId: string, taken: number) => {
+      steps.set(hostId, taken);
+    },
+  };
+  const broken = server(2);
+  const first = importTable([{ node: broken.node, groups, taken: 0 }], place, options, signal);
+  await assert.rejects(first, /it is down/);
+  assert.deepEqual([...steps], [['h', 2]]);
+  const whole = server();
+  const taken = steps.get('h') ?? 0;
+  await importTable([{ node: whole.node, groups, taken }], place, options, signal);
+  assert.deepEqual(whole.asked, [
+    { files: 1, deadlineMs: deadlineFor(2000) },
+    { files: 1, deadlineMs: deadlineFor(10) },
+  ]);
+  assert.match(told.at(-1) ?? '', /n has taken 4 of 4 groups of files of ks\.t/);
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('what a call took whose answer nobody heard is not missed, and what is left over is an error', async (t) => {
+  const folder = await staged(t);
+  const [group] = await groupFiles(folder, 10_000);
+  assert.ok(group);
+  const options = { paths: {}, keepLevels: false, log: silentLogger, note: async () => {} };
+  const { node } = server();
+  const idle = { ...node, control: { importSstables: async () => [] } as never };
+  const refused = importTable([{ node: idle, groups: [group], taken: 0 }], place, options, signal);
+  await assert.rejects(refused, { code: 'target-unfit', message: /did not take .*nb-1-big/ });
+  for (const name of await readdir(group.folder)) await rm(join(group.folder, name));
+  const silent = server(0);
+  await importTable([{ node: silent.node, groups: [group], taken: 0 }], place, options, signal);
+  assert.deepEqual(silent.asked, []);
+});
+
+test('loaded files are gone on with only while all that nobody took is there, and stay until then', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'codr-import-table-'));
+  t.after(() => rm(data, { recursive: true, force: true }));
+  const root = join(data, `${stagingPrefix}op`);
+  for (const path of ['ks/t/2', 'ks/other', 'third/t']) {
+    await mkdir(join(root, path), { recursive: true });
+  }
+  const group = (name: string) => ({ folder: join(root, 'ks/t', name), files: 1, bytes: 1 });
+  const row = {
+    ...{ records: 5, bytes: 50, keepLevels: false },
+    nodes: { h: [group('1'), group('2')] },
+  };
+  let taken = 1;
+  const marker = { loaded: () => row, taken: () => taken } as unknown as RestoreMarker;
+  const nodes = new Map([['h', { dataDirectories: [data] } as unknown as TargetNode]]);
+  const planned = { item: { namespace: 'ks.t' } } as never;
+  const imports = new StagedImports();
+  const at = { tableId: 'id', placement: 'p' };
+  assert.equal(await imports.resume(planned, at, { marker, nodes }), true);
+  assert.deepEqual(imports.resumed('ks.t'), row);
+  await removeStaging('op', nodes.values(), imports.kept);
+  assert.deepEqual(
+    [await readdir(join(root, 'ks')), await readdir(join(root, 'third'))],
+    [['t'], []],
+  );
+  taken = 0;
+  assert.equal(await new StagedImports().resume(planned, at, { marker, nodes }), false);
+});

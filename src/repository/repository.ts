@@ -2,6 +2,7 @@
 // this file; everything above uses only this.
 import { fromHex, transferableBytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Spill } from '../base/spill.ts';
 import { type PackId, packId } from '../model/id.ts';
@@ -10,15 +11,18 @@ import type { Sealer } from './frame/sealer.ts';
 import { FingerprintIndex } from './index/fingerprint-index.ts';
 import type { UnlockedKeys } from './keys/key-slots.ts';
 import { type RepositoryConfig, requireCut, requireFeatures } from './keys/repository-config.ts';
+import { CommittedLeaves } from './known/committed-leaves.ts';
+import { CommittedPacks } from './known/committed-packs.ts';
 import { type CutHashing, openCutHashing } from './leaf/cut-hashing.ts';
 import type { LeafSink, LeafSource } from './leaf/leaf-store.ts';
 import type { Draft } from './lineage/draft.ts';
-import type { StoredState } from './lineage/entry-codec.ts';
+import type { StateChange, StoredState } from './lineage/entry-codec.ts';
 import { Lineage, type LineageContext, type StateText } from './lineage/lineage.ts';
 import { CondemnedPacksError, type PackRecord, usePacks } from './lineage/pack-table.ts';
 import { loadStateTree, storeStateTree } from './lineage/state-tree.ts';
 import type { BlobSession, UsedPacks } from './pack/blob-session.ts';
 import { BlobStore } from './pack/blob-store.ts';
+import type { LeafExchange } from './pack/leaf-questions.ts';
 import { PackReader } from './pack/pack-reader.ts';
 import type { PackContext } from './pack/pack-writer.ts';
 import type { BlockSink, BlockSource } from './runs/run-ref.ts';
@@ -42,6 +46,15 @@ export interface RepositoryWorld {
 /** The lineage of the repository itself: sources, policies, collections. */
 export const repositoryLineage = 'repository';
 
+/** A segment of a base copy takes seconds to be committed; much longer and its writer may be dead. */
+const patienceMsMax = 20_000;
+const entryBytesOfTable = 40;
+
+/** Packs that came to be relied on, were condemned or given up; sources that came or went. */
+function isNewsToOthers([key]: StateChange): boolean {
+  return /^(pack|condemned|lost|source)\//.test(key);
+}
+
 export class Repository {
   readonly config: RepositoryConfig;
   readonly unlocked: UnlockedKeys;
@@ -51,6 +64,7 @@ export class Repository {
   readonly packs: PackReader;
   readonly #world: RepositoryWorld;
   readonly #hashing: CutHashing;
+  #exchange: LeafExchange | undefined;
 
   private constructor(
     world: RepositoryWorld,
@@ -111,7 +125,34 @@ export class Repository {
   /** A piece of work that stores something and is then committed. Errors: `format-unknown`. */
   session(): RepositorySession {
     this.require('write');
-    return new RepositorySession(this.blobs.session(), this.#hashing);
+    const startedAtMs = this.#world.clock.now();
+    return new RepositorySession(this.blobs.session({ startedAtMs }), this.#hashing);
+  }
+
+  /** From now on sessions ask the other peers what they have stored, and commits are told to them. */
+  joinExchange(exchange: LeafExchange): void {
+    this.#exchange = exchange;
+    this.blobs.askOthers({ exchange, clock: this.#world.clock, patienceMs: patienceMsMax });
+  }
+
+  /**
+   * What this peer answers others from. `owned`: 1 for each of 4,096 slots that it owns, another array when they
+   * change. Best refreshed once before others ask.
+   */
+  committedLeaves(owned: () => Uint8Array | undefined, log: Logger): CommittedLeaves {
+    const { clock, memoryBytesMax } = this.#world;
+    return new CommittedLeaves({
+      index: this.index,
+      packs: new CommittedPacks({
+        repositoryLineage,
+        openLineage: (name) => this.openLineage(name),
+      }),
+      owned,
+      condemned: (packs) => this.forget(packs),
+      clock,
+      log,
+      entriesMax: Math.floor(memoryBytesMax / 8 / entryBytesOfTable),
+    });
   }
 
   /** Throws `format-unknown` when `use` needs a feature that this version lacks. */
@@ -155,6 +196,9 @@ export class Repository {
         save: (texts, draft) => this.#saveState(texts, draft),
         load: (stored) => loadStateTree(stored, this.source, defaultCut.id),
       },
+      onCommit: (changes) => {
+        if (changes.some(isNewsToOthers)) this.#exchange?.committed([lineage]);
+      },
     };
     return await Lineage.open(context, this.#world.writer);
   }
@@ -162,7 +206,8 @@ export class Repository {
   /** What packs that were condemned hold of an older state is stored anew. */
   async #saveState(texts: readonly StateText[], draft: Draft): Promise<StoredState> {
     for (;;) {
-      const session = this.session();
+      // Nobody else stores states of this lineage, and a commit should not wait for anybody.
+      const session = new RepositorySession(this.blobs.session(), this.#hashing);
       const stored = await storeStateTree(texts, session.tree());
       const used = await session.flush();
       try {

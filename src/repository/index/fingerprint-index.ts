@@ -127,6 +127,11 @@ export class FingerprintIndex implements AsyncDisposable {
     return new Set(byId.values());
   }
 
+  /** The opened objects by name. They may be merged into others at any time: reading one then says `object-missing`. */
+  get objects(): ReadonlyMap<string, IndexObject> {
+    return this.#objects;
+  }
+
   /** Bytes of filters in memory. */
   get filterBytes(): number {
     return [...this.#objects.values()].reduce((sum, object) => sum + object.filterBytes, 0);

@@ -7,6 +7,9 @@ import type { PackRef } from '../pack/pack-format.ts';
 import { entryBytes, type IndexRun, idPrefixBytes, pageEntries } from './index-codec.ts';
 import type { IndexObject } from './index-object.ts';
 
+/** Ids by their first byte, both ends included. */
+export type LeadingBytes = Pick<IndexRun, 'firstByte' | 'lastByte'>;
+
 interface MergeOptions {
   /** The tier of the new run, or the whole place of the one object that is written again. */
   readonly place: { readonly tier: number } | IndexRun;
@@ -89,15 +92,15 @@ function placesOf(objects: readonly IndexObject[], options: MergeOptions): Index
 }
 
 /** Numbers of the entries of `object` whose leading byte lies in `place`. */
-function entriesIn(object: IndexObject, place: IndexRun): { from: number; count: number } {
+function entriesIn(object: IndexObject, place: LeadingBytes): { from: number; count: number } {
   const from = object.head.fanOut[place.firstByte] as number;
   return { from, count: (object.head.fanOut[place.lastByte + 1] as number) - from };
 }
 
-/** Each page with entries in `place`, and the offsets between which they stand. */
-async function* pagesIn(
+/** Each page with entries in `place`, and the offsets between which they stand. Errors: those of reading pages. */
+export async function* pagesIn(
   object: IndexObject,
-  place: IndexRun,
+  place: LeadingBytes,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<[Buffer, number, number]> {
   const { from, count } = entriesIn(object, place);

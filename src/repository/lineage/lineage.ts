@@ -15,6 +15,7 @@ import {
   type EntryContext,
   encodeEntry,
   type LineageEntry,
+  type StateChange,
   type StoredState,
 } from './entry-codec.ts';
 import { type MutableContext, newestMutable } from './mutable.ts';
@@ -28,6 +29,8 @@ export interface LineageContext extends EntryContext {
   readonly states: StateStore;
   /** Throws when this version must not write here. */
   readonly requireWrite: () => void;
+  /** Called with the changes of an entry of ours that is durable. */
+  readonly onCommit?: (changes: readonly StateChange[]) => void;
 }
 
 /** Keeps a whole state as a tree in tree packs. */
@@ -164,6 +167,7 @@ export class Lineage {
         await this.#checkBoundary(seq);
         this.#apply(entry, bytes);
         this.#keepAttachments(seq, concatBytes(draft.attachments));
+        this.#context.onCommit?.(entry.changes);
         return seq;
       }
       await this.#readOn();

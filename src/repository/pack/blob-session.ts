@@ -5,6 +5,7 @@ import { frameRawBytesTarget } from '../frame/frame-codec.ts';
 import type { BlobKind, LeafSink } from '../leaf/leaf-store.ts';
 import type { BlockRef, BlockSink } from '../runs/run-ref.ts';
 import type { BlobStore } from './blob-store.ts';
+import type { LeafQuestions } from './leaf-questions.ts';
 import type { OpenPack } from './open-pack.ts';
 import { type PackKind, type PackRef, packKindOf } from './pack-format.ts';
 import { PendingFrame, type PlacedIn } from './pending-frame.ts';
@@ -41,9 +42,11 @@ export class BlobSession implements LeafSink, AsyncDisposable {
   #packs = new Set<OpenPack>();
   #blocks: Promise<PlacedIn>[] = [];
   #known = new Map<PackId, PackRef>();
+  readonly #questions: LeafQuestions | undefined;
 
-  constructor(store: BlobStore) {
+  constructor(store: BlobStore, questions?: LeafQuestions) {
     this.#store = store;
+    this.#questions = questions;
     this.blocks = {
       ready: async () => {
         await store.sealing.take();
@@ -180,6 +183,17 @@ export class BlobSession implements LeafSink, AsyncDisposable {
     if (asked.length === 0) return known;
     const locations = await store.parts.index.lookup(asked, (pack) => store.isUsable(pack));
     for (const [i, at] of locations.entries()) if (at) known.set(asked[i] as LeafId, at.pack);
+    if (!this.#questions || known.size === asked.length) return known;
+    const unknown = asked.filter((id) => !known.has(id));
+    // Who waits for others holds up nobody here.
+    const waiting = async (wait: () => Promise<void>): Promise<void> => {
+      store.hashing.give();
+      await wait().finally(() => store.hashing.take());
+    };
+    for (const [id, pack] of await this.#questions.ask(unknown, waiting)) {
+      store.committed([pack.id]);
+      known.set(id, pack);
+    }
     return known;
   }
 

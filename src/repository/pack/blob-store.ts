@@ -13,6 +13,7 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import type { FingerprintIndex } from '../index/fingerprint-index.ts';
 import type { BlobKind, LeafSource } from '../leaf/leaf-store.ts';
 import { BlobSession } from './blob-session.ts';
+import { type LeafExchangeAccess, LeafQuestions } from './leaf-questions.ts';
 import { OpenPack } from './open-pack.ts';
 import {
   type PackKind,
@@ -70,6 +71,7 @@ export class BlobStore implements LeafSource {
     readonly frames: PendingFrame[];
   }[] = [];
   readonly #framesOf = new Map<OpenPack, PendingFrame[]>();
+  #others: LeafExchangeAccess | undefined;
 
   constructor(parts: BlobStoreParts, options: BlobStoreOptions = {}) {
     this.parts = parts;
@@ -84,9 +86,20 @@ export class BlobStore implements LeafSource {
     };
   }
 
-  /** A unit of work whose packs are told by its `flush`. Any number may be open. */
-  session(): BlobSession {
-    return new BlobSession(this);
+  /**
+   * A unit of work whose packs are told by its `flush`. Any number may be open. `startedAtMs`: by the wall clock; only
+   * with it other processes are asked, if there are any.
+   */
+  session({ startedAtMs }: { readonly startedAtMs?: number } = {}): BlobSession {
+    if (!this.#others || startedAtMs === undefined) return new BlobSession(this);
+    // Milliseconds, and chance between those that begin in the same one: a number below 2^53.
+    const session = Math.floor(startedAtMs) * 4096 + this.parts.random.below(4096);
+    return new BlobSession(this, new LeafQuestions(this.#others, session));
+  }
+
+  /** From now on others are asked about what this process does not know. */
+  askOthers(others: LeafExchangeAccess): void {
+    this.#others = others;
   }
 
   /** The packs of a durable lineage entry: from now on their leaves are known. */

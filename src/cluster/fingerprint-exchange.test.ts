@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '../../test/harness/manual-clock.ts';
+import { toHex } from '../base/bytes.ts';
+import { silentLogger } from '../base/log.ts';
+import { SeededRandom } from '../base/random.ts';
+import { packId } from '../model/id.ts';
+import type { Epoch } from './epoch.ts';
+import { decodeMessage, encodeHint, type KnownPack } from './fingerprint-codec.ts';
+import { type CommittedLeaves, FingerprintExchange } from './fingerprint-exchange.ts';
+import type { SlotAssignment } from './slot-codec.ts';
+import { computeSlots, SlotTable, slotOf } from './slot-table.ts';
+import { turns } from './task-runner.fixture.ts';
+
+const names = ['a', 'b', 'c'] as const;
+type Name = (typeof names)[number];
+const pack: KnownPack = { id: packId('ab'.repeat(32)), kind: 'd', bytes: 10, leaves: 2 };
+const epoch: Epoch = { clusterId: 'one', revision: 1 };
+
+/** Three peers in one process; what each holds is a set of hex ids. */
+class World {
+  readonly clock = new ManualClock();
+  readonly held = new Map<Name, Set<string>>(names.map((name) => [name, new Set()]));
+  readonly hints: string[] = [];
+  /** Messages on the way: `a>b`, and what kind. */
+  readonly calls: string[] = [];
+  readonly epochs = new Map<Name, Epoch>();
+  readonly table = computeSlots(
+    names.map((name) => ({ name, weight: 1 })),
+    SlotTable.empty,
+  );
+  readonly peers: ReadonlyMap<Name, FingerprintExchange>;
+  /** What a call to a peer does instead of reaching it. */
+  broken: (peer: string) => Promise<Uint8Array> | undefined = () => undefined;
+
+  constructor() {
+    this.peers = new Map(names.map((name) => [name, this.#exchange(name)]));
+  }
+
+  peer(name: Name): FingerprintExchange {
+    return this.peers.get(name) as FingerprintExchange;
+  }
+
+  assignment(name: Name): SlotAssignment {
+    return { epoch: this.epochs.get(name) ?? epoch, table: this.table };
+  }
+
+  #exchange(self: Name): FingerprintExchange {
+    const leaves: CommittedLeaves = {
+      find: async (ids) => {
+        const held = this.held.get(self) as Set<string>;
+        const count = ids.length / 16;
+        const idAt = (i: number): string => toHex(ids.subarray(i * 16, i * 16 + 16));
+        return Array.from({ length: count }, (_, i) => (held.has(idAt(i)) ? pack : undefined));
+      },
+      hint: (lineages) => this.hints.push(`${self}: ${lineages.join()}`),
+    };
+    return new FingerprintExchange({
+      self,
+      slots: () => this.assignment(self),
+      transport: {
+        call: async (peer, request) => {
+          this.calls.push(`${self}>${peer} ${decodeMessage(request).kind}`);
+          const broken = this.broken(peer);
+          return await (broken ?? this.peer(peer as Name).serve(request));
+        },
+      },
+      leaves,
+      clock: this.clock,
+      log: silentLogger,
+    });
+  }
+}
+
+/** Ids of 32 bytes in slots of `owner`. */
+function idsOf(world: World, owner: Name, count: number, seed = 1): Uint8Array[] {
+  const random = new SeededRandom(seed);
+  const ids: Uint8Array[] = [];
+  while (ids.length < count) {
+    const id = random.bytes(32);
+    if (world.table.ownerOf(slotOf(id)) === owner) ids.push(id);
+  }
+  return ids;
+}
+
+const first16 = (id: Uint8Array): string => toHex(id.subarray(0, 16));
+
+test('each id is answered by the owner of its slot, in the order asked', async () => {
+  const world = new World();
+  const ids = names.flatMap((name) => idsOf(world, name, 4));
+  for (const [i, name] of names.entries()) {
+    world.held.get(name)?.add(first16(ids[i * 4 + 1] as Uint8Array));
+    // What somebody knows of slots that are not its own is not asked for.
+    world.held.get(name)?.add(first16(ids[((i + 1) % 3) * 4 + 2] as Uint8Array));
+  }
+  const shuffled = [...ids].sort((a, b) => (first16(a) < first16(b) ? -1 : 1));
+  const verdicts = await world.peer('a').ask(shuffled, 1);
+  for (const [i, id] of shuffled.entries()) {
+    const isHeld = ids.indexOf(id) % 4 === 1;
+    assert.deepEqual(verdicts[i], isHeld ? pack : undefined);
+  }
+  assert.deepEqual(world.calls.sort(), ['a>b question', 'a>c question']);
+  const { asked, known, unanswered } = world.peer('a').counts;
+  assert.deepEqual({ asked, known, unanswered }, { asked: 12, known: 3, unanswered: 0 });
+});
+
+test('small questions that are asked side by side travel together', async () => {
+  const world = new World();
+  const ids = idsOf(world, 'b', 300);
+  world.held.get('b')?.add(first16(ids[299] as Uint8Array));
+  const asked = ids.map((id) => world.peer('a').ask([id], 1));
+  const verdicts = await Promise.all(asked);
+  assert.deepEqual(verdicts.at(-1), [pack]);
+  assert.ok(world.calls.length <= 3, `${world.calls.length} calls for 300 questions`);
+});
+
+test('more ids than a message takes are asked for in several', async () => {
+  const world = new World();
+  const ids = idsOf(world, 'b', 9000);
+  world.held.get('b')?.add(first16(ids[8999] as Uint8Array));
+  const verdicts = await world.peer('a').ask(ids, 1);
+  assert.equal(verdicts.length, 9000);
+  assert.deepEqual(verdicts.at(-1), pack);
+  assert.equal(world.calls.length, 3);
+});
+
+test('a peer that does not answer in time knows nothing, and is left alone for a while', async () => {
+  const world = new World();
+  const ids = [...idsOf(world, 'b', 2), ...idsOf(world, 'c', 2)];
+  for (const name of ['b', 'c'] as const) {
+    for (const id of ids) world.held.get(name)?.add(first16(id));
+  }
+  world.broken = (peer) => (peer === 'b' ? new Promise(() => {}) : undefined);
+  const asked = world.peer('a').ask(ids, 1);
+  await world.clock.advance(1000);
+  assert.deepEqual(await asked, [undefined, undefined, pack, pack]);
+  assert.equal(world.peer('a').counts.unanswered, 2);
+  world.calls.length = 0;
+  assert.deepEqual(await world.peer('a').ask(ids, 1), [undefined, undefined, pack, pack]);
+  world.peer('a').committed(['l']);
+  await turns(2);
+  assert.deepEqual(world.calls, ['a>c question', 'a>c hint']);
+  world.broken = () => undefined;
+  await world.clock.advance(5000);
+  assert.deepEqual(await world.peer('a').ask(ids, 1), [pack, pack, pack, pack]);
+});
+
+test('a peer that fails or speaks otherwise knows nothing', async () => {
+  for (const broken of [
+    () => Promise.reject(new Error('connection refused')),
+    () => Promise.resolve(Uint8Array.of(1, 2, 3)),
+    () => Promise.resolve(new Uint8Array(0)),
+  ]) {
+    const world = new World();
+    const [id] = idsOf(world, 'b', 1) as [Uint8Array];
+    world.held.get('b')?.add(first16(id));
+    world.broken = broken;
+    assert.deepEqual(await world.peer('a').ask([id], 1), [undefined]);
+  }
+});
+
+test('peers with tables of different terms know nothing of each other', async () => {
+  const world = new World();
+  const ids = names.flatMap((name) => idsOf(world, name, 1));
+  for (const [i, name] of names.entries()) {
+    world.held.get(name)?.add(first16(ids[i] as Uint8Array));
+  }
+  world.epochs.set('b', { clusterId: 'one', revision: 2 });
+  world.epochs.set('c', { clusterId: 'two', revision: 1 });
+  assert.deepEqual(await world.peer('a').ask(ids, 1), [pack, undefined, undefined]);
+  world.epochs.clear();
+  assert.deepEqual(await world.peer('a').ask(ids, 1), [pack, pack, pack]);
+});
+
+test('who owns a slot no more answers nothing for it', async () => {
+  const world = new World();
+  const [id] = idsOf(world, 'b', 1) as [Uint8Array];
+  for (const name of names) world.held.get(name)?.add(first16(id));
+  const other = computeSlots(
+    [
+      { name: 'c', weight: 1 },
+      { name: 'b', weight: 0.001 },
+    ],
+    SlotTable.empty,
+  );
+  const honest = world.assignment.bind(world);
+  world.assignment = (name) => (name === 'b' ? { epoch, table: other } : honest(name));
+  assert.equal(other.ownerOf(slotOf(id)), 'c');
+  assert.deepEqual(await world.peer('a').ask([id], 1), [undefined]);
+});
+
+test('without a table everything is unknown and nobody is called', async () => {
+  const world = new World();
+  const ids = idsOf(world, 'a', 3);
+  for (const id of ids) world.held.get('a')?.add(first16(id));
+  world.assignment = () => ({ epoch, table: SlotTable.empty });
+  assert.deepEqual(await world.peer('a').ask(ids, 1), [undefined, undefined, undefined]);
+  assert.equal(world.peer('a').counts.unanswered, 3);
+  assert.deepEqual(world.calls, []);
+});
+
+test('of two that ask for the same unknown content the younger one is told to wait', async () => {
+  const world = new World();
+  const [id] = idsOf(world, 'b', 1) as [Uint8Array];
+  assert.deepEqual(await world.peer('a').ask([id], 20), [undefined]);
+  assert.deepEqual(await world.peer('a').ask([id], 20), [undefined], 'its own claim');
+  assert.deepEqual(await world.peer('c').ask([id], 30), ['storing']);
+  assert.deepEqual(await world.peer('b').ask([id], 10), [undefined], 'it is older');
+  assert.deepEqual(await world.peer('a').ask([id], 20), ['storing']);
+  await world.clock.advance(60_000);
+  assert.deepEqual(await world.peer('c').ask([id], 30), [undefined], 'claims do not last');
+  world.held.get('b')?.add(first16(id));
+  assert.deepEqual(await world.peer('a').ask([id], 40), [pack]);
+});
+
+test('a commit is told to every owner of slots', async () => {
+  const world = new World();
+  world.peer('b').committed(['source-1', 'repository']);
+  await turns(3);
+  const said = names.map((name) => `${name}: source-1,repository`);
+  assert.deepEqual([...world.hints].sort(), said);
+  assert.equal((await world.peer('a').serve(encodeHint(['x']))).length, 0);
+});

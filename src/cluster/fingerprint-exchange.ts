@@ -1,0 +1,194 @@
+// Asks the peers that own the slots of fingerprints whether their content is stored, and answers for the slots that
+// this peer owns. Unknown is always a safe answer, so it is the answer of every doubt: silence, a refusal, a table
+// of another term, no table at all. Known is safe too, since the commit checks every pack that it relies on.
+import { assert } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { sameEpoch } from './epoch.ts';
+import {
+  type Answer,
+  batchMax,
+  decodeMessage,
+  encodeAnswer,
+  encodeHint,
+  fingerprintBytes,
+  type KnownPack,
+  type Question,
+  type Verdict,
+} from './fingerprint-codec.ts';
+import { PeerLine, type PeerTransport } from './peer-line.ts';
+import type { SlotAssignment } from './slot-codec.ts';
+import { slotOf } from './slot-table.ts';
+import { StoringClaims } from './storing-claims.ts';
+
+/** What this peer knows of the repository. */
+export interface CommittedLeaves {
+  /** For each id, 16 bytes back to back, a pack that is committed and not condemned as far as is known here. */
+  find(ids: Uint8Array): Promise<(KnownPack | undefined)[]>;
+  /** These lineages have new entries. */
+  hint(lineages: readonly string[]): void;
+}
+
+export interface ExchangeOptions {
+  /** Name of this peer. */
+  readonly self: string;
+  /** The table as this peer follows it. */
+  readonly slots: () => SlotAssignment | undefined;
+  readonly transport: PeerTransport;
+  readonly leaves: CommittedLeaves;
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
+  readonly log: Logger;
+  /** Longest wait for an answer. */
+  readonly deadlineMs?: number;
+  /** A peer that did not answer is not asked again for so long. */
+  readonly silenceMs?: number;
+}
+
+/** Since the start, for metrics. */
+export interface ExchangeCounts {
+  /** Ids asked for, here or elsewhere. */
+  asked: number;
+  known: number;
+  storing: number;
+  /** Ids that nobody answered for. */
+  unanswered: number;
+  /** Ids that this peer answered for others. */
+  served: number;
+}
+
+const defaultDeadlineMs = 1000;
+const defaultSilenceMs = 5000;
+
+export class FingerprintExchange {
+  readonly counts: ExchangeCounts = { asked: 0, known: 0, storing: 0, unanswered: 0, served: 0 };
+  readonly #options: ExchangeOptions;
+  readonly #claims = new StoringClaims();
+  readonly #lines = new Map<string, PeerLine>();
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One verdict an id, in order. Ids are at least 16 bytes. `session` names the piece of work that would store
+   * what is unknown; of two the older one has the lower number. Never rejects.
+   */
+  async ask(ids: readonly Uint8Array[], session: number): Promise<Verdict[]> {
+    const assignment = this.#options.slots();
+    const verdicts = new Array<Verdict>(ids.length);
+    this.counts.asked += ids.length;
+    const byOwner = new Map<string, number[]>();
+    for (const [i, id] of ids.entries()) {
+      const owner = assignment?.table.ownerOf(slotOf(id));
+      const own = byOwner.get(owner ?? '') ?? [];
+      if (own.push(i) === 1) byOwner.set(owner ?? '', own);
+    }
+    const asks = [...byOwner].map(async ([owner, places]) => {
+      const answered = await this.#askOwner(owner, ids, places, session, assignment);
+      if (!answered) this.counts.unanswered += places.length;
+      for (const [k, i] of places.entries()) verdicts[i] = answered?.[k];
+    });
+    await Promise.all(asks);
+    for (const verdict of verdicts) {
+      if (verdict === 'storing') this.counts.storing++;
+      else if (verdict) this.counts.known++;
+    }
+    return verdicts;
+  }
+
+  /** Tells every owner of slots, this one too, that the lineages have new entries. Lost hints cost duplicates. */
+  committed(lineages: readonly string[]): void {
+    const { self, leaves, slots } = this.#options;
+    leaves.hint(lineages);
+    const hint = encodeHint(lineages);
+    for (const peer of slots()?.table.peers ?? []) {
+      if (peer !== self) this.#lineTo(peer).tell(hint);
+    }
+  }
+
+  /** The answer to a message of another peer. Errors: `format-unknown`. */
+  async serve(request: Uint8Array): Promise<Uint8Array> {
+    const message = decodeMessage(request);
+    if (message.kind === 'hint') {
+      this.#options.leaves.hint(message.lineages);
+      return new Uint8Array(0);
+    }
+    return encodeAnswer(await this.#answer(message.question));
+  }
+
+  async #askOwner(
+    owner: string,
+    ids: readonly Uint8Array[],
+    places: readonly number[],
+    session: number,
+    assignment: SlotAssignment | undefined,
+  ): Promise<readonly Verdict[] | undefined> {
+    if (owner === '' || !assignment) return undefined;
+    const wanted = Buffer.allocUnsafe(places.length * fingerprintBytes);
+    for (const [k, i] of places.entries()) {
+      wanted.set((ids[i] as Uint8Array).subarray(0, fingerprintBytes), k * fingerprintBytes);
+    }
+    const { epoch } = assignment;
+    const isHere = owner === this.#options.self;
+    const verdicts: Verdict[] = [];
+    for (let at = 0; at < places.length; at += batchMax) {
+      const count = Math.min(batchMax, places.length - at);
+      const part = wanted.subarray(at * fingerprintBytes, (at + count) * fingerprintBytes);
+      const question: Question = { epoch, askers: [{ session, count }], ids: part };
+      const answer = await (isHere
+        ? this.#answerHere(question)
+        : this.#lineTo(owner).ask(question));
+      if (!answer) return undefined;
+      verdicts.push(...answer);
+    }
+    return verdicts;
+  }
+
+  /** What cannot be looked up is unknown here, as it is elsewhere. */
+  async #answerHere(question: Question): Promise<readonly Verdict[] | undefined> {
+    try {
+      return (await this.#answer(question)).verdicts;
+    } catch (error) {
+      this.#options.log.warn({ error }, 'this peer cannot look up what it has stored');
+      return undefined;
+    }
+  }
+
+  async #answer({ epoch, askers, ids }: Question): Promise<Answer> {
+    const { self, slots, leaves, clock } = this.#options;
+    const own = slots();
+    const here = own?.table.peers.indexOf(self) ?? -1;
+    if (!own || here < 0 || !sameEpoch(own.epoch, epoch)) {
+      return { epoch: own?.epoch ?? { clusterId: '', revision: 0 }, moved: true };
+    }
+    const verdicts: Verdict[] = await leaves.find(ids);
+    const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.length);
+    const nowMs = clock.monotonic();
+    let i = 0;
+    let moved = false;
+    for (const { session, count } of askers) {
+      for (const end = i + count; i < end; i++) {
+        const at = i * fingerprintBytes;
+        if (own.table.owners[slotOf(bytes, at)] !== here) {
+          verdicts[i] = undefined;
+          moved = true;
+        } else if (!verdicts[i] && this.#claims.claim(bytes, at, session, nowMs)) {
+          verdicts[i] = 'storing';
+        }
+      }
+    }
+    this.counts.served += i;
+    return { epoch: own.epoch, verdicts, moved };
+  }
+
+  #lineTo(peer: string): PeerLine {
+    const known = this.#lines.get(peer);
+    if (known) return known;
+    const { transport, clock, log } = this.#options;
+    const { deadlineMs = defaultDeadlineMs, silenceMs = defaultSilenceMs } = this.#options;
+    assert(peer !== this.#options.self, 'a peer does not call itself');
+    const line = new PeerLine(peer, { transport, clock, log, deadlineMs, silenceMs });
+    this.#lines.set(peer, line);
+    return line;
+  }
+}

@@ -1,0 +1,194 @@
+// Answers which leaves are committed, for the slots of fingerprints that this peer owns: from a table in memory that
+// is loaded from the index, and past its size from the index itself. What others commit is learnt by reading their
+// lineages on, in the background: an answer never waits for that, so it may be a little old, which costs duplicates.
+import { view } from '../../base/bytes.ts';
+import type { Clock } from '../../base/clock.ts';
+import { isCodrError } from '../../base/error.ts';
+import type { Logger } from '../../base/log.ts';
+import { leafId, type PackId } from '../../model/id.ts';
+import type { FingerprintIndex } from '../index/fingerprint-index.ts';
+import { entryBytes, idPrefixBytes } from '../index/index-codec.ts';
+import type { IndexObject } from '../index/index-object.ts';
+import { type LeadingBytes, pagesIn } from '../index/merge-objects.ts';
+import type { PackRef } from '../pack/pack-format.ts';
+import type { CommittedPacks } from './committed-packs.ts';
+import { LeafTable } from './leaf-table.ts';
+
+export interface CommittedLeavesOptions {
+  readonly index: FingerprintIndex;
+  readonly packs: CommittedPacks;
+  /** By slot (the first 12 bits of an id) 1 for those that this peer owns. Another array when they change. */
+  readonly owned: () => Uint8Array | undefined;
+  /** Called with packs that a collection has condemned: nothing here must rely on them. */
+  readonly condemned: (packs: readonly PackId[]) => void;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly log: Logger;
+  /** Of the table, 40 bytes each. */
+  readonly entriesMax: number;
+  /** Hints can be lost: everything is read on after this long. */
+  readonly rereadMs?: number;
+}
+
+const defaultRereadMs = 60_000;
+const slotCount = 4096;
+const slotsPerByte = 16;
+/** Tries to read objects while others merge them away. */
+const roundsMax = 4;
+
+export class CommittedLeaves {
+  readonly #options: CommittedLeavesOptions;
+  readonly #table: LeafTable;
+  /** Slots whose entries are in the table, and the objects that were read for it. */
+  #loaded = new Uint8Array(slotCount);
+  #loadedFor: Uint8Array | undefined;
+  #read = new Set<string>();
+  /** True while the index has entries that the table lacks. */
+  #behind = true;
+  #usable = new Uint8Array(0);
+  readonly #hinted = new Set<string>();
+  #allDue = true;
+  #readAtMs = 0;
+  #working: Promise<void> | undefined;
+
+  constructor(options: CommittedLeavesOptions) {
+    this.#options = options;
+    this.#table = new LeafTable({ entriesMax: options.entriesMax });
+  }
+
+  /** Entries in memory. */
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /** These lineages have new entries. */
+  hint(lineages: readonly string[]): void {
+    for (const name of lineages) this.#hinted.add(name);
+    void this.#work();
+  }
+
+  /** Reads everything now. Resolves when the answers are up to date, or could not be brought there. */
+  async refresh(): Promise<void> {
+    this.#allDue = true;
+    await this.#work();
+  }
+
+  /** Reads what was hinted at so far. */
+  async settled(): Promise<void> {
+    await this.#working;
+  }
+
+  /** For each id, 16 bytes back to back, a committed pack that holds it. Errors: those of the index. */
+  async find(ids: Uint8Array): Promise<(PackRef | undefined)[]> {
+    const { clock, owned, rereadMs = defaultRereadMs } = this.#options;
+    if (clock.monotonic() - this.#readAtMs > rereadMs) this.#allDue = true;
+    if (this.#allDue || owned() !== this.#loadedFor) void this.#work();
+    const numbers = this.#table.findAll(ids, this.#usable);
+    const found = Array.from(numbers, (pack) => (pack < 0 ? undefined : this.#table.pack(pack)));
+    if (!this.#behind && !this.#table.isFull) return found;
+    const open = found.flatMap((pack, i) => (pack ? [] : [i]));
+    const asked = open.map((i) =>
+      leafId(view(ids).subarray(i * idPrefixBytes, (i + 1) * idPrefixBytes)),
+    );
+    const usable = ({ id }: PackRef): boolean => this.#options.packs.has(id);
+    const locations = await this.#options.index.lookup(asked, usable);
+    for (const [k, i] of open.entries()) found[i] = locations[k]?.pack;
+    return found;
+  }
+
+  /** One at a time; what is asked for meanwhile is done before it ends. */
+  #work(): Promise<void> {
+    this.#working ??= this.#workOff().finally(() => {
+      this.#working = undefined;
+    });
+    return this.#working;
+  }
+
+  async #workOff(): Promise<void> {
+    const { owned, log } = this.#options;
+    const isDue = (): boolean =>
+      this.#allDue || this.#hinted.size > 0 || owned() !== this.#loadedFor;
+    while (isDue()) {
+      try {
+        await this.#readOn();
+        await this.#load();
+      } catch (error) {
+        this.#allDue = true; // with the next question, or the next hint
+        log.warn({ error }, 'what others have stored cannot be read now, and may be stored again');
+        return;
+      }
+    }
+  }
+
+  async #readOn(): Promise<void> {
+    const { packs, index, clock, condemned } = this.#options;
+    const hinted = [...this.#hinted];
+    this.#hinted.clear();
+    const isAll = this.#allDue;
+    this.#allDue = false;
+    if (!isAll && hinted.length === 0) return;
+    const gone = isAll ? await packs.readAll() : await packs.read(hinted);
+    if (gone.length > 0) condemned(gone);
+    await index.refresh();
+    this.#behind = true;
+    if (isAll) this.#readAtMs = clock.monotonic();
+    this.#judgePacks();
+  }
+
+  /** Brings the table up to the index as it is opened now. */
+  async #load(): Promise<void> {
+    const { index, owned } = this.#options;
+    const wanted = owned();
+    const flags = wanted ?? new Uint8Array(slotCount);
+    for (let round = 1; ; round++) {
+      try {
+        const objects = [...index.objects];
+        for (const [name, object] of objects) {
+          const isNew = !this.#read.has(name);
+          const missing = flags.map((own, slot) => (own && (isNew || !this.#loaded[slot]) ? 1 : 0));
+          for (const bytes of rangesOf(missing)) await this.#loadFrom(object, bytes, missing);
+        }
+        this.#read = new Set(objects.map(([name]) => name));
+        this.#loaded = Uint8Array.from(flags);
+        this.#loadedFor = wanted;
+        this.#behind = false;
+        this.#judgePacks();
+        return;
+      } catch (error) {
+        if (!isCodrError(error, 'object-missing') || round === roundsMax) throw error;
+        await index.refresh();
+      }
+    }
+  }
+
+  async #loadFrom(object: IndexObject, bytes: LeadingBytes, slots: Uint8Array): Promise<void> {
+    const numbers = object.head.packs.map((pack) => this.#table.numberOf(pack));
+    for await (const [page, from, to] of pagesIn(object, bytes, undefined)) {
+      for (let at = from; at < to; at += entryBytes) {
+        if (slots[page.readUInt16BE(at) >> 4] !== 1) continue;
+        const pack = numbers[page.readUInt32LE(at + idPrefixBytes)];
+        if (pack !== undefined) this.#table.add(page, at, pack);
+      }
+    }
+  }
+
+  /** By the numbers of the table. */
+  #judgePacks(): void {
+    const { packs } = this.#options;
+    const usable = new Uint8Array(this.#table.packCount);
+    for (let i = 0; i < usable.length; i++) usable[i] = packs.has(this.#table.pack(i).id) ? 1 : 0;
+    this.#usable = usable;
+  }
+}
+
+/** Runs of leading bytes with at least one slot that is wanted. */
+function* rangesOf(slots: Uint8Array): Generator<LeadingBytes> {
+  let firstByte = -1;
+  for (let byte = 0; byte <= 256; byte++) {
+    const from = byte * slotsPerByte;
+    const isWanted = byte < 256 && slots.subarray(from, from + slotsPerByte).includes(1);
+    if (isWanted && firstByte < 0) firstByte = byte;
+    if (isWanted || firstByte < 0) continue;
+    yield { firstByte, lastByte: byte - 1 };
+    firstByte = -1;
+  }
+}

@@ -1,0 +1,115 @@
+// Ids and the packs that hold them, in memory of fixed size an entry: what an owner of slots answers from. Open
+// addressing; an id may stand in it several times, once a pack. Nothing is removed.
+import { view } from '../../base/bytes.ts';
+import type { PackId } from '../../model/id.ts';
+import { idPrefixBytes } from '../index/index-codec.ts';
+import type { PackRef } from '../pack/pack-format.ts';
+
+/** Four words of the id, and the number of the pack plus 1: 0 is an empty place. */
+const entryWords = 5;
+const idWords = 4;
+const firstCapacity = 4096;
+/** Of the places: above it the table doubles. */
+const fillMax = 0.7;
+
+export class LeafTable {
+  readonly #entriesMax: number;
+  #words = new Uint32Array(firstCapacity * entryWords);
+  #capacity = firstCapacity;
+  #count = 0;
+  readonly #packs: PackRef[] = [];
+  readonly #numbers = new Map<PackId, number>();
+
+  /** `entriesMax`: about 40 bytes each. */
+  constructor({ entriesMax }: { readonly entriesMax: number }) {
+    this.#entriesMax = entriesMax;
+  }
+
+  get size(): number {
+    return this.#count;
+  }
+
+  get isFull(): boolean {
+    return this.#count >= this.#entriesMax;
+  }
+
+  /** The number under which a pack's entries are added. */
+  numberOf(pack: PackRef): number {
+    const known = this.#numbers.get(pack.id);
+    if (known !== undefined) return known;
+    this.#numbers.set(pack.id, this.#packs.length);
+    return this.#packs.push(pack) - 1;
+  }
+
+  pack(number: number): PackRef {
+    return this.#packs[number] as PackRef;
+  }
+
+  get packCount(): number {
+    return this.#packs.length;
+  }
+
+  /** False: the table is full, and the entry is not in it. */
+  add(ids: Buffer, at: number, pack: number): boolean {
+    const [a, b, c, d] = [0, 4, 8, 12].map((offset) => ids.readUInt32LE(at + offset)) as Four;
+    if (this.#find(a, b, c, d, (found) => found === pack) >= 0) return true;
+    if (this.isFull) return false;
+    if (this.#count + 1 > this.#capacity * fillMax) this.#grow();
+    this.#put(a, b, c, d, pack + 1);
+    this.#count++;
+    return true;
+  }
+
+  /**
+   * For each of `ids` (16 bytes back to back) the number of a pack for which `usable` says 1, or −1. `usable` is
+   * by number; it must be as long as {@link packCount}.
+   */
+  findAll(ids: Uint8Array, usable: Uint8Array): Int32Array {
+    const count = Math.floor(ids.length / idPrefixBytes);
+    const aligned = new Uint32Array(count * idWords);
+    view(new Uint8Array(aligned.buffer)).set(ids.subarray(0, count * idPrefixBytes));
+    const found = new Int32Array(count);
+    const isUsable = (pack: number): boolean => usable[pack] === 1;
+    for (let i = 0; i < count; i++) {
+      const at = i * idWords;
+      const [a, b] = [aligned[at] as number, aligned[at + 1] as number];
+      const [c, d] = [aligned[at + 2] as number, aligned[at + 3] as number];
+      found[i] = this.#find(a, b, c, d, isUsable);
+    }
+    return found;
+  }
+
+  #find(a: number, b: number, c: number, d: number, wanted: (pack: number) => boolean): number {
+    const words = this.#words;
+    const mask = this.#capacity - 1;
+    // The first bits are much the same for all ids of an owner; the second word is as good as a hash.
+    for (let place = b & mask; ; place = (place + 1) & mask) {
+      const at = place * entryWords;
+      const pack = words[at + idWords] as number;
+      if (pack === 0) return -1;
+      const isSame =
+        words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d;
+      if (isSame && wanted(pack - 1)) return pack - 1;
+    }
+  }
+
+  #put(a: number, b: number, c: number, d: number, pack: number): void {
+    const mask = this.#capacity - 1;
+    let place = b & mask;
+    while (this.#words[place * entryWords + idWords] !== 0) place = (place + 1) & mask;
+    this.#words.set([a, b, c, d, pack], place * entryWords);
+  }
+
+  #grow(): void {
+    const before = this.#words;
+    this.#capacity *= 2;
+    this.#words = new Uint32Array(this.#capacity * entryWords);
+    for (let at = 0; at < before.length; at += entryWords) {
+      const [a, b, c, d, pack] = before.subarray(at, at + entryWords) as unknown as Five;
+      if (pack !== 0) this.#put(a, b, c, d, pack);
+    }
+  }
+}
+
+type Four = [number, number, number, number];
+type Five = [number, number, number, number, number];

@@ -20,6 +20,8 @@ export interface TableDdl {
   readonly indexes: readonly string[];
   /** Materialized views upon the table. */
   readonly views: readonly string[];
+  /** Names of triggers upon the table; absent: none, or from a time when they were not noted. */
+  readonly triggers?: readonly string[];
 }
 
 export interface TableBody {

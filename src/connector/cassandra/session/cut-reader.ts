@@ -9,6 +9,7 @@ import { wholeRange } from '../../../model/key-range.ts';
 import { maxTime, type SourceTime } from '../../../model/time.ts';
 import type { CutBefore, CutDataset, CutReader, CutReport } from '../../connector.ts';
 import { catalogKinds, entryOf } from '../catalog/catalog-fold.ts';
+import type { KeyspaceSchema } from '../schema/read-schema.ts';
 import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { cutTime, wallMs } from '../time-text.ts';
@@ -144,7 +145,7 @@ type Mutable<T> = { -readonly [K in keyof T]: Mutable<T[K]> };
 
 /** What the catalog keeps of every table of the cut. */
 function bodiesOf({ schema }: TakenCut): TableBody[] {
-  return schema.flatMap(({ name, replication, durableWrites, tables, ddl }) =>
+  return schema.flatMap(({ name, replication, durableWrites, tables, ddl, triggers }) =>
     tables.map((table) => ({
       schema: table,
       keyspace: { name, replication, durableWrites },
@@ -155,9 +156,19 @@ function bodiesOf({ schema }: TakenCut): TableBody[] {
         table: ddl.tables[table.table] ?? '',
         indexes: ddl.indexes[table.table] ?? [],
         views: ddl.views[table.table] ?? [],
+        ...triggersOf(triggers, table.table),
       },
     })),
   );
+}
+
+/** Nothing where there are none: bodies of tables without stay as they were. */
+function triggersOf(
+  all: KeyspaceSchema['triggers'],
+  table: string,
+): { readonly triggers?: readonly string[] } {
+  const names = all.filter((one) => one.table === table).map(({ name }) => name);
+  return names.length === 0 ? {} : { triggers: names.sort() };
 }
 
 function changesOf(

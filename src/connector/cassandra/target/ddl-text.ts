@@ -108,6 +108,36 @@ export function createdName(statement: string): string {
   return (isQualified ? tokens[at + 3 + skip]?.name : first?.name) ?? '';
 }
 
+/** A function or an aggregate as CREATE says it; two of one signature cannot stand beside each other. */
+export interface NamedFunction {
+  readonly kind: 'function' | 'aggregate';
+  /** Name and types of the arguments. */
+  readonly signature: string;
+  /** Equal for statements that make the same, however they are set and quoted. */
+  readonly text: string;
+}
+
+export function functionOf(statement: string): NamedFunction {
+  const tokens = tokensOf(statement).filter(({ isSpace, text }) => !isSpace && text !== ';');
+  const at = tokens.findIndex(({ word }) => word === 'function' || word === 'aggregate');
+  const open = tokens.findIndex(({ text }) => text === '(');
+  const close = closing(tokens, open);
+  const kind = tokens[at]?.word === 'function' ? 'function' : 'aggregate';
+  const plain = (some: readonly Token[]): string =>
+    some.map(({ name, text }) => name ?? unquotedText(text)).join(' ');
+  const named = splitAt(tokens.slice(open + 1, close), ({ text }) => text === ',');
+  // Of a function each argument has a name, which does not tell it from others.
+  const types = named.map((one) => plain(kind === 'function' ? one.slice(1) : one));
+  const signature = `${tokens[open - 1]?.name ?? ''}(${types.join(', ')})`;
+  return { kind, signature, text: `${signature} ${plain(tokens.slice(open))}` };
+}
+
+/** A body stands between dollars or quotes. */
+function unquotedText(text: string): string {
+  if (text.length >= 4 && text.startsWith('$$')) return text.slice(2, -2);
+  return text.length >= 2 && text.startsWith("'") ? text.slice(1, -1).replaceAll("''", "'") : text;
+}
+
 /** CREATE INDEX under another name. */
 export function namedIndex(statement: string, name: string): string {
   const tokens = tokensOf(statement);

@@ -3,6 +3,7 @@
 import { CodrError } from '../../../base/error.ts';
 import { quoted } from '../schema/read-schema.ts';
 import type { CqlRow } from '../session/cql.ts';
+import { refuseOtherFunctions } from './same-functions.ts';
 import type { SchemaRunner } from './schema-runner.ts';
 import { keyspaceStatement, type TableStatements, tableStatements } from './table-statements.ts';
 import type { PlannedTable } from './target-plan.ts';
@@ -90,6 +91,7 @@ export class TableMaker {
     if (rows.length === 0) {
       await this.#schema.run(keyspaceStatement(keyspace, replication, durableWrites), signal);
     }
+    refuseOtherFunctions(keyspace, statements.functions, await this.#functionsIn(keyspace, signal));
     await this.#common(statements, signal, await this.#typesIn(keyspace, signal));
   }
 
@@ -111,6 +113,12 @@ export class TableMaker {
       );
       await this.#schema.run(kept, signal);
     }
+  }
+
+  async #functionsIn(keyspace: string, signal: AbortSignal): Promise<string[]> {
+    const rows = await this.#schema.rows(`DESCRIBE KEYSPACE ${quoted(keyspace)}`, signal);
+    const found = rows.filter(({ type }) => type === 'function' || type === 'aggregate');
+    return found.map((row) => String(row.create_statement));
   }
 
   async #typesIn(keyspace: string, signal: AbortSignal): Promise<Map<string, CqlRow>> {

@@ -83,3 +83,13 @@ test('a type with the name of a renamed table keeps its own, and long names of t
     assert.ok(statement.includes(name));
   }
 });
+
+test('columns of a type and masks of a function that are called as a renamed table keep their names', () => {
+  const table =
+    'CREATE TABLE a.t (\n    p int PRIMARY KEY,\n    v frozen<a.t> MASKED WITH a.t(5),\n    w frozen<t>\n) WITH ID = 0e;';
+  const regulars = ['v', 'w'].map((name) => ({ name, type: scalar('text') }));
+  const odd = { ...body, schema: { ...schema, regulars }, ddl: { ...body.ddl, table } };
+  const columns = 'p int PRIMARY KEY, v frozen<"b"."t"> MASKED WITH "b"."t"(5), w frozen<t>';
+  const wanted = `CREATE TABLE "b"."u" ( ${columns} )`;
+  assert.equal(flat(tableStatements(odd, naming).table), wanted);
+});

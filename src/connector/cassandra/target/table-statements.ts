@@ -5,7 +5,14 @@ import { renamed } from '../../../model/namespace.ts';
 import { quoted } from '../schema/read-schema.ts';
 import type { TableBody } from '../schema/table-body.ts';
 import type { Replication } from '../session/replica-placement.ts';
-import { createdName, liveTable, namedIndex, replaced, withoutOptions } from './ddl-text.ts';
+import {
+  createdName,
+  liveTable,
+  namedIndex,
+  type Placing,
+  replaced,
+  withoutOptions,
+} from './ddl-text.ts';
 import { replicationLiteral } from './target-replication.ts';
 
 export interface Made {
@@ -80,12 +87,22 @@ export function tableStatements({ schema, ddl }: TableBody, naming: Naming): Tab
   return {
     types: ddl.types.map((type) => ({ name: createdName(type), statement: housed(plain(type)) })),
     functions: ddl.functions.map((one) => housed(plain(one))),
-    table: moved(liveTable(ddl.table, columns, refused)),
+    table: replaced(liveTable(ddl.table, columns, refused), source, ownName({ keyspace, table })),
     indexes: ddl.indexes.map((one) => indexOf(moved(plain(one)), table, taken)),
     views: ddl.views.map((view) => ({
       name: place(createdName(view)).name,
       statement: moved(withoutOptions(plain(view), refused)),
     })),
+  };
+}
+
+/** The first name that CREATE TABLE holds is the table's; all others are those of types and functions. */
+function ownName({ keyspace, table }: NamedTable): Placing {
+  let isOwn = true;
+  return (name) => {
+    const given = isOwn ? table : name;
+    isOwn = false;
+    return { keyspace, name: given };
   };
 }
 

@@ -13,6 +13,7 @@ import { cqlTypeName } from '../type/cql-name.ts';
 import { placementDigest } from './placement-rest.ts';
 import { ReplicaSets } from './replica-sets.ts';
 import { markerKeyspace, type RestoreMarker } from './restore-marker.ts';
+import { refuseOtherFunctions } from './same-functions.ts';
 import { namesOf, type TableStatements, tableStatements } from './table-statements.ts';
 import {
   type FittedReplication,
@@ -79,6 +80,7 @@ export async function planTarget(
       skipped.push({ namespace: item.namespace, reason });
       continue;
     }
+    skipped.push(...lostTriggers(item));
     const standing = standingTable(there, item.namespace);
     const done = standing && finishedOf(look, item.namespace, standing);
     if (done) finished.push(done);
@@ -131,6 +133,14 @@ function skipReason({ entry, namespace }: TargetItem): string | undefined {
   return flags.includes('compound') && !flags.includes('dense')
     ? undefined
     : 'it is a COMPACT STORAGE table, which SSTables are not written for';
+}
+
+/** Their classes lie on the servers, so whether the target has them is not known. */
+function lostTriggers({ entry, namespace }: TargetItem): TargetPlan['skipped'] {
+  return (tableBodyOf(entry).ddl.triggers ?? []).map((name) => ({
+    namespace: `trigger ${name} of ${namespace}`,
+    reason: 'triggers are not restored: make it by CREATE TRIGGER where its class is installed',
+  }));
 }
 
 /** Notes what is in the way. Errors: `target-unfit` for an empty table that the data does not fit. */
@@ -197,6 +207,7 @@ function plannedTable(
   );
   const naming = { keyspace, table, renames: options.renames, version: ring.version };
   const statements = tableStatements(body, { ...naming, takenIndexes });
+  refuseOtherFunctions(keyspace, statements.functions, standing?.ddl.functions ?? []);
   for (const view of statements.views) {
     const other = standing?.views.find(({ name }) => name === view.name);
     if (!other || other.base === table) continue;

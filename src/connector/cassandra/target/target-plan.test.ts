@@ -1,0 +1,104 @@
+// What a plan says of a target that the driver's rows describe: what is left out, and what is in the way.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TargetOptions } from '../../restore-target.ts';
+import { entryOf } from '../catalog/catalog-fold.ts';
+import type { TableDdl } from '../schema/table-body.ts';
+import type { CqlSession } from '../session/cql.ts';
+import type { Ring } from '../session/ring.ts';
+import { scalar, testSchema } from '../sstable/write-records.fixture.ts';
+import type { RestoreMarker } from './restore-marker.ts';
+import { planTarget } from './target-plan.ts';
+
+const { signal } = new AbortController();
+const replication = { class: 'SimpleStrategy', replication_factor: '1' };
+const ring = {
+  ...{
+    clusterName: 'c',
+    partitioner: 'org.apache.cassandra.dht.Murmur3Partitioner',
+    version: '5.0.9',
+  },
+  ...{ up: ['h'], schemaVersions: ['v'] },
+  nodes: [
+    {
+      ...{ hostId: 'h', address: 'n', nativeAddress: 'n', datacenter: 'd', rack: 'r' },
+      tokens: ['0'],
+    },
+  ],
+} as Ring;
+const body =
+  'CREATE FUNCTION a.f(b int)\n    CALLED ON NULL INPUT\n    RETURNS int\n    LANGUAGE java';
+const functions = [
+  `${body}\n    AS $$return b + 1;$$;`,
+  'CREATE AGGREGATE a.total(int)\n    SFUNC f\n    STYPE int\n    INITCOND 0;',
+];
+
+function item(ddl: Partial<TableDdl>) {
+  const schema = {
+    ...testSchema({ regulars: [{ name: 'v', type: scalar('text') }] }),
+    ...{ keyspace: 'a', table: 't' },
+  };
+  const entry = entryOf({
+    schema,
+    keyspace: { name: 'a', replication, durableWrites: true },
+    ddl: {
+      ...{ keyspace: '', types: [], functions: [], indexes: [], views: [] },
+      table: 'CREATE TABLE a.t (p int PRIMARY KEY, v text);',
+      ...ddl,
+    },
+  });
+  return { entry, namespace: 'b.t' };
+}
+
+/** A target whose keyspace `b` has these functions and no table. */
+async function plan(ddl: Partial<TableDdl>, there: readonly string[] = []) {
+  const rows = async (query: string) => {
+    if (query.includes('system_schema.keyspaces')) {
+      return [{ keyspace_name: 'b', replication, durable_writes: true }];
+    }
+    if (!query.startsWith('DESCRIBE KEYSPACE "b"')) return [];
+    return there.map((create_statement) => ({
+      ...{ type: 'function', name: 'f', create_statement },
+    }));
+  };
+  const marker = { wasMaking: () => undefined } as unknown as RestoreMarker;
+  const options: TargetOptions = {
+    ...{ operation: 'op', moment: '1', renames: [{ from: 'a.*', to: 'b.*' }], defined: [] },
+    ...{ scope: { include: ['a.*'], exclude: [] }, drop: false, ttl: 'keep', usersAndRoles: false },
+  };
+  const cql = { rows } as unknown as CqlSession;
+  return (await planTarget([item(ddl)], { cql, ring, marker, options, signal })).plan;
+}
+
+test('triggers are said to be left out, and their table is not', async () => {
+  const { skipped } = await plan({ triggers: ['audit'] });
+  assert.deepEqual(
+    skipped.map(({ namespace }) => namespace),
+    ['trigger audit of b.t'],
+  );
+  assert.match(skipped[0]?.reason ?? '', /CREATE TRIGGER/);
+  assert.deepEqual((await plan({})).skipped, []);
+});
+
+test('functions that are there and the same are kept, however they are set and quoted', async () => {
+  const same = [
+    `CREATE FUNCTION "b"."f"("b" int) CALLED ON NULL INPUT RETURNS int LANGUAGE java AS 'return b + 1;'`,
+    'create aggregate b.total(int) sfunc f stype int initcond 0',
+    'CREATE FUNCTION b.f(b text) RETURNS NULL ON NULL INPUT RETURNS int LANGUAGE java AS $$return 0;$$;',
+  ];
+  assert.deepEqual((await plan({ functions }, same)).conflicts, []);
+});
+
+test('a function or an aggregate of the same name and arguments that does something else is refused', async () => {
+  const bodies = [
+    `${body.replace('a.f', 'b.f')} AS $$return b + 2;$$;`,
+    'CREATE AGGREGATE b.total(int) SFUNC f STYPE int INITCOND 7;',
+  ];
+  for (const [i, name] of ['b.f(int)', 'b.total(int)'].entries()) {
+    await assert.rejects(plan({ functions }, bodies.slice(i, i + 1)), {
+      code: 'target-unfit',
+      object: name,
+      message: /does something else/,
+    });
+  }
+});

@@ -49,7 +49,8 @@ export interface CassandraOptions {
 }
 
 const pollMs = 100;
-const stopMsMax = 15_000;
+/** A drain takes 5 s, and longer on a busy machine; a kill before its end would be a power cut. */
+const stopMsMax = 90_000;
 const networkCount = 250;
 /** Below the ephemeral ports; each network has ten of them for its nodes. */
 const jmxPortBase = 12_000;

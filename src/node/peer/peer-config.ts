@@ -50,6 +50,8 @@ const schema = z.strictObject({
       memoryMiB: z.number().int().min(128).default(1024),
       workers: z.number().int().min(1).max(256).default(Math.min(16, availableParallelism())),
       storeConcurrency: z.number().int().min(1).max(256).default(8),
+      /** Raw bytes of a base copy that are read as one piece. */
+      segmentMiB: z.number().int().min(1).max(1024).default(64),
     })
     .prefault({}),
   drainSeconds: z.number().min(0).max(3600).default(30),
@@ -69,6 +71,7 @@ export interface PeerConfig
   readonly tls?: Pem;
   readonly access: AccessRules;
   readonly auditFile?: string;
+  readonly segmentBytes: number;
 }
 
 /** Contents of files. */
@@ -114,7 +117,8 @@ export function readPeerConfig(
     common: commonOf(data, at, env),
     ...(etcd && { etcd: etcdOf(etcd, pem) }),
     ...(tls && { tls: pem(tls) }),
-    access: withoutUndefined(access),
+    access: withViewers(access),
+    segmentBytes: data.limits.segmentMiB * 1024 * 1024,
     ...(auditFile !== undefined && { auditFile: at(auditFile) }),
   };
 }
@@ -129,7 +133,7 @@ function etcdOf(
 }
 
 /** The peers watch each other's operations for those who ask them. */
-function withoutUndefined({ peers, certificates, tokens }: FileShape['access']): AccessRules {
+function withViewers({ peers, certificates, tokens }: FileShape['access']): AccessRules {
   const known = new Set(certificates.map(({ name }) => name));
   const viewers = peers
     .filter((name) => !known.has(name))

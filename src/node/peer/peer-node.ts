@@ -106,7 +106,7 @@ export class PeerNode implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { config } = { config: this.#config };
+    const config = this.#config;
     const { repository } = await this.#node.open('heavy');
     this.#seal = valueSeal(repository.unlocked.keys.mac);
     const { clock } = this.#world;
@@ -122,6 +122,7 @@ export class PeerNode implements AsyncDisposable {
       redact: redactText,
       work: async (order, context) => {
         if (this.#draining) throw new CodrError('peer-lost', `peer ${config.name} is stopping`);
+        this.#log.debug({ kind: order.kind }, 'work for another peer');
         return await this.#workers.run(order, context);
       },
     });
@@ -147,8 +148,12 @@ export class PeerNode implements AsyncDisposable {
     const { etcd } = this.#config;
     const { clock, random, log } = this.#world;
     const { repository } = await this.#node.open();
+    const id = repository.config.repositoryId;
     // Two repositories below one prefix have nothing to do with each other.
-    const place = etcd && { ...etcd, prefix: `${etcd.prefix}/${repository.config.repositoryId}` };
+    const place = etcd && {
+      ...etcd,
+      prefix: [etcd.prefix.replace(/^\/+|\/+$/g, ''), id].filter(Boolean).join('/'),
+    };
     return await openCoordinator(
       place ? 'etcd' : 'memory',
       { clock, random, log },

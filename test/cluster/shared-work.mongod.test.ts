@@ -1,0 +1,147 @@
+// Three peers, one etcd, one repository: a base copy and a restore are shared, and any peer may die meanwhile.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Binary, type MongoClient } from 'mongodb';
+import type { CodrApi } from '../../src/api/codr-api.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import type { ReplicaSet } from '../../src/node/demo/mongod-server.ts';
+import { startReplicaSet } from '../harness/mongod.ts';
+import { call, type PeerProcess, Peers, until } from './peers.ts';
+
+let source: ReplicaSet;
+let target: ReplicaSet;
+let peers: Peers;
+
+before(async () => {
+  source = await startReplicaSet({ cacheGiB: 0.25 });
+  target = await startReplicaSet({ cacheGiB: 0.25 });
+  peers = await Peers.start({ count: 3, limits: { segmentMiB: 1 } });
+});
+after(async () => {
+  await Promise.all([source?.stop(), target?.stop(), peers?.[Symbol.asyncDispose]()]);
+});
+
+const client = (): MongoClient => source.clients[0] as MongoClient;
+const names = { include: [] as string[], exclude: [] as string[] };
+const random = new SeededRandom(5);
+
+/** Documents of 2 KiB that do not compress. */
+async function fill(database: string, collection: string, count: number): Promise<void> {
+  for (let at = 0; at < count; at += 1000) {
+    const batch = Array.from({ length: Math.min(1000, count - at) }, (_, i) => ({
+      _id: (at + i) as never,
+      noise: new Binary(random.bytes(2048)),
+    }));
+    await client().db(database).collection(collection).insertMany(batch);
+  }
+}
+
+async function add(api: CodrApi, name: string): Promise<void> {
+  const scope = { include: [`${name}.*`], exclude: [] };
+  await api.addSource({ source: name, uri: source.uri, ...scope }, call);
+}
+
+const wish = (name: string) => ({
+  ...{ source: name, to: target.uri, at: 'latest', ...names, renames: [], drop: true },
+  ...({ ttl: 'keep', verify: true, ranges: [], queries: [] } as const),
+});
+
+test('a base copy is read by all peers, and its restore is loaded and proven by all', async () => {
+  await fill('shared', 'a', 12_000);
+  await using first = peers.peer(1).api();
+  await add(first, 'shared');
+  const made = await first.backup({ source: 'shared', follow: false, rpoSeconds: 1 }, call);
+  assert.equal(made.records, 12_000);
+  for (const peer of peers.all.slice(1)) {
+    assert.ok(peer.lines('"kind":"segments"').length > 0, `${peer.name} has read nothing`);
+  }
+  await using second = peers.peer(2).api();
+  const restored = await second.restore(wish('shared'), call);
+  assert.deepEqual(
+    restored.datasets.map(({ to, records, proven }) => [to, records, proven]),
+    [['shared.a', 12_000, true]],
+  );
+  const [one, , three] = peers.all;
+  assert.ok(one?.lines('"kind":"restore-range"').length, 'the first has loaded nothing');
+  assert.ok(three?.lines('"kind":"restore-range"').length, 'the third has loaded nothing');
+  await using third = peers.peer(3).api();
+  const against = { readData: true, against: target.uri };
+  const same = await third.verify({ source: 'shared', at: 'latest', ...names, ...against }, call);
+  assert.deepEqual(
+    same.datasets.map(({ verdict }) => verdict),
+    ['equal'],
+  );
+});
+
+const takes = (kind: string): string => `"kind":"${kind}","peer"`;
+
+/** Times that the peer has begun to run an operation of the kind. */
+function taken(peer: PeerProcess, kind: string): number {
+  return peer.lines('an operation runs here').filter((line) => line.includes(takes(kind))).length;
+}
+
+test('a peer that is killed in a base copy is replaced, and the client sees the end of it', async () => {
+  await fill('killed', 'a', 20_000);
+  const [first, second, third] = peers.all as [PeerProcess, PeerProcess, PeerProcess];
+  await using watcher = third.api();
+  await add(watcher, 'killed');
+  // The client speaks to the peer that dies, and finds it again when it is back.
+  await using api = second.api();
+  const others = (): number => taken(first, 'backup') + taken(third, 'backup');
+  const [mine, theirs] = [taken(second, 'backup'), others()];
+  const outcome = api
+    .backup({ source: 'killed', follow: false, rpoSeconds: 1 }, call)
+    .catch((error: unknown) => error);
+  await until(() => taken(second, 'backup') > mine, { within: 20_000, what: 'it has begun' });
+  await second.kill();
+  await until(() => others() > theirs, { within: 60_000, what: 'another peer goes on' });
+  await second.start();
+  const ended = await outcome;
+  assert.ok(!(ended instanceof Error), String(ended));
+  const restored = await watcher.restore(wish('killed'), call);
+  assert.deepEqual(
+    restored.datasets.map(({ records, proven }) => [records, proven]),
+    [[20_000, true]],
+  );
+});
+
+test('a follower that is frozen past its lease is replaced, and harms nothing when it wakes', async () => {
+  const [first, second, third] = peers.all as [PeerProcess, PeerProcess, PeerProcess];
+  const rows = client().db('frozen').collection<{ _id: number }>('a');
+  await rows.insertOne({ _id: 0 });
+  await using api = first.api();
+  await using other = third.api();
+  await add(api, 'frozen');
+  const stop = new AbortController();
+  const follow = { source: 'frozen', follow: true, rpoSeconds: 1 };
+  // The client of a peer that is frozen hangs with it; the operation does not.
+  void api.backup(follow, { signal: stop.signal }).catch(() => {});
+  const restorable = async (): Promise<number> => {
+    const { intervals } = await other.points({ source: 'frozen' }, call);
+    return Date.parse(intervals.at(-1)?.to.wall ?? '1970-01-01T00:00:00Z');
+  };
+  await until(async () => (await restorable()) > 0, { within: 60_000, what: 'a first moment' });
+  const followers = (): number => taken(second, 'backup') + taken(third, 'backup');
+  const before = followers();
+  first.freeze();
+  await rows.insertOne({ _id: 1 });
+  await until(() => followers() > before, { within: 60_000, what: 'another peer follows' });
+  first.thaw();
+  await rows.insertOne({ _id: 2 });
+  const written = Date.now();
+  const isIn = async (): Promise<boolean> => (await restorable()) > written;
+  await until(isIn, { within: 60_000, what: 'the newest write is restorable' });
+  const { operations } = await other.listOperations({ running: true }, call);
+  const [{ id = '' } = {}] = operations.filter(({ source }) => source === 'frozen');
+  await other.cancelOperation({ id }, call);
+  stop.abort();
+  await until(
+    async () => (await other.listOperations({ running: true }, call)).operations.length === 0,
+    { within: 30_000, what: 'nothing runs any more' },
+  );
+  const restored = await other.restore(wish('frozen'), call);
+  assert.deepEqual(
+    restored.datasets.map(({ records, proven }) => [records, proven]),
+    [[3, true]],
+  );
+});

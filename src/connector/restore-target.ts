@@ -88,7 +88,19 @@ export interface FinishedItem {
   readonly bytes: number;
   /** It was read back and found equal. */
   readonly proven: boolean;
+  /** What {@link RestoreTarget.spotReads} gave. */
+  readonly reads?: SpotReads;
   readonly changedByTarget: readonly ChangedRecord[];
+}
+
+/** Reads of single records and of short ranges, by which every copy that a target keeps was asked. */
+export interface SpotReads {
+  readonly made: number;
+  /** Of them those that the very copy answered that was asked, and no other for it. */
+  readonly own: number;
+  /** Not compared: what they were of expired meanwhile. */
+  readonly expired: number;
+  readonly warnings: readonly string[];
 }
 
 export interface LoadedRange {
@@ -146,6 +158,12 @@ export interface RestoreTarget extends AsyncDisposable {
   freeze?(item: TargetItem, signal: AbortSignal): Promise<FrozenMoment>;
   /** What the target now holds, ascending by key. */
   readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
+  /** Passes on what {@link readBack} has to give, and may keep a sample; after `freeze`, ranges side by side. */
+  watch?(item: TargetItem, expected: RecordStream): RecordStream;
+  /**
+   * After what was read back is found equal: asks every copy, as its users do, for the sample. Errors: `proof-failed`.
+   */
+  spotReads?(item: TargetItem, signal: AbortSignal): Promise<SpotReads>;
   /** Remembers in the marker how the item was finished: a resumed restore passes over what still stands so. */
   done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void>;
   /** What `define` and the finish would make of it. Looks, changes nothing; comes after the plan. */

@@ -6,7 +6,12 @@ import { forEachLimit, type Semaphore } from '../../base/async.ts';
 import { compareBytes, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { WorkContext } from '../../cluster/work-pool.ts';
-import type { ChangedRecord, FinishedItem, LoadedRange } from '../../connector/restore-target.ts';
+import type {
+  ChangedRecord,
+  FinishedItem,
+  LoadedRange,
+  SpotReads,
+} from '../../connector/restore-target.ts';
 import type { DatasetId } from '../../model/id.ts';
 import { type KeyRange, rangesBetween, wholeRange } from '../../model/key-range.ts';
 import { defaultCut } from '../../repository/tree/cut-parameters.ts';
@@ -150,7 +155,7 @@ export class ItemRestore {
     const fold = { kind: 'fold', leftOut: [], ...(form && { form }) } as const;
     const expected = await this.#rootOf(ranges, fold, signal);
     await this.#prove(ranges, expected, signal);
-    return expected;
+    return { root: expected, reads: await target.spotReads?.(this.#item, signal) };
   }
 
   async #done(

@@ -105,8 +105,11 @@ class RangeRun {
   }
 
   async cutFold(leftOut: readonly string[], form: LiveForm | undefined): Promise<RangeResult> {
+    const { target } = this.#shared;
     const folded = this.#native(this.#metered(this.#fold(form)));
-    const part = await this.#build(without(folded, new Set(leftOut)));
+    // What is frozen is compared in a form: only then it is what the target must give back.
+    const seen = (form && target.watch?.(this.#item, folded)) ?? folded;
+    const part = await this.#build(without(seen, new Set(leftOut)));
     return { ...this.#counts([]), part };
   }
 

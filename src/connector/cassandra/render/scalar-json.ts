@@ -56,7 +56,7 @@ function signedNumber(bytes: Uint8Array): bigint {
 }
 
 /** What a reader sees of a counter's context: the sum of its shards' counts. The layout: merge/counter-context.ts. */
-function counterTotal(bytes: Buffer): bigint {
+export function counterTotal(bytes: Buffer): bigint {
   let total = 0n;
   for (let at = 2 + 2 * Math.abs(bytes.readInt16BE(0)); at + 32 <= bytes.length; at += 32) {
     total += bytes.readBigInt64BE(at + 24);

@@ -73,9 +73,10 @@ export class CqlSession implements AsyncDisposable {
   }
 
   /** Nodes that the driver knows, by their native address, with whether it holds them for up. */
-  hosts(): { address: string; isUp: boolean; datacenter: string }[] {
+  hosts(): { address: string; port: number; isUp: boolean; datacenter: string }[] {
     return this.#client.hosts.values().map((host) => ({
       address: bare(host.address),
+      port: Number(/:(\d+)$/.exec(host.address)?.[1]),
       isUp: host.isUp(),
       datacenter: host.datacenter,
     }));
@@ -176,7 +177,8 @@ function codeOf(side: Side, kind: 'unreachable' | 'rights' | 'unfit') {
   return kind === 'rights' ? 'target-rights' : 'target-unfit';
 }
 
-async function readTls({ ca, cert, key }: NonNullable<CassandraConfig['tls']>) {
+/** The files that the configuration names. Errors: `config-invalid`. */
+export async function readTls({ ca, cert, key }: NonNullable<CassandraConfig['tls']>) {
   const read = async (field: string, path: string): Promise<Buffer> => {
     try {
       return await readFile(path);

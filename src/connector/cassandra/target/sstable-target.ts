@@ -14,6 +14,7 @@ import type {
   LoadedRange,
   PlannedDefinitions,
   RestoreTarget,
+  SpotReads,
   TargetItem,
   TargetOptions,
   TargetPlan,
@@ -27,7 +28,10 @@ import { deletionTimeMax } from '../sstable/write-tombstones.ts';
 import { checkFiles } from './check-files.ts';
 import { layoutOf } from './file-layout.ts';
 import { checkSpace, neededBytes } from './free-space.ts';
+import { nodeConnection } from './node-connection.ts';
 import { refuseMoved } from './placement-rest.ts';
+import { ReplicaProof } from './proof-replicas.ts';
+import { seedOf } from './proof-sample.ts';
 import { type FrozenTable, readFrozen, snapshotTable } from './read-back.ts';
 import { operationWord } from './restore-marker.ts';
 import { type ImportContext, StagedImports } from './staged-imports.ts';
@@ -49,6 +53,7 @@ interface Frozen {
   readonly table: FrozenTable;
   readonly files: Awaited<ReturnType<typeof snapshotTable>>;
   readonly moment: FrozenMoment;
+  readonly proof: ReplicaProof;
 }
 
 export interface OpenedTarget {
@@ -222,22 +227,29 @@ export class SstableTarget implements RestoreTarget {
       await this.#refuseMoved([this.#tables.tableOf(item)], { isMade: true }, signal);
       const nowMs = Math.floor(this.#context.clock.now() / 1000) * 1000;
       const moment = await this.#momentOf(item, nowMs, signal);
-      this.#frozen.set(item.namespace, { table: frozen, files, moment });
+      const proof = this.#proofOf(frozen, moment);
+      this.#frozen.set(item.namespace, { table: frozen, files, moment, proof });
       return moment;
     } catch (error) {
       throw asTarget(error);
     }
   }
 
+  watch(item: TargetItem, expected: RecordStream): RecordStream {
+    return this.#frozenOf(item).proof.watch(expected);
+  }
+
   async *readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream {
-    const frozen = this.#frozen.get(item.namespace);
-    assert(frozen, 'an item is frozen before it is read back');
-    const { table, files, moment } = frozen;
+    const { table, files, moment } = this.#frozenOf(item);
     try {
       yield* readFrozen(table, files, { range, ...moment }, signal);
     } catch (error) {
       throw asTarget(error);
     }
+  }
+
+  spotReads(item: TargetItem, signal: AbortSignal): Promise<SpotReads> {
+    return onTarget(this.#frozenOf(item).proof.ask(signal));
   }
 
   async done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
@@ -306,6 +318,23 @@ export class SstableTarget implements RestoreTarget {
     const found = this.#loads.get(namespace);
     assert(found, 'an item is created before it is loaded and indexed');
     return found;
+  }
+
+  #frozenOf({ namespace }: TargetItem): Frozen {
+    const frozen = this.#frozen.get(namespace);
+    assert(frozen, 'an item is frozen before it is read back');
+    return frozen;
+  }
+
+  #proofOf({ schema, ring, replication }: FrozenTable, { nowMs }: FrozenMoment): ReplicaProof {
+    const { clock } = this.#context;
+    return new ReplicaProof({
+      ...{ schema, ring, replication, nowMs, clock },
+      nodes: [...this.#nodes.values()],
+      seed: seedOf(this.#tables.planned.word, schema.keyspace, schema.table),
+      connect: ({ nativeAddress }, signal) =>
+        nodeConnection(this.#config, this.#cql, nativeAddress, signal),
+    });
   }
 
   async #discardLoads(): Promise<void> {

@@ -1,0 +1,219 @@
+// What every replica is asked for in the proof: some rows of the stream that the target must hold, and the rows behind
+// each, chosen for each node by a hash of seed and key. So ranges may stream side by side in any order and a run that is
+// repeated asks the same. Memory is bounded, whatever the table has.
+import { assert } from '../../../base/assert.ts';
+import type { DataRecord, RecordStream } from '../../../model/record.ts';
+import { rawPartitionKey } from '../key/record-key.ts';
+import { PartitionTracker, recordKinds } from '../record/record-key.ts';
+import type { Replication } from '../session/replica-placement.ts';
+import type { Ring } from '../session/ring.ts';
+import { recordOwners } from './record-owners.ts';
+
+/** Windows of rows that each replica is asked for: a point, a slice and the slice reversed are three reads. */
+export const windowsPerReplica = 8;
+/** Rows of a slice. */
+const windowRows = 6;
+/** Of all windows of a table together. */
+const sampleBytesMax = 32 * 1024 * 1024;
+
+/** Rows of one partition that follow each other. */
+export interface SampledWindow {
+  /** As the table's files have it. */
+  readonly partitionKey: Uint8Array;
+  /** The record of its static row. */
+  readonly staticRow: DataRecord | undefined;
+  /** Records of rows; none: the static row alone was chosen. */
+  readonly rows: readonly DataRecord[];
+}
+
+export interface SampleOptions {
+  readonly ring: Pick<Ring, 'nodes' | 'partitioner'>;
+  readonly replication: Replication;
+  readonly seed: number;
+  /** Of those that are asked. */
+  readonly hostIds: readonly string[];
+}
+
+export class ProofSample {
+  readonly #options: SampleOptions;
+  readonly #bytesMax: number;
+  readonly #own: ReadonlyMap<string, Smallest>;
+  /** Of what a node is the first replica of: coordinators that do not prefer themselves ask that one. */
+  readonly #first: ReadonlyMap<string, Smallest>;
+  /** Rows that were too large to be chosen. */
+  passedOver = 0;
+
+  constructor(options: SampleOptions) {
+    this.#options = options;
+    const { hostIds } = options;
+    const count = 2 * windowsPerReplica * Math.max(1, hostIds.length);
+    this.#bytesMax = Math.floor(sampleBytesMax / count);
+    const lists = () => new Map(hostIds.map((hostId) => [hostId, new Smallest()]));
+    this.#own = lists();
+    this.#first = lists();
+  }
+
+  /** Passes the records on; the streams of several ranges may run side by side. */
+  async *watch(records: RecordStream): RecordStream {
+    const range = new RangeSample(this.#options, {
+      bytesMax: this.#bytesMax,
+      listsAt: (owners, first) => this.#listsAt(owners, first),
+      passOver: () => {
+        this.passedOver++;
+      },
+    });
+    for await (const batch of records) {
+      for (const record of batch) range.take(record);
+      yield batch;
+    }
+  }
+
+  /** Of what the node owns, and of what it is the first owner of and not among those. */
+  windowsOf(hostId: string): {
+    readonly own: readonly SampledWindow[];
+    readonly first: readonly SampledWindow[];
+  } {
+    const own = this.#own.get(hostId)?.windows ?? [];
+    const first = this.#first.get(hostId)?.windows ?? [];
+    return { own, first: first.filter((one) => !own.includes(one)) };
+  }
+
+  #listsAt(owners: readonly string[], first: string | undefined): Smallest[] {
+    const own = owners.map((hostId) => this.#own.get(hostId));
+    const all = [...own, first === undefined ? undefined : this.#first.get(first)];
+    return all.filter((one) => one !== undefined);
+  }
+}
+
+interface RangeOptions {
+  readonly bytesMax: number;
+  listsAt(owners: readonly string[], first: string | undefined): readonly Smallest[];
+  passOver(): void;
+}
+
+interface OpenWindow extends SampledWindow {
+  readonly rows: DataRecord[];
+  bytes: number;
+}
+
+/** One range's records, ascending; it begins and ends with whole partitions. */
+class RangeSample {
+  readonly #options: RangeOptions;
+  readonly #seed: number;
+  readonly #tracker = new PartitionTracker();
+  readonly #ownersOf: (record: DataRecord) => readonly string[];
+  readonly #firstOf: (record: DataRecord) => readonly string[];
+  #lists: readonly Smallest[] = [];
+  #rawKey: Uint8Array | undefined;
+  #staticRow: DataRecord | undefined;
+  #open: OpenWindow[] = [];
+
+  constructor({ ring, replication, seed }: SampleOptions, options: RangeOptions) {
+    this.#options = options;
+    this.#seed = seed;
+    this.#ownersOf = recordOwners(ring, replication);
+    // Whoever has the token is the first of all strategies, where its data centre has copies at all.
+    this.#firstOf = recordOwners(ring, { class: 'SimpleStrategy', replication_factor: '1' });
+  }
+
+  take(record: DataRecord): void {
+    const { key, value } = record;
+    if (this.#tracker.enter(key, 0, key.length)) this.#begin(record);
+    const kind = this.#tracker.kind(key, 0, key.length);
+    if (kind === recordKinds.static) {
+      this.#staticRow = value.length > this.#options.bytesMax ? undefined : copyOf(record);
+      this.#offer(record, []);
+    } else if (kind === recordKinds.row) {
+      this.#extend(record);
+      this.#offer(record, [record]);
+    }
+  }
+
+  #begin(record: DataRecord): void {
+    const owners = this.#ownersOf(record);
+    const [first] = this.#firstOf(record);
+    const isOwned = first !== undefined && owners.includes(first);
+    this.#lists = this.#options.listsAt(owners, isOwned ? first : undefined);
+    const isCut = this.#tracker.kind(record.key, 0, record.key.length) === recordKinds.partitionKey;
+    this.#rawKey = isCut ? record.value.slice() : undefined;
+    this.#staticRow = undefined;
+    this.#open = [];
+  }
+
+  #extend(record: DataRecord): void {
+    if (this.#open.length === 0) return;
+    const bytes = record.key.length + record.value.length;
+    const { bytesMax } = this.#options;
+    // A slice has no gap: where a row does not fit, it ends.
+    this.#open = this.#open.filter(
+      (one) => one.rows.length < windowRows && one.bytes + bytes <= bytesMax,
+    );
+    for (const one of this.#open) {
+      one.rows.push(copyOf(record));
+      one.bytes += bytes;
+    }
+  }
+
+  #offer(record: DataRecord, rows: readonly DataRecord[]): void {
+    const hash = hashOf(record.key, this.#seed);
+    const taking = this.#lists.filter((one) => hash < one.limit);
+    if (taking.length === 0) return;
+    const bytes = record.key.length + record.value.length;
+    if (bytes > this.#options.bytesMax) {
+      this.#options.passOver();
+      return;
+    }
+    const raw = this.#rawKey ?? rawPartitionKey(this.#tracker.partition);
+    assert(raw, 'a partition whose key is cut begins with it');
+    const window: OpenWindow = {
+      partitionKey: raw,
+      staticRow: this.#staticRow,
+      rows: rows.map(copyOf),
+      bytes,
+    };
+    if (rows.length > 0) this.#open.push(window);
+    for (const list of taking) list.add(hash, window);
+  }
+}
+
+/** The windows with the smallest hashes. */
+class Smallest {
+  /** Only smaller hashes are taken. */
+  limit = 2 ** 32;
+  readonly #held: { readonly hash: number; readonly window: SampledWindow }[] = [];
+
+  get windows(): SampledWindow[] {
+    return this.#held.map(({ window }) => window);
+  }
+
+  add(hash: number, window: SampledWindow): void {
+    if (this.#held.some((one) => one.hash === hash)) return;
+    const at = this.#held.findIndex((one) => one.hash > hash);
+    this.#held.splice(at < 0 ? this.#held.length : at, 0, { hash, window });
+    if (this.#held.length > windowsPerReplica) this.#held.pop();
+    if (this.#held.length === windowsPerReplica) this.limit = this.#held.at(-1)?.hash as number;
+  }
+}
+
+/** Blocks are used again: what is kept is copied. */
+function copyOf({ key, value }: DataRecord): DataRecord {
+  return { key: key.slice(), value: value.slice() };
+}
+
+/** 32 bits that every byte has a part in; not for adversaries. */
+function hashOf(bytes: Uint8Array, seed: number): number {
+  let hash = seed | 0;
+  for (let i = 0; i < bytes.length; i++) {
+    hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  }
+  hash ^= hash >>> 16;
+  hash = Math.imul(hash, 0x85ebca6b);
+  hash ^= hash >>> 13;
+  hash = Math.imul(hash, 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** A seed for a table, the same for all runs of an operation. */
+export function seedOf(...parts: readonly string[]): number {
+  return hashOf(Buffer.from(parts.join('\0')), 0x811c9dc5);
+}

@@ -26,6 +26,8 @@ export interface TargetOptions {
   readonly operation: string;
   /** What is given back; opaque. The marker keeps it for {@link RestoreTarget.unfinished}. */
   readonly moment: string;
+  /** When the first run of it began, ms since 1970. The marker keeps it; absent: nobody needs it. */
+  readonly begunMs?: number;
   /** Who runs it; absent: runs of one operation are not kept apart. */
   readonly owner?: TargetOwner;
   readonly renames: readonly Rename[];
@@ -53,6 +55,8 @@ export interface GivenName {
 export interface UnfinishedRestore {
   /** {@link TargetOptions.moment} of the run that began it. */
   readonly moment: string;
+  /** {@link TargetOptions.begunMs} of that run, where the marker has it. */
+  readonly begunMs?: number;
   /** What its marker is called in the target: for messages. */
   readonly marker: string;
 }

@@ -42,6 +42,8 @@ export interface ChosenPoint {
   readonly operation: string;
   /** An earlier run of the operation has not finished. */
   readonly resumes: boolean;
+  /** When the first run of the operation began, ms since 1970: what is moved by it is moved alike by all. */
+  readonly begunMs: number;
   /** When `latest` is therefore not the newest moment, and when the moment may lack writes. */
   readonly warnings: readonly string[];
 }
@@ -67,6 +69,7 @@ export async function choosePoint(
   signal: AbortSignal,
 ): Promise<ChosenPoint> {
   const { when, scope } = wish;
+  const nowMs = context.world.clock.now();
   const ofLatest = operationOf(context, wish, 'latest');
   const ofTime = operationOf(context, wish, timeToHex(asked));
   for (const operation of [ofLatest, ofTime]) {
@@ -78,12 +81,13 @@ export async function choosePoint(
     const point = named ?? resolveBegun(context, { at, scope }, begun);
     const warnings = at === asked ? [] : [goesOn(context, { at, asked }, begun)];
     warnings.push(...incompleteWarnings(context, at));
-    return { point, operation, resumes: true, warnings };
+    const begunMs = begun.begunMs ?? nowMs;
+    return { point, operation, resumes: true, begunMs, warnings };
   }
   const point = named ?? resolvePoint(pointContext(context), asked, scope);
   const operation = when === 'latest' ? ofLatest : ofTime;
   const warnings = incompleteWarnings(context, point.at);
-  return { point, operation, resumes: false, warnings };
+  return { point, operation, resumes: false, begunMs: nowMs, warnings };
 }
 
 /** The same command gives the same name, so that its marker lets it resume. */

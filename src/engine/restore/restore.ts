@@ -208,6 +208,7 @@ async function loadAndFinish(
       ...chosen.warnings,
       ...plan.warnings,
       ...expiringWarnings(loaded.map(({ to, expiring }) => ({ namespace: to, expiring }))),
+      ...loaded.flatMap(({ reads }) => reads?.warnings ?? []),
       ...finish.warnings,
     ],
     tornTransactions: await countTornTransactions(context, chosen.point),
@@ -253,12 +254,13 @@ function refuseConflicts(plan: TargetPlan): void {
 
 function targetOptions(
   { renames, drop, ttl, usersAndRoles, scope, datacenters, keepsDeletions }: RestoreOptions,
-  { operation, point }: ChosenPoint,
+  { operation, begunMs, point }: ChosenPoint,
   defined: readonly GivenName[],
 ): TargetOptions {
   const moment = timeToHex(point.at);
   const more = { ...(datacenters && { datacenters }), ...(keepsDeletions && { keepsDeletions }) };
-  return { operation, moment, renames, defined, drop, ttl, usersAndRoles, scope, ...more };
+  const run = { operation, moment, begunMs };
+  return { ...run, renames, defined, drop, ttl, usersAndRoles, scope, ...more };
 }
 
 /** Also the command that names the moment goes on, whatever `latest` is by then. */
@@ -299,7 +301,7 @@ async function loadAll(
   meter.phase(options.verify ? 'loading and proving' : 'loading', totalsOf(counts.values()));
   const { sharing } = context.world;
   const { at } = chosen.point;
-  const form = liveForm(context, options, at);
+  const form = liveForm(context, options, { at, begunMs: chosen.begunMs });
   const shared = {
     context,
     target,

@@ -27,15 +27,15 @@ export function refuseDeletions(
   });
 }
 
-/** For kinds that keep what is deleted and expired: what a reader would see now. */
+/** For kinds that keep what is deleted and expired: what a reader would see now, expiry moved to when it began. */
 export function liveForm(
   { connector, world }: SourceContext,
   { ttl, keepsDeletions }: { readonly ttl: TtlMode; readonly keepsDeletions?: true },
-  at: SourceTime,
+  { at, begunMs }: { readonly at: SourceTime; readonly begunMs: number },
 ): { live?: LiveForm } {
   if (connector.capabilities.orderedLog) return {};
   const [nowMs, cutMs] = [world.clock.now(), connector.wallMs(at)];
   const mode = ttl === 'rebase' || ttl === 'freeze' ? ttl : 'keep';
   const deletions = keepsDeletions && { deletions: {} };
-  return { live: { nowMs, ttl: mode, rebaseMs: nowMs - cutMs, cutMs, ...deletions } };
+  return { live: { nowMs, ttl: mode, rebaseMs: begunMs - cutMs, cutMs, ...deletions } };
 }

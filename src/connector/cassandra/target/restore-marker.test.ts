@@ -32,3 +32,28 @@ test('ids of tables, cut expiries and finished tables are known to the next run,
   assert.equal(next.finished('a.t', { ...place, tableId: 'two' }), undefined);
   assert.equal(next.finished('a.t', { ...place, placement: 'there' }), undefined);
 });
+
+test('when the first run began is what every later run is told, and goes by', async () => {
+  const steps = new Map<string, string>();
+  const cql = {
+    rows: async (query: string, { params = [] }: QueryOptions) => {
+      if (query.startsWith('SELECT step'))
+        return [...steps].map(([step, body]) => ({ step, body }));
+      const [step, body] = params.map(String);
+      if (query.startsWith('SELECT body')) return [{ body: steps.get(step as string) }];
+      assert.match(query, /^INSERT .* IF NOT EXISTS$/);
+      const isNew = !steps.has(step as string);
+      if (isNew) steps.set(step as string, body as string);
+      return [{ '[applied]': isNew }];
+    },
+  } as unknown as CqlSession;
+  const schema = { hasTable: async () => true, run: async () => {} } as unknown as SchemaRunner;
+  const read = () => RestoreMarker.read(cql, schema, 'op', signal);
+  await (await read()).begin({ moment: 'then', begunMs: 5_000 }, 1, signal);
+  const later = await read();
+  assert.deepEqual([later.unfinished()?.moment, later.unfinished()?.begunMs], ['then', 5_000]);
+  await later.begin({ moment: 'then', begunMs: 5_000 }, 1, signal);
+  await assert.rejects(later.begin({ moment: 'then', begunMs: 6_000 }, 1, signal), {
+    code: 'busy',
+  });
+});

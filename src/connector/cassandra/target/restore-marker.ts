@@ -89,7 +89,9 @@ export class RestoreMarker {
 
   unfinished(): UnfinishedRestore | undefined {
     const moment = this.#rows.get('operation');
-    return moment === undefined ? undefined : { moment, marker: this.name };
+    if (moment === undefined) return undefined;
+    const begun = this.#rows.get('begun');
+    return { moment, marker: this.name, ...(begun && { begunMs: Number(begun) }) };
   }
 
   /** Undefined where no earlier run was about to make something of this name. */
@@ -159,7 +161,7 @@ export class RestoreMarker {
 
   /** Errors: `busy`, naming the run that goes on. */
   async begin(
-    { owner, moment }: Pick<TargetOptions, 'owner' | 'moment'>,
+    { owner, moment, begunMs }: Pick<TargetOptions, 'owner' | 'moment' | 'begunMs'>,
     nodeCount: number,
     signal: AbortSignal,
   ): Promise<void> {
@@ -167,9 +169,9 @@ export class RestoreMarker {
     const run = (statement: string): Promise<void> => this.#schema.run(statement, signal);
     await run(`CREATE KEYSPACE IF NOT EXISTS ${markerKeyspace} WITH replication = ${replication}`);
     await run(`CREATE TABLE IF NOT EXISTS ${this.name} (step text PRIMARY KEY, body text)`);
-    await this.#swap('operation', undefined, moment, signal);
     // Another run may have begun since the look: two moments must never meet in one target.
-    if ((await this.#current('operation', signal)) !== moment) throw this.#busy('another process');
+    await this.#keep('operation', moment, signal);
+    if (begunMs !== undefined) await this.#keep('begun', String(begunMs), signal);
     if (!owner) return;
     const mine = JSON.stringify({ id: owner.id, name: owner.name } satisfies OwnerRow);
     const before = await this.#current('owner', signal);
@@ -211,6 +213,12 @@ export class RestoreMarker {
     const query = `SELECT body FROM ${this.name} WHERE step = ?`;
     const [row] = await this.#cql.rows(query, { signal, params: [step], consistency: 'quorum' });
     return row && String(row.body);
+  }
+
+  /** What the first run wrote stays. Errors: `busy`, where it is something else. */
+  async #keep(step: string, body: string, signal: AbortSignal): Promise<void> {
+    await this.#swap(step, undefined, body, signal);
+    if ((await this.#current(step, signal)) !== body) throw this.#busy('another process');
   }
 
   /** False when the row is not as it was before. */

@@ -1,6 +1,7 @@
 // What restores by files and by CQL have in common: the plan, the marker, tables that are made, found finished or
 // left behind. How records get into a table is not known here.
 import { assert } from '../../../base/assert.ts';
+import type { Clock } from '../../../base/clock.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { ConnectorContext } from '../../connector.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
 import type { CqlSession } from '../session/cql.ts';
 import type { Replication } from '../session/replica-placement.ts';
 import type { Ring } from '../session/ring.ts';
+import { lookAtClocks } from './clock-skew.ts';
 import { TableMaker } from './make-table.ts';
 import { placementDigest } from './placement-rest.ts';
 import { type FinishedPlace, operationWord, RestoreMarker } from './restore-marker.ts';
@@ -35,6 +37,7 @@ export class TargetTables {
   readonly #ring: Ring;
   readonly #schema: SchemaRunner;
   readonly #maker: TableMaker;
+  readonly #clock: Clock;
   #operation: Operation | undefined;
   /** By the item's name in the target. */
   readonly #ids = new Map<string, string>();
@@ -43,6 +46,7 @@ export class TargetTables {
   constructor(cql: CqlSession, ring: Ring, { clock }: Pick<ConnectorContext, 'clock'>) {
     this.#cql = cql;
     this.#ring = ring;
+    this.#clock = clock;
     const first = ring.nodes.find(({ hostId }) => ring.up.includes(hostId)) ?? ring.nodes[0];
     assert(first, 'a ring has a node');
     this.#schema = new SchemaRunner(cql, clock, first.nativeAddress);
@@ -62,8 +66,11 @@ export class TargetTables {
   ): Promise<Operation> {
     const marker = await RestoreMarker.read(this.#cql, this.#schema, options.operation, signal);
     const look = { cql: this.#cql, ring: this.#ring, marker, options, signal };
+    const up = this.#ring.nodes.filter(({ hostId }) => this.#ring.up.includes(hostId));
+    const clocks = await lookAtClocks(this.#cql, up, this.#clock, signal);
     const planned = await planTarget(items, look);
-    this.#operation = { ...planned, options, marker, word: operationWord(options.operation) };
+    const plan = { ...planned.plan, warnings: [...clocks, ...planned.plan.warnings] };
+    this.#operation = { ...planned, plan, options, marker, word: operationWord(options.operation) };
     for (const [namespace, { finishedId }] of planned.tables) {
       if (finishedId !== undefined) this.#ids.set(namespace, finishedId);
     }

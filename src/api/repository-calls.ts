@@ -105,6 +105,11 @@ export interface Peer {
   readonly state: 'up' | 'down' | 'draining';
   readonly address?: string;
   readonly version: string;
+  /** Of 4,096 slots of fingerprints, those that it owns; absent for a cluster of one. */
+  readonly slots?: number;
+  readonly ownsPercent?: number;
+  /** How many it runs. */
+  readonly operations?: number;
 }
 
 export interface SourceStatus {

@@ -12,7 +12,8 @@ export const statusCommand = defineCommand({
   summary: 'show the repository, the sources, their lag, running work',
   examples: ['codr status', 'codr status --json'],
   json:
-    '{repository:{url,id,encrypted,packs,packBytes}, peers:[{name,state,address?,version}], ' +
+    '{repository:{url,id,encrypted,packs,packBytes}, peers:[{name,state,address?,version,' +
+    'slots?,ownsPercent?,operations?}], ' +
     'coordinator?, epoch?, sources:[{name,state,lagSeconds?,headroomSeconds?,interval?,cuts?,holes,' +
     'writer?,heldBackBy?}], operations:[{id,kind,source?,state,progress?}]}',
   input: z.object({}),
@@ -28,10 +29,21 @@ export const statusCommand = defineCommand({
     output.line();
     printTable(
       output,
-      [{ title: 'PEER' }, { title: 'STATE' }, { title: 'VERSION' }, { title: 'ADDRESS' }],
+      [
+        { title: 'PEER' },
+        { title: 'STATE' },
+        { title: 'SLOTS', right: true },
+        { title: 'OWNS', right: true },
+        { title: 'LOAD', right: true },
+        { title: 'VERSION' },
+        { title: 'ADDRESS' },
+      ],
       peers.map((peer) => [
         peer.name === coordinator ? `${peer.name} (coordinator)` : peer.name,
         peer.state === 'up' ? output.paint('green', 'up') : output.paint('red', peer.state),
+        peer.slots === undefined ? '' : formatCount(peer.slots),
+        peer.ownsPercent === undefined ? '' : `${peer.ownsPercent.toFixed(1)} %`,
+        peer.operations === undefined ? '' : formatCount(peer.operations),
         peer.version,
         peer.address ?? '',
       ]),

@@ -1,5 +1,6 @@
 // What all calls of an embedded node share: the opened repository, its sources, and the world. A light
 // opening reads and commits little and works in this thread; a heavy one moves data and has workers.
+import type { Status } from '../api/codr-api.ts';
 import { assert } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -71,6 +72,8 @@ export interface ClusterParts {
   readonly sharing: Sharing;
   /** Who this process is among its peers, and what it knows of others. */
   probe(self: ProcessProbe): ProcessProbe;
+  /** What `status` says of the cluster. */
+  describe(): Promise<Pick<Status, 'peers' | 'coordinator' | 'epoch' | 'operations'>>;
 }
 
 const leaseTtlMs = 10_000;
@@ -90,7 +93,8 @@ export class NodeContext implements AsyncDisposable {
   #store: ObjectStore | undefined;
   #coordinator: Promise<Coordinator> | undefined;
   readonly #sharing: Sharing;
-  readonly #cluster: ClusterParts | undefined;
+  /** Absent for a cluster of one. */
+  readonly cluster: ClusterParts | undefined;
 
   constructor(config: Config, world: NodeWorld, env: NodeContext['env'], cluster?: ClusterParts) {
     this.config = config;
@@ -98,7 +102,7 @@ export class NodeContext implements AsyncDisposable {
     this.env = env;
     this.connectors = connectors;
     this.#sharing = cluster?.sharing ?? alone(config.workers);
-    this.#cluster = cluster;
+    this.cluster = cluster;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -149,7 +153,7 @@ export class NodeContext implements AsyncDisposable {
     if (this.#open && (this.#open.weight === weight || weight === 'light')) {
       const opened = await this.#open.node;
       // Peers live long, and others register sources meanwhile.
-      if (this.#cluster) await opened.lineage.refresh();
+      if (this.cluster) await opened.lineage.refresh();
       return opened;
     }
     const node = this.#openNode(weight);
@@ -197,7 +201,7 @@ export class NodeContext implements AsyncDisposable {
     const { clock, random, log, spill, segmentBytes = segmentBytesDefault } = this.world;
     const self = await currentProcess();
     const local: ProcessProbe = { self, isAlive };
-    const probe = this.#cluster?.probe(local) ?? local;
+    const probe = this.cluster?.probe(local) ?? local;
     const memoryBytesMax = this.config.memoryMib * 1024 * 1024;
     return {
       clock,

@@ -56,6 +56,16 @@ test('a base copy is read by all peers, and its restore is loaded and proven by 
     assert.ok(peer.lines('"kind":"segments"').length > 0, `${peer.name} has read nothing`);
   }
   await using second = peers.peer(2).api();
+  const { peers: shown, coordinator, epoch } = await second.status({}, call);
+  assert.deepEqual(
+    shown.map(({ name, state }) => [name, state]),
+    peers.all.map(({ name }) => [name, 'up']),
+  );
+  assert.ok(coordinator !== undefined && epoch !== undefined);
+  assert.equal(
+    shown.reduce((sum, { slots = 0 }) => sum + slots, 0),
+    4096,
+  );
   const restored = await second.restore(wish('shared'), call);
   assert.deepEqual(
     restored.datasets.map(({ to, records, proven }) => [to, records, proven]),

@@ -63,13 +63,14 @@ export async function restore(
     return {
       source: request.source,
       at: momentOf(connector, outcome.at),
-      datasets: outcome.items.map(({ from, to, records, bytes, root, proven }) => ({
+      datasets: outcome.items.map(({ from, to, records, bytes, root, proven, reads }) => ({
         from,
         to,
         records,
         bytes,
         root,
         proven,
+        ...(reads && { reads: { made: reads.made, own: reads.own, expired: reads.expired } }),
       })),
       definitions: outcome.definitions,
       dropped: outcome.finish.dropped,

@@ -17,6 +17,11 @@ import { programVersion } from '../program-version.ts';
 /** A source that does not answer within this time is shown without its headroom. */
 const askSourceMs = 3000;
 
+const alone: Pick<api.Status, 'peers' | 'operations'> = {
+  peers: [{ name: 'embedded', state: 'up', version: programVersion() }],
+  operations: [],
+};
+
 export async function status(node: NodeContext, { signal }: api.Call): Promise<api.Status> {
   const { repository } = await node.open();
   let [packs, packBytes] = [0, 0];
@@ -27,9 +32,8 @@ export async function status(node: NodeContext, { signal }: api.Call): Promise<a
   const sources = await node.sources();
   return {
     repository: { ...describeRepository(repository), packs, packBytes },
-    peers: [{ name: 'embedded', state: 'up', version: programVersion() }],
+    ...((await node.cluster?.describe()) ?? alone),
     sources: await Promise.all(sources.map((source) => sourceStatus(node, source, signal))),
-    operations: [],
   };
 }
 

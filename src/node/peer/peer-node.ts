@@ -8,18 +8,23 @@ import { type Served, serve } from '../../api/grpc/serve.ts';
 import type { Operation, OperationStore } from '../../api/operations.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
+import { FingerprintExchange } from '../../cluster/fingerprint-exchange.ts';
 import { listPeers, type Peer } from '../../cluster/membership.ts';
+import type { SlotAssignment } from '../../cluster/slot-codec.ts';
+import { SlotFollower } from '../../cluster/slot-keeper.ts';
 import { WorkPool } from '../../cluster/work-pool.ts';
 import { openCoordinator } from '../../coordination/all.ts';
 import type { Coordinator } from '../../coordination/coordinator.ts';
 import { Workers } from '../../engine/work/workers.ts';
 import type { ProcessIdentity, ProcessProbe } from '../../repository/lineage/writer.ts';
+import type { Repository } from '../../repository/repository.ts';
 import { EmbeddedNode } from '../embedded-node.ts';
 import { redactText } from '../logger-redact.ts';
 import { NodeContext, type NodeWorld } from '../node-context.ts';
 import { programVersion } from '../program-version.ts';
 import { registeredSources } from '../source-registry.ts';
 import { AuditFile, auditToLog } from './audit-file.ts';
+import { type ClusterStatus, describeCluster } from './cluster-status.ts';
 import type { PeerConfig } from './peer-config.ts';
 import { PeerSession } from './peer-session.ts';
 import { PeersView } from './peers-view.ts';
@@ -35,6 +40,7 @@ export class PeerNode implements AsyncDisposable {
   readonly #workers: Workers;
   readonly #pool: WorkPool;
   readonly #peers: PeersView;
+  readonly #slots = new SlotFollower();
   readonly #stop = new AbortController();
   readonly #closing: AsyncDisposable[] = [];
   #seal: ValueSeal | undefined;
@@ -55,6 +61,7 @@ export class PeerNode implements AsyncDisposable {
     this.#node = new NodeContext(config.common, world, env, {
       sharing: this.#pool,
       probe: (local) => this.#probe(local),
+      describe: () => this.#describe(),
     });
     this.#api = EmbeddedNode.over(this.#node);
     this.#workers = new Workers({ clock, openSource: (lineage) => this.#openSource(lineage) });
@@ -110,6 +117,8 @@ export class PeerNode implements AsyncDisposable {
     const { repository } = await this.#node.open('heavy');
     this.#seal = valueSeal(repository.unlocked.keys.mac);
     const { clock } = this.#world;
+    const exchange = this.#exchange(repository);
+    repository.joinExchange(exchange);
     this.#served = await serve({
       listen: config.listen,
       credentials: config.tls ?? 'insecure',
@@ -120,6 +129,10 @@ export class PeerNode implements AsyncDisposable {
       clock,
       log: this.#log,
       redact: redactText,
+      peer: {
+        lookUp: (batch) => exchange.serve(batch),
+        ping: async () => ({ name: config.name, epoch: this.#slots.current?.epoch.revision ?? 0 }),
+      },
       work: async (order, context) => {
         if (this.#draining) throw new CodrError('peer-lost', `peer ${config.name} is stopping`);
         this.#log.debug({ kind: order.kind }, 'work for another peer');
@@ -134,6 +147,23 @@ export class PeerNode implements AsyncDisposable {
       throw error;
     }
     this.#life = this.#live(coordinator);
+  }
+
+  /** Asks the peers that own a fingerprint's slot what is stored, and answers for its own slots. */
+  #exchange(repository: Repository): FingerprintExchange {
+    const { clock, log } = this.#world;
+    const { name } = this.#config;
+    const leaves = repository.committedLeaves(slotsOf(name, this.#slots), log);
+    return new FingerprintExchange({
+      ...{ self: name, slots: () => this.#slots.current, leaves, clock, log },
+      transport: {
+        call: async (peer, request, signal) => {
+          const link = this.#peers.link(peer);
+          if (!link) throw new CodrError('peer-lost', `peer ${peer} is not there`);
+          return await link.lookUp(request, signal);
+        },
+      },
+    });
   }
 
   async #audit(): Promise<AuditLog> {
@@ -176,7 +206,8 @@ export class PeerNode implements AsyncDisposable {
     };
     return await PeerSession.join({
       ...{ coordinator, self, seal, clock, random, log, api: this.#api, redact: redactText },
-      relay: (name) => this.#peers.operations(name),
+      slots: this.#slots,
+      relay: (name) => this.#peers.link(name)?.operations,
       seen: (peers) => {
         this.#peers.update(peers);
         this.#pool.changed();
@@ -247,6 +278,13 @@ export class PeerNode implements AsyncDisposable {
     return context;
   }
 
+  /** What `status` shows of the cluster. */
+  async #describe(): Promise<ClusterStatus> {
+    const session = this.#session;
+    if (!session) return { peers: [], operations: [] };
+    return await describeCluster(session, this.#slots.current);
+  }
+
   /** Peers are known by their registration: one that is paused for too long counts as dead. */
   #probe(local: ProcessProbe): ProcessProbe {
     const session = this.#session;
@@ -261,6 +299,20 @@ export class PeerNode implements AsyncDisposable {
       },
     };
   }
+}
+
+/** 1 for each slot that the peer owns; another array when the table is another one. */
+function slotsOf(name: string, slots: SlotFollower): () => Uint8Array | undefined {
+  let of: SlotAssignment | undefined;
+  let owned: Uint8Array | undefined;
+  return () => {
+    const now = slots.current;
+    if (now !== of) {
+      of = now;
+      owned = now && Uint8Array.from(now.table.owners, (_, i) => +(now.table.ownerOf(i) === name));
+    }
+    return owned;
+  };
 }
 
 function lifeOf({ name, startedAt }: Peer): string {

@@ -4,9 +4,12 @@ import type { CodrApi } from '../../api/codr-api.ts';
 import type { OperationStore } from '../../api/operations.ts';
 import { untilAborted } from '../../base/async.ts';
 import type { Clock } from '../../base/clock.ts';
+import { isCodrError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
+import { campaign } from '../../cluster/leadership.ts';
 import { Membership, type Peer, watchPeers } from '../../cluster/membership.ts';
+import { keepSlots, type SlotFollower } from '../../cluster/slot-keeper.ts';
 import type { Coordinator } from '../../coordination/coordinator.ts';
 import { ClusterOperations } from './cluster-operations.ts';
 import type { ValueSeal } from './value-seal.ts';
@@ -23,8 +26,12 @@ export interface SessionOptions {
   relay(peer: string): OperationStore | undefined;
   /** Called whenever peers came or went. */
   seen(peers: readonly Peer[]): void;
+  /** Follows the table of slots, over all sessions. */
+  readonly slots: SlotFollower;
 }
 
+/** Peers that come one after another, as at a start, count together. */
+const settleMs = 1000;
 /** How long a peer may be silent before others take over what it does. */
 const leaseTtlMs = 10_000;
 
@@ -71,10 +78,8 @@ export class PeerSession implements AsyncDisposable {
     await this.#membership[Symbol.asyncDispose]();
   }
 
-  async #run(
-    { coordinator, seen, clock, log }: SessionOptions,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #run(options: SessionOptions, signal: AbortSignal): Promise<void> {
+    const { coordinator, seen, clock, log, self, slots } = options;
     const look = async (): Promise<void> => {
       while (!signal.aborted) {
         try {
@@ -86,12 +91,34 @@ export class PeerSession implements AsyncDisposable {
         }
       }
     };
-    const work = Promise.all([look(), this.operations.run(signal)]);
+    const lead = async (): Promise<void> => {
+      const role = { name: self.name, ttlMs: leaseTtlMs, clock, signal };
+      for await (const term of campaign(coordinator, role)) {
+        log.info({ epoch: term.epoch }, 'this peer coordinates');
+        await keepSlots(term, { coordinator, clock, settleMs, log });
+      }
+    };
+    const work = Promise.all([
+      look(),
+      this.operations.run(signal),
+      untilReplaced(lead(), log),
+      untilReplaced(slots.follow(coordinator, { clock, log, signal }), log),
+    ]);
     await untilAborted(work, signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
     await work;
     // What it ran must stop at once, and is not written down.
     await this.operations.drain();
+  }
+}
+
+/** When the store behind the coordinator is another one the lease is lost too, and the session ends by that. */
+async function untilReplaced(work: Promise<void>, log: Logger): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isCodrError(error)) throw error;
+    log.warn({ error }, 'the coordinator has ended');
   }
 }

@@ -2,7 +2,6 @@
 import { PeerLink } from '../../api/client/peer-link.ts';
 import { RemoteWorkplace } from '../../api/client/remote-workplace.ts';
 import type { ClientSecurity } from '../../api/client/security.ts';
-import type { OperationStore } from '../../api/operations.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Peer } from '../../cluster/membership.ts';
 import type { Workplace } from '../../cluster/work-pool.ts';
@@ -18,17 +17,11 @@ export class PeersView implements Disposable {
   readonly #clock: Clock;
   readonly #security: ClientSecurity;
   readonly #others = new Map<string, Other>();
-  #all: readonly Peer[] = [];
 
   constructor(self: string, clock: Clock, security: ClientSecurity) {
     this.#self = self;
     this.#clock = clock;
     this.#security = security;
-  }
-
-  /** All peers as last heard of, this one among them. */
-  get all(): readonly Peer[] {
-    return this.#all;
   }
 
   places(): readonly Workplace[] {
@@ -37,13 +30,12 @@ export class PeersView implements Disposable {
       .map(({ place }) => place);
   }
 
-  operations(name: string): OperationStore | undefined {
-    return this.#others.get(name)?.link.operations;
+  link(name: string): PeerLink | undefined {
+    return this.#others.get(name)?.link;
   }
 
   /** A peer that has begun anew is another one. */
   update(peers: readonly Peer[]): void {
-    this.#all = peers;
     const now = new Map(peers.map((peer) => [peer.name, peer]));
     for (const [name, { peer, place, link }] of this.#others) {
       const next = now.get(name);

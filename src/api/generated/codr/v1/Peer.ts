@@ -1,13 +1,20 @@
 // Original file: codr/v1/repository.proto
 
 import type { PeerState as _codr_v1_PeerState, PeerState__Output as _codr_v1_PeerState__Output } from '../../codr/v1/PeerState.ts';
+import type { Long } from '@grpc/proto-loader';
 
 export interface Peer {
   'name'?: (string);
   'state'?: (_codr_v1_PeerState);
   'address'?: (string);
   'version'?: (string);
+  'slots'?: (number | string | Long);
+  'ownsPercent'?: (number | string);
+  'operations'?: (number | string | Long);
   '_address'?: "address";
+  '_slots'?: "slots";
+  '_ownsPercent'?: "ownsPercent";
+  '_operations'?: "operations";
 }
 
 export interface Peer__Output {
@@ -15,5 +22,11 @@ export interface Peer__Output {
   'state': (_codr_v1_PeerState__Output);
   'address'?: (string);
   'version': (string);
+  'slots'?: (string);
+  'ownsPercent'?: (number);
+  'operations'?: (string);
   '_address'?: "address";
+  '_slots'?: "slots";
+  '_ownsPercent'?: "ownsPercent";
+  '_operations'?: "operations";
 }

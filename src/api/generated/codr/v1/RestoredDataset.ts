@@ -1,5 +1,6 @@
 // Original file: codr/v1/restores.proto
 
+import type { SpotReads as _codr_v1_SpotReads, SpotReads__Output as _codr_v1_SpotReads__Output } from '../../codr/v1/SpotReads.ts';
 import type { Long } from '@grpc/proto-loader';
 
 export interface RestoredDataset {
@@ -9,6 +10,7 @@ export interface RestoredDataset {
   'bytes'?: (number | string | Long);
   'root'?: (string);
   'proven'?: (boolean);
+  'reads'?: (_codr_v1_SpotReads | null);
 }
 
 export interface RestoredDataset__Output {
@@ -18,4 +20,5 @@ export interface RestoredDataset__Output {
   'bytes': (string);
   'root': (string);
   'proven': (boolean);
+  'reads': (_codr_v1_SpotReads__Output | null);
 }

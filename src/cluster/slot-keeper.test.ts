@@ -26,8 +26,11 @@ async function lead(coordinator: Coordinator): Promise<Led> {
   const epoch: Epoch = { clusterId: coordinator.clusterId, revision: outcome.revision };
   const guard = { key: 'leader', createRevision: epoch.revision };
   const end = new AbortController();
-  const transact: SlotTerm['transact'] = (guards, operations) =>
-    coordinator.transact([guard, ...guards], operations);
+  const transact: SlotTerm['transact'] = async (guards, operations) => {
+    const leads = (await coordinator.get('leader'))?.createRevision === epoch.revision;
+    if (!leads) throw new CodrError('lease-lost', 'another one leads');
+    return await coordinator.transact([guard, ...guards], operations);
+  };
   return { epoch, transact, signal: end.signal, end };
 }
 
@@ -93,7 +96,6 @@ test('who leads no more writes nothing, even when nobody told it', async () => {
   const next = await lead(coordinator);
   await clock.advance(settleMs);
   assert.equal(await stored(coordinator), undefined);
-  old.end.abort();
   await kept;
   const keptNext = keepSlots(next, { coordinator, clock, settleMs, log });
   await clock.advance(settleMs);

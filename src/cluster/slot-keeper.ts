@@ -138,7 +138,8 @@ async function untilStopped(
     try {
       await untilAborted(work(), signal);
     } catch (error) {
-      if (signal.aborted) return;
+      // The second: the term is over, and this side is told a moment later.
+      if (signal.aborted || isCodrError(error, 'lease-lost')) return;
       const mayPass =
         isCodrError(error, 'coordinator-unreachable') || isCodrError(error, 'transaction-in-doubt');
       if (!mayPass) throw error;

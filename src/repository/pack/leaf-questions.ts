@@ -54,8 +54,10 @@ export class LeafQuestions {
       for (const [i, answer] of answers.entries()) {
         if (answer && answer !== 'storing') known.set(open[i] as LeafId, answer);
       }
-      open = open.filter((_, i) => answers[i] === 'storing');
-      if (open.length === 0 || this.#patienceMs <= 0) break;
+      // Who stores one of them is likely to store the others too, and only has not come to say so yet.
+      const isBeingStored = answers.includes('storing');
+      open = open.filter((_, i) => !answers[i] || answers[i] === 'storing');
+      if (!isBeingStored || this.#patienceMs <= 0) break;
       this.#patienceMs -= pollMs;
       await waiting(() => clock.sleep(pollMs));
     }

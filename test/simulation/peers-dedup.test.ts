@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { wholeRange } from '../../src/model/key-range.ts';
+import { collect } from '../../src/repository/collect/collect.ts';
+import { openFixture, probe } from '../../src/repository/collect/repository-fixture.ts';
+import { repositoryLineage } from '../../src/repository/repository.ts';
+import { readTree } from '../../src/repository/tree/tree-reader.ts';
+import type { TreeRoot } from '../../src/repository/tree/tree-root.ts';
+import {
+  type CopyOptions,
+  type PeerInWorld,
+  PeersWorld,
+  recordsOf,
+  turnClock,
+} from './peers-world.ts';
+
+const data: CopyOptions = { seed: 7, segments: 8, recordsPerSegment: 1000, workers: 2 };
+
+const small: CopyOptions = { ...data, segments: 4, recordsPerSegment: 800 };
+
+/** Bytes that one copy alone takes. */
+async function oneCopy(options = data): Promise<number> {
+  const world = await PeersWorld.open(['a'], { talking: false });
+  await world.register('s');
+  await world.copy(world.peers[0] as PeerInWorld, 's', options);
+  return await world.packBytes();
+}
+
+async function worldOf(names: readonly string[], talking = true): Promise<PeersWorld> {
+  const world = await PeersWorld.open(names, { talking });
+  for (const { name } of world.peers) await world.register(`source-${name}`);
+  return world;
+}
+
+const copyAll = (world: PeersWorld, options = data): Promise<unknown> =>
+  Promise.all(world.peers.map((peer) => world.copy(peer, `source-${peer.name}`, options)));
+
+test('three peers that copy equal data at the same moment store at most a tenth twice', async () => {
+  const alone = await oneCopy();
+  const world = await worldOf(['a', 'b', 'c']);
+  await copyAll(world);
+  const stored = await world.packBytes();
+  assert.ok(stored <= alone * 1.1, `${stored} bytes stored, ${alone} by one alone`);
+  const silent = await worldOf(['a', 'b', 'c'], false);
+  await copyAll(silent);
+  assert.ok((await silent.packBytes()) > alone * 2.5, 'without the exchange all is stored thrice');
+});
+
+test('a peer that copies equal data after another stores at most a hundredth', async () => {
+  const world = await worldOf(['a', 'b', 'c']);
+  const [a, b] = world.peers as [PeerInWorld, PeerInWorld];
+  const rootsA = await world.copy(a, 'source-a', data);
+  const before = await world.packBytes();
+  await world.settled();
+  const rootsB = await world.copy(b, 'source-b', data);
+  assert.ok((await world.packBytes()) - before <= before * 0.01);
+  assert.deepEqual(rootsB, rootsA);
+  assert.ok(b.exchange.counts.known > 0);
+});
+
+test('while an owner of slots is dead its content is stored again, and all is there', async () => {
+  const world = await worldOf(['a', 'b', 'c']);
+  const [a, b] = world.peers as [PeerInWorld, PeerInWorld];
+  await world.copy(a, 'source-a', small);
+  const before = await world.packBytes();
+  await world.settled();
+  world.dead.add('c');
+  const roots = await world.copy(b, 'source-b', small);
+  const added = (await world.packBytes()) - before;
+  assert.ok(added > before * 0.1 && added < before * 0.6, `${added} of ${before} again`);
+  assert.ok(b.exchange.counts.unanswered > 0);
+  await assertWhole(world, roots);
+});
+
+test('the first source is removed and collected while the second relies on its packs', async () => {
+  const world = await worldOf(['a', 'b', 'c']);
+  const [a, b, c] = world.peers as [PeerInWorld, PeerInWorld, PeerInWorld];
+  await world.copy(a, 'source-a', small);
+  await world.settled();
+  const before = await world.packBytes();
+  const roots = await world.copy(b, 'source-b', small);
+  assert.ok((await world.packBytes()) - before <= before * 0.01);
+  await removeSource(c, 'source-a');
+  await collectBy(c);
+  await assertWhole(world, roots);
+});
+
+test('known answers that name packs which are condemned meanwhile are void: all is stored anew', async () => {
+  const world = await worldOf(['a', 'b', 'c']);
+  const [a, b, c] = world.peers as [PeerInWorld, PeerInWorld, PeerInWorld];
+  await world.copy(a, 'source-a', small);
+  await world.settled();
+  await removeSource(a, 'source-a');
+  // Whatever the hints say, peers go on answering from what they knew.
+  for (const { leaves } of world.peers) leaves.hint = () => {};
+  await collectBy(c);
+  assert.equal(await world.packBytes(), 0);
+  const roots = await world.copy(b, 'source-b', small);
+  assert.ok(b.exchange.counts.known > 0, 'it was told of packs that are gone');
+  await assertWhole(world, roots);
+});
+
+test('collections beside copies by all peers take nothing that a commit relies on', async () => {
+  const world = await worldOf(['a', 'b', 'c']);
+  const [a, b, c] = world.peers as [PeerInWorld, PeerInWorld, PeerInWorld];
+  await world.copy(a, 'source-a', small);
+  await world.settled();
+  await removeSource(c, 'source-a');
+  const [rootsB, rootsC] = await Promise.all([
+    world.copy(b, 'source-b', small),
+    world.copy(c, 'source-c', small),
+    collectBy(a),
+    collectBy(c),
+  ]);
+  await collectBy(a);
+  await assertWhole(world, rootsB);
+  await assertWhole(world, rootsC);
+});
+
+async function removeSource({ repository }: PeerInWorld, source: string): Promise<void> {
+  const lineage = await repository.openLineage(repositoryLineage);
+  await lineage.commit((draft): undefined => draft.set(`source/${source}`, null) as undefined);
+}
+
+async function collectBy({ repository }: PeerInWorld): Promise<void> {
+  const lineage = await repository.openLineage(repositoryLineage);
+  const { signal } = new AbortController();
+  await collect({ repository, lineage, clock: turnClock, probe, signal });
+}
+
+/** A process that knows nothing reads every record. */
+async function assertWhole(world: PeersWorld, roots: readonly TreeRoot[]): Promise<void> {
+  const repository = await openFixture(world.store, { seed: 999 });
+  for (const [i, root] of roots.entries()) {
+    const records = [];
+    for await (const batch of readTree(repository.source, root, wholeRange)) records.push(...batch);
+    assert.deepEqual(
+      records.map(({ key, value }) => [String(key), Buffer.from(value).toString('hex')]),
+      recordsOf(small, i).map(({ key, value }) => [
+        String(key),
+        Buffer.from(value).toString('hex'),
+      ]),
+    );
+  }
+}

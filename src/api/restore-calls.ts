@@ -93,6 +93,17 @@ export interface RestoredDataset {
   readonly root: string;
   /** What was read back has the same root. False only when no proof was asked for. */
   readonly proven: boolean;
+  /** Absent where a kind's targets keep one copy, and where no proof was asked for. */
+  readonly reads?: SpotReads;
+}
+
+/** Reads of single records and of short ranges by which each copy in the target was asked; all were right. */
+export interface SpotReads {
+  readonly made: number;
+  /** Of them those that the very copy answered that was asked, and no other for it. */
+  readonly own: number;
+  /** Not compared: what they were of expired meanwhile. */
+  readonly expired: number;
 }
 
 export interface Skipped {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type {
   Definition,
+  RestoredDataset,
   RestorePlan,
   RestoreRequest,
   RestoreResult,
@@ -39,7 +40,7 @@ export const restoreCommand = defineCommand({
     'codr restore ring --to one.yaml --map-dc dc1=east --map-dc dc2=east',
   ],
   json:
-    '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven}], definitions:[{kind,name}], dropped:[…], ' +
+    '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven,reads}], definitions:[{kind,name}], dropped:[…], ' +
     'skipped:[{namespace,reason}], changedByTarget:[{namespace,key}], tornTransactions, warnings:[…], ' +
     'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,estimated?,expiring?,expiringExact?}], definitions:[{kind,name}], conflicts:[…], dropped:[…], ' +
     'skipped:[…], warnings:[…]}',
@@ -177,7 +178,7 @@ function printResult(result: RestoreResult, output: Output): void {
       dataset.to,
       formatCount(dataset.records),
       formatBytes(dataset.bytes),
-      dataset.proven ? output.paint('green', 'same root') : output.paint('yellow', 'not read back'),
+      proofText(dataset, output),
     ]),
   );
   if (result.definitions.length > 0) output.line(`${countedKinds(result.definitions)} defined`);
@@ -197,6 +198,12 @@ function printResult(result: RestoreResult, output: Output): void {
     );
   }
   output.line(`took ${formatSeconds(seconds)}`);
+}
+
+function proofText({ proven, reads }: RestoredDataset, output: Output): string {
+  if (!proven) return output.paint('yellow', 'not read back');
+  const text = reads ? `same root, ${formatCount(reads.made)} reads` : 'same root';
+  return output.paint('green', text);
 }
 
 /** `3 users, 1 role`, in the order of the definitions. */

@@ -11,6 +11,7 @@ export interface RestoredDataset {
   'root'?: (string);
   'proven'?: (boolean);
   'reads'?: (_codr_v1_SpotReads | null);
+  '_reads'?: "reads";
 }
 
 export interface RestoredDataset__Output {
@@ -20,5 +21,6 @@ export interface RestoredDataset__Output {
   'bytes': (string);
   'root': (string);
   'proven': (boolean);
-  'reads': (_codr_v1_SpotReads__Output | null);
+  'reads'?: (_codr_v1_SpotReads__Output | null);
+  '_reads'?: "reads";
 }

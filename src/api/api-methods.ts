@@ -106,6 +106,12 @@ export function operationRule(kind: OperationKind): OperationRule {
   return apiMethods[operationMethods[kind]] as OperationRule;
 }
 
+/** Roles that may do a kind of operation: to give up what is lost takes more than to look for it. */
+export function operationRoles(kind: OperationKind, request: object): readonly Role[] {
+  const isRepair = kind === 'check' && 'repair' in request && request.repair === true;
+  return isRepair ? admins : operationRule(kind).roles;
+}
+
 /** These take no request. */
 const requestless: ReadonlySet<ApiMethod> = new Set(['listSources', 'listKeys']);
 

@@ -152,9 +152,12 @@ export class Channel implements Disposable {
   }
 }
 
-/** The library's own sentence has its code in front, and no use for people. */
+/** Of the library's sentences the part that says something to people. */
 function causeOf(error: Error): Error {
-  return 'details' in error ? new Error(String(error.details)) : error;
+  if (!('details' in error)) return error;
+  const details = String(error.details);
+  const [, inner] = /Last error: (?:Error: )?(.*?)\. Resolution note/.exec(details) ?? [];
+  return new Error(inner ?? details);
 }
 
 function readAnswer({ resultName }: RpcMethod, wire: object): object {

@@ -41,7 +41,7 @@ type AnyCall = ServerUnaryCall<object, object> | ServerWritableStream<object, ob
 export class Gate {
   readonly #world: GateWorld;
   readonly #draining = new AbortController();
-  #running = 0;
+  readonly #calls = new Set<AbortController>();
   #waiting: (() => void)[] = [];
 
   constructor(world: GateWorld) {
@@ -49,7 +49,7 @@ export class Gate {
   }
 
   get running(): number {
-    return this.#running;
+    return this.#calls.size;
   }
 
   /** Aborts when the peer begins to stop: streams end, and their clients go on elsewhere. */
@@ -61,9 +61,14 @@ export class Gate {
     this.#draining.abort();
   }
 
+  /** Ends what still runs: its clients hear that the peer is stopping. */
+  cut(): void {
+    for (const call of this.#calls) call.abort(new StoppingError());
+  }
+
   /** Resolves once no call runs. */
   async idle(): Promise<void> {
-    while (this.#running > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    while (this.#calls.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Carries out `work` if the caller may; rejects with a status, which is what a handler answers. */
@@ -74,14 +79,15 @@ export class Gate {
   ): Promise<R> {
     const stop = new AbortController();
     call.on('cancelled', () => stop.abort(new CodrError('interrupted', 'the caller hung up')));
-    this.#running++;
+    this.#calls.add(stop);
     try {
       return await this.#judge(call, deed, work, stop.signal);
     } catch (thrown) {
-      throw this.#statusOf(thrown, call);
+      const isCut = stop.signal.reason instanceof StoppingError;
+      throw this.#statusOf(isCut ? stop.signal.reason : thrown, call);
     } finally {
-      this.#running--;
-      if (this.#running === 0) for (const wake of this.#waiting.splice(0)) wake();
+      this.#calls.delete(stop);
+      if (this.#calls.size === 0) for (const wake of this.#waiting.splice(0)) wake();
     }
   }
 

@@ -7,7 +7,13 @@ import type {
 } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
 import { CodrError } from '../../base/error.ts';
-import { apiMethods, operationCalls, operationRule, watchers } from '../api-methods.ts';
+import {
+  apiMethods,
+  operationCalls,
+  operationRoles,
+  operationRule,
+  watchers,
+} from '../api-methods.ts';
 import { type OperationEvent, type OperationStore, sourceOf } from '../operations.ts';
 import { type Gate, StoppingError } from './gate.ts';
 import { fromWire, toWire } from './mapper.ts';
@@ -56,7 +62,7 @@ function createHandler(gate: Gate, operations: OperationStore): handleUnaryCall<
         () => ({
           action: order?.kind ?? 'create',
           // Nothing that can be read: whoever may look may hear so.
-          roles: order ? operationRule(order.kind).roles : watchers,
+          roles: order ? operationRoles(order.kind, order.request) : watchers,
           changes: true,
           source: order && sourceOf(order.request),
           idempotencyKey: order?.idempotencyKey,

@@ -115,16 +115,25 @@ export async function serve(options: ServeOptions): Promise<Served> {
       await options.clock.sleep(balancerMs);
       const gone = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       gate.drain();
-      const late = new AbortController();
-      const patience = options.clock.sleep(drainMs, late.signal).catch(() => {});
-      await Promise.race([gate.idle(), patience]);
-      late.abort();
+      await within(gate.idle(), drainMs, options.clock);
+      if (gate.running > 0) {
+        // The library ends no connection by force that it has asked to end.
+        options.log.warn({ calls: gate.running }, 'calls are cut off');
+        gate.cut();
+        await within(gate.idle(), goodbyeMs, options.clock);
+      }
       // Watchers of the health have no end of their own.
-      await Promise.race([gone, options.clock.sleep(goodbyeMs)]);
-      if (gate.running > 0) options.log.warn({ calls: gate.running }, 'calls are cut off');
+      await within(gone, goodbyeMs, options.clock);
       server.forceShutdown();
     },
   };
+}
+
+/** Resolves when `promise` does, or after `ms`. */
+async function within(promise: Promise<void>, ms: number, clock: Clock): Promise<void> {
+  const done = new AbortController();
+  await Promise.race([promise, clock.sleep(ms, done.signal).catch(() => {})]);
+  done.abort();
 }
 
 async function bind(

@@ -88,9 +88,9 @@ class CutRun {
       added.set(entry.dataset, { begins, records: all });
     }
     const entries = this.world.connector.foldCatalog([...this.#catalog, ...cut.catalog]);
-    const state = new Uint8Array(Buffer.from(cut.state()));
+    const memory = new Map(cut.memory());
     const { time, number } = cut;
-    const taken = { report: cut.report(), before: { time, number, state, entries }, added };
+    const taken = { report: cut.report(), before: { time, number, memory, entries }, added };
     if (!commits) return taken;
     await cut.committed(this.signal);
     this.#catalog.push(...cut.catalog);

@@ -184,10 +184,10 @@ export interface LaterCuts {
   /** Absent: all that is stored comes out, deletions too. */
   readonly live?: LiveForm;
   /**
-   * The records are stored in place of these: what only the schema takes away stays. `provenBy` is the state of the
+   * The records are stored in place of these: what only the schema takes away stays. `provenBy` is the memory of the
    * cut `at`, the newest: deletions go of which it proves that no replica holds them; the range begins at a lead-in.
    */
-  readonly stored?: { readonly provenBy?: Uint8Array };
+  readonly stored?: { readonly provenBy?: CutMemory };
 }
 
 /** What a reader of the database would see, of kinds that keep deletions and expired values as records. */
@@ -289,8 +289,8 @@ export interface CutReader extends AsyncDisposable {
   readonly datasets: readonly CutDataset[];
   /** Known when all records have been read: a damaged file costs its replica. */
   report(): CutReport;
-  /** What the next cut has to know; opaque. Known when all records have been read. */
-  state(): Uint8Array;
+  /** What the next cut has to know. Known when all records have been read. */
+  memory(): CutMemory;
   /** The cut is stored for good: what was kept at the source for it may go. */
   committed(signal: AbortSignal): Promise<void>;
 }
@@ -317,13 +317,19 @@ export interface CutReport {
   readonly notes: readonly string[];
 }
 
+/**
+ * Opaque texts by name. Of each cut those are stored that differ from the cut before, so that what is large and changes
+ * little is to be many of them. A name is a path of some parts, never `current`.
+ */
+export type CutMemory = ReadonlyMap<string, string>;
+
 /** What was known when the last cut was stored. */
 export interface CutBefore {
   readonly time: SourceTime;
   readonly number: number;
   /** Absent: nothing that was captured counts any more, and the next cut begins everything anew. */
-  readonly state?: Uint8Array;
-  /** What the catalog said; empty without `state`. */
+  readonly memory?: CutMemory;
+  /** What the catalog said; empty without `memory`. */
   readonly entries: readonly CatalogEntry[];
 }
 

@@ -9,6 +9,7 @@ import type { SourceTime } from '../../model/time.ts';
 import {
   type CutBefore,
   type CutDataset,
+  type CutMemory,
   type CutReader,
   type CutReport,
   cutGrades,
@@ -50,7 +51,7 @@ export async function takeReplicaCut(
   scope: Scope,
   signal: AbortSignal,
 ): Promise<ReplicaCut> {
-  const text = before?.state && Buffer.from(before.state).toString();
+  const text = before?.memory?.get('all');
   const state = text ? (JSON.parse(text) as ReplicaState) : firstState;
   for (let attempt = 1; attempt <= attemptsMax; attempt++) {
     signal.throwIfAborted();
@@ -203,7 +204,11 @@ export class ReplicaCut implements CutReader {
     return { grade: cutGrades[worst] ?? 'best-effort', notes };
   }
 
-  state(): Uint8Array {
+  memory(): CutMemory {
+    return new Map([['all', JSON.stringify(this.#next())]]);
+  }
+
+  #next(): ReplicaState {
     const { shots, state, cluster, entries } = this.#taken;
     const damaged = new Set([...this.#damaged].map(({ file }) => file.id));
     const atSeconds = cluster.nowSeconds;
@@ -221,18 +226,17 @@ export class ReplicaCut implements CutReader {
       return [hostId, { ...host, files: Object.fromEntries(files) }];
     });
     const truncations = entries.map(({ dataset }) => [dataset, this.#truncation(dataset)]);
-    const next: ReplicaState = {
+    return {
       atSeconds,
       truncations: Object.fromEntries(truncations),
       hosts: { ...Object.fromEntries(away), ...Object.fromEntries(seen) },
       horizon: this.#horizon(),
     };
-    return Buffer.from(JSON.stringify(next));
   }
 
   /** Links of what is stored for good go. */
   async committed(): Promise<void> {
-    const state = JSON.parse(Buffer.from(this.state()).toString()) as ReplicaState;
+    const state = this.#next();
     for (const { node } of this.#taken.shots) {
       if (!node.isUp) continue;
       for (const { dataset } of this.#taken.entries) {

@@ -2,16 +2,17 @@
 // holds them any more. What they hid has gone in the merge.
 import type { DatasetId } from '../../model/id.ts';
 import type { DataRecord } from '../../model/record.ts';
+import type { CutMemory } from '../connector.ts';
 import { contentOf, type Deletion, encodeContent, isSame, tokenOfKey } from './replica-record.ts';
 import type { Horizon, ReplicaState } from './replica-state.ts';
 
 /** Takes a merged stream that does not begin inside a partition, and gives one in normal form. */
 export async function* purgedRecords(
   merged: AsyncIterable<DataRecord>,
-  provenBy: Uint8Array,
+  provenBy: CutMemory,
   dataset: DatasetId,
 ): AsyncGenerator<DataRecord, void, void> {
-  const { horizon } = JSON.parse(Buffer.from(provenBy).toString()) as ReplicaState;
+  const { horizon } = JSON.parse(provenBy.get('all') ?? '{}') as ReplicaState;
   if (!horizon) {
     yield* merged;
     return;

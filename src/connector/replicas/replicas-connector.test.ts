@@ -9,7 +9,7 @@ import type { DataRecord, RecordStream } from '../../model/record.ts';
 import { recordText } from '../conformance-capture.ts';
 import type { CutConformanceWorld } from '../conformance-cut-world.ts';
 import { cutConformance } from '../conformance-cuts.ts';
-import type { ConnectorContext, CutBefore, CutReader } from '../connector.ts';
+import type { ConnectorContext, CutBefore, CutMemory, CutReader } from '../connector.ts';
 import { ReplicaCluster, ReplicaClusters } from './replica-cluster.ts';
 import { mergeRecords } from './replica-merge.ts';
 import { recordsOf, rowsOf, type Write } from './replica-write.ts';
@@ -156,7 +156,12 @@ function cutter({ connector, context, source }: ReturnType<typeof opened>) {
       const entries = connector.foldCatalog([...cut.catalog]);
       const known = before?.entries ?? [];
       const { time, number } = cut;
-      before = { time, number, state: cut.state(), entries: entries.length > 0 ? entries : known };
+      before = {
+        time,
+        number,
+        memory: cut.memory(),
+        entries: entries.length > 0 ? entries : known,
+      };
       await cut.committed(forever);
       return Object.assign(cut, { begins });
     },
@@ -308,7 +313,7 @@ test('a deletion stays in what is stored while a server holds it, and goes when 
   const range = { kind: 'delete range', from: 'b', to: 'c' } as const;
   const records = recordsOf([row, deletion, cluster.write('t.a', 'p', range)]);
   const taker = cutter(world);
-  const stored = async (provenBy: Uint8Array): Promise<string[]> => {
+  const stored = async (provenBy: CutMemory): Promise<string[]> => {
     const entry = cluster.table('t.a').entry;
     const base = { range: {}, base: stream(records), baseAfter: [], exactFrom: 0n, at: 0n };
     const later = { entry, cuts: [], stored: { provenBy } };
@@ -319,17 +324,17 @@ test('a deletion stays in what is stored while a server holds it, and goes when 
     }
     return texts;
   };
-  assert.equal((await stored((await taker.cut()).state())).length, 3, 'they are young');
+  assert.equal((await stored((await taker.cut()).memory())).length, 3, 'they are young');
   clock.ms += 1_002_000;
   const [first, second] = cluster.nodes;
   assert.ok(first && second);
   cluster.compact('t.a', first, true);
-  assert.equal((await stored((await taker.cut()).state())).length, 3, 'the other holds them');
+  assert.equal((await stored((await taker.cut()).memory())).length, 3, 'the other holds them');
   cluster.compact('t.a', second, true);
   second.isUp = false;
-  assert.equal((await stored((await taker.cut()).state())).length, 3, 'who is away may hold them');
+  assert.equal((await stored((await taker.cut()).memory())).length, 3, 'who is away may hold them');
   second.start();
-  assert.equal((await stored((await taker.cut()).state())).length, 0);
+  assert.equal((await stored((await taker.cut()).memory())).length, 0);
   assert.equal(cluster.everything('t.a').size, 0);
   assert.equal(second.holds(dataset).size, 0);
 });

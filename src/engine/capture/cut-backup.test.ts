@@ -193,7 +193,7 @@ test('a source that was rebased starts afresh, and numbers and times go on', asy
   const point = await world.cut();
   const asked = world.database.asked.at(-1);
   assert.deepEqual(
-    [point.id, asked?.number, asked?.state, asked?.entries],
+    [point.id, asked?.number, asked?.memory, asked?.entries],
     ['cut:3', 2, undefined, []],
   );
   assert.deepEqual(epochsOf(world.lineage.state).length, 2);

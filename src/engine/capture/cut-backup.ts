@@ -3,7 +3,6 @@
 // takes the cut anew, and what was stored already costs nothing again.
 import { assert } from '../../base/assert.ts';
 import { forEachLimit } from '../../base/async.ts';
-import { fromBase64, toBase64 } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import {
   type CutBefore,
@@ -22,7 +21,6 @@ import { CondemnedPacksError, usePacks } from '../../repository/lineage/pack-tab
 import type {
   BaseRecord,
   CutRecord,
-  CutStateRecord,
   DeltaRecord,
   EpochRecord,
   PointRecord,
@@ -48,6 +46,7 @@ import {
 import type { ProgressMeter } from '../progress.ts';
 import { describeTime } from '../read/point.ts';
 import type { EngineLimits, SourceContext } from '../source-context.ts';
+import { rememberCut, rememberedCut } from './cut-memory.ts';
 import { streamRecord } from './follower.ts';
 import { mergeDueDeltas, treeRecordOf } from './merge-deltas.ts';
 
@@ -136,11 +135,11 @@ function cutBefore(
   const last = cutsOf(lineage.state).at(-1);
   if (!last) return undefined;
   const { time, number } = last;
-  const stored = lineage.state.get<CutStateRecord>('cutstate/current');
+  const memory = rememberedCut(lineage.state);
   // Numbers go on, but nothing that was captured counts any more.
-  if (epoch === undefined || !stored) return { time, number, entries: [] };
+  if (epoch === undefined || !memory) return { time, number, entries: [] };
   const entries = connector.foldCatalog(catalogChanges(lineage.state, epoch, time));
-  return { time, number, state: fromBase64(stored.state), entries };
+  return { time, number, memory, entries };
 }
 
 /** A time twice, or in the wrong order, would change points that were promised. */
@@ -257,7 +256,7 @@ async function commitCut(
       draft.set(`stream/${stream}`, streamRecord(at));
       const { grade, notes } = work.report;
       draft.set(cutKey(cut.time), { epoch, number, grade, notes } satisfies CutRecord);
-      draft.set('cutstate/current', { state: toBase64(cut.state()) } satisfies CutStateRecord);
+      rememberCut(draft, cut.memory());
       point = { ...describePoint(context, draft, epoch, cut.time), grade };
       draft.set(`point/cut:${number}`, point);
     });

@@ -10,6 +10,7 @@ import type {
   CutBefore,
   CutDataset,
   CutGrade,
+  CutMemory,
   CutReader,
   Finding,
   FoldInput,
@@ -116,7 +117,7 @@ export function cutSession(database: CutDatabase): SourceSession {
 function openCut(database: CutDatabase, before: CutBefore | undefined, scope: Scope): CutReader {
   database.asked.push(before);
   const { seq } = database;
-  const known = before?.state ? stateOf(before.state).seq : 0;
+  const known = before?.memory ? stateOf(before.memory).seq : 0;
   const number = (before?.number ?? 0) + 1;
   const time = (BigInt(database.nowMs) << 20n) | BigInt(number);
   const tables = [...database.tables.values()].filter(({ entry }) =>
@@ -153,14 +154,14 @@ function openCut(database: CutDatabase, before: CutBefore | undefined, scope: Sc
       database.beforeReport();
       return { grade: notes.length > 0 ? 'quorum-safe' : database.grade, notes };
     },
-    state: () => Buffer.from(JSON.stringify({ seq, settled: database.settledVersion })),
+    memory: () => new Map([['all', JSON.stringify({ seq, settled: database.settledVersion })]]),
     committed: async () => void database.calls.committed++,
     [Symbol.asyncDispose]: async () => void database.calls.disposed++,
   };
 }
 
-function stateOf(state: Uint8Array): { readonly seq: number; readonly settled: number } {
-  return JSON.parse(view(state).toString());
+function stateOf(memory: CutMemory): { readonly seq: number; readonly settled: number } {
+  return JSON.parse(memory.get('all') ?? '');
 }
 
 function catalogChanges(

@@ -153,7 +153,7 @@ test('what a cut added is lost: points from it on are a hole, and the next cut b
   assert.notEqual(epochsOf(world.lineage.state).at(-1)?.closedAt, undefined);
   assert.deepEqual((await look()).problems, []);
   await cuts(2);
-  assert.equal(world.database.asked.at(-2)?.state, undefined, 'nothing counts that was captured');
+  assert.equal(world.database.asked.at(-2)?.memory, undefined, 'nothing counts that was captured');
   assert.deepEqual(await whole(), [...named(1, 2), ...named(6, 7)]);
 });
 

@@ -2,19 +2,21 @@
 // repository alone, so that a restore from there reads one tree. Each dataset is one commit, true by itself: whoever
 // goes on later passes over what is done. Older moments stay with the older base copies.
 import { forEachLimit } from '../../base/async.ts';
-import { fromBase64, toHex } from '../../base/bytes.ts';
+import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
+import type { CutMemory } from '../../connector/connector.ts';
 import type { DatasetId } from '../../model/id.ts';
 import { wholeRange } from '../../model/key-range.ts';
 import type { RecordStream } from '../../model/record.ts';
 import { lastTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import { CondemnedPacksError, usePacks } from '../../repository/lineage/pack-table.ts';
-import type { BaseRecord, CutStateRecord, TreeRecord } from '../../repository/lineage/records.ts';
+import type { BaseRecord, TreeRecord } from '../../repository/lineage/records.ts';
 import type { StateView } from '../../repository/lineage/state.ts';
 import { claimWriter, type WriterClaim } from '../../repository/lineage/writer.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
+import { rememberedCut } from '../capture/cut-memory.ts';
 import { treeRecordOf } from '../capture/merge-deltas.ts';
 import { cutsOf, deltasAt, isUnbroken } from '../history/cut-history.ts';
 import { baseKey, epochsOf } from '../history/source-history.ts';
@@ -98,16 +100,14 @@ class Checkpoint {
   readonly #work: Work;
   readonly #runs: OpenedRuns;
   /** What the newest cut remembered, when that is the moment: it proves which deletions have gone. */
-  readonly #provenBy: Uint8Array | undefined;
+  readonly #provenBy: CutMemory | undefined;
 
   constructor(context: SourceContext, work: Work) {
     this.#context = context;
     this.#work = work;
     this.#runs = new OpenedRuns(context);
     const { state } = context.lineage;
-    const stored = state.get<CutStateRecord>('cutstate/current');
-    const isProven = stored !== undefined && isNewestCut(state, work.at);
-    this.#provenBy = isProven ? fromBase64(stored.state) : undefined;
+    this.#provenBy = isNewestCut(state, work.at) ? rememberedCut(state) : undefined;
   }
 
   async run(signal: AbortSignal): Promise<Pick<CheckpointOutcome, 'datasets' | 'unchanged'>> {

@@ -104,11 +104,11 @@ export interface CutRecord {
   readonly notes: readonly string[];
 }
 
-/** `cutstate/current`: what the connector has to know for the next cut; opaque. */
-export interface CutStateRecord {
-  /** Base64. */
-  readonly state: string;
-}
+/**
+ * `cutstate/<name>`: what the connector has to know for the next cut; opaque texts under its own names. Earlier versions
+ * wrote one value, `cutstate/current`, in base64.
+ */
+export type CutMemoryRecord = string | { readonly state: string };
 
 /** `run/<id>`: a sorted run of changes, inline in an entry or in change packs. */
 export interface RunRecord {

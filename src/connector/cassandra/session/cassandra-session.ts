@@ -23,8 +23,8 @@ import type {
 import { type CassandraConfig, ourPath, parseCassandraConfig } from './cassandra-config.ts';
 import { checkCassandra } from './check-cassandra.ts';
 import { type CqlSession, openCql } from './cql.ts';
+import { stateOfMemory } from './cut-memory.ts';
 import { CassandraCut, cutStream } from './cut-reader.ts';
-import { parseCutState } from './cut-state.ts';
 import { giveUpLinks } from './link-limit.ts';
 import { linksOwner, markName } from './links-owner.ts';
 import { MergePool } from './merge-pool.ts';
@@ -103,8 +103,7 @@ export class CassandraSession implements SourceSession {
     const { clock, log, random } = this.#context;
     const { datacenters, ownsBackups, linkLimit, pendingCompactionsMax } = this.#config;
     const owner = this.#owner();
-    const known = before?.state && Buffer.from(before.state).toString('utf8');
-    const state = parseCutState(known === undefined ? undefined : JSON.parse(known));
+    const state = stateOfMemory(before?.memory);
     if (this.#nodes.length === 0) throw nodesMissing();
     const taken = await takeCut({
       cql: this.#cql,

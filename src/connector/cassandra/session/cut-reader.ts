@@ -7,12 +7,13 @@ import type { CatalogChange, CatalogEntry } from '../../../model/catalog.ts';
 import { type StreamId, streamId } from '../../../model/id.ts';
 import { wholeRange } from '../../../model/key-range.ts';
 import { maxTime, type SourceTime } from '../../../model/time.ts';
-import type { CutBefore, CutDataset, CutReader, CutReport } from '../../connector.ts';
+import type { CutBefore, CutDataset, CutMemory, CutReader, CutReport } from '../../connector.ts';
 import { catalogKinds, entryOf } from '../catalog/catalog-fold.ts';
 import type { KeyspaceSchema } from '../schema/read-schema.ts';
 import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { cutTime, wallMs } from '../time-text.ts';
+import { memoryOf } from './cut-memory.ts';
 import type { CutHorizon, CutState } from './cut-state.ts';
 import { type GradedRange, worstGrade } from './grade.ts';
 import { horizonOfCut } from './horizon.ts';
@@ -75,17 +76,17 @@ export class CassandraCut implements CutReader {
   }
 
   /** A file that could not be read leaves its table on its host as the cut before had it. */
-  state(): Uint8Array {
+  memory(): CutMemory {
     const { taken, state } = this.#options;
     const next = structuredClone(taken.nextState) as Mutable<CutState>;
     for (const { file } of this.#damaged) {
       const tables = next.hosts[file.hostId]?.tables;
       const old = state.hosts[file.hostId]?.tables[file.tableId];
-      if (tables) tables[file.tableId] = old ?? { files: [], intervals: [] };
+      if (tables) tables[file.tableId] = old ?? { files: [], floors: [], intervals: [] };
     }
     const hurt = new Set(this.#damaged.map(({ file }) => file.tableId));
     next.horizon = horizonOfCut(taken, next, hurt) as Mutable<CutHorizon>;
-    return Buffer.from(JSON.stringify(next), 'utf8');
+    return memoryOf(next);
   }
 
   async committed(): Promise<void> {

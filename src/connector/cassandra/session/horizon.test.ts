@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { CutMemory } from '../../connector.ts';
 import { murmur3Partitioner, randomPartitioner } from '../key/partitioner.ts';
 import { tokenMax, tokenMin, tokenPrefix } from '../key/record-key.ts';
 import type { KeyspaceSchema } from '../schema/read-schema.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
-import { firstState } from './cut-state.ts';
+import { memoryOf } from './cut-memory.ts';
+import { type CutState, firstState } from './cut-state.ts';
 import { horizonOfCut, purgeOf } from './horizon.ts';
 
 const table = { id: 't', keyspace: 'ks', clustering: [], gcGraceSeconds: 100, isCounter: false };
@@ -81,11 +83,10 @@ test('tokens of another partitioner are no part of records: all of the ring, or 
   assert.deepEqual(horizon({ factor: 2, captured: ['a', 'c'], partitioner }).ranges, {});
 });
 
-const stateOf = (more: object): Uint8Array =>
-  Buffer.from(JSON.stringify({ ...firstState, ...more }));
+const memory = (more: Partial<CutState>): CutMemory => memoryOf({ ...firstState, ...more });
 
 test('what a cut remembered says how a table is purged: before its begin less gc_grace_seconds', () => {
-  const purge = purgeOf(stateOf({ horizon: horizon({}) }), orders);
+  const purge = purgeOf(memory({ horizon: horizon({}) }), orders);
   assert.deepEqual(purge, {
     clusteringCount: 0,
     horizon: { graceSeconds: 400, floorSeconds: 50 },
@@ -94,8 +95,8 @@ test('what a cut remembered says how a table is purged: before its begin less gc
 });
 
 test('nothing is purged of counters, of a table that is not known, and by what older versions remembered', () => {
-  const state = stateOf({ horizon: horizon({}) });
+  const state = memory({ horizon: horizon({}) });
   assert.equal(purgeOf(state, { ...orders, isCounter: true }), undefined);
   assert.equal(purgeOf(state, { ...orders, id: 'u' }), undefined);
-  assert.equal(purgeOf(stateOf({}), orders), undefined);
+  assert.equal(purgeOf(memory({}), orders), undefined);
 });

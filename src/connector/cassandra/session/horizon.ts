@@ -1,11 +1,13 @@
 // Which deletions have gone from every replica, as a cut saw it: for each table the age of the oldest deletion in
 // any live file, for each keyspace the tokens of which all replicas were captured, in every data centre. A
 // checkpoint lets go of deletions by it: docs/decisions/0014-a-deletion-goes-after-the-cluster-let-go.md.
+import type { CutMemory } from '../../connector.ts';
 import { murmur3Partitioner } from '../key/partitioner.ts';
 import { tokenMax, tokenMin, tokenPrefix } from '../key/record-key.ts';
 import type { PurgeOptions } from '../merge/purge-deletions.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
-import { type CutHorizon, type CutState, parseCutState } from './cut-state.ts';
+import { stateOfMemory } from './cut-memory.ts';
+import type { CutHorizon, CutState } from './cut-state.ts';
 import { replicasOf } from './replica-placement.ts';
 import { partitionerOf } from './ring.ts';
 import type { TakenCut } from './take-cut.ts';
@@ -57,17 +59,17 @@ function joinRanges(ranges: readonly Tokens[]): Tokens[] {
   return joined;
 }
 
-const parsed = new WeakMap<Uint8Array, CutState>();
+const parsed = new WeakMap<CutMemory, CutState>();
 
-/** How a table is purged by what a cut remembered; undefined: everything stays. Read once for each state. */
+/** How a table is purged by what a cut remembered; undefined: everything stays. Read once for each memory. */
 export function purgeOf(
-  state: Uint8Array,
+  memory: CutMemory,
   { id, keyspace, clustering, gcGraceSeconds, isCounter }: TableSchema,
 ): PurgeOptions | undefined {
-  let read = parsed.get(state);
+  let read = parsed.get(memory);
   if (!read) {
-    read = parseCutState(JSON.parse(Buffer.from(state).toString('utf8')));
-    parsed.set(state, read);
+    read = stateOfMemory(memory);
+    parsed.set(memory, read);
   }
   const floorSeconds = read.horizon?.floors[id];
   // A counter's deletion beats increments whatever their timestamps: it stays.

@@ -100,7 +100,7 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   'api/client': {
     imports: ['base', 'model', 'engine', 'cluster'],
-    node: pure,
+    node: [...pure, 'net', 'tls'],
     packages: ['@grpc/grpc-js'],
   },
   api: { imports: ['base', 'model', 'engine', 'cluster'], node: ['crypto'] },

@@ -97,6 +97,18 @@ test('a server of another authority is not talked to, and gets no token', async 
   assert.deepEqual(world.audit, []);
 });
 
+test('a server whose certificate is for another address is not talked to', async () => {
+  const other = authority.sign('elsewhere', 'IP:127.0.0.2,DNS:elsewhere.example');
+  const credentials = { ca: authority.ca, cert: other.cert, key: other.key };
+  await using world = await guarded(async () => ({ sources: [] }), { credentials });
+  const careful = world.client({ token: 'looking' });
+  await assert.rejects(careful.listSources(calm), (error) =>
+    isCodrError(error, 'peer-unreachable'),
+  );
+  await using byName = clientOf({ address: `localhost:${world.served.port}` }, { tls });
+  await assert.rejects(byName.listSources(calm), (error) => isCodrError(error, 'peer-unreachable'));
+});
+
 test('where a certificate is required a token alone is not even heard', async () => {
   const own = { ca: authority.ca, cert: server?.cert as Buffer, key: server?.key as Buffer };
   const strict = { credentials: { ...own, certificateRequired: true } };

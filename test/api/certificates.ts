@@ -9,7 +9,7 @@ interface Pair {
   readonly key: Buffer;
 }
 
-/** Signs certificates for 127.0.0.1 and localhost. Its folder is removed on disposal. */
+/** Signs certificates, for 127.0.0.1 and localhost unless said. Its folder is removed on disposal. */
 export class Authority implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'codr-ca-'));
   readonly ca: Buffer;
@@ -28,11 +28,11 @@ export class Authority implements Disposable {
     return join(this.folder, file);
   }
 
-  sign(name: string): Pair {
+  sign(name: string, names = 'IP:127.0.0.1,DNS:localhost'): Pair {
     const request = this.path(`${name}.csr`);
     this.#openssl('req', '-subj', `/CN=${name}`, ...this.#newKey(name, request));
-    const names = this.path(`${name}.ext`);
-    writeFileSync(names, 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+    const extensions = this.path(`${name}.ext`);
+    writeFileSync(extensions, `subjectAltName=${names}\n`);
     const by = ['-CA', this.path('ca.pem'), '-CAkey', this.path('ca.key'), '-CAcreateserial'];
     const out = this.path(`${name}.pem`);
     this.#openssl(
@@ -44,7 +44,7 @@ export class Authority implements Disposable {
       '-days',
       '2',
       '-extfile',
-      names,
+      extensions,
       '-out',
       out,
     );

@@ -11,7 +11,7 @@ import { clientOptions, silenceMs as silenceMsDefault } from '../grpc/channel-op
 import { fromWire, toWire, WireError } from '../grpc/mapper.ts';
 import type { RpcMethod } from '../grpc/protos.ts';
 import { sentError } from '../grpc/status.ts';
-import { type ClientSecurity, callMetadata, channelCredentials } from './security.ts';
+import { type ClientSecurity, callMetadata, channelCredentials, nameOptions } from './security.ts';
 
 export interface ChannelTarget extends ClientSecurity {
   /** `host:port`. */
@@ -35,7 +35,8 @@ export class Channel implements Disposable {
       throw new CodrError('config-invalid', `${address} is not host:port`, { object: address });
     }
     this.#target = target;
-    this.#client = new Client(address, channelCredentials(address, target), clientOptions);
+    const options = { ...clientOptions, ...nameOptions(address) };
+    this.#client = new Client(address, channelCredentials(address, target), options);
   }
 
   [Symbol.dispose](): void {

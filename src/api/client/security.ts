@@ -1,5 +1,7 @@
 // How a client proves itself and knows its peer: TLS, a certificate, a token.
-import { type ChannelCredentials, credentials, Metadata } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import { type ChannelCredentials, type ChannelOptions, credentials, Metadata } from '@grpc/grpc-js';
 import { CodrError } from '../../base/error.ts';
 
 /** Contents in PEM; without `ca` the authorities of the system. */
@@ -37,11 +39,26 @@ export function channelCredentials(address: string, security: ClientSecurity): C
     (pem) => pem && Buffer.from(pem),
   );
   try {
-    return credentials.createSsl(ca, key, cert);
+    const host = hostOf(address);
+    return credentials.createSsl(ca, key, cert, {
+      checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+    });
   } catch (cause) {
     throw new CodrError('config-invalid', 'a certificate or key cannot be read', { cause });
   }
 }
+
+/**
+ * An address of numbers is no name that TLS could send, and Node warns of it; the certificate is compared with the
+ * address all the same.
+ */
+export function nameOptions(address: string): ChannelOptions {
+  return isIP(hostOf(address)) === 0 ? {} : { 'grpc.ssl_target_name_override': 'localhost' };
+}
+
+/** Of `host:port`; IPv6 without its brackets. */
+const hostOf = (address: string): string =>
+  address.slice(0, address.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
 
 /** What goes with every call. */
 export function callMetadata({ token }: ClientSecurity): Metadata {

@@ -1,6 +1,6 @@
 // The server side of codr.v1: a CodrApi and its operations behind gRPC, with health, access control and audit.
 // Stops in the order that loses nothing: unhealthy, out of the balancer, no new calls, running ones to their end.
-import { Server } from '@grpc/grpc-js';
+import { Server, setLogger } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../../base/clock.ts';
@@ -71,6 +71,7 @@ const goodbyeMs = 500;
 
 /** Errors: `config-invalid` when the address cannot be bound or a certificate cannot be read. */
 export async function serve(options: ServeOptions): Promise<Served> {
+  setLogger(libraryLog(options.log));
   const server = new Server(serverOptions);
   const gate = new Gate(options);
   const beat = options.heartbeatMs ?? heartbeatMs;
@@ -127,6 +128,13 @@ export async function serve(options: ServeOptions): Promise<Served> {
       server.forceShutdown();
     },
   };
+}
+
+/** What the library would write to stderr goes to the log. */
+function libraryLog(log: Logger): Parameters<typeof setLogger>[0] {
+  const tell = (...parts: readonly unknown[]): void =>
+    log.debug({ library: parts.map(String).join(' ') }, 'gRPC');
+  return { error: tell, info: tell, debug: tell };
 }
 
 /** Resolves when `promise` does, or after `ms`. */

@@ -137,7 +137,9 @@ async function checkCluster(
   { cql, nodes, config, scope, signal }: CheckRequest,
   ring: Ring,
 ): Promise<Finding[]> {
-  const findings: Finding[] = [];
+  const findings = (ring.disputed ?? []).map((text) =>
+    fault(`the nodes do not agree on the ring: ${text}`, 'see nodetool gossipinfo and peers_v2'),
+  );
   if (ring.schemaVersions.length > 1) {
     const message = `the nodes do not agree on the schema: ${ring.schemaVersions.length} versions`;
     findings.push(fault(message, 'see nodetool describecluster'));

@@ -7,6 +7,7 @@ import { jvmFlags } from '../../../node/demo/cassandra-jvm.ts';
 import type { NodeControl } from './control.ts';
 import { CutWorld } from './cut-world.fixture.ts';
 import { NodetoolControl } from './nodetool-control.ts';
+import { readRing } from './ring.ts';
 
 const shared = sharedCassandra({ nodes: 1, incrementalBackups: false, jmx: true });
 const call = { signal: AbortSignal.timeout(300_000) };
@@ -31,6 +32,17 @@ test('nodetool and Jolokia say the same of a node', async () => {
   assert.deepEqual({ ...two, jvmStartMs: 0 }, { ...one, jvmStartMs: 0 });
   assert.ok(Math.abs((one.jvmStartMs ?? 0) - (two.jvmStartMs ?? 0)) < 60_000);
   assert.deepEqual(await nodetool.liveNodes(call), await jolokia.liveNodes(call));
+  const sorted = async (control: NodeControl) =>
+    [...(await control.members(call))].map(([id, node]) => [
+      id,
+      node.address,
+      node.tokens.toSorted(),
+    ]);
+  assert.deepEqual(await sorted(nodetool), await sorted(jolokia));
+  const ring = await readRing(world.cql, [jolokia], call.signal);
+  const rows = ring.nodes.map((node) => [node.hostId, node.address, node.tokens.toSorted()]);
+  assert.deepEqual(await sorted(jolokia), rows);
+  assert.equal(ring.disputed, undefined);
   assert.deepEqual(await jolokia.movingNodes(call), []);
   assert.deepEqual(await nodetool.movingNodes(call), []);
   assert.equal(await nodetool.pendingCompactions(call), await jolokia.pendingCompactions(call));

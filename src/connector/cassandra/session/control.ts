@@ -2,6 +2,7 @@
 // (JMX as JSON over HTTP) and spawned `nodetool`, chosen by the configuration. Every call ends: at its
 // deadline with `source-unreachable`, at the signal with its reason.
 import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { RingMember } from './ring-members.ts';
 
 export interface CallOptions {
   readonly signal: AbortSignal;
@@ -70,6 +71,8 @@ export interface NodeControl {
   dataDirectories(call: CallOptions): Promise<string[] | undefined>;
   /** Addresses that this node believes to be up, without ports. */
   liveNodes(call: CallOptions): Promise<string[]>;
+  /** By host id, every node that has tokens and does not only join, as this node has it in memory. */
+  members(call: CallOptions): Promise<ReadonlyMap<string, RingMember>>;
   /** Addresses, without ports, of nodes that join, leave or move, as this node knows them. */
   movingNodes(call: CallOptions): Promise<string[]>;
 }

@@ -28,6 +28,8 @@ interface FakeNode {
   served: string[];
   linksOn: boolean;
   isAway: boolean;
+  /** What its fellows lack in their rows of it. */
+  halfKnown: 'tokens' | 'host_id' | undefined;
   truncatedAt: Buffer | undefined;
 }
 
@@ -57,6 +59,7 @@ export class FakeCluster implements AsyncDisposable {
         served: ['/data'],
         linksOn: false,
         isAway: false,
+        halfKnown: undefined,
         truncatedAt: undefined,
       });
     }
@@ -148,7 +151,11 @@ export class FakeCluster implements AsyncDisposable {
       if (query.includes('system.local')) return [{ ...rowOf(asked), ...localOf(asked) }];
       if (query.includes('system.peers_v2')) {
         const peers = this.nodes.filter((node) => node !== asked);
-        return peers.map((node) => ({ ...rowOf(node), peer: node.address }));
+        return peers.map((node) => ({
+          ...rowOf(node),
+          peer: node.address,
+          ...(node.halfKnown && { [node.halfKnown]: null }),
+        }));
       }
       return this.#schemaRows(query);
     };
@@ -173,6 +180,8 @@ export class FakeCluster implements AsyncDisposable {
   }
 }
 
+const tokensOf = ({ hostId }: Pick<FakeNode, 'hostId'>): string[] => [`${hostId[7]}000`];
+
 function rowOf({ address, hostId }: FakeNode): CqlRow {
   return {
     native_address: address,
@@ -183,7 +192,7 @@ function rowOf({ address, hostId }: FakeNode): CqlRow {
     host_id: hostId,
     data_center: 'dc1',
     rack: 'r1',
-    tokens: [`${hostId[7]}000`],
+    tokens: tokensOf({ hostId }),
   };
 }
 
@@ -223,6 +232,8 @@ function controlOf(node: FakeNode, members: readonly FakeNode[]): NodeControl {
     streamedBytes: async () => 0,
     movingNodes: async () => [],
     liveNodes: async () => members.map(({ address }) => address),
+    members: async () =>
+      new Map(members.map((one) => [one.hostId, { address: one.address, tokens: tokensOf(one) }])),
     dataDirectories: async () => node.served,
   };
   return control as NodeControl;

@@ -14,6 +14,7 @@ import {
   type NodeIdentity,
   withinDeadline,
 } from './control.ts';
+import type { RingMember } from './ring-members.ts';
 
 const storage = 'org.apache.cassandra.db:type=StorageService';
 const metrics = 'org.apache.cassandra.metrics:type=';
@@ -33,6 +34,12 @@ const attributes = z.object({
   ClusterName: z.string(),
   ReleaseVersion: z.string(),
   OperationMode: z.string(),
+});
+
+const ringAttributes = z.object({
+  TokenToEndpointWithPortMap: z.record(z.string(), z.string()),
+  EndpointWithPortToHostId: z.record(z.string(), z.string()),
+  JoiningNodesWithPort: z.array(z.string()),
 });
 
 export class JolokiaControl implements NodeControl {
@@ -173,6 +180,22 @@ export class JolokiaControl implements NodeControl {
     const what = 'name the live nodes';
     const value = await this.#read(what, storage, 'LiveNodes', call);
     return this.#shape(z.array(z.string()), value, what).map((name) => name.replace(/^.*\//, ''));
+  }
+
+  async members(call: CallOptions): Promise<Map<string, RingMember>> {
+    const what = 'name the members of the ring';
+    const attribute = Object.keys(ringAttributes.shape);
+    const read = await this.#ask(what, { type: 'read', mbean: storage, attribute }, call);
+    const found = this.#shape(ringAttributes, read, what);
+    const tokens = Map.groupBy(Object.entries(found.TokenToEndpointWithPortMap), ([, at]) => at);
+    for (const joining of found.JoiningNodesWithPort) tokens.delete(joining);
+    return new Map(
+      [...tokens].map(([at, own]) => [
+        // A node that nobody knows the id of is one that no other view has.
+        found.EndpointWithPortToHostId[at] ?? at,
+        { address: at.replace(/:\d+$/, ''), tokens: own.map(([token]) => token) },
+      ]),
+    );
   }
 
   async movingNodes(call: CallOptions): Promise<string[]> {

@@ -10,6 +10,7 @@ import {
   type NodeIdentity,
   withinDeadline,
 } from './control.ts';
+import type { RingMember } from './ring-members.ts';
 
 const outputBytesMax = 16 << 20;
 /** `-pw secret`, `-pwsecret`, `--password secret`, in a command within a word too; `-pwf` names a file. */
@@ -140,6 +141,27 @@ export class NodetoolControl implements NodeControl {
   async liveNodes(call: CallOptions): Promise<string[]> {
     const output = await this.#run('name the live nodes', ['status'], call);
     return [...output.matchAll(/^U[NLJM]\s+(\S+)/gm)].map((match) => match[1] as string);
+  }
+
+  async members(call: CallOptions): Promise<Map<string, RingMember>> {
+    const what = 'name the members of the ring';
+    const ring = await this.#run(what, ['ring'], call);
+    const status = await this.#run(what, ['status'], call);
+    const ids = new Map(
+      [...status.matchAll(/^[UD?][NLM]\s+(\S+)\s.*\s([0-9a-f-]{36})\s/gm)].map(
+        ([, address, hostId]) => [address, hostId],
+      ),
+    );
+    const line = /^(\S+)\s+\S+\s+(?:Up|Down|\?)\s+(?:Normal|Leaving|Moving)\s.*\s(-?\d+)\s*$/gm;
+    const tokens = Map.groupBy(ring.matchAll(line), ([, address]) => address as string);
+    this.#need(tokens.size > 0 ? 'some' : undefined, what);
+    return new Map(
+      [...tokens].map(([address, own]) => [
+        // A node that nobody knows the id of is one that no other view has.
+        ids.get(address) ?? address,
+        { address, tokens: own.map(([, , token]) => token as string) },
+      ]),
+    );
   }
 
   async movingNodes(call: CallOptions): Promise<string[]> {

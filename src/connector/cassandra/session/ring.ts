@@ -11,6 +11,7 @@ import { type Partitioner, partitionerNamed } from '../key/partitioner.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlRow, CqlSession } from './cql.ts';
 import type { RingNode } from './replica-placement.ts';
+import { differences, type RingView, viewOfControls, viewOfRows } from './ring-members.ts';
 
 /** JSON-safe. */
 export interface Ring {
@@ -24,6 +25,8 @@ export interface Ring {
   readonly version: string;
   /** Host ids of nodes that are believed up. */
   readonly up: readonly string[];
+  /** Where another one knows other members or tokens: which. Absent: nobody says otherwise. */
+  readonly disputed?: readonly string[];
 }
 
 /**
@@ -35,7 +38,7 @@ export async function readRing(
   controls: readonly NodeControl[],
   signal: AbortSignal,
 ): Promise<Ring> {
-  const { local, peers } = await localAndPeers(cql, signal);
+  const { local, peers, host } = await localAndPeers(cql, signal);
   const partitioner = String(local.partitioner);
   if (!partitionerNamed(partitioner)) {
     const name = String(local.cluster_name);
@@ -45,13 +48,13 @@ export async function readRing(
     });
   }
   const rows = [local, ...peers];
-  const nodes = rows
-    .map(nodeOf)
-    .filter(({ tokens, hostId }) => tokens.length > 0 && hostId !== '')
-    .sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
-  const live = await liveAddresses(cql, controls, signal);
-  const up = nodes.filter((node) => live.has(node.address) || live.has(node.nativeAddress));
+  const nodes = membersOf(rows);
+  const told = await viewOfControls(controls, signal);
+  const isLive = told?.live ?? driverSees(cql);
+  const up = nodes.filter((node) => isLive.some((one) => isAt(node, one)));
   const upIds = new Set(up.map(({ hostId }) => hostId));
+  const other = told ?? (await viewOfAnother(cql, host, signal));
+  const disputed = other ? differences(viewOfRows(host, nodes), other) : [];
   const versions = rows
     .filter((row) => upIds.has(String(row.host_id)))
     .map((row) => String(row.schema_version));
@@ -62,14 +65,15 @@ export async function readRing(
     schemaVersions: [...new Set(versions)].sort(),
     version: String(local.release_version),
     up: [...upIds].sort(),
+    ...(disputed.length > 0 && { disputed }),
   };
 }
 
-/** How long nodes may disagree on the schema before anybody is told: a change reaches all within seconds. */
+/** How long nodes may disagree before anybody is told: a change of schema or ring reaches all within seconds. */
 const agreementMsMax = 10_000;
 const agreementPauseMs = 250;
 
-/** Reads the ring until its nodes agree on the schema, for 10 s at most: then as it is, without agreement. */
+/** Reads the ring until its nodes agree on schema and members, for 10 s at most: then as it is. */
 export async function readSettledRing(
   read: () => Promise<Ring>,
   clock: Clock,
@@ -78,7 +82,8 @@ export async function readSettledRing(
   const until = clock.monotonic() + agreementMsMax;
   for (;;) {
     const ring = await read();
-    if (ring.schemaVersions.length <= 1 || clock.monotonic() >= until) return ring;
+    const agrees = ring.schemaVersions.length <= 1 && ring.disputed === undefined;
+    if (agrees || clock.monotonic() >= until) return ring;
     await clock.sleep(agreementPauseMs, signal);
   }
 }
@@ -115,19 +120,21 @@ export function ringDigest({ clusterName, nodes }: Ring): string {
 
 /** The member that an address of the configuration means. */
 export function nodeAt(ring: Ring, address: string): RingNode | undefined {
-  return ring.nodes.find((node) => node.address === address || node.nativeAddress === address);
+  return ring.nodes.find((node) => isAt(node, address));
 }
 
+const isAt = (node: RingNode, address: string): boolean =>
+  node.address === address || node.nativeAddress === address;
+
 /** `system.local` and `system.peers_v2` of one and the same node: another's peers would hold itself. */
-async function localAndPeers(cql: CqlSession, signal: AbortSignal) {
+async function localAndPeers(cql: CqlSession, signal: AbortSignal, but?: string) {
   let failure: unknown;
   const hosts = cql.hosts().toSorted((a, b) => Number(b.isUp) - Number(a.isUp));
-  for (const { address } of hosts) {
+  for (const { address: host } of hosts.filter(({ address }) => address !== but)) {
     try {
-      const options = { signal, host: address };
-      const [local] = await cql.rows('SELECT * FROM system.local', options);
-      const peers = await cql.rows('SELECT * FROM system.peers_v2', options);
-      if (local) return { local, peers };
+      const [local] = await cql.rows('SELECT * FROM system.local', { signal, host });
+      const peers = await cql.rows('SELECT * FROM system.peers_v2', { signal, host });
+      if (local) return { local, peers, host };
     } catch (error) {
       signal.throwIfAborted();
       failure = error;
@@ -136,21 +143,31 @@ async function localAndPeers(cql: CqlSession, signal: AbortSignal) {
   throw failure ?? new CodrError('source-unreachable', 'no node of the cluster answers');
 }
 
-async function liveAddresses(
+/** Without a control: what a second node says, where one answers. */
+async function viewOfAnother(
   cql: CqlSession,
-  controls: readonly NodeControl[],
+  asked: string,
   signal: AbortSignal,
-): Promise<Set<string>> {
-  for (const control of controls) {
-    try {
-      return new Set(await control.liveNodes({ signal }));
-    } catch {
-      // The next one may answer; this one is named where it matters, at the cut.
-      signal.throwIfAborted();
-    }
+): Promise<RingView | undefined> {
+  try {
+    const { local, peers, host } = await localAndPeers(cql, signal, asked);
+    return viewOfRows(host, membersOf([local, ...peers]));
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
   }
+}
+
+function driverSees(cql: CqlSession): string[] {
   const up = cql.hosts().filter(({ isUp }) => isUp);
-  return new Set(up.map(({ address }) => address));
+  return up.map(({ address }) => address);
+}
+
+function membersOf(rows: readonly CqlRow[]): RingNode[] {
+  return rows
+    .map(nodeOf)
+    .filter(({ tokens, hostId }) => tokens.length > 0 && hostId !== '')
+    .sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
 }
 
 function nodeOf(row: CqlRow): RingNode {

@@ -3,6 +3,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { ManualClock } from '../../../../test/harness/manual-clock.ts';
+import { isCodrError } from '../../../base/error.ts';
 import { FakeCluster, hostsOf, namesOf } from './fake-cluster.fixture.ts';
 
 const captured = 'captured';
@@ -84,3 +86,29 @@ test('a mark that cannot be written costs the node alone, and names its path', a
   assert.match(hostsOf(cut)['10.0.0.3'] ?? '', /\.codr-links cannot be kept: EISDIR/);
   assert.deepEqual(namesOf(cut), ['1 nb-1-big', '2 nb-1-big']);
 });
+
+for (const halfKnown of ['tokens', 'host_id'] as const) {
+  test(`a node whose ${halfKnown} others do not know is not left out: the cut waits, then is refused`, async () => {
+    await using cluster = await FakeCluster.open(3);
+    await cluster.flush('nb-1-big');
+    const clock = new ManualClock({ jumps: true });
+    cluster.node(3).halfKnown = halfKnown;
+    await assert.rejects(cluster.cut({ clock }), (error) => {
+      assert.ok(isCodrError(error, 'busy'));
+      assert.match(
+        error.message,
+        /the control of 10\.0\.0\.1 counts node 10\.0\.0\.3 \(00000003-.*\) in/,
+      );
+      return true;
+    });
+    const asked = clock.monotonic();
+    assert.ok(asked >= 50_000, 'every try waits for ten seconds');
+    const sleep = clock.sleep.bind(clock);
+    clock.sleep = (ms, signal) => {
+      cluster.node(3).halfKnown = undefined;
+      return sleep(ms, signal);
+    };
+    assert.deepEqual(grades(await cluster.cut({ clock })), ['complete']);
+    assert.ok(clock.monotonic() - asked < 1_000, 'what passes costs one look more');
+  });
+}

@@ -147,6 +147,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     const message = `cluster ${ring.clusterName} has none of the hosts that were captured before`;
     throw new CodrError('source-other-identity', message, { object: ring.clusterName });
   }
+  if (ring.disputed) return `the nodes do not agree on the ring: ${ring.disputed.join('; ')}`;
   if (ring.schemaVersions.length !== 1) return 'the nodes do not agree on the schema';
   const schema = await readSchema((query) => cql.rows(query, { signal }), request.scope);
   const tables = schema.flatMap((keyspace) => keyspace.tables);
@@ -206,7 +207,8 @@ async function eachNode(
   results.forEach((result, i) => {
     if (result.status === 'fulfilled') return;
     const error: unknown = result.reason;
-    if (!isCodrError(error)) throw error;
+    // What this machine lacks is no fault of a node.
+    if (!isCodrError(error) || error.code === 'limit-reached') throw error;
     // Later a single node of this kind costs a replica; before the first cut it is a wrong set-up.
     if (error.facts.foreignLinks && state.cut === 0) throw error;
     if (error.facts.foreignLinks) outcome.foreign ??= error;
@@ -231,7 +233,7 @@ async function changeSince(
 ): Promise<string | undefined> {
   const controls = nodes.map(({ control }) => control);
   const ring = await readRing(cql, controls, signal);
-  if (ringDigest(ring) !== ringDigest(before)) return 'the ring changed';
+  if (ring.disputed || ringDigest(ring) !== ringDigest(before)) return 'the ring changed';
   if (String(ring.schemaVersions) !== String(before.schemaVersions)) return 'the schema changed';
   for (const [address, marks] of after) {
     const old = prepared.get(address)?.marks.truncations;

@@ -44,12 +44,14 @@ test('a target whose owners are the planned ones is taken, whoever is up and how
   await refuseMoved(planned, look({ replication: async () => undefined }), { isMade: false });
 });
 
-test('a node more, another factor, a keyspace that is gone or a node that moves is refused', async () => {
+test('a node more, another factor, a keyspace that is gone or a node that moves or is half known is refused', async () => {
   const more = { ...ring, nodes: [...ring.nodes, node(3, '3')] };
   await refused({ ring: async () => more }, /nodes or tokens/);
   await refused({ ring: async () => ({ ...ring, nodes: [node(1, '1'), node(2, '7')] }) }, /tokens/);
   await refused({ replication: async () => ({ ...once, dc1: '2' }) }, /replication of keyspace ks/);
   await refused({ replication: async () => undefined }, /ks of the target is gone/);
+  const disputed = ['one counts node 10.0.0.8 in'];
+  await refused({ ring: async () => ({ ...ring, disputed }) }, /do not agree .* 10\.0\.0\.8/);
   await refused({ moving: async () => ['10.0.0.9'] }, /move: 10\.0\.0\.9/);
 });
 

@@ -40,6 +40,8 @@ export async function refuseMoved(
     throw unfit(names, `nodes of the target join, leave or move: ${names}`);
   }
   const now = await look.ring();
+  const [said] = now.disputed ?? [];
+  if (said) throw unfit(ring.clusterName, `nodes of the target do not agree on the ring: ${said}`);
   if (ringDigest(now) !== ringDigest(ring)) {
     throw unfit(ring.clusterName, 'nodes or tokens of the target have changed since the plan');
   }

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { backupQuestion } from './backup.ts';
 import { cassandraQuestion } from './cassandra.ts';
 import { buildCodr } from './codr.ts';
+import { fingerprintsQuestion } from './fingerprints.ts';
 import { followQuestion } from './follow.ts';
 import { incrementalQuestion } from './incremental.ts';
 import { memoryQuestion } from './memory.ts';
@@ -24,6 +25,7 @@ const questions: readonly Question[] = [
   sstableQuestion,
   replicasQuestion,
   largeQuestion,
+  fingerprintsQuestion,
 ];
 
 const { values, positionals } = parseArgs({

@@ -125,8 +125,10 @@ export class FingerprintExchange {
   ): Promise<readonly Verdict[] | undefined> {
     if (owner === '' || !assignment) return undefined;
     const wanted = Buffer.allocUnsafe(places.length * fingerprintBytes);
-    for (const [k, i] of places.entries()) {
-      wanted.set((ids[i] as Uint8Array).subarray(0, fingerprintBytes), k * fingerprintBytes);
+    for (let k = 0; k < places.length; k++) {
+      const id = ids[places[k] as number] as Uint8Array;
+      const at = k * fingerprintBytes;
+      for (let byte = 0; byte < fingerprintBytes; byte++) wanted[at + byte] = id[byte] as number;
     }
     const { epoch } = assignment;
     const isHere = owner === this.#options.self;
@@ -162,18 +164,20 @@ export class FingerprintExchange {
       return { epoch: own?.epoch ?? { clusterId: '', revision: 0 }, moved: true };
     }
     const verdicts: Verdict[] = await leaves.find(ids);
-    const bytes = Buffer.from(ids.buffer, ids.byteOffset, ids.length);
+    // A copy, since words have to be aligned.
+    const words = new Uint32Array(new Uint8Array(ids).buffer);
     const nowMs = clock.monotonic();
     let i = 0;
     let moved = false;
     for (const { session, count } of askers) {
       for (const end = i + count; i < end; i++) {
-        const at = i * fingerprintBytes;
-        if (own.table.owners[slotOf(bytes, at)] !== here) {
+        if (own.table.owners[slotOf(ids, i * fingerprintBytes)] !== here) {
           verdicts[i] = undefined;
           moved = true;
-        } else if (!verdicts[i] && this.#claims.claim(bytes, at, session, nowMs)) {
-          verdicts[i] = 'storing';
+        } else if (!verdicts[i]) {
+          // Not the first word: it is much the same for all ids of an owner.
+          const [a, b] = [words[i * 4 + 1] as number, words[i * 4 + 2] as number];
+          if (this.#claims.claim(a, b, session, nowMs)) verdicts[i] = 'storing';
         }
       }
     }

@@ -9,8 +9,8 @@ interface ClaimOptions {
   readonly ttlMs?: number;
 }
 
-/** Four times what 64 workers have under way in segments of 64 MiB. */
-const defaultEntriesMax = 2 ** 18;
+/** An owner hears of about 4,096 leaves (a segment of 64 MiB) for each worker of one peer. Small enough to stay in cache. */
+const defaultEntriesMax = 2 ** 16;
 const defaultTtlMs = 60_000;
 /** Places in which a claim may stand. */
 const ways = 4;
@@ -32,26 +32,23 @@ export class StoringClaims {
   }
 
   /**
-   * The fingerprint at `ids[at]` is unknown, and `session` asks for it. True: an older session (a lower number) is
-   * storing it; else it is now claimed by this one.
+   * A fingerprint whose second and third 32 bits are `a` and `b` is unknown, and `session` asks for it. True: an older
+   * session (a lower number) is storing it; else it is now claimed by this one.
    */
-  claim(ids: Buffer, at: number, session: number, nowMs: number): boolean {
-    // The first 12 bits are much the same for all ids of an owner.
-    const [a, b] = [ids.readUInt32LE(at + 4), ids.readUInt32LE(at + 8)];
+  claim(a: number, b: number, session: number, nowMs: number): boolean {
+    const words = this.#words;
     const first = (a & this.#mask) * ways;
     let place = first;
+    let isSame = false;
     for (let i = first; i < first + ways; i++) {
-      if (this.#words[i * 2] === a && this.#words[i * 2 + 1] === b) {
-        place = i;
-        break;
-      }
-      if ((this.#sinceMs[i] as number) < (this.#sinceMs[place] as number)) place = i;
+      isSame = words[i * 2] === a && words[i * 2 + 1] === b;
+      if (isSame || (this.#sinceMs[i] as number) < (this.#sinceMs[place] as number)) place = i;
+      if (isSame) break;
     }
-    const isSame = this.#words[place * 2] === a && this.#words[place * 2 + 1] === b;
     const isLive = isSame && nowMs - (this.#sinceMs[place] as number) < this.#ttlMs;
     if (isLive && (this.#sessions[place] as number) < session) return true;
-    this.#words[place * 2] = a;
-    this.#words[place * 2 + 1] = b;
+    words[place * 2] = a;
+    words[place * 2 + 1] = b;
     this.#sessions[place] = session;
     this.#sinceMs[place] = nowMs;
     return false;

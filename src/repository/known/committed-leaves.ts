@@ -16,7 +16,7 @@ import { LeafTable } from './leaf-table.ts';
 
 export interface CommittedLeavesOptions {
   readonly index: FingerprintIndex;
-  readonly packs: CommittedPacks;
+  readonly packs: Pick<CommittedPacks, 'readAll' | 'read' | 'has'>;
   /** By slot (the first 12 bits of an id) 1 for those that this peer owns. Another array when they change. */
   readonly owned: () => Uint8Array | undefined;
   /** Called with packs that a collection has condemned: nothing here must rely on them. */
@@ -81,10 +81,11 @@ export class CommittedLeaves {
   async find(ids: Uint8Array): Promise<(PackRef | undefined)[]> {
     const { clock, owned, rereadMs = defaultRereadMs } = this.#options;
     if (clock.monotonic() - this.#readAtMs > rereadMs) this.#allDue = true;
+    const isLoaded = owned() === this.#loadedFor && !this.#behind && !this.#table.isFull;
     if (this.#allDue || owned() !== this.#loadedFor) void this.#work();
     const numbers = this.#table.findAll(ids, this.#usable);
     const found = Array.from(numbers, (pack) => (pack < 0 ? undefined : this.#table.pack(pack)));
-    if (!this.#behind && !this.#table.isFull) return found;
+    if (isLoaded) return found;
     const open = found.flatMap((pack, i) => (pack ? [] : [i]));
     const asked = open.map((i) =>
       leafId(view(ids).subarray(i * idPrefixBytes, (i + 1) * idPrefixBytes)),

@@ -1,6 +1,5 @@
 // Ids and the packs that hold them, in memory of fixed size an entry: what an owner of slots answers from. Open
 // addressing; an id may stand in it several times, once a pack. Nothing is removed.
-import { view } from '../../base/bytes.ts';
 import type { PackId } from '../../model/id.ts';
 import { idPrefixBytes } from '../index/index-codec.ts';
 import type { PackRef } from '../pack/pack-format.ts';
@@ -66,8 +65,8 @@ export class LeafTable {
    */
   findAll(ids: Uint8Array, usable: Uint8Array): Int32Array {
     const count = Math.floor(ids.length / idPrefixBytes);
-    const aligned = new Uint32Array(count * idWords);
-    view(new Uint8Array(aligned.buffer)).set(ids.subarray(0, count * idPrefixBytes));
+    // A copy, since words have to be aligned.
+    const aligned = new Uint32Array(new Uint8Array(ids.subarray(0, count * idPrefixBytes)).buffer);
     const found = new Int32Array(count);
     const isUsable = (pack: number): boolean => usable[pack] === 1;
     for (let i = 0; i < count; i++) {

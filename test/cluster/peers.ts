@@ -17,6 +17,7 @@ import { systemClock } from '../../src/node/system-clock.ts';
 import { systemRandom } from '../../src/node/system-random.ts';
 import { TemporarySpill } from '../../src/node/temporary-spill.ts';
 import { EtcdCluster } from '../harness/etcd.ts';
+import { TcpProxy } from '../harness/tcp-proxy.ts';
 import { rootFolder } from '../source-files.ts';
 
 export interface PeersOptions {
@@ -26,6 +27,8 @@ export interface PeersOptions {
   readonly repository?: string;
   /** Fields of `limits` of each peer. */
   readonly limits?: Readonly<Record<string, number>>;
+  /** A network that can fail lies in front of each peer, and between each peer and etcd. */
+  readonly proxied?: boolean;
 }
 
 const readyMsMax = 60_000;
@@ -52,36 +55,19 @@ export class Peers implements AsyncDisposable {
     this.repository = repository;
   }
 
-  static async start({
-    count,
-    members = 1,
-    limits = {},
-    repository,
-  }: PeersOptions): Promise<Peers> {
+  static async start(options: PeersOptions): Promise<Peers> {
     const folder = await mkdtemp(join(tmpdir(), 'codr-peers-'));
-    const etcd = await EtcdCluster.start({ members });
+    const etcd = await EtcdCluster.start({ members: options.members ?? 1 });
     await etcd.healthy();
-    const url = repository ?? join(folder, 'repository');
-    await using node = await embedded(url, folder);
-    await node.init({ encryption: true }, call);
+    const url = options.repository ?? join(folder, 'repository');
+    if (options.repository === undefined) {
+      await using node = await embedded(url, folder);
+      await node.init({ encryption: true }, call);
+    }
     await writeFile(join(folder, 'password'), password);
     const all: PeerProcess[] = [];
-    for (let i = 1; i <= count; i++) {
-      const config = {
-        name: `n${i}`,
-        listen: `127.0.0.1:${await freePort()}`,
-        insecure: true,
-        repository: { url, passwordFile: 'password' },
-        etcd: { endpoints: etcd.endpoints },
-        auditFile: `n${i}.audit`,
-        logLevel: 'debug',
-        limits: { workers: 2, ...limits },
-        drainSeconds: 10,
-      };
-      // JSON is YAML too.
-      await writeFile(join(folder, `n${i}.yaml`), JSON.stringify(config));
-      await mkdir(join(folder, `tmp-n${i}`));
-      all.push(new PeerProcess(config.name, config.listen, folder));
+    for (let i = 1; i <= options.count; i++) {
+      all.push(await configured(`n${i}`, { ...options, folder, etcd, url }));
     }
     const peers = new Peers(etcd, folder, all, url);
     try {
@@ -105,12 +91,46 @@ export class Peers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.all.map((peer) => peer.kill()));
+    for (const { links } of this.all) for (const link of links) await link[Symbol.asyncDispose]();
     await this.etcd[Symbol.asyncDispose]();
     await rm(this.folder, { recursive: true, force: true });
   }
 }
 
 const password = 'a passphrase';
+
+/** Writes the peer's file; it is not started yet. */
+async function configured(
+  name: string,
+  {
+    folder,
+    etcd,
+    url,
+    limits,
+    proxied,
+  }: PeersOptions & { readonly folder: string; readonly etcd: EtcdCluster; readonly url: string },
+): Promise<PeerProcess> {
+  const listen = `127.0.0.1:${await freePort()}`;
+  const front = proxied ? await TcpProxy.start(listen) : undefined;
+  const behind = [];
+  for (const endpoint of proxied ? etcd.endpoints : []) {
+    behind.push(await TcpProxy.start(endpoint.replace('http://', '')));
+  }
+  const config = {
+    ...{ name, listen, insecure: true, drainSeconds: 10, logLevel: 'debug' },
+    ...(front && { advertise: front.address }),
+    repository: { url, passwordFile: 'password' },
+    etcd: {
+      endpoints: proxied ? behind.map(({ address }) => `http://${address}`) : etcd.endpoints,
+    },
+    auditFile: `${name}.audit`,
+    limits: { workers: 2, ...limits },
+  };
+  // JSON is YAML too.
+  await writeFile(join(folder, `${name}.yaml`), JSON.stringify(config));
+  await mkdir(join(folder, `tmp-${name}`));
+  return new PeerProcess(name, listen, folder, [...(front ? [front] : []), ...behind]);
+}
 
 async function embedded(repository: string, folder: string): Promise<EmbeddedNode> {
   const config = loadConfig({ repo: repository }, { CODR_PASSWORD: password });
@@ -125,13 +145,16 @@ async function embedded(repository: string, folder: string): Promise<EmbeddedNod
 export class PeerProcess {
   readonly name: string;
   readonly address: string;
+  /** The networks in front of it and behind it. */
+  readonly links: readonly TcpProxy[];
   readonly #folder: string;
   #child: ChildProcess | undefined;
   /** All that it has said, of all its lives. */
   log = '';
 
-  constructor(name: string, address: string, folder: string) {
+  constructor(name: string, address: string, folder: string, links: readonly TcpProxy[]) {
     this.name = name;
+    this.links = links;
     this.address = address;
     this.#folder = folder;
   }
@@ -173,6 +196,11 @@ export class PeerProcess {
   /** As a rolling restart does; answers its exit code. */
   async stop(): Promise<number | null> {
     return await this.#end('SIGTERM');
+  }
+
+  get isRunning(): boolean {
+    const child = this.#child;
+    return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
   freeze(): void {

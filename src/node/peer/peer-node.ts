@@ -225,7 +225,7 @@ export class PeerNode implements AsyncDisposable {
         waitMs = rejoinMs.first;
         await Promise.race([session.ended, aborted(this.#stop.signal)]);
         this.#session = undefined;
-        await session[Symbol.asyncDispose]().catch(() => {});
+        await closed(session, this.#log);
         if (this.#stop.signal.aborted) break;
         this.#served?.setHealth(false);
         this.#log.warn({}, 'cut off from the other peers: all work here has stopped');
@@ -238,14 +238,14 @@ export class PeerNode implements AsyncDisposable {
       } catch (error) {
         this.#log.debug({ error }, 'the other peers are not reached');
         if (isCodrError(error, 'coordinator-replaced')) {
-          await coordinator?.[Symbol.asyncDispose]();
+          if (coordinator) await closed(coordinator, this.#log);
           coordinator = undefined;
         }
         await this.#world.clock.sleep(waitMs, this.#stop.signal).catch(() => {});
         waitMs = Math.min(rejoinMs.max, waitMs * 2);
       }
     }
-    await coordinator?.[Symbol.asyncDispose]();
+    if (coordinator) await closed(coordinator, this.#log);
   }
 
   /** Operations of the session that there is now. */
@@ -317,6 +317,15 @@ function slotsOf(name: string, slots: SlotFollower): () => Uint8Array | undefine
 
 function lifeOf({ name, startedAt }: Peer): string {
   return `${name} ${startedAt}`;
+}
+
+/** What cannot say goodbye is gone all the same. */
+async function closed(one: AsyncDisposable, log: Logger): Promise<void> {
+  try {
+    await one[Symbol.asyncDispose]();
+  } catch (error) {
+    log.info({ error }, 'not closed in good order');
+  }
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

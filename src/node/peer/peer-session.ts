@@ -51,7 +51,10 @@ export class PeerSession implements AsyncDisposable {
     const { name } = options.self;
     this.operations = new ClusterOperations({ ...options, name, lease: membership.lease });
     const both = AbortSignal.any([this.#stop.signal, membership.lost]);
-    this.#running = this.#run(options, both);
+    this.#running = this.#run(options, both).catch((error: unknown) => {
+      // A defect, or an entry that nobody can read: the next session may do better.
+      options.log.error({ error }, 'the session has ended by an error');
+    });
   }
 
   /** Errors: `busy` when another process has this name; those of the coordinator. */

@@ -1,0 +1,210 @@
+// Peers, etcd and the network between them fail at random while writers write and one peer follows. After it every
+// time is what the source was at it, nothing is lost without a hole, and nothing is stored that nobody can free.
+// CODR_CHAOS_SECONDS says how long, CODR_SEED with which faults.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Timestamp } from 'mongodb';
+import type { CodrApi } from '../../src/api/codr-api.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import { testSeed } from '../harness/seed.ts';
+import { World } from '../mongodb/world.ts';
+import { call, type PeerProcess, Peers, until } from './peers.ts';
+
+const seconds = Number(process.env.CODR_CHAOS_SECONDS ?? 90);
+const seed = testSeed(3);
+const random = new SeededRandom(seed);
+const pick = <T>(of: readonly T[]): T => of[random.below(of.length)] as T;
+const name = 'chaos';
+
+let world: World;
+let peers: Peers;
+before(async () => {
+  world = await World.open();
+  const repository = `${world.folder}/repository`;
+  const limits = { segmentMiB: 1 };
+  peers = await Peers.start({ count: 3, members: 3, repository, limits, proxied: true });
+});
+after(async () => {
+  await peers?.[Symbol.asyncDispose]();
+  await world?.[Symbol.asyncDispose]();
+});
+
+/** Inserts, updates and deletes until it is told to stop. Remembers a time now and then. */
+async function write(times: Timestamp[], signal: AbortSignal): Promise<void> {
+  const rows = world.client.db(name).collection<{ _id: number; n: number; text: string }>('a');
+  const own = new SeededRandom(seed + 1);
+  for (let i = 0; !signal.aborted; i++) {
+    const key = own.below(5000);
+    const text = Buffer.from(own.bytes(200)).toString('base64');
+    if (own.below(5) === 0) await rows.deleteOne({ _id: key });
+    else await rows.updateOne({ _id: key }, { $inc: { n: 1 }, $set: { text } }, { upsert: true });
+    if (i % 200 === 0) times.push(await world.now());
+    if (i % 20 === 0) await sleep(10);
+  }
+}
+
+type Fault = (victim: PeerProcess) => Promise<() => Promise<void>>;
+
+/** Each breaks something and answers with how it is mended. */
+const faults: Readonly<Record<string, Fault>> = {
+  'peer killed': async (victim) => {
+    await victim.kill();
+    return () => victim.start();
+  },
+  'peer frozen': async (victim) => {
+    victim.freeze();
+    return async () => victim.thaw();
+  },
+  'peer stopped': async (victim) => {
+    const code = await victim.stop();
+    assert.equal(code, 0, `${victim.name} does not stop well: ${victim.log.slice(-4000)}`);
+    return () => victim.start();
+  },
+  'links cut': async ({ links }) => {
+    for (const link of links) {
+      link.faults = { refuses: true };
+      link.cut();
+    }
+    return async () => {
+      for (const link of links) link.faults = {};
+    };
+  },
+  'links frozen': async ({ links }) => {
+    for (const link of links) link.freeze();
+    return async () => {
+      for (const link of links) link.thaw();
+    };
+  },
+  'etcd member killed': async () => {
+    const member = pick(peers.etcd.members);
+    await member.kill();
+    return () => member.start();
+  },
+  'etcd member frozen': async () => {
+    const member = pick(peers.etcd.members);
+    member.freeze();
+    return async () => member.thaw();
+  },
+  'etcd begun anew': async () => {
+    await peers.etcd.wipe();
+    return async () => {};
+  },
+};
+
+/** A client that looks for a peer that answers, as a balancer would. */
+async function anywhere<T>(work: (api: CodrApi) => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    const api = peers.peer(1 + (attempt % peers.all.length)).api();
+    try {
+      return await work(api);
+    } catch (error) {
+      if (attempt >= 60) throw error;
+      await sleep(500);
+    } finally {
+      await api[Symbol.asyncDispose]();
+    }
+  }
+}
+
+const isFollowed = (): Promise<boolean> =>
+  anywhere(async (api) => {
+    const { operations } = await api.listOperations({ running: true }, call);
+    return operations.some(({ source }) => source === name);
+  });
+
+/** Who follows is asked for again where nobody does: etcd forgets all operations when it begins anew. */
+async function followed(): Promise<void> {
+  if (await isFollowed()) return;
+  const api = pick(peers.all).api();
+  const request = { source: name, follow: true, rpoSeconds: 1 };
+  void api.backup(request, call).catch(() => {});
+  await until(isFollowed, { within: 60_000, what: 'somebody follows' }).finally(() =>
+    api[Symbol.asyncDispose](),
+  );
+}
+
+/** Everybody is well again, and what is written now becomes restorable. */
+async function settled(): Promise<void> {
+  await Promise.all(
+    peers.all.map(async (peer) => {
+      if (!peer.isRunning) await peer.start();
+    }),
+  );
+  await peers.etcd.healthy();
+  await followed();
+  const at = await world.now();
+  await until(
+    async () => {
+      const { intervals } = await anywhere((api) => api.points({ source: name }, call));
+      const [seconds = '0', place = '0'] = (intervals.at(-1)?.to.time ?? '').split(':');
+      const newest = new Timestamp({ t: Number(seconds), i: Number(place) });
+      return newest.greaterThanOrEqual(at);
+    },
+    { within: 90_000, what: 'the newest write is restorable' },
+  );
+}
+
+test(`after ${seconds} s of faults of seed ${seed} every time is what it was`, async (t) => {
+  await world.client.db(name).collection('a').insertOne({ n: 0 });
+  const chaos = await world.protect(name);
+  await followed();
+  const stop = new AbortController();
+  const times: Timestamp[] = [];
+  const writing = write(times, stop.signal);
+  const end = Date.now() + seconds * 1000;
+  const told: string[] = [];
+  const kinds = Object.keys(faults);
+  try {
+    while (Date.now() < end) {
+      const kind = pick(kinds);
+      const victim = pick(peers.all);
+      told.push(`${kind} ${victim.name}`);
+      const mend = await (faults[kind] as Fault)(victim);
+      await sleep(1000 + random.below(15_000));
+      await mend();
+      await sleep(random.below(3000));
+      if (random.below(3) === 0) await followed();
+    }
+    await settled();
+  } finally {
+    stop.abort();
+  }
+  await writing;
+  const lives = peers.all.flatMap((peer) => peer.lines('an operation runs here')).length;
+  t.diagnostic(`${told.length} faults, the follower begun ${lives} times: ${told.join(', ')}`);
+  const { holes } = await anywhere((api) => api.points({ source: name }, call));
+  assert.deepEqual(holes, [], told.join(', '));
+  for (const { id } of await running()) await anywhere((api) => api.cancelOperation({ id }, call));
+  await until(async () => (await running()).length === 0, { within: 30_000, what: 'all at rest' });
+  const first = (await chaos.interval()).from;
+  const restorable = times.filter((time) => time.greaterThan(first));
+  assert.ok(restorable.length >= 10, 'there are times to restore');
+  for (let i = 0; i < 10; i++) await chaos.assertEqualAt(pick(restorable));
+  oneCoordinatorAnEpoch();
+  await nothingIsStrayed();
+});
+
+async function running() {
+  return (await anywhere((api) => api.listOperations({ running: true }, call))).operations;
+}
+
+/** Epochs are told by the peers' own logs. */
+function oneCoordinatorAnEpoch(): void {
+  const terms = peers.all.flatMap((peer) =>
+    peer.lines('this peer coordinates').map((line) => {
+      const { epoch } = JSON.parse(line) as { epoch: { clusterId: string; revision: number } };
+      return `${epoch.clusterId} ${epoch.revision}`;
+    }),
+  );
+  assert.ok(terms.length > 0);
+  assert.equal(new Set(terms).size, terms.length, 'an epoch has one coordinator');
+}
+
+/** Whole after a collection, and nothing is left that another one would take. */
+async function nothingIsStrayed(): Promise<void> {
+  await using node = await peers.embedded();
+  await node.collect({ dryRun: false }, call);
+  const { problems } = await node.check({ readDataPercent: 100, repair: false }, call);
+  assert.deepEqual(problems, []);
+}

@@ -308,6 +308,11 @@ export interface CutDataset {
   records(signal: AbortSignal, range?: KeyRange): RecordStream;
   /** Parts to read side by side, of about so many bytes; ascending, all of it. Asked before each reading. */
   ranges?(partBytes: number, signal: AbortSignal): Promise<readonly KeyRange[]>;
+  /**
+   * A short text: where it is the same, in this cut or another, every range of the dataset holds the same records. Asked
+   * before each reading, after `ranges`. Absent: nothing of a cut that is cut off is taken over by the next.
+   */
+  content?(): string;
 }
 
 export interface CutReport {

@@ -26,11 +26,9 @@ export interface CutSimulationReport {
   readonly backups: number;
   readonly collections: number;
   readonly checkpoints: number;
-  /** Base copies that they folded. */
   readonly folded: number;
   readonly crashes: number;
   readonly cuts: number;
-  /** Of these less than complete. */
   readonly poor: number;
   /** Trees in place of those of several cuts. */
   readonly merged: number;
@@ -41,9 +39,9 @@ export interface CutSimulationReport {
 }
 
 /** Steps of the clock that a calm world needs at most for one work. */
-const calmStepsMax = 4000;
+const calmStepsMax = 6000;
 const processesMax = 2;
-/** Turns of the event loop in which a restore comes to its end without a step of the clock. */
+/** Turns of the event loop in which a restore ends without a step of the clock. */
 const quietTurnsMax = 3000;
 /** Ends of a process that faults explain. */
 const passing = [
@@ -128,7 +126,8 @@ class CutSimulation {
       scope: pick<Scope>(everything, { include: [], exclude: ['tmp.*'] }),
       limits: {
         workers: pick(1, 3),
-        ...{ segmentBytes: 1 << 20, tickBytesMax: 1 << 20, memoryBytesMax: 1 << 20 },
+        segmentBytes: pick(300, 3000, 1 << 20),
+        ...{ tickBytesMax: 1 << 20, memoryBytesMax: 1 << 20 },
       },
       packBytesTarget: pick(500, 20_000),
       retries: random.below(2) === 0,

@@ -1,8 +1,10 @@
 // One cut of a cluster of replicas: links on, flush, list, on each server that answers; then what the files hold
 // that no cut before has read, merged. What cannot be captured is a missing replica, which the grade says.
+import { compareBytes, emptyBytes } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import { type DatasetId, type StreamId, streamId } from '../../model/id.ts';
+import { type KeyRange, rangeHolds, rangesBetween, wholeRange } from '../../model/key-range.ts';
 import { type Scope, scopeHolds } from '../../model/namespace.ts';
 import type { DataRecord, RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
@@ -17,6 +19,7 @@ import {
 import type { ReplicaCluster } from './replica-cluster.ts';
 import { mergeRecords } from './replica-merge.ts';
 import { type HeldFile, ownedWrites, type ReplicaNode } from './replica-node.ts';
+import { leadInOf } from './replica-record.ts';
 import {
   firstState,
   gradeOf,
@@ -179,7 +182,12 @@ export class ReplicaCut implements CutReader {
       const isNew = begins.get(entry.dataset) ?? false;
       if (!isNew && files.length === 0) return [];
       const bytes = files.reduce((sum, { writes }) => sum + writes.size * 20, 0);
-      return { entry, begins: isNew, bytes, records: () => this.#records(files) };
+      const records = (_: AbortSignal, range = wholeRange): RecordStream =>
+        this.#records(files, range);
+      const ranges = async (partBytes: number): Promise<KeyRange[]> =>
+        partsOf(this.#whole(files), partBytes);
+      const content = (): string => this.#contentOf(files);
+      return { entry, begins: isNew, bytes, records, ranges, content };
     });
   }
 
@@ -307,10 +315,22 @@ export class ReplicaCut implements CutReader {
     });
   }
 
-  async *#records(files: readonly ReadFile[]): RecordStream {
-    const whole = files.filter((file) => !this.#damaged.has(file));
+  #whole(files: readonly ReadFile[]): ReadFile[] {
+    return files.filter((file) => !this.#damaged.has(file));
+  }
+
+  /** What a server owns of a file counts too. */
+  #contentOf(files: readonly ReadFile[]): string {
+    const owned = this.#ranges.map(({ from, to, replicas }) => [from, to, replicas]);
+    const names = this.#whole(files).map(({ hostId, file }) => `${hostId} ${file.id}`);
+    return JSON.stringify([owned, names.sort()]);
+  }
+
+  async *#records(files: readonly ReadFile[], range: KeyRange): RecordStream {
+    const whole = this.#whole(files);
     let batch: DataRecord[] = [];
     for await (const record of mergeRecords(whole.map((file) => this.#fileRecords(file)))) {
+      if (!rangeHolds(range, record.key)) continue;
       batch.push(record);
       if (batch.length < batchRecords) continue;
       yield batch;
@@ -332,6 +352,24 @@ export class ReplicaCut implements CutReader {
     }
     if (half < records.length) yield records.slice(half);
   }
+}
+
+/** Ranges between partitions with about so many bytes of all files each. */
+function partsOf(files: readonly ReadFile[], partBytes: number): KeyRange[] {
+  const records = files.flatMap(({ writes }) => recordsOf(writes));
+  records.sort((a, b) => compareBytes(a.key, b.key));
+  const bounds: Uint8Array[] = [];
+  let bytes = 0;
+  for (const { key, value } of records) {
+    const start = leadInOf(key);
+    const isNew = compareBytes(start, bounds.at(-1) ?? emptyBytes) > 0;
+    if (bytes >= partBytes && isNew) {
+      bounds.push(start);
+      bytes = 0;
+    }
+    bytes += key.length + value.length;
+  }
+  return rangesBetween(bounds);
 }
 
 /** When a write began to hide older ones without being seen itself. */

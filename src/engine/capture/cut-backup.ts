@@ -1,9 +1,8 @@
 // Protects a source without an ordered log: cut after cut. What a cut adds to a dataset becomes a tree of its
 // own; the whole cut becomes visible by one commit, or not at all. Dies anywhere without harm: the next run
-// takes the cut anew, and what was stored already costs nothing again.
+// takes the cut anew, with the parts that were finished (cut-parts.ts).
 import { assert } from '../../base/assert.ts';
-import { forEachLimit } from '../../base/async.ts';
-import { CodrError, isCodrError } from '../../base/error.ts';
+import { CodrError } from '../../base/error.ts';
 import {
   type CutBefore,
   type CutDataset,
@@ -13,8 +12,6 @@ import {
   cutGrades,
   type SourceSession,
 } from '../../connector/connector.ts';
-import { wholeRange } from '../../model/key-range.ts';
-import type { RecordStream } from '../../model/record.ts';
 import { type SourceTime, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import { CondemnedPacksError, usePacks } from '../../repository/lineage/pack-table.ts';
@@ -27,11 +24,6 @@ import type {
   TreeRecord,
 } from '../../repository/lineage/records.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
-import type { RepositorySession } from '../../repository/repository.ts';
-import { joinParts } from '../../repository/tree/join.ts';
-import { buildRange } from '../../repository/tree/range-builder.ts';
-import type { TreePart } from '../../repository/tree/tree-part.ts';
-import type { TreeRoot } from '../../repository/tree/tree-root.ts';
 import { cutKey, cutsOf, deltaKey, deltasAt } from '../history/cut-history.ts';
 import {
   baseAt,
@@ -45,10 +37,12 @@ import {
 } from '../history/source-history.ts';
 import type { ProgressMeter } from '../progress.ts';
 import { describeTime } from '../read/point.ts';
-import type { EngineLimits, SourceContext } from '../source-context.ts';
+import type { SourceContext } from '../source-context.ts';
+import { type BuiltDataset, buildCut } from './build-cut.ts';
 import { rememberCut, rememberedCut } from './cut-memory.ts';
+import { type CutPacks, CutParts, dropParts } from './cut-parts.ts';
 import { streamRecord } from './follower.ts';
-import { mergeDueDeltas, treeRecordOf } from './merge-deltas.ts';
+import { mergeDueDeltas } from './merge-deltas.ts';
 
 export interface CutOptions {
   readonly session: SourceSession;
@@ -61,12 +55,6 @@ export interface CutOptions {
 export interface TakenCut {
   readonly point: PointRecord & { readonly id: string };
   readonly report: CutReport;
-}
-
-/** One dataset's part of a cut, stored. */
-interface BuiltDataset {
-  readonly dataset: CutDataset;
-  readonly tree: TreeRecord;
 }
 
 /**
@@ -115,11 +103,20 @@ async function storeCut(
   options: CutOptions,
   signal: AbortSignal,
 ): Promise<[point: TakenCut['point'] | undefined, report: CutReport]> {
-  const store = context.repository.session();
-  const built = await buildAll(context, { cut, store, meter: options.meter }, signal);
+  const { limits } = context.world;
+  const parts = new CutParts(context, options);
+  let built: readonly BuiltDataset[];
+  try {
+    built = await buildCut(cut, { parts, meter: options.meter, limits }, signal);
+  } catch (error) {
+    // Packs that a part relies on were condemned when it was about to be kept.
+    if (error instanceof CondemnedPacksError) return [undefined, cut.report()];
+    throw error;
+  }
   const report = cut.report();
   refusePoor(context, report, options.minGrade);
-  return [await commitCut(context, { cut, epoch, built, store, report }, options), report];
+  const packs = await parts.finish();
+  return [await commitCut(context, { cut, epoch, built, packs, report }, options), report];
 }
 
 /** The running epoch's number; undefined before the first cut, and when the last one was closed. */
@@ -150,72 +147,6 @@ function refuseOlder({ lineage, name, connector }: SourceContext, time: SourceTi
   throw new CodrError('source-unfit', message, { object: name, remedy: 'set the clocks right' });
 }
 
-interface CutWork {
-  readonly cut: CutReader;
-  readonly store: RepositorySession;
-}
-
-async function buildAll(
-  context: SourceContext,
-  { cut, store, meter }: CutWork & { readonly meter: ProgressMeter },
-  signal: AbortSignal,
-): Promise<BuiltDataset[]> {
-  const built: BuiltDataset[] = [];
-  const { limits } = context.world;
-  await forEachLimit(
-    cut.datasets.entries(),
-    limits.workers,
-    async ([i, dataset], one) => {
-      const root = await buildDataset(dataset, { store, meter, limits }, one);
-      built[i] = { dataset, tree: treeRecordOf(root) };
-    },
-    signal,
-  );
-  return built;
-}
-
-interface BuildWork {
-  readonly store: RepositorySession;
-  readonly meter: ProgressMeter;
-  readonly limits: EngineLimits;
-}
-
-/** Parts are built side by side. A file that turns out to be damaged is left out when its dataset is read again. */
-async function buildDataset(
-  dataset: CutDataset,
-  { store, meter, limits }: BuildWork,
-  signal: AbortSignal,
-): Promise<TreeRoot> {
-  const { segmentBytes, workers } = limits;
-  for (;;) {
-    try {
-      const ranges = (await dataset.ranges?.(segmentBytes, signal)) ?? [wholeRange];
-      const parts: TreePart[] = [];
-      await forEachLimit(
-        ranges.entries(),
-        workers,
-        async ([i, range], one) => {
-          const records = metered(dataset.records(one, range), meter);
-          parts[i] = await buildRange(records, store.tree(one));
-        },
-        signal,
-      );
-      return await joinParts(parts, store.tree(signal));
-    } catch (error) {
-      if (!isCodrError(error, 'file-damaged')) throw error;
-    }
-  }
-}
-
-async function* metered(records: RecordStream, meter: ProgressMeter): RecordStream {
-  for await (const batch of records) {
-    let bytes = 0;
-    for (const { key, value } of batch) bytes += key.length + value.length;
-    meter.add(batch.length, bytes);
-    yield batch;
-  }
-}
-
 function refusePoor(context: SourceContext, { grade, notes }: CutReport, wanted: CutGrade): void {
   if (cutGrades.indexOf(grade) <= cutGrades.indexOf(wanted)) return;
   throw new CodrError('partial', `the cut is ${grade} only, not ${wanted}: no point was made`, {
@@ -226,7 +157,9 @@ function refusePoor(context: SourceContext, { grade, notes }: CutReport, wanted:
   });
 }
 
-interface CommitWork extends CutWork {
+interface CommitWork {
+  readonly cut: CutReader;
+  readonly packs: CutPacks;
   readonly epoch: number | undefined;
   readonly built: readonly BuiltDataset[];
   readonly report: CutReport;
@@ -235,17 +168,18 @@ interface CommitWork extends CutWork {
 async function commitCut(
   context: SourceContext,
   work: CommitWork,
-  { claim, session, meter }: CutOptions,
+  { claim, session }: CutOptions,
 ): Promise<TakenCut['point'] | undefined> {
   const { repository, lineage } = context;
-  const { cut, store } = work;
-  const used = await store.flush();
+  const { cut } = work;
+  const { used, kept } = work.packs;
   const number = cutsOf(lineage.state).reduce((most, one) => Math.max(most, one.number), 0) + 1;
   let point: PointRecord | undefined;
   try {
     await lineage.commit((draft): undefined => {
       claim.check(draft);
-      const packs = String(usePacks(draft, used));
+      const packs = String(usePacks(draft, used).union(kept));
+      dropParts(draft);
       const epoch = work.epoch ?? openCutEpoch(draft, cut.time);
       for (const { dataset, tree } of work.built)
         noteDataset(draft, cut, epoch, dataset, tree, packs);
@@ -266,7 +200,6 @@ async function commitCut(
     return undefined;
   }
   repository.committed(used);
-  meter.deduplicated(store.knownBytes);
   return { ...(point as unknown as PointRecord), id: `cut:${number}` };
 }
 

@@ -58,6 +58,22 @@ export interface SegmentRecord {
   readonly packs: string;
 }
 
+/**
+ * `segment/<dataset>/<hex of from>` of a source without an ordered log: a finished part of a cut that is not committed
+ * yet. It holds for the next attempt when that reads the same.
+ */
+export interface CutPartRecord {
+  /** Base64; absent where the key space ends. */
+  readonly to?: string;
+  /** What was read, as the connector names it. */
+  readonly content: string;
+  readonly records: number;
+  readonly bytes: number;
+  /** As in {@link SegmentRecord}. */
+  readonly part: string;
+  readonly packs: string;
+}
+
 export interface TreeRecord {
   /** Hex leaf id. */
   readonly root: string;

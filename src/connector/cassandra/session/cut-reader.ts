@@ -130,6 +130,7 @@ export class CassandraCut implements CutReader {
       begins,
       bytes,
       ranges: (partBytes, signal) => reader.ranges(partBytes, signal),
+      content: () => reader.content(),
       records: (signal, range) => reader.records(range ?? wholeRange, signal),
     };
   }

@@ -89,6 +89,25 @@ test('a file that is damaged is told once by whichever part meets it, and left o
   assert.deepEqual(left, await bytesOf(others, [wholeRange]));
 });
 
+test('the content of a table is the same for the same files, and another without a damaged one', async () => {
+  const files = await makeFiles('content');
+  const { reader } = readerOf(files);
+  const content = reader.content();
+  assert.equal(readerOf(files.toReversed(), { pool }).reader.content(), content);
+  const [first, second] = files as [ListedSstable, ListedSstable];
+  const others = [
+    { ...first, dataBytes: first.dataBytes + 1 },
+    { ...first, modifiedMs: 2 },
+  ];
+  for (const other of [...others, { ...first, hostId: second.hostId }]) {
+    assert.notEqual(readerOf([other, ...files.slice(1)]).reader.content(), content);
+  }
+  await using data = await open(join(first.folder, 'nb-1-big-Data.db'), 'r+');
+  await data.write(Buffer.alloc(100, 1), 0, 100, Math.floor(first.dataBytes / 2));
+  await assert.rejects(bytesOf(reader, [wholeRange]), { code: 'file-damaged' });
+  assert.equal(reader.content(), readerOf(files.slice(1)).reader.content());
+});
+
 test('a part that is left or given up frees its thread', async () => {
   const { reader } = readerOf(await makeFiles('left'), { pool });
   const ranges = await reader.ranges(500_000, signal);

@@ -1,5 +1,6 @@
 // What a cut found of one table, as records: all files merged, as a whole in this thread, or in parts side by side in
 // threads. A file that cannot be read is noted and left out from then on.
+import { createHash } from 'node:crypto';
 import { assert } from '../../../base/assert.ts';
 import { compareBytes } from '../../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
@@ -15,14 +16,16 @@ import { openSstable } from '../sstable/open-sstable.ts';
 import { FileExtents, type FileInput, type OpenLimits, openLimits } from './file-inputs.ts';
 import { type JobFile, JobFileError } from './merge-files.ts';
 import type { MergePool } from './merge-pool.ts';
-import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
+import { identityOf, type ListedSstable, openSstable as openFiles } from './node-files.ts';
 import { ownedBlocks, ownedTokens, type SortingSpace, shareOf } from './owned-blocks.ts';
 import { type PartPlan, planParts } from './part-plan.ts';
 import type { Replication } from './replica-placement.ts';
-import { partitionerOf, type Ring } from './ring.ts';
+import { partitionerOf, type Ring, ringDigest } from './ring.ts';
 
 /** Stored bytes of a table from which on threads cost less than they save. */
 const threadedBytesDefault = 8 * 1024 * 1024;
+/** Rises with whatever changes the records that are read of the same files. */
+const recordsVersion = 1;
 /** Parts for each thread, so that all end at about the same time. */
 const partsPerThread = 4;
 
@@ -67,6 +70,16 @@ export class TableReader {
     const size = { partBytes, count: partsPerThread * pool.threads, partBytesMin };
     this.#plan = await planParts(this.#whole(), size, signal);
     return this.#plan.ranges;
+  }
+
+  /** Names what is read, and what of it counts: which files, and what their hosts own. */
+  content(): string {
+    const { schema, ring, replication } = this.#options;
+    const files = this.#whole().map((file) => [file.hostId, identityOf(file), file.modifiedMs]);
+    const { length: clusteringCount } = schema.clustering;
+    const owned = [ring.partitioner, ringDigest(ring), Object.entries(replication).sort()];
+    const all = [recordsVersion, clusteringCount, owned, files.map(String).sort()];
+    return createHash('sha256').update(JSON.stringify(all)).digest('hex');
   }
 
   /** `range`: one of `ranges`. Errors: `file-damaged`; read again, it is there without the file. */

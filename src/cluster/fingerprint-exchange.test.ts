@@ -201,16 +201,28 @@ test('without a table everything is unknown and nobody is called', async () => {
 
 test('of two that ask for the same unknown content the younger one is told to wait', async () => {
   const world = new World();
+  const ms = 4096; // sessions are numbered by their start
   const [id] = idsOf(world, 'b', 1) as [Uint8Array];
-  assert.deepEqual(await world.peer('a').ask([id], 20), [undefined]);
-  assert.deepEqual(await world.peer('a').ask([id], 20), [undefined], 'its own claim');
-  assert.deepEqual(await world.peer('c').ask([id], 30), ['storing']);
-  assert.deepEqual(await world.peer('b').ask([id], 10), [undefined], 'it is older');
-  assert.deepEqual(await world.peer('a').ask([id], 20), ['storing']);
+  assert.deepEqual(await world.peer('a').ask([id], 20 * ms), [undefined]);
+  assert.deepEqual(await world.peer('a').ask([id], 20 * ms), [undefined], 'its own claim');
+  assert.deepEqual(await world.peer('c').ask([id], 30 * ms), ['storing']);
+  assert.deepEqual(await world.peer('b').ask([id], 10 * ms), [undefined], 'it is older');
+  assert.deepEqual(await world.peer('a').ask([id], 20 * ms), ['storing']);
   await world.clock.advance(60_000);
-  assert.deepEqual(await world.peer('c').ask([id], 30), [undefined], 'claims do not last');
+  assert.deepEqual(await world.peer('c').ask([id], 30 * ms), [undefined], 'claims do not last');
   world.held.get('b')?.add(first16(id));
-  assert.deepEqual(await world.peer('a').ask([id], 40), [pack]);
+  assert.deepEqual(await world.peer('a').ask([id], 40 * ms), [pack]);
+});
+
+test('nobody waits for what a peer that has left was storing', async () => {
+  const world = new World();
+  const [id] = idsOf(world, 'b', 1) as [Uint8Array];
+  await world.peer('a').ask([id], 4096);
+  assert.deepEqual(await world.peer('c').ask([id], 8192), ['storing']);
+  const left = ['b', 'c'].map((name) => ({ name, weight: 1 }));
+  const table = computeSlots(left, world.table);
+  world.assignment = () => ({ epoch, table });
+  assert.deepEqual(await world.peer('c').ask([id], 8192), [undefined]);
 });
 
 test('a commit is told to every owner of slots', async () => {

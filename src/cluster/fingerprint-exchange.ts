@@ -18,7 +18,7 @@ import {
 } from './fingerprint-codec.ts';
 import { PeerLine, type PeerTransport } from './peer-line.ts';
 import type { SlotAssignment } from './slot-codec.ts';
-import { slotOf } from './slot-table.ts';
+import { hashText, type SlotTable, slotOf } from './slot-table.ts';
 import { StoringClaims } from './storing-claims.ts';
 
 /** What this peer knows of the repository. */
@@ -58,12 +58,17 @@ export interface ExchangeCounts {
 
 const defaultDeadlineMs = 1000;
 const defaultSilenceMs = 5000;
+/** The last bits of a session's number say whose it is, so that the claims of a peer that left are void. */
+const marks = 4096;
+const markOf = (peer: string): number => hashText(peer) % marks;
 
 export class FingerprintExchange {
   readonly counts: ExchangeCounts = { asked: 0, known: 0, storing: 0, unanswered: 0, served: 0 };
   readonly #options: ExchangeOptions;
   readonly #claims = new StoringClaims();
   readonly #lines = new Map<string, PeerLine>();
+  /** Of the table that `of` is: 1 by the mark of each of its peers. */
+  #marks: { readonly of: SlotTable; readonly live: Uint8Array } | undefined;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -71,12 +76,13 @@ export class FingerprintExchange {
 
   /**
    * One verdict an id, in order. Ids are at least 16 bytes. `session` names the piece of work that would store
-   * what is unknown; of two the older one has the lower number. Never rejects.
+   * what is unknown; of two the older one has the lower number, the last 12 bits aside. Never rejects.
    */
   async ask(ids: readonly Uint8Array[], session: number): Promise<Verdict[]> {
     const assignment = this.#options.slots();
     const verdicts = new Array<Verdict>(ids.length);
     this.counts.asked += ids.length;
+    const marked = Math.floor(session / marks) * marks + markOf(this.#options.self);
     const byOwner = new Map<string, number[]>();
     for (const [i, id] of ids.entries()) {
       const owner = assignment?.table.ownerOf(slotOf(id));
@@ -84,7 +90,7 @@ export class FingerprintExchange {
       if (own.push(i) === 1) byOwner.set(owner ?? '', own);
     }
     const asks = [...byOwner].map(async ([owner, places]) => {
-      const answered = await this.#askOwner(owner, ids, places, session, assignment);
+      const answered = await this.#askOwner(owner, ids, places, marked, assignment);
       if (!answered) this.counts.unanswered += places.length;
       for (const [k, i] of places.entries()) verdicts[i] = answered?.[k];
     });
@@ -167,22 +173,34 @@ export class FingerprintExchange {
     // A copy, since words have to be aligned.
     const words = new Uint32Array(new Uint8Array(ids).buffer);
     const nowMs = clock.monotonic();
+    const live = this.#liveMarks(own.table);
+    const lives = (other: number): boolean => live[other % marks] === 1;
     let i = 0;
     let moved = false;
     for (const { session, count } of askers) {
+      const asker = { session, nowMs };
       for (const end = i + count; i < end; i++) {
         if (own.table.owners[slotOf(ids, i * fingerprintBytes)] !== here) {
           verdicts[i] = undefined;
           moved = true;
         } else if (!verdicts[i]) {
           // Not the first word: it is much the same for all ids of an owner.
-          const [a, b] = [words[i * 4 + 1] as number, words[i * 4 + 2] as number];
-          if (this.#claims.claim(a, b, session, nowMs)) verdicts[i] = 'storing';
+          const a = words[i * 4 + 1] as number;
+          const b = words[i * 4 + 2] as number;
+          if (this.#claims.claim(a, b, asker, lives)) verdicts[i] = 'storing';
         }
       }
     }
     this.counts.served += i;
     return { epoch: own.epoch, verdicts, moved };
+  }
+
+  #liveMarks(table: SlotTable): Uint8Array {
+    if (this.#marks?.of === table) return this.#marks.live;
+    const live = new Uint8Array(marks);
+    for (const peer of table.peers) live[markOf(peer)] = 1;
+    this.#marks = { of: table, live };
+    return live;
   }
 
   #lineTo(peer: string): PeerLine {

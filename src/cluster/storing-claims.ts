@@ -33,9 +33,14 @@ export class StoringClaims {
 
   /**
    * A fingerprint whose second and third 32 bits are `a` and `b` is unknown, and `session` asks for it. True: an older
-   * session (a lower number) is storing it; else it is now claimed by this one.
+   * session (a lower number) is storing it, and by `lives` its peer is there; else it is now claimed by this one.
    */
-  claim(a: number, b: number, session: number, nowMs: number): boolean {
+  claim(
+    a: number,
+    b: number,
+    { session, nowMs }: { readonly session: number; readonly nowMs: number },
+    lives: (session: number) => boolean,
+  ): boolean {
     const words = this.#words;
     const first = (a & this.#mask) * ways;
     let place = first;
@@ -45,8 +50,9 @@ export class StoringClaims {
       if (isSame || (this.#sinceMs[i] as number) < (this.#sinceMs[place] as number)) place = i;
       if (isSame) break;
     }
-    const isLive = isSame && nowMs - (this.#sinceMs[place] as number) < this.#ttlMs;
-    if (isLive && (this.#sessions[place] as number) < session) return true;
+    const isFresh = isSame && nowMs - (this.#sinceMs[place] as number) < this.#ttlMs;
+    const other = this.#sessions[place] as number;
+    if (isFresh && other < session && lives(other)) return true;
     words[place * 2] = a;
     words[place * 2 + 1] = b;
     this.#sessions[place] = session;

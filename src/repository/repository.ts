@@ -136,12 +136,12 @@ export class Repository {
   }
 
   /**
-   * What this peer answers others from. `owned`: 1 for each of 4,096 slots that it owns, another array when they
-   * change. Best refreshed once before others ask.
+   * What this peer answers others from; it begins to read what is committed at once. `owned`: 1 for each of 4,096
+   * slots that it owns, another array when they change.
    */
   committedLeaves(owned: () => Uint8Array | undefined, log: Logger): CommittedLeaves {
     const { clock, memoryBytesMax } = this.#world;
-    return new CommittedLeaves({
+    const leaves = new CommittedLeaves({
       index: this.index,
       packs: new CommittedPacks({
         repositoryLineage,
@@ -153,6 +153,8 @@ export class Repository {
       log,
       entriesMax: Math.floor(memoryBytesMax / 8 / entryBytesOfTable),
     });
+    void leaves.refresh(); // what fails is done with the next question
+    return leaves;
   }
 
   /** Throws `format-unknown` when `use` needs a feature that this version lacks. */

@@ -170,12 +170,17 @@ function checkOptions({ endpoints, tls }: EtcdOptions): void {
   if (endpoints.length === 0) {
     fail('endpoints', 'no endpoint of etcd is given', 'name at least one, as http://host:2379');
   }
-  for (const endpoint of endpoints) {
+  for (const [i, endpoint] of endpoints.entries()) {
     if (!/^https?:\/\/[^/@\s]+:\d+$/.test(endpoint)) {
+      // It may hold a password: it is not repeated.
+      const message = `endpoint ${i + 1} of etcd has a wrong form`;
+      fail('endpoints', message, 'write http://host:2379 or https://host:2379');
+    }
+    if (endpoint.startsWith('https:') !== endpoints[0]?.startsWith('https:')) {
       fail(
         endpoint,
-        'an endpoint of etcd has a wrong form',
-        'write http://host:2379 or https://host:2379',
+        'some endpoints of etcd are secure and some are not',
+        'write https:// for all',
       );
     }
     if (tls && !endpoint.startsWith('https:')) {

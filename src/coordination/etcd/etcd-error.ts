@@ -86,8 +86,8 @@ function remedyOf({ code, details }: RpcError, endpoint: string, prefix: string)
 
 /** For `etcd at <endpoints> …`: what each endpoint last said. */
 export function unreachable(lastErrors: ReadonlyMap<string, unknown>, cause: unknown): CodrError {
-  const endpoints = [...lastErrors.keys()].join(', ');
-  const said = [...lastErrors].map(([endpoint, error]) => `${endpoint}: ${sentence(error)}`);
+  const endpoints = [...lastErrors.keys()].sort().join(', ');
+  const said = [...lastErrors].map(([endpoint, error]) => `${endpoint}: ${sentence(error)}`).sort();
   return new CodrError('coordinator-unreachable', `etcd does not answer (${said.join('; ')})`, {
     object: endpoints,
     remedy: `see that most members of etcd run and that ${endpoints} can be reached from here`,
@@ -96,6 +96,7 @@ export function unreachable(lastErrors: ReadonlyMap<string, unknown>, cause: unk
 }
 
 export function sentence(error: unknown): string {
-  if (isRpcError(error)) return error.details;
+  // grpc-js leaves the end of its sentence empty when there is nothing to add.
+  if (isRpcError(error)) return error.details.replace(/[.\s]*Resolution note:\s*$/, '');
   return error instanceof Error ? error.message : String(error);
 }

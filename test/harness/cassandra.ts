@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { promisify } from 'node:util';
 import { Client, type ClientOptions, types } from 'cassandra-driver';
+import { unmarkLinks } from '../../src/connector/cassandra/session/links-owner.ts';
+import {
+  deleteAllLinks,
+  listTableFolders,
+} from '../../src/connector/cassandra/session/node-files.ts';
 import { cassandra41, cassandra50 } from '../../src/node/demo/cassandra-jars.ts';
+import { storageService } from '../../src/node/demo/cassandra-jmx.ts';
 import { jvmFlags } from '../../src/node/demo/cassandra-jvm.ts';
 import {
   type CassandraProgram,
@@ -26,6 +32,14 @@ export interface TestClusterOptions extends CassandraOptions {
 
 const builds = [cassandra50, cassandra41];
 const dumpBytesMax = 64 * 1024 * 1024;
+/**
+ * No `fsync`, which guards against the end of a machine, not of a process; and no flush of the eleven tables of
+ * `system_schema` at each change of a schema, three quarters of its cost.
+ */
+const cheapFlags = [
+  '-Dcassandra.skip_sync=true',
+  '-Dcassandra.test.flush_local_schema_changes=false',
+];
 
 /** `version`, else CODR_CASSANDRA_VERSION (a download), else what the demo would take. */
 export async function cassandraProgram(
@@ -40,24 +54,77 @@ export async function cassandraProgram(
 
 /** Starts a cluster; `await using` it. */
 export async function startCassandra(options: TestClusterOptions = {}): Promise<CassandraCluster> {
-  const { version, ...rest } = options;
-  return await CassandraCluster.start(await cassandraProgram(version), rest);
+  const { version, jvm = [], ...rest } = options;
+  const flags = rest.fast === false ? jvm : [...cheapFlags, ...jvm];
+  const program = await cassandraProgram(version);
+  const cluster = await CassandraCluster.start(program, { ...rest, jvm: flags });
+  // A schema would else be on disk before a power cut; rows of other keyspaces are left as they are.
+  const { stopNode } = cluster;
+  cluster.stopNode = async (node, signal) => {
+    if (signal === 'SIGKILL' && rest.fast !== false) await cluster.jmx(node).flush('system_schema');
+    await stopNode.call(cluster, node, signal);
+  };
+  return cluster;
 }
 
 /**
  * One cluster for all tests of a file, started at the first call of the function that this gives and ended
- * after the last test. Call it at the file's top level.
+ * after the last test. Call it at the file's top level. Files of one process that ask for the same share a
+ * cluster, one after the other: each finds it without what the one before has made.
  */
 export function sharedCassandra(options: TestClusterOptions = {}): () => Promise<CassandraCluster> {
-  let started: Promise<CassandraCluster> | undefined;
-  after(async () => {
-    const cluster = await started?.catch(() => undefined);
-    await cluster?.[Symbol.asyncDispose]();
-  });
-  return () => {
-    started ??= startCassandra(options);
-    return started;
-  };
+  const key = JSON.stringify(Object.entries({ ...plain, ...options, readyMsMax: 0 }).sort());
+  const shared = sharedByOptions.get(key) ?? new SharedCluster(options);
+  sharedByOptions.set(key, shared);
+  const file = Symbol();
+  return () => shared.forFile(file);
+}
+
+const sharedByOptions = new Map<string, SharedCluster>();
+/** What unset options mean, for options that tests say nevertheless. */
+const plain: TestClusterOptions = { nodes: 1, hints: true, incrementalBackups: false };
+
+class SharedCluster {
+  readonly #options: TestClusterOptions;
+  #cluster: Promise<CassandraCluster> | undefined;
+  #file: symbol | undefined;
+
+  constructor(options: TestClusterOptions) {
+    this.#options = options;
+    after(async () => {
+      const cluster = await this.#cluster?.catch(() => undefined);
+      await cluster?.[Symbol.asyncDispose]();
+    });
+  }
+
+  async forFile(file: symbol): Promise<CassandraCluster> {
+    if (this.#file !== file) {
+      const before = this.#cluster;
+      const { incrementalBackups = false } = this.#options;
+      this.#cluster = before
+        ? before.then((cluster) => asItWas(cluster, incrementalBackups))
+        : startCassandra(this.#options);
+      this.#file = file;
+    }
+    return await (this.#cluster as Promise<CassandraCluster>);
+  }
+}
+
+/** Without keyspaces of tests, links and their marks, and with the switch as the configuration says. */
+async function asItWas(cluster: CassandraCluster, links: boolean): Promise<CassandraCluster> {
+  await using client = await connectCql(cluster);
+  const { rows } = await client.cql('SELECT keyspace_name FROM system_schema.keyspaces');
+  const names = rows.map((row) => String(row.keyspace_name));
+  for (const name of names.filter((name) => !/^system($|_)/.test(name))) {
+    await client.cql(`DROP KEYSPACE "${name}"`);
+  }
+  for (const node of cluster.nodes) {
+    await cluster.jmx(node).write(storageService, 'IncrementalBackupsEnabled', links);
+    const folders = [cluster.dataFolder(node)];
+    for (const folder of await listTableFolders(folders)) await deleteAllLinks(folder);
+    await unmarkLinks(folders);
+  }
+  return cluster;
 }
 
 /** A connected client that is closed at the end of its scope. */

@@ -13,14 +13,15 @@ import { storeStateTree } from '../../src/repository/lineage/state-tree.ts';
 import type { Repository } from '../../src/repository/repository.ts';
 import { LocalObjectStore } from '../../src/storage/local/local-object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
+import { sampled } from '../harness/seed.ts';
 
-const commits = 1_000_000;
-const datasets = 100_000;
+const commits = sampled(1_000_000);
+const datasets = sampled(100_000);
 const deltas = 255;
 /** Opening looks into older folders until it meets one object: more of them cost nothing. */
 const placeholders = 16;
 
-test('a source with 100,000 datasets and a million commits opens in under two seconds', async (t) => {
+test(`a source with ${datasets} datasets and ${commits} commits opens in under two seconds`, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'codr-lineage-'));
   try {
     const store = new LocalObjectStore(folder, new SeededRandom(1));

@@ -1,13 +1,11 @@
-// A repository in a real folder with one object of every kind and more: two sources, base copies, runs in
-// entries and in packs, stored states, a collection that has run, a pin.
-import { readFile, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+// A repository in memory with one object of every kind and more: two sources, base copies, runs in entries and
+// in packs, stored states, a collection that has run, a pin. Checks of real folders are those of `src/node/calls`.
 import { fromHex, toBase64, toHex } from '../../base/bytes.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { type Change, changeKinds } from '../../model/change.ts';
 import { datasetId, streamId } from '../../model/id.ts';
 import { timeToHex } from '../../model/time.ts';
-import { LocalObjectStore } from '../../storage/local/local-object-store.ts';
+import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import { collect } from '../collect/collect.ts';
 import { openFixture, probe, registerSource, testClock } from '../collect/repository-fixture.ts';
 import { createRepository } from '../keys/repository-config.ts';
@@ -27,13 +25,7 @@ export const dataset = datasetId('d'.repeat(32));
 const credential = { kind: 'key-file', content: Buffer.from('a key file of a test') } as const;
 
 export class CheckFixture {
-  readonly folder: string;
-  readonly store: LocalObjectStore;
-
-  constructor(folder: string) {
-    this.folder = folder;
-    this.store = new LocalObjectStore(folder, new SeededRandom(1));
-  }
+  readonly store = new MemoryObjectStore(testClock);
 
   async build(): Promise<void> {
     const random = new SeededRandom(2);
@@ -109,14 +101,16 @@ export class CheckFixture {
     damage: (bytes: Buffer) => Uint8Array | undefined,
     work: () => Promise<T>,
   ): Promise<T> {
-    const path = join(this.folder, name);
-    const whole = await readFile(path);
-    const damaged = damage(Buffer.from(whole));
-    await (damaged ? writeFile(path, damaged) : unlink(path));
+    const whole = Buffer.from(await this.store.get(name));
+    const put = async (bytes: Uint8Array | undefined): Promise<void> => {
+      await this.store.remove(name);
+      if (bytes) await this.store.create(name, [bytes]);
+    };
+    await put(damage(Buffer.from(whole)));
     try {
       return await work();
     } finally {
-      await writeFile(path, whole);
+      await put(whole);
     }
   }
 

@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { CodrError } from '../../base/error.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -14,12 +11,8 @@ import { CheckFixture } from './check-fixture.ts';
 import { checkLineage } from './check-lineage.ts';
 import { Problems } from './problems.ts';
 
-let fixture: CheckFixture;
-before(async () => {
-  fixture = new CheckFixture(await mkdtemp(join(tmpdir(), 'codr-check-')));
-  await fixture.build();
-});
-after(async () => await rm(fixture.folder, { recursive: true }));
+const fixture = new CheckFixture();
+before(async () => await fixture.build());
 
 /** One object of each kind, by a prefix of its name. */
 const kinds = [

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sampled } from '../../../../test/harness/seed.ts';
 import { isCodrError } from '../../../base/error.ts';
 import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
@@ -86,7 +87,7 @@ test('the live form is what a read at that second sees (G11-G14, G16-G19)', asyn
       const stream = liveForm(streamOf(encoded(list)), { ...keep, nowSeconds });
       assert.deepEqual(await linesOf(stream), await lines(expected));
     }),
-    { numRuns: 500 },
+    { numRuns: sampled(500) },
   );
 });
 
@@ -102,7 +103,7 @@ test('rebasing moves every expiry, and what then has expired is gone (G19)', asy
       const stream = liveForm(streamOf(encoded(list)), options);
       assert.deepEqual(await linesOf(stream), await lines(expected));
     }),
-    { numRuns: 300 },
+    { numRuns: sampled(300) },
   );
 });
 
@@ -117,7 +118,7 @@ test('expiry that a target cannot hold is cut to the last second that it can (G2
       const stream = liveForm(streamOf(encoded(list)), options);
       assert.deepEqual(await linesOf(stream), await lines(expected));
     }),
-    { numRuns: 300 },
+    { numRuns: sampled(300) },
   );
 });
 
@@ -133,7 +134,7 @@ test('freezing makes plain what lives at the cut, whatever the hour (G19)', asyn
       const stream = liveForm(streamOf(encoded(list)), options);
       assert.deepEqual(await linesOf(stream), await lines(expected));
     }),
-    { numRuns: 300 },
+    { numRuns: sampled(300) },
   );
 });
 
@@ -147,7 +148,7 @@ test('with tombstones kept and no dropped column the stream is the same', async 
         await linesOf(streamOf(block)),
       );
     }),
-    { numRuns: 100 },
+    { numRuns: sampled(100) },
   );
 });
 
@@ -186,7 +187,7 @@ test('a compaction on one replica does not change the live form (G19)', async ()
       const both = merge(left, purged(evaluate(b)));
       assert.deepEqual(await linesOf(liveForm(both, options)), before);
     }),
-    { numRuns: 300 },
+    { numRuns: sampled(300) },
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sampled } from '../../../../test/harness/seed.ts';
 import { type BlockStream, blockOf, type RecordBlock } from '../record/record-block.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 import {
@@ -37,7 +38,7 @@ test('merged replicas hold what their facts together say (G11-G19)', async () =>
       const merged = await linesOf(merge(...lists.map(encoded)));
       assert.deepEqual(merged, await linesOfBlock(encoded(lists.flat())));
     }),
-    { numRuns: 1500 },
+    { numRuns: sampled(1500) },
   );
 });
 
@@ -47,7 +48,7 @@ test('one fact a file merges into what all facts say', async () => {
       const merged = await linesOf(merge(...list.map((fact) => encoded([fact]))));
       assert.deepEqual(merged, await linesOfBlock(encoded(list)));
     }),
-    { numRuns: 500 },
+    { numRuns: sampled(500) },
   );
 });
 
@@ -62,7 +63,7 @@ test('merging is commutative, associative and idempotent, byte for byte', async 
       assert.deepEqual(await linesOf(merge(a, a)), await linesOf(merge(a)));
       assert.deepEqual(await linesOf(merge(a)), await linesOfBlock(a));
     }),
-    { numRuns: 400 },
+    { numRuns: sampled(400) },
   );
 });
 
@@ -101,7 +102,7 @@ for (const pieces of [1, 2, 17]) {
         }
         assert.deepEqual(lines, await linesOf(merge(...blocks)));
       }),
-      { numRuns: 300 },
+      { numRuns: sampled(300) },
     );
   });
 }

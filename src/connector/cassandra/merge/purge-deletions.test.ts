@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sampled } from '../../../../test/harness/seed.ts';
 import { tokenMax, tokenMin, tokenPrefix } from '../key/record-key.ts';
 import { type BlockStream, blockOf, type RecordBlock } from '../record/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
@@ -94,7 +95,7 @@ test('what no replica holds any more goes, all else stays, in normal form', asyn
       assert.deepEqual(await linesOf(streamOf(again)), await linesOf(streamOf(block)));
       assert.deepEqual(await live(block), await live(encoded(list)), 'a reader sees the same');
     }),
-    { numRuns: 500 },
+    { numRuns: sampled(500) },
   );
 });
 
@@ -108,7 +109,7 @@ test('where deletions ascend with time, it is what the facts without the gone on
       const merged = await linesOf(merge(shadowing, expected));
       assert.deepEqual(merged, await linesOf(merge(expected)));
     }),
-    { numRuns: 500 },
+    { numRuns: sampled(500) },
   );
 });
 
@@ -130,7 +131,7 @@ test('what is written later is read alike, whether deletions were purged or not'
         await live(base, encoded(more)),
       );
     }),
-    { numRuns: 500 },
+    { numRuns: sampled(500) },
   );
 });
 
@@ -145,7 +146,7 @@ test('whatever replicas still hold may be captured again: a reader sees what the
         await live(held, later),
       );
     }),
-    { numRuns: 500 },
+    { numRuns: sampled(500) },
   );
 });
 
@@ -209,6 +210,6 @@ test('where a replica was missing everything stays', async () => {
         all.filter((line) => line.startsWith('8000000000000000')),
       );
     }),
-    { numRuns: 200 },
+    { numRuns: sampled(200) },
   );
 });

@@ -4,7 +4,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -66,17 +66,20 @@ export class EtcdMember {
 
   /** Resolves when it runs, which is before it answers. */
   async start(): Promise<void> {
-    // The server goes when our end of the pipe closes, however we end.
-    const script = '"$@" >/dev/null 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait';
-    const args = ['-c', script, 'codr-etcd', this.#program, ...this.#flags];
+    // The server goes when our end of the pipe closes, and its data too unless told otherwise.
+    const script =
+      'data="$1"; shift; "$@" >/dev/null 2>&1 & echo $!; read -r word; kill -9 $!; wait; ' +
+      '[ "$word" = keep ] || rm -rf "$data"';
+    const folder = dirname(this.folder);
+    const args = ['-c', script, 'codr-etcd', folder, this.#program, ...this.#flags];
     const child = spawn('sh', args, { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
     const pid = new Promise<number>((resolve) =>
       child.stdout?.once('data', (text) => resolve(Number(`${text}`))),
     );
-    child.unref();
-    for (const pipe of [child.stdin, child.stdout]) (pipe as { unref?: () => void })?.unref?.();
     this.#child = child;
     this.#pid = await pid;
+    child.unref();
+    for (const pipe of [child.stdin, child.stdout]) (pipe as { unref?: () => void })?.unref?.();
   }
 
   /** SIGKILL; its data stay. */
@@ -87,7 +90,7 @@ export class EtcdMember {
     this.#pid = undefined;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.ref();
-    child.stdin?.destroy();
+    child.stdin?.end('keep\n');
     await gone;
   }
 

@@ -16,6 +16,7 @@ import type {
 } from '../coordinator.ts';
 import { assertTransaction } from '../limits.ts';
 import { EtcdChannel, type EtcdTls } from './etcd-channel.ts';
+import { closedError } from './etcd-error.ts';
 import { EtcdKeys } from './etcd-keys.ts';
 import { EtcdLease } from './etcd-lease.ts';
 import { EtcdLife } from './etcd-life.ts';
@@ -129,6 +130,10 @@ export class EtcdCoordinator implements Coordinator {
     const { life, leases, clock } = this.#parts;
     life.ended.throwIfAborted();
     const lease = await EtcdLease.grant(leases, clock, ttlMs);
+    if (this.#disposed) {
+      await lease[Symbol.asyncDispose]();
+      throw closedError();
+    }
     this.#leases.add(lease);
     lease.ended.addEventListener('abort', () => this.#leases.delete(lease), { once: true });
     return lease;
@@ -148,7 +153,7 @@ export class EtcdCoordinator implements Coordinator {
     const held = [...this.#leases];
     for (const lease of held) lease.lose('was held by a coordinator that is disposed of');
     await Promise.all([...held, receipts].map((one) => one[Symbol.asyncDispose]()));
-    close.abort(new CodrError('interrupted', 'the coordinator is disposed of'));
+    close.abort(closedError());
     for (const link of [kv, leases, watches]) link.close();
   }
 

@@ -84,6 +84,11 @@ function remedyOf({ code, details }: RpcError, endpoint: string, prefix: string)
   return `see the log of etcd at ${endpoint}`;
 }
 
+/** What calls that run when their coordinator is disposed of end with. */
+export function closedError(): CodrError {
+  return new CodrError('interrupted', 'the coordinator was disposed of');
+}
+
 /** For `etcd at <endpoints> …`: what each endpoint last said. */
 export function unreachable(lastErrors: ReadonlyMap<string, unknown>, cause: unknown): CodrError {
   const endpoints = [...lastErrors.keys()].sort().join(', ');

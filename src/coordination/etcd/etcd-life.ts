@@ -16,12 +16,14 @@ export class EtcdLife {
   readonly ended: AbortSignal;
   readonly #keys: EtcdKeys;
   readonly #identity: Buffer;
+  readonly #etcdId: string;
   readonly #end = new AbortController();
   #revisionSeen = 0;
 
   private constructor(keys: EtcdKeys, identity: Buffer, header: IResponseHeader) {
     this.#keys = keys;
     this.#identity = identity;
+    this.#etcdId = header.cluster_id;
     this.clusterId = `${header.cluster_id}-${identity}`;
     this.ended = this.#end.signal;
     this.#revisionSeen = revisionOf(header.revision);
@@ -57,12 +59,13 @@ export class EtcdLife {
       failure: [ask, ...(request.failure ?? [])],
     });
     const revision = revisionOf(answer.header.revision);
-    if (revision < floor) {
-      // Restored from a snapshot: the keys are the old ones and revisions repeat. Without its identity the
-      // store begins another life, for everybody.
+    const why = this.#setBack(answer.header, revision, floor);
+    if (why) {
+      // The keys are the old ones and revisions repeat. Without its identity the store begins another life,
+      // for everybody.
       const forget: IRequestOp = { request_delete_range: { key } };
       await channel.kv.txn({ compare: [same], success: [forget], failure: [] });
-      this.#replaced(`its revision fell from ${floor} to ${revision}`);
+      this.#replaced(why);
     }
     this.#revisionSeen = Math.max(this.#revisionSeen, revision);
     if (!answer.succeeded) {
@@ -72,6 +75,13 @@ export class EtcdLife {
       }
     }
     return answer;
+  }
+
+  /** Says so when the store was restored from a snapshot; `floor`: what had been seen before the call. */
+  #setBack(header: IResponseHeader, revision: number, floor: number): string | undefined {
+    if (revision < floor) return `its revision fell from ${floor} to ${revision}`;
+    if (header.cluster_id === this.#etcdId) return undefined;
+    return `it calls itself ${header.cluster_id} and not ${this.#etcdId} any more`;
   }
 
   #replaced(why: string): never {

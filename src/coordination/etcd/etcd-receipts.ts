@@ -5,6 +5,7 @@
 // The keys hang on a lease; what is found after its end says nothing of the transaction.
 import type { Clock } from '../../base/clock.ts';
 import type { EtcdChannel } from './etcd-channel.ts';
+import { closedError } from './etcd-error.ts';
 import type { EtcdKeys } from './etcd-keys.ts';
 import { EtcdLease } from './etcd-lease.ts';
 import { type EtcdLife, revisionOf } from './etcd-life.ts';
@@ -38,6 +39,7 @@ export class EtcdReceipts implements AsyncDisposable {
   #free: Receipt[] = [];
   #keys = 0;
   #numbers = 0;
+  #disposed = false;
 
   constructor(options: EtcdReceiptsOptions) {
     this.#options = options;
@@ -76,6 +78,7 @@ export class EtcdReceipts implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
     const lease = await this.#lease?.catch(() => undefined);
     await lease?.[Symbol.asyncDispose]();
   }
@@ -83,6 +86,7 @@ export class EtcdReceipts implements AsyncDisposable {
   async #currentLease(): Promise<EtcdLease> {
     const { leases, clock } = this.#options;
     for (;;) {
+      if (this.#disposed) throw closedError();
       this.#lease ??= EtcdLease.grant(leases, clock, receiptsTtlMs);
       const asked = this.#lease;
       try {

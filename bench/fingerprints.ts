@@ -1,5 +1,12 @@
-// How many fingerprints does one peer look up for another? Everything but the network: the question is encoded,
-// decoded, looked up in the table that an owner of slots has in memory, and the answer goes back the same way.
+// How many fingerprints does one peer look up for another? The question is encoded, decoded, looked up in the table that
+// an owner of slots has in memory, and the answer goes back the same way: by a call of a function, and by gRPC over
+// the loopback. Both peers are this process, so a CPU second is that of both together.
+
+import { everybody } from '../src/api/access.ts';
+import { PeerLink } from '../src/api/client/peer-link.ts';
+import { fakeApi } from '../src/api/fake-api.fixture.ts';
+import { serve } from '../src/api/grpc/serve.ts';
+import type { OperationStore } from '../src/api/operations.ts';
 import { silentLogger } from '../src/base/log.ts';
 import { MemorySpill } from '../src/base/spill.ts';
 import { type CommittedLeaves, FingerprintExchange } from '../src/cluster/fingerprint-exchange.ts';
@@ -38,17 +45,32 @@ async function run({ runs }: BenchOptions): Promise<void> {
   const ids = randomIds(packs * leavesPerPack, 1);
   const others = randomIds(200_000, 2);
   const leaves = await ownerOf(ids);
-  const asker = askerOf(leaves);
   say(`${leaves.size} leaves in the owner's table, ${batch} ids a question`);
-  for (const [name, wanted] of [
+  const kinds = [
     ['unknown', others],
     ['known', ids.slice(0, 200_000)],
-  ] as const) {
-    const best = await bestOf(runs, () => askAll(asker, wanted));
-    say(`${name.padEnd(8)} ${(best / 1e6).toFixed(2)} M/s`);
-  }
+  ] as const;
+  const measure = async (over: string, asker: FingerprintExchange): Promise<void> => {
+    for (const [name, wanted] of kinds) {
+      const best = await bestOf(runs, () => askAll(asker, wanted));
+      say(`${(best / 1e6).toFixed(2).padStart(6)} M/s ${name}, ${over}`);
+    }
+    const { unanswered } = asker.counts;
+    if (unanswered > 0) throw new Error(`${unanswered} ids got no answer`);
+  };
+  const owner = exchangeOf('owner', leaves, async () => {
+    throw new Error('the owner of all slots asks nobody');
+  });
+  await measure(
+    'by a function',
+    exchangeOf('asker', leaves, (request) => owner.serve(request)),
+  );
+  await overGrpc(
+    owner,
+    async (call) => await measure('by gRPC', exchangeOf('asker', leaves, call)),
+  );
   const looked = await bestOf(runs, () => lookUpAll(leaves, others));
-  say(`table    ${(looked / 1e6).toFixed(2)} M/s unknown, the lookup alone`);
+  say(`${(looked / 1e6).toFixed(2).padStart(6)} M/s unknown, the lookup alone`);
 }
 
 /** CPU seconds of this process, so other work on the machine counts little. */
@@ -115,14 +137,42 @@ async function ownerOf(ids: readonly Uint8Array[]): Promise<StoredLeaves> {
   return leaves;
 }
 
-/** Another peer, which owns nothing and reaches the owner without a network. */
-function askerOf(leaves: CommittedLeaves): FingerprintExchange {
+type CallOwner = (request: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
+
+/** A peer of a cluster in which `owner` owns all slots. */
+function exchangeOf(self: string, leaves: CommittedLeaves, call: CallOwner): FingerprintExchange {
   const table = computeSlots([{ name: 'owner', weight: 1 }], SlotTable.empty);
   const slots = () => ({ epoch: { clusterId: 'bench', revision: 1 }, table });
-  const common = { slots, leaves, clock: wallClock, log: silentLogger };
-  const transport = { call: (_: string, request: Uint8Array) => owner.serve(request) };
-  const owner = new FingerprintExchange({ ...common, self: 'owner', transport });
-  return new FingerprintExchange({ ...common, self: 'asker', transport });
+  const transport = { call: (_: string, ...rest: Parameters<CallOwner>) => call(...rest) };
+  return new FingerprintExchange({
+    ...{ self, slots, transport, leaves },
+    ...{ clock: wallClock, log: silentLogger, deadlineMs: 10_000 },
+  });
+}
+
+async function overGrpc(
+  owner: FingerprintExchange,
+  measure: (call: CallOwner) => Promise<void>,
+): Promise<void> {
+  const served = await serve({
+    listen: '127.0.0.1:0',
+    credentials: 'insecure',
+    api: fakeApi(async () => ({})),
+    operations: {} as OperationStore, // nobody asks for any
+    authorise: everybody,
+    audit: { append: async () => {} },
+    clock: wallClock,
+    log: silentLogger,
+    redact: (text) => text,
+    peer: { lookUp: (request) => owner.serve(request), ping: async (news) => news },
+  });
+  const link = new PeerLink({ address: served.address, tls: 'insecure', clock: wallClock });
+  try {
+    await measure((request, signal) => link.lookUp(request, signal));
+  } finally {
+    link[Symbol.dispose]();
+    await served.close({ balancerMs: 0, drainMs: 100 });
+  }
 }
 
 /** Of 32 bytes, made fast. */

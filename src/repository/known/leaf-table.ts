@@ -1,10 +1,11 @@
 // Ids and the packs that hold them, in memory of fixed size an entry: what an owner of slots answers from. Open
-// addressing; an id may stand in it several times, once a pack. Nothing is removed.
+// addressing; an id may stand in it several times, once a pack. Nothing is removed. A byte a place says what may stand
+// there, so that looking for what is not there seldom leaves the processor's cache.
 import type { PackId } from '../../model/id.ts';
 import { idPrefixBytes } from '../index/index-codec.ts';
 import type { PackRef } from '../pack/pack-format.ts';
 
-/** Four words of the id, and the number of the pack plus 1: 0 is an empty place. */
+/** Four words of the id, and the number of the pack. */
 const entryWords = 5;
 const idWords = 4;
 const firstCapacity = 4096;
@@ -14,6 +15,8 @@ const fillMax = 0.7;
 export class LeafTable {
   readonly #entriesMax: number;
   #words = new Uint32Array(firstCapacity * entryWords);
+  /** By place: a byte of the id, or 0 where nothing stands. */
+  #tags = new Uint8Array(firstCapacity);
   #capacity = firstCapacity;
   #count = 0;
   readonly #packs: PackRef[] = [];
@@ -54,7 +57,7 @@ export class LeafTable {
     if (this.#find(a, b, c, d, (found) => found === pack) >= 0) return true;
     if (this.isFull) return false;
     if (this.#count + 1 > this.#capacity * fillMax) this.#grow();
-    this.#put(a, b, c, d, pack + 1);
+    this.#put(a, b, c, d, pack);
     this.#count++;
     return true;
   }
@@ -80,35 +83,45 @@ export class LeafTable {
 
   #find(a: number, b: number, c: number, d: number, wanted: (pack: number) => boolean): number {
     const words = this.#words;
+    const tags = this.#tags;
     const mask = this.#capacity - 1;
+    const tag = tagOf(c);
     // The first bits are much the same for all ids of an owner; the second word is as good as a hash.
-    for (let place = b & mask; ; place = (place + 1) & mask) {
+    for (let place = b & mask; tags[place] !== 0; place = (place + 1) & mask) {
+      if (tags[place] !== tag) continue;
       const at = place * entryWords;
-      const pack = words[at + idWords] as number;
-      if (pack === 0) return -1;
       const isSame =
         words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d;
-      if (isSame && wanted(pack - 1)) return pack - 1;
+      const pack = words[at + idWords] as number;
+      if (isSame && wanted(pack)) return pack;
     }
+    return -1;
   }
 
   #put(a: number, b: number, c: number, d: number, pack: number): void {
     const mask = this.#capacity - 1;
     let place = b & mask;
-    while (this.#words[place * entryWords + idWords] !== 0) place = (place + 1) & mask;
+    while (this.#tags[place] !== 0) place = (place + 1) & mask;
+    this.#tags[place] = tagOf(c);
     this.#words.set([a, b, c, d, pack], place * entryWords);
   }
 
   #grow(): void {
-    const before = this.#words;
+    const [words, tags] = [this.#words, this.#tags];
     this.#capacity *= 2;
     this.#words = new Uint32Array(this.#capacity * entryWords);
-    for (let at = 0; at < before.length; at += entryWords) {
-      const [a, b, c, d, pack] = before.subarray(at, at + entryWords) as unknown as Five;
-      if (pack !== 0) this.#put(a, b, c, d, pack);
+    this.#tags = new Uint8Array(this.#capacity);
+    for (const [place, tag] of tags.entries()) {
+      if (tag === 0) continue;
+      const at = place * entryWords;
+      const [a, b, c, d, pack] = words.subarray(at, at + entryWords) as unknown as Five;
+      this.#put(a, b, c, d, pack);
     }
   }
 }
+
+/** 1 to 255. */
+const tagOf = (word: number): number => word & 255 || 1;
 
 type Four = [number, number, number, number];
 type Five = [number, number, number, number, number];

@@ -50,7 +50,8 @@ export interface PartSize {
 
 /**
  * Parts of about that size; one when there is little, and
- * when a file has no index that can be read: whoever reads its data then sees what is wrong with it.
+ * when a file has no index that can be read: whoever reads its data then sees what is wrong with it. So it is with a
+ * file whose chunks have no checksums.
  */
 export async function planParts(
   files: readonly ListedSstable[],
@@ -83,6 +84,8 @@ async function indexOf(
   await using files = openFiles(listed);
   try {
     const sstable = await openSstable(files);
+    // Nothing but its digest checks such a file, and that is of the whole.
+    if (!sstable.hasChunkSums) return undefined;
     const entries = await sstable.entries(signal);
     return entries.length === 0 ? undefined : { listed, entries, dataLength: sstable.dataLength };
   } catch (error) {

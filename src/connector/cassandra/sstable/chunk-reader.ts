@@ -3,6 +3,7 @@
 import { crc32 } from 'node:zlib';
 import { view } from '../../../base/bytes.ts';
 import type { ChunkTable } from './compression-info.ts';
+import type { DataDigest } from './data-digest.ts';
 import { damaged, type RandomAccessFile, type SstableFiles } from './sstable-files.ts';
 
 /** Stored bytes that are read at once, save for a single chunk that has more. */
@@ -23,6 +24,8 @@ export interface ChunkPlace {
   readonly aheadEnd: number;
   /** In place of {@link readBytesDefault}. */
   readonly readBytes?: number;
+  /** Gets all stored bytes; only of a reading from the beginning. */
+  readonly digest?: DataDigest | undefined;
 }
 
 /** Gives chunk after chunk; `ready` says whether the next one is in memory. */
@@ -40,13 +43,14 @@ export class ChunkReader {
   /** From this chunk on nothing is read ahead. */
   readonly #aheadEnd: number;
   readonly #readBytes: number;
+  readonly #digest: DataDigest | undefined;
   #ahead: Piece | undefined;
 
   constructor(
     files: SstableFiles,
     file: RandomAccessFile,
     table: ChunkTable,
-    { position, aheadEnd, readBytes = readBytesDefault }: ChunkPlace,
+    { position, aheadEnd, readBytes = readBytesDefault, digest }: ChunkPlace,
     signal: AbortSignal,
   ) {
     this.#files = files;
@@ -56,6 +60,7 @@ export class ChunkReader {
     this.#chunk = Math.floor(position / table.chunkLength);
     this.#pieceEnd = this.#chunk;
     this.#readBytes = readBytes;
+    this.#digest = digest;
     this.#aheadEnd = Math.min(table.count, Math.floor(aheadEnd / table.chunkLength) + 1);
     if (!this.done) this.#ahead = this.#readFrom(this.#chunk);
   }
@@ -92,6 +97,7 @@ export class ChunkReader {
         `the file ends early, in byte ${start} to ${start + bytes.length}`,
       );
     }
+    this.#digest?.add(bytes, start);
     this.#piece = bytes;
     this.#pieceStart = start;
     this.#pieceEnd = piece.endChunk;

@@ -103,12 +103,18 @@ test('missing files are named', async () => {
   }
 });
 
-test('the digest is of Data.db as it is stored', async () => {
-  const files = goldenFiles('nb', 'simple');
-  await (await openSstable(files)).digest(never);
-  const digest = { 'Digest.crc32': Buffer.from('1') };
-  const other = await openSstable(goldenFiles('nb', 'simple', digest));
-  await assert.rejects(other.digest(never), damagedIn('Data.db'));
+test('a file that is read as a whole has the digest of its Data.db, or is damaged', async () => {
+  const all = await readAll('simple');
+  await assert.rejects(
+    readAll('simple', { 'Digest.crc32': Buffer.from('1') }),
+    damagedIn('Data.db'),
+  );
+  assert.deepEqual(await readAll('simple', { 'Digest.crc32': undefined }), all);
+  // What stands behind the last chunk counts too.
+  const longer = Buffer.concat([await bytesOf('simple', 'Data.db'), Buffer.from([0])]);
+  const info = await bytesOf('simple', 'CompressionInfo.db');
+  const odd = { 'Data.db': longer, 'CompressionInfo.db': info };
+  await assert.rejects(readAll('simple', odd), damagedIn('Data.db'));
 });
 
 test('an unknown version, compressor or type is refused by name', async () => {

@@ -1,7 +1,6 @@
 // Opens an SSTable of version `na`, `nb`, `oa` or `da` and gives its records in key order, any
 // range of them, with all checksums verified. Data.db, Statistics.db and the chunk table are
 // needed; Index.db only makes ranges quick.
-import { crc32 } from 'node:zlib';
 import { assert } from '../../../base/assert.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import { murmur3Partitioner, type Partitioner } from '../key/partitioner.ts';
@@ -9,16 +8,11 @@ import type { RecordBlock } from '../record/record-block.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { type ChunkTable, readChunkTable } from './compression-info.ts';
 import { DataDecoder } from './data-decoder.ts';
+import { DataDigest, hasDigest } from './data-digest.ts';
 import { entryBefore, type IndexEntry, readIndex } from './index-reader.ts';
 import { ReadWindow } from './read-window.ts';
 import { RecordSink } from './record-sink.ts';
-import {
-  damaged,
-  type RandomAccessFile,
-  type SstableFiles,
-  unknown,
-  wholeFile,
-} from './sstable-files.ts';
+import { damaged, type RandomAccessFile, type SstableFiles, unknown } from './sstable-files.ts';
 import { readStatistics, type SerializationHeader, type Statistics } from './statistics.ts';
 import type { SstableStats } from './statistics-stats.ts';
 
@@ -28,7 +22,6 @@ const versions: Readonly<Record<string, SstableFiles['format']>> = {
   oa: 'big',
   da: 'bti',
 };
-const digestReadBytes = 1024 * 1024;
 
 export interface OpenSstable {
   readonly header: SerializationHeader;
@@ -42,8 +35,8 @@ export interface OpenSstable {
    * @throws CodrError `file-damaged`, with the records before the damage given.
    */
   records(range: KeyRange, signal: AbortSignal, place?: ReadPlace): AsyncIterable<RecordBlock>;
-  /** Compares Data.db as it is stored with Digest.crc32. @throws CodrError `file-damaged`. */
-  digest(signal: AbortSignal): Promise<void>;
+  /** Each part of the data has a checksum of its own; else only a reading of the whole is checked. */
+  readonly hasChunkSums: boolean;
   /**
    * Up to `count` - 1 keys where partitions begin, ascending, that cut the data into like
    * parts; none for BTI and for other orders.
@@ -112,6 +105,10 @@ class OpenedSstable implements OpenSstable {
     this.#partitioner = partitioner;
   }
 
+  get hasChunkSums(): boolean {
+    return this.#table.crcInline || this.#table.crcs !== undefined;
+  }
+
   get dataLength(): number {
     return this.#table.dataLength;
   }
@@ -129,7 +126,12 @@ class OpenedSstable implements OpenSstable {
       place.start ?? (range.from ? entryBefore(await this.entries(), range.from) : undefined);
     const position = entry?.position ?? 0;
     const { aheadEnd = this.dataLength, bufferBytes } = place;
-    const from = { position, aheadEnd, ...(bufferBytes && { readBytes: bufferBytes }) };
+    const isWhole = !entry && !range.from && !range.to && hasDigest(this.#files);
+    const digest = isWhole ? new DataDigest() : undefined;
+    const from = {
+      ...{ position, aheadEnd, digest },
+      ...(bufferBytes && { readBytes: bufferBytes }),
+    };
     const chunks = new ChunkReader(this.#files, this.#data, this.#table, from, signal);
     const window = new ReadWindow(this.#files, chunks, this.dataLength, bufferBytes);
     const sink = new RecordSink(bufferBytes);
@@ -148,19 +150,7 @@ class OpenedSstable implements OpenSstable {
       }
     }
     if (sink.count > 0) yield sink.take();
-  }
-
-  async digest(signal: AbortSignal): Promise<void> {
-    const text = Buffer.from(await wholeFile(this.#files, 'Digest.crc32')).toString('latin1');
-    let crc = 0;
-    for (let at = 0; at < this.#data.size; at += digestReadBytes) {
-      signal.throwIfAborted();
-      crc = crc32(await this.#data.read(at, digestReadBytes), crc);
-    }
-    if (text.trim() !== String(crc)) {
-      const what = `its checksum is ${crc}, Digest.crc32 says ${text.trim().slice(0, 20)}`;
-      throw damaged(this.#files, 'Data.db', what);
-    }
+    await digest?.compare(this.#files, this.#data);
   }
 
   async splitPoints(count: number): Promise<Uint8Array[]> {

@@ -1,4 +1,4 @@
-// Original file: codr/v1/operations.proto
+// Original file: codr/v1/common.proto
 
 export const OperationState = {
   OPERATION_STATE_UNSPECIFIED: 'OPERATION_STATE_UNSPECIFIED',

@@ -1,4 +1,4 @@
-// Original file: codr/v1/operations.proto
+// Original file: codr/v1/common.proto
 
 import type { OperationState as _codr_v1_OperationState, OperationState__Output as _codr_v1_OperationState__Output } from '../../codr/v1/OperationState.ts';
 import type { Progress as _codr_v1_Progress, Progress__Output as _codr_v1_Progress__Output } from '../../codr/v1/Progress.ts';

@@ -42,6 +42,13 @@ const faults: [field: string, input: unknown][] = [
     { ...whole, nodes: { '10.0.0.1': { ...node, dataDirectories: ['data'] } } },
   ],
   ['nodes.10.0.0.1.control', { ...whole, nodes: { '10.0.0.1': { ...node, control: {} } } }],
+  [
+    'nodes.10.0.0.1.control.jolokia',
+    {
+      ...whole,
+      nodes: { '10.0.0.1': { ...node, control: { jolokia: 'http://jmx:hush@10.0.0.1:8778/' } } },
+    },
+  ],
   ['paths./a', { ...whole, paths: { '/a': 'b' } }],
   ['linkLimit', { ...whole, linkLimit: '20 elephants' }],
   ['pendingCompactionsMax', { ...whole, pendingCompactionsMax: -1 }],

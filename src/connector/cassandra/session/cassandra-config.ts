@@ -91,6 +91,13 @@ export function parseCassandraConfig(input: unknown): CassandraConfig {
   if ((tls?.cert === undefined) !== (tls?.key === undefined)) {
     throw wrong(tls?.cert === undefined ? 'tls.cert' : 'tls.key', 'missing: both or none');
   }
+  for (const [address, one] of Object.entries(config.nodes)) {
+    // What stands in a URL would be kept with the source, and shown.
+    if ('jolokia' in one.control && /\/\/[^/?#]*@/.test(one.control.jolokia)) {
+      const field = `nodes.${address}.control.jolokia`;
+      throw wrong(field, 'a login in the URL; give username and passwordFile beside it');
+    }
+  }
   return config;
 }
 

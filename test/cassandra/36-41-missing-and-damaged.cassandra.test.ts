@@ -102,33 +102,37 @@ async function assertPoint(
   assertSameRows(await seen(client, to), wanted, at);
 }
 
-test('36: a flipped bit, a cut file and a missing one cost their replica each, are named, and are read once whole', async () => {
+test('36: a flipped bit, a cut file, a missing one and another digest cost their replica each, are named, and are read once whole', async () => {
   const source = await cluster();
   await using client = await connectCql(source);
-  await makeTable(client, 'bad', 'flipped', 'shortened', 'incomplete');
-  for (const table of ['flipped', 'shortened', 'incomplete']) {
+  await makeTable(client, 'bad', 'flipped', 'shortened', 'incomplete', 'other');
+  for (const table of ['flipped', 'shortened', 'incomplete', 'other']) {
     await write(client, `bad.${table}`, [0, 50]);
   }
   for (const node of source.nodes) await source.jmx(node).flush('bad');
   const wanted = await seen(client, 'bad');
-  const [flipped, shortened, incomplete] = await Promise.all([
+  const [flipped, shortened, incomplete, other] = await Promise.all([
     dataFiles(source, 2, 'bad', 'flipped').then(([path]) => path ?? ''),
     dataFiles(source, 2, 'bad', 'shortened').then(([path]) => path ?? ''),
     dataFiles(source, 2, 'bad', 'incomplete').then(([path]) => path ?? ''),
+    dataFiles(source, 2, 'bad', 'other').then(([path]) => path ?? ''),
   ]);
   const statistics = incomplete.replace('-Data.db', '-Statistics.db');
-  const [whole, long, stats] = await Promise.all([flipped, shortened, statistics].map(readBytes));
-  assert.ok(whole && long && stats);
+  const digest = other.replace('-Data.db', '-Digest.crc32');
+  const kept = await Promise.all([flipped, shortened, statistics, digest].map(readBytes));
+  const [whole, long, stats, sum] = kept;
+  assert.ok(whole && long && stats && sum);
   const bent = Buffer.from(whole);
   bent[Math.floor(bent.length / 2)] = (bent[Math.floor(bent.length / 2)] ?? 0) ^ 4;
   await writeFile(flipped, bent);
   await truncate(shortened, Math.floor(long.length / 2));
   await rm(statistics);
+  await writeFile(digest, '1');
 
   const bad = await world.protect('bad', source);
   const poor = await bad.backup();
   assert.equal(poor.grade, 'quorum-safe');
-  for (const path of [flipped, shortened, incomplete]) {
+  for (const path of [flipped, shortened, incomplete, other]) {
     const parts = path.split('/');
     const [table, file] = [parts.at(-2) ?? '', (parts.at(-1) ?? '').replace('-Data.db', '')];
     const named = poor.warnings.filter((text) => text.includes(table) && text.includes(file));
@@ -140,6 +144,7 @@ test('36: a flipped bit, a cut file and a missing one cost their replica each, a
   await writeFile(flipped, whole);
   await writeFile(shortened, long);
   await writeFile(statistics, stats);
+  await writeFile(digest, sum);
   const good = await bad.backup();
   assert.deepEqual([good.grade, good.warnings], ['complete', []]);
   assert.deepEqual([(await bad.backup()).records], [0]);

@@ -28,7 +28,7 @@ import { deletionTimeMax } from '../sstable/write-tombstones.ts';
 import { checkFiles } from './check-files.ts';
 import { layoutOf } from './file-layout.ts';
 import { checkSpace, neededBytes } from './free-space.ts';
-import { nodeConnection } from './node-connection.ts';
+import { nodeConnection, unaskable } from './node-connection.ts';
 import { refuseMoved } from './placement-rest.ts';
 import { ReplicaProof } from './proof-replicas.ts';
 import { seedOf } from './proof-sample.ts';
@@ -129,8 +129,10 @@ export class SstableTarget implements RestoreTarget {
       ({ finishedId, making }) => finishedId === undefined && making !== 'replace',
     );
     await checkSpace(this.#nodes, neededBytes(added, this.#ring));
-    if (!options.keepsDeletions) return plan;
-    return { ...plan, warnings: [...plan.warnings, deletionsMayGo] };
+    const owning = this.#nodes.values();
+    const unasked = await onTarget(unaskable(this.#config, this.#cql, owning, signal));
+    const warnings = [...plan.warnings, ...unasked];
+    return { ...plan, warnings: options.keepsDeletions ? [...warnings, deletionsMayGo] : warnings };
   }
 
   async begin(signal: AbortSignal): Promise<void> {

@@ -81,7 +81,7 @@ async function waitForVacancy(
   const stop = AbortSignal.any([signal, done.signal]);
   const hints = coordinator.watch(key, stop)[Symbol.asyncIterator]();
   try {
-    for (let hint = hints.next(); ; ) {
+    for (let hint = awaited(hints.next()); ; ) {
       const entry = await coordinator.get(key);
       if (!entry) return;
       if (entry.createRevision === last) {
@@ -95,11 +95,17 @@ async function waitForVacancy(
       const told = await Promise.race([hint.then(() => true), pause.then(() => false)]);
       tick.abort();
       signal.throwIfAborted();
-      if (told) hint = hints.next();
+      if (told) hint = awaited(hints.next());
     }
   } finally {
     done.abort();
   }
+}
+
+/** How it ends is no news to who has left before. */
+function awaited<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 class LeasedTerm implements Term {

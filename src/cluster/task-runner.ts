@@ -152,6 +152,7 @@ class Round {
     const hints = this.#board.watch(stop)[Symbol.asyncIterator]();
     try {
       let hint = hints.next();
+      hint.catch(() => {}); // how it ends is no news to who has left before
       while (await this.#othersAreBusy(left)) {
         // Hints can be late or lost; a lease's time is the longest that a death stays unseen anyway.
         const tick = new AbortController();
@@ -167,6 +168,7 @@ class Round {
         );
         signal.throwIfAborted();
         if (told) hint = hints.next();
+        hint.catch(() => {});
       }
     } finally {
       done.abort();

@@ -15,18 +15,22 @@ const defaultTtlMs = 60_000;
 /** Places in which a claim may stand. */
 const ways = 4;
 
+/** A place is three numbers of 8 bytes: the session, since when (ms), and two words of the fingerprint. */
+const numbersPerPlace = 3;
+
 export class StoringClaims {
-  /** Two words of each fingerprint. */
+  /** The same memory twice: what one claim touches lies side by side. */
+  readonly #numbers: Float64Array;
   readonly #words: Uint32Array;
-  readonly #sessions: Float64Array;
-  readonly #sinceMs: Float64Array;
   readonly #mask: number;
   readonly #ttlMs: number;
 
   constructor({ entriesMax = defaultEntriesMax, ttlMs = defaultTtlMs }: ClaimOptions = {}) {
-    this.#words = new Uint32Array(entriesMax * 2);
-    this.#sessions = new Float64Array(entriesMax);
-    this.#sinceMs = new Float64Array(entriesMax).fill(Number.NEGATIVE_INFINITY);
+    this.#numbers = new Float64Array(entriesMax * numbersPerPlace);
+    this.#words = new Uint32Array(this.#numbers.buffer);
+    for (let place = 0; place < entriesMax; place++) {
+      this.#numbers[place * numbersPerPlace + 1] = Number.NEGATIVE_INFINITY;
+    }
     this.#mask = entriesMax / ways - 1;
     this.#ttlMs = ttlMs;
   }
@@ -41,22 +45,22 @@ export class StoringClaims {
     { session, nowMs }: { readonly session: number; readonly nowMs: number },
     lives: (session: number) => boolean,
   ): boolean {
+    const numbers = this.#numbers;
     const words = this.#words;
-    const first = (a & this.#mask) * ways;
-    let place = first;
+    const first = (a & this.#mask) * ways * numbersPerPlace;
+    let at = first;
     let isSame = false;
-    for (let i = first; i < first + ways; i++) {
-      isSame = words[i * 2] === a && words[i * 2 + 1] === b;
-      if (isSame || (this.#sinceMs[i] as number) < (this.#sinceMs[place] as number)) place = i;
-      if (isSame) break;
+    for (let way = 0, i = first; way < ways && !isSame; way++, i += numbersPerPlace) {
+      isSame = words[i * 2 + 4] === a && words[i * 2 + 5] === b;
+      if (isSame || (numbers[i + 1] as number) < (numbers[at + 1] as number)) at = i;
     }
-    const isFresh = isSame && nowMs - (this.#sinceMs[place] as number) < this.#ttlMs;
-    const other = this.#sessions[place] as number;
+    const isFresh = isSame && nowMs - (numbers[at + 1] as number) < this.#ttlMs;
+    const other = numbers[at] as number;
     if (isFresh && other < session && lives(other)) return true;
-    words[place * 2] = a;
-    words[place * 2 + 1] = b;
-    this.#sessions[place] = session;
-    this.#sinceMs[place] = nowMs;
+    numbers[at] = session;
+    numbers[at + 1] = nowMs;
+    words[at * 2 + 4] = a;
+    words[at * 2 + 5] = b;
     return false;
   }
 }

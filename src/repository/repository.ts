@@ -257,6 +257,7 @@ export class RepositorySession {
   }
 
   tree(signal?: AbortSignal): TreeContext {
+    if (signal) this.#blobs.stopWith(signal);
     return {
       sink: this.#blobs,
       hashing: this.#hashing,

@@ -19,6 +19,7 @@ class Owner {
   readonly read: string[] = [];
   owned: Uint8Array = new Uint8Array(4096).fill(1);
   nowMs = 0;
+  readonly sleptMs: number[] = [];
   /** Packs that a list condemns, told with the next reading. */
   newlyCondemned: PackId[] = [];
   writer!: FingerprintIndex;
@@ -41,7 +42,12 @@ class Owner {
       },
       owned: () => owner.owned,
       condemned: (packs) => owner.condemned.push(...packs),
-      clock: { monotonic: () => owner.nowMs },
+      clock: {
+        monotonic: () => owner.nowMs,
+        sleep: async (ms) => {
+          owner.sleptMs.push(ms);
+        },
+      },
       log: silentLogger,
       entriesMax,
     });
@@ -142,6 +148,18 @@ test('condemned packs are known no more, and whoever stores here is told', async
   await owner.leaves.settled();
   assert.deepEqual(owner.condemned, [pack.id]);
   assert.ok((await owner.find(pack.leafIds)).every((id) => id === undefined));
+});
+
+test('hints that come fast are read together, half a second apart', async () => {
+  const owner = await Owner.open();
+  owner.nowMs = 1000;
+  for (const name of ['a', 'b', 'c']) owner.leaves.hint([name]);
+  await owner.leaves.settled();
+  owner.nowMs = 1100;
+  owner.leaves.hint(['d']);
+  await owner.leaves.settled();
+  assert.deepEqual(owner.read, ['all', 'a,b,c', 'd']);
+  assert.deepEqual(owner.sleptMs, [400]);
 });
 
 test('a commit whose hint was lost is known after a minute', async () => {

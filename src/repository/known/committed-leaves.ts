@@ -21,7 +21,7 @@ export interface CommittedLeavesOptions {
   readonly owned: () => Uint8Array | undefined;
   /** Called with packs that a collection has condemned: nothing here must rely on them. */
   readonly condemned: (packs: readonly PackId[]) => void;
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly log: Logger;
   /** Of the table, 40 bytes each. */
   readonly entriesMax: number;
@@ -30,6 +30,8 @@ export interface CommittedLeavesOptions {
 }
 
 const defaultRereadMs = 60_000;
+/** Between the begin of one reading and the next: each lists the index, and commits may come all the time. */
+const pauseMs = 500;
 const slotCount = 4096;
 const slotsPerByte = 16;
 /** Tries to read objects while others merge them away. */
@@ -48,6 +50,7 @@ export class CommittedLeaves {
   readonly #hinted = new Set<string>();
   #allDue = true;
   #readAtMs = 0;
+  #begunAtMs = Number.NEGATIVE_INFINITY;
   #working: Promise<void> | undefined;
 
   constructor(options: CommittedLeavesOptions) {
@@ -110,6 +113,7 @@ export class CommittedLeaves {
       this.#allDue || this.#hinted.size > 0 || owned() !== this.#loadedFor;
     while (isDue()) {
       try {
+        await this.#pause();
         await this.#readOn();
         await this.#load();
       } catch (error) {
@@ -118,6 +122,13 @@ export class CommittedLeaves {
         return;
       }
     }
+  }
+
+  async #pause(): Promise<void> {
+    const { clock } = this.#options;
+    const leftMs = this.#begunAtMs + pauseMs - clock.monotonic();
+    if (leftMs > 0) await clock.sleep(leftMs);
+    this.#begunAtMs = clock.monotonic();
   }
 
   async #readOn(): Promise<void> {

@@ -61,6 +61,11 @@ export class BlobSession implements LeafSink, AsyncDisposable {
     };
   }
 
+  /** Ends waits for other processes, from now on. */
+  stopWith(signal: AbortSignal): void {
+    this.#questions?.stopWith(signal);
+  }
+
   async put(
     kind: BlobKind,
     blobs: readonly Uint8Array[],

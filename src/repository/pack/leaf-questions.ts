@@ -33,6 +33,7 @@ export class LeafQuestions {
   readonly #access: LeafExchangeAccess;
   readonly #session: number;
   #patienceMs: number;
+  #signal: AbortSignal | undefined;
 
   /** `session`: lower is older. */
   constructor(access: LeafExchangeAccess, session: number) {
@@ -41,7 +42,12 @@ export class LeafQuestions {
     this.#patienceMs = access.patienceMs;
   }
 
-  /** Packs of those ids that others know. `waiting` is called around each wait. */
+  /** Waiting ends with this signal from now on. */
+  stopWith(signal: AbortSignal): void {
+    this.#signal = signal;
+  }
+
+  /** Packs of those ids that others know. `waiting` is called around each wait. Rejects only when it was stopped. */
   async ask(
     ids: readonly LeafId[],
     waiting: (wait: () => Promise<void>) => Promise<void>,
@@ -59,7 +65,7 @@ export class LeafQuestions {
       open = open.filter((_, i) => !answers[i] || answers[i] === 'storing');
       if (!isBeingStored || this.#patienceMs <= 0) break;
       this.#patienceMs -= pollMs;
-      await waiting(() => clock.sleep(pollMs));
+      await waiting(() => clock.sleep(pollMs, this.#signal));
     }
     return known;
   }

@@ -30,6 +30,8 @@ test('an etcd that was wiped and started empty is another life, though it calls 
   assert.notEqual(after.clusterId, before.clusterId);
   const again = await after.transact([], [{ put: 'leader', value: 'b' }]);
   assert.deepEqual(again, created, 'revisions repeat, so a guard alone would hold');
+  // Later revisions than the first life had, so that nothing looks set back.
+  for (let i = 0; i < 30; i++) await after.transact([], [{ put: 'other', value: `${i}` }]);
   const guard = { key: 'leader', createRevision: created.revision };
   await assert.rejects(() => before.transact([guard], [{ put: 'k', value: '' }]), isReplaced);
   assert.equal(await after.get('k'), undefined);

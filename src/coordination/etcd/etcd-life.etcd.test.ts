@@ -15,6 +15,7 @@ test('an etcd that was wiped and started empty is another life, though it calls 
   const ownId = async (): Promise<string> =>
     (await raw.kv.range({ key: Buffer.from('x') })).header.cluster_id;
   await using before = await openEtcd(etcd.endpoints, { prefix });
+  await using reader = await openEtcd(etcd.endpoints, { prefix });
   const created = await before.transact([], [{ put: 'leader', value: 'a' }]);
   assert.ok(created.done);
   const lease = await before.lease(3000);
@@ -35,6 +36,7 @@ test('an etcd that was wiped and started empty is another life, though it calls 
   const guard = { key: 'leader', createRevision: created.revision };
   await assert.rejects(() => before.transact([guard], [{ put: 'k', value: '' }]), isReplaced);
   assert.equal(await after.get('k'), undefined);
+  await assert.rejects(() => reader.get('leader'), isReplaced);
 
   for (const call of [
     () => before.get('leader'),

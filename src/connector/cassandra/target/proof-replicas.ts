@@ -2,7 +2,6 @@
 // through the node's own coordinator at ONE, as of the second of the snapshot. Each answer must be what was to be
 // restored, byte for byte, with its times. A read that another replica answered counts as made, not as the node's own.
 import { forEachLimit } from '../../../base/async.ts';
-import { view } from '../../../base/bytes.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { RecordStream } from '../../../model/record.ts';
@@ -13,6 +12,7 @@ import type { NodeQueries } from '../wire/wire-connection.ts';
 import { type ProofRead, ProofReads } from './proof-reads.ts';
 import { ProofSample, type SampledWindow, type SampleOptions } from './proof-sample.ts';
 import { answeredByItself } from './read-traces.ts';
+import { whatIsTold } from './target-tells.ts';
 
 export interface AskedNode {
   readonly hostId: string;
@@ -139,28 +139,13 @@ class NodeProof {
   /** Undefined where the key is masked: a user without rights for it can find no row. */
   async #prepare(signal: AbortSignal): Promise<ProofReads | undefined> {
     const { schema, nowMs } = this.#options;
-    const local = 'SELECT release_version FROM system.local';
-    const [row] = (await this.#connection.query(local, { rowsMax }, signal)).rows;
-    const hasElementTimes = Number.parseInt(textOf(row?.[0]), 10) >= 5;
-    const masked = hasElementTimes ? await this.#masked(signal) : new Set<string>();
+    const told = await whatIsTold(this.#connection, schema, signal);
     const keys = [...schema.partitionKey, ...schema.clustering];
-    if (keys.some(({ name }) => masked.has(name))) {
+    if (keys.some(({ name }) => told.masked.has(name))) {
       this.#warn('no replica is asked for rows, since a column of its key is masked');
       return undefined;
     }
-    return new ProofReads(schema, {
-      ...{ masked, hasElementTimes },
-      nowSeconds: Math.floor(nowMs / 1000),
-    });
-  }
-
-  async #masked(signal: AbortSignal): Promise<Set<string>> {
-    const { keyspace, table } = this.#options.schema;
-    const query =
-      'SELECT column_name FROM system_schema.column_masks WHERE keyspace_name = ? AND table_name = ?';
-    const values = [Buffer.from(keyspace), Buffer.from(table)];
-    const { rows } = await this.#connection.query(query, { values, rowsMax }, signal);
-    return new Set(rows.map(([name]) => textOf(name)));
+    return new ProofReads(schema, { ...told, nowSeconds: Math.floor(nowMs / 1000) });
   }
 
   /** Gives the trace of a read that was compared. */
@@ -211,5 +196,3 @@ class NodeProof {
     });
   }
 }
-
-const textOf = (bytes: Uint8Array | undefined): string => (bytes ? view(bytes).toString() : '');

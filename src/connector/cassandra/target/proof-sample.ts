@@ -13,6 +13,7 @@ import { recordOwners } from './record-owners.ts';
 export const windowsPerReplica = 8;
 /** Rows of a slice. */
 const windowRows = 6;
+const hashBound = 2 ** 32;
 /** Of all windows of a table together. */
 const sampleBytesMax = 32 * 1024 * 1024;
 
@@ -42,6 +43,8 @@ export class ProofSample {
   readonly #first: ReadonlyMap<string, Smallest>;
   /** Rows that were too large to be chosen. */
   passedOver = 0;
+  /** By owners, which are one array for each range of the ring, and the first of them. */
+  readonly #lists = new Map<readonly string[], Map<string | undefined, Lists>>();
 
   constructor(options: SampleOptions) {
     this.#options = options;
@@ -78,16 +81,23 @@ export class ProofSample {
     return { own, first: first.filter((one) => !own.includes(one)) };
   }
 
-  #listsAt(owners: readonly string[], first: string | undefined): Smallest[] {
-    const own = owners.map((hostId) => this.#own.get(hostId));
-    const all = [...own, first === undefined ? undefined : this.#first.get(first)];
-    return all.filter((one) => one !== undefined);
+  #listsAt(owners: readonly string[], first: string | undefined): Lists {
+    const byFirst = this.#lists.get(owners) ?? new Map<string | undefined, Lists>();
+    this.#lists.set(owners, byFirst);
+    const known = byFirst.get(first);
+    if (known) return known;
+    const all = owners.map((hostId) => this.#own.get(hostId));
+    if (first !== undefined && owners.includes(first)) all.push(this.#first.get(first));
+    const lists = new Lists(all.filter((one) => one !== undefined));
+    byFirst.set(first, lists);
+    return lists;
   }
 }
 
 interface RangeOptions {
   readonly bytesMax: number;
-  listsAt(owners: readonly string[], first: string | undefined): readonly Smallest[];
+  /** `first`: who has the token, owner or not. */
+  listsAt(owners: readonly string[], first: string | undefined): Lists;
   passOver(): void;
 }
 
@@ -103,7 +113,7 @@ class RangeSample {
   readonly #tracker = new PartitionTracker();
   readonly #ownersOf: (record: DataRecord) => readonly string[];
   readonly #firstOf: (record: DataRecord) => readonly string[];
-  #lists: readonly Smallest[] = [];
+  #lists: Lists = new Lists([]);
   #rawKey: Uint8Array | undefined;
   #staticRow: DataRecord | undefined;
   #open: OpenWindow[] = [];
@@ -131,9 +141,7 @@ class RangeSample {
 
   #begin(record: DataRecord): void {
     const owners = this.#ownersOf(record);
-    const [first] = this.#firstOf(record);
-    const isOwned = first !== undefined && owners.includes(first);
-    this.#lists = this.#options.listsAt(owners, isOwned ? first : undefined);
+    this.#lists = this.#options.listsAt(owners, this.#firstOf(record)[0]);
     const isCut = this.#tracker.kind(record.key, 0, record.key.length) === recordKinds.partitionKey;
     this.#rawKey = isCut ? record.value.slice() : undefined;
     this.#staticRow = undefined;
@@ -156,8 +164,7 @@ class RangeSample {
 
   #offer(record: DataRecord, rows: readonly DataRecord[]): void {
     const hash = hashOf(record.key, this.#seed);
-    const taking = this.#lists.filter((one) => hash < one.limit);
-    if (taking.length === 0) return;
+    if (!this.#lists.takes(hash)) return;
     const bytes = record.key.length + record.value.length;
     if (bytes > this.#options.bytesMax) {
       this.#options.passOver();
@@ -172,14 +179,32 @@ class RangeSample {
       bytes,
     };
     if (rows.length > 0) this.#open.push(window);
-    for (const list of taking) list.add(hash, window);
+    this.#lists.add(hash, window);
+  }
+}
+
+/** Of all nodes that may be asked for a partition. */
+class Lists {
+  readonly #all: readonly Smallest[];
+
+  constructor(all: readonly Smallest[]) {
+    this.#all = all;
+  }
+
+  takes(hash: number): boolean {
+    for (const { limit } of this.#all) if (hash < limit) return true;
+    return false;
+  }
+
+  add(hash: number, window: SampledWindow): void {
+    for (const list of this.#all) list.add(hash, window);
   }
 }
 
 /** The windows with the smallest hashes. */
 class Smallest {
   /** Only smaller hashes are taken. */
-  limit = 2 ** 32;
+  limit = hashBound;
   readonly #held: { readonly hash: number; readonly window: SampledWindow }[] = [];
 
   get windows(): SampledWindow[] {
@@ -187,6 +212,7 @@ class Smallest {
   }
 
   add(hash: number, window: SampledWindow): void {
+    if (hash >= this.limit) return;
     if (this.#held.some((one) => one.hash === hash)) return;
     const at = this.#held.findIndex((one) => one.hash > hash);
     this.#held.splice(at < 0 ? this.#held.length : at, 0, { hash, window });

@@ -17,6 +17,16 @@ export class RingPlaces {
 
   /** Host ids of those that own it. What follows the bytes of the place is not looked at. */
   ownersAt(place: Uint8Array): readonly string[] {
+    return this.#ranges[this.rangeAt(place)]?.replicas ?? [];
+  }
+
+  /** The place of the range's last token. */
+  endOf(range: number): Uint8Array {
+    return this.#ends[range] as Uint8Array;
+  }
+
+  /** The number of the first range that ends at or after the place. */
+  rangeAt(place: Uint8Array): number {
     let low = 0;
     let high = this.#ends.length - 1;
     while (low < high) {
@@ -25,6 +35,6 @@ export class RingPlaces {
       if (compareRanges(end, 0, end.length, place, 0, end.length) < 0) low = middle + 1;
       else high = middle;
     }
-    return this.#ranges[low]?.replicas ?? [];
+    return low;
   }
 }

@@ -3,8 +3,8 @@
 import { compareBytes } from '../../../base/bytes.ts';
 import { murmur3Partitioner, type Partitioner } from '../key/partitioner.ts';
 import type { RecordBlock } from '../record/record-block.ts';
-import { compareRanges } from '../record/record-key.ts';
 import { type Replication, type RingNode, replicasOf } from '../session/replica-placement.ts';
+import { RingPlaces } from '../session/ring-places.ts';
 
 /** Equal sets of nodes are one object. */
 export interface ReplicaSet {
@@ -21,8 +21,8 @@ export interface OwnedPart {
 export class ReplicaSets {
   readonly all: readonly ReplicaSet[];
   readonly partitioner: Partitioner;
-  /** Places of each range's last token; ascending. */
-  readonly #ends: Uint8Array[] = [];
+  readonly #places: RingPlaces;
+  /** By the numbers of the ranges. */
   readonly #sets: ReplicaSet[] = [];
 
   /** Errors: `source-unfit` for a strategy whose placement is not known. */
@@ -33,12 +33,13 @@ export class ReplicaSets {
   ) {
     this.partitioner = partitioner;
     const known = new Map<string, ReplicaSet>();
-    for (const { to, replicas } of replicasOf(nodes, replication, partitioner)) {
+    const ranges = replicasOf(nodes, replication, partitioner);
+    this.#places = new RingPlaces(ranges, partitioner);
+    for (const { replicas } of ranges) {
       const hostIds = [...replicas].sort();
       const name = hostIds.join();
       const set = known.get(name) ?? { hostIds };
       known.set(name, set);
-      this.#ends.push(partitioner.place(to));
       this.#sets.push(set);
     }
     this.all = [...known.values()];
@@ -46,7 +47,7 @@ export class ReplicaSets {
 
   /** The set that owns a place. What follows the bytes of the place is not looked at. */
   setAt(place: Uint8Array): ReplicaSet {
-    return this.#sets[this.#rangeAt(place)] as ReplicaSet;
+    return this.#sets[this.#places.rangeAt(place)] as ReplicaSet;
   }
 
   /** Cuts a block of Murmur3's order where ranges of other sets begin. The memory is shared. */
@@ -68,24 +69,12 @@ export class ReplicaSets {
 
   /** The first range that ends at or after the record's token. */
   #rangeOf(block: RecordBlock, index: number): number {
-    return this.#rangeAt(tokenAt(block, index));
-  }
-
-  #rangeAt(place: Uint8Array): number {
-    let low = 0;
-    let high = this.#ends.length - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const end = this.#ends[middle] as Uint8Array;
-      if (compareRanges(end, 0, end.length, place, 0, end.length) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return this.#places.rangeAt(tokenAt(block, index));
   }
 
   /** The first record from `start` on whose token lies past the range. */
   #firstAfter(block: RecordBlock, start: number, range: number): number {
-    const end = this.#ends[range] as Uint8Array;
+    const end = this.#places.endOf(range);
     let low = start;
     let high = block.count;
     while (low < high) {

@@ -1,6 +1,7 @@
 // Operations of this process: run on a CodrApi, kept in memory, forgotten when the process ends. What they
 // do is resumed by sending the same request again, as after any interruption.
 
+import { createHash } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -41,7 +42,8 @@ interface Running {
   readonly stop: AbortController;
   /** Of caller and idempotency key. */
   readonly key: string;
-  readonly request: string;
+  /** Of kind and request; the request itself may hold secrets. */
+  readonly requestHash: string;
   /** Woken at each event. */
   wakers: (() => void)[];
   finished: Promise<void>;
@@ -76,9 +78,9 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
       throw new CodrError('usage', 'an idempotency key has 1 to 128 characters');
     }
     const key = JSON.stringify([by, idempotencyKey]);
-    const asked = canonical([kind, request]);
+    const requestHash = hashOf([kind, request]);
     const before = this.#byKey.get(key);
-    if (before?.request === asked) return before.operation;
+    if (before?.requestHash === requestHash) return before.operation;
     if (before) {
       throw new CodrError('usage', 'the idempotency key was used for another request', {
         object: before.operation.id,
@@ -100,7 +102,7 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
       events: [],
       stop: new AbortController(),
       key,
-      request: asked,
+      requestHash,
       wakers: [],
       finished: Promise.resolve(),
     };
@@ -225,11 +227,12 @@ async function woken(running: Running, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Equal requests give equal texts, in whatever order their fields come; absent fields count as undefined. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, item: unknown) =>
+/** Equal for equal requests, in whatever order their fields come; absent fields count as undefined. */
+function hashOf(value: unknown): string {
+  const text = JSON.stringify(value, (_, item: unknown) =>
     typeof item === 'object' && item !== null && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
       : item,
   );
+  return createHash('sha256').update(text).digest('hex');
 }

@@ -89,9 +89,9 @@ export interface RestoredDataset {
   readonly to: string;
   readonly records: number;
   readonly bytes: number;
-  /** Hex; of the records as folded. */
+  /** Hex; of the records as folded. Empty where a target can only be compared record by record. */
   readonly root: string;
-  /** What was read back has the same root. False only when no proof was asked for. */
+  /** What was read back has the same root, or is the same record by record. False only when no proof was asked for. */
   readonly proven: boolean;
   /** Absent where a kind's targets keep one copy, and where no proof was asked for. */
   readonly reads?: SpotReads;

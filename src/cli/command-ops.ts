@@ -20,7 +20,7 @@ export const opsCommand = defineCommand({
   input: z.object({ running: consent('only what runs') }),
   run: async (input, { api, call }) => (await api()).listOperations(input, call),
   print({ operations }, output) {
-    if (operations.length === 0) output.line('no operations');
+    if (operations.length === 0) return output.line('no operations');
     printTable(
       output,
       ['OPERATION', 'KIND', 'SOURCE', 'STATE', 'BY', 'SINCE', ''].map((title) => ({ title })),

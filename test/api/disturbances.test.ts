@@ -137,12 +137,12 @@ test('heartbeats keep a stream alive on which nothing happens', async () => {
   await using operations = new LocalOperations(api, localOptions);
   const watched = countingWatch(operations);
   const served = await serve({ ...openServe({ api, operations: watched }), heartbeatMs: 20 });
-  await using remote = clientOf(served, { silenceMs: 2000 });
+  await using remote = clientOf(served, { silenceMs: 1000 });
   const { call, told } = heardCall();
   const backup = remote.backup(request, call);
   steps.step(1);
   await until(told, 1);
-  await new Promise((resolve) => setTimeout(resolve, 2500));
+  await new Promise((resolve) => setTimeout(resolve, 1300));
   steps.step('end');
   await backup;
   assert.equal(watched.watches, 1);
@@ -295,6 +295,29 @@ test('what may be asked twice is asked again when a connection breaks, and what 
     await served.close({ drainMs: 50 });
     await proxy[Symbol.asyncDispose]();
   }
+});
+
+test('when the answer to a creation is lost, asking again makes no second operation', async () => {
+  let proxy: TcpProxy | undefined;
+  const api = fakeApi(async () => result);
+  await using operations = new LocalOperations(api, localOptions);
+  let creations = 0;
+  const store: OperationStore = {
+    ...countingWatch(operations),
+    async create(...order) {
+      const made = await operations.create(...order);
+      if (++creations === 1) proxy?.cut();
+      return made;
+    },
+  };
+  const served = await serve(openServe({ api, operations: store }));
+  proxy = await TcpProxy.start(served.address);
+  await using remote = clientOf(proxy);
+  assert.deepEqual(await remote.backup(request, calm), result);
+  assert.equal(creations, 2);
+  assert.equal(api.asked.length, 1);
+  await served.close();
+  await proxy[Symbol.asyncDispose]();
 });
 
 test('an address that is none is refused before anything is sent', () => {

@@ -42,7 +42,7 @@ export function asCallError(thrown: unknown): unknown {
 }
 
 export function statusOf(thrown: unknown, redact: (text: string) => string): StatusObject {
-  const detail = errorDetail(asCallError(thrown), redact);
+  const detail = fitted(errorDetail(asCallError(thrown), redact));
   const isStranger = thrown instanceof CodrError && thrown.facts.authenticated === false;
   const known = statusCodes[detail.code as ErrorCode] ?? codes.FAILED_PRECONDITION;
   const code = isStranger ? codes.UNAUTHENTICATED : known;
@@ -52,6 +52,35 @@ export function statusOf(thrown: unknown, redact: (text: string) => string): Sta
   metadata.set(key, encode('codr.v1.RichStatus', { code, message: detail.message, details }));
   // It travels in a header: other than ASCII is percent-encoded by the library.
   return { code, details: detail.message, metadata };
+}
+
+/** Trailers are headers: proxies give up at 4 KiB, and base64 makes a third more of what is here. */
+const detailBytesMax = 1536;
+
+/** What is least needed is left out first, until it fits: facts, far causes, ends of sentences. */
+function fitted(detail: ErrorDetail): ErrorDetail {
+  const { factsJson: _, ...rest } = detail;
+  const short = (text: string, length: number): string =>
+    Buffer.byteLength(text) <= length ? text : `${Buffer.from(text).subarray(0, length - 3)}…`;
+  const object = rest.object === undefined ? {} : { object: short(rest.object, 200) };
+  const cut = {
+    ...rest,
+    ...object,
+    message: short(rest.message, 500),
+    remedy: short(rest.remedy, 200),
+  };
+  const trials: readonly ErrorDetail[] = [
+    detail,
+    rest,
+    { ...rest, causes: rest.causes.slice(0, 2).map((cause) => short(cause, 200)) },
+    { ...cut, causes: rest.causes.slice(0, 1).map((cause) => short(cause, 200)) },
+  ];
+  const sizeOf = (one: ErrorDetail): number =>
+    encode('codr.v1.ErrorDetail', toWire('codr.v1.ErrorDetail', one)).length;
+  // The message stands in a header of its own, too, three characters for each byte that is not ASCII.
+  const fits = (one: ErrorDetail): boolean =>
+    sizeOf(one) <= detailBytesMax && encodeURIComponent(one.message).length <= detailBytesMax;
+  return trials.find(fits) ?? { ...cut, causes: [] };
 }
 
 /** The CodrError that a peer has sent; undefined when the failure is not of its making. */

@@ -145,7 +145,7 @@ export class Repository {
       index: this.index,
       packs: new CommittedPacks({
         repositoryLineage,
-        openLineage: (name) => this.openLineage(name),
+        openLineage: (name, kinds) => this.openLineage(name, kinds),
       }),
       owned,
       condemned: (packs) => this.forget(packs),
@@ -184,8 +184,11 @@ export class Repository {
     this.blobs.forget(packs);
   }
 
-  /** `lineage` is a source id or {@link repositoryLineage}. */
-  async openLineage(lineage: string): Promise<Lineage> {
+  /**
+   * `lineage` is a source id or {@link repositoryLineage}. `kinds`: of the values to keep, when it is only read and the
+   * rest is of no use.
+   */
+  async openLineage(lineage: string, kinds?: ReadonlySet<string>): Promise<Lineage> {
     const context: LineageContext = {
       store: this.store,
       clock: this.#world.clock,
@@ -194,6 +197,7 @@ export class Repository {
       keys: this.unlocked.keys,
       lineage,
       requireWrite: () => this.require('write'),
+      ...(kinds && { kinds }),
       states: {
         save: (texts, draft) => this.#saveState(texts, draft),
         load: (stored) => loadStateTree(stored, this.source, defaultCut.id),

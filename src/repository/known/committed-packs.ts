@@ -7,8 +7,11 @@ import { lostKey, type PackRecord, packKey } from '../lineage/pack-table.ts';
 export interface LineageSource {
   /** The lineage of the repository itself. */
   readonly repositoryLineage: string;
-  openLineage(name: string): Promise<Lineage>;
+  openLineage(name: string, kinds: ReadonlySet<string>): Promise<Lineage>;
 }
+
+/** What is read of a lineage: the states of all sources would not fit into every peer. */
+const kinds: ReadonlySet<string> = new Set(['pack', 'counter', 'condemned', 'lost', 'source']);
 
 interface Followed {
   readonly lineage: Lineage;
@@ -65,7 +68,7 @@ export class CommittedPacks {
   async #read(name: string): Promise<void> {
     const known = this.#followed.get(name);
     if (known) await known.lineage.refresh();
-    const followed = known ?? { lineage: await this.#source.openLineage(name), next: 0 };
+    const followed = known ?? { lineage: await this.#source.openLineage(name, kinds), next: 0 };
     this.#followed.set(name, followed);
     const { state } = followed.lineage;
     const end = state.get<number>('counter/pack') ?? 0;

@@ -20,7 +20,7 @@ import {
 } from './entry-codec.ts';
 import { type MutableContext, newestMutable } from './mutable.ts';
 import { checkPacks } from './pack-table.ts';
-import { LineageState, type StateView } from './state.ts';
+import { LineageState, type StateView, splitKey } from './state.ts';
 
 export interface LineageContext extends EntryContext {
   readonly store: ObjectStore;
@@ -29,6 +29,8 @@ export interface LineageContext extends EntryContext {
   readonly states: StateStore;
   /** Throws when this version must not write here. */
   readonly requireWrite: () => void;
+  /** Only these kinds of values are kept: a lineage that is followed for them takes less memory, and is not written to. */
+  readonly kinds?: ReadonlySet<string>;
   /** Called with the changes of an entry of ours that is durable. */
   readonly onCommit?: (changes: readonly StateChange[]) => void;
 }
@@ -155,6 +157,7 @@ export class Lineage {
 
   async #commit(build: DraftBuilder, withState: boolean): Promise<number | undefined> {
     this.#context.requireWrite();
+    assert(!this.#context.kinds, 'a lineage is written to only with its whole state');
     await this.#readOn();
     for (;;) {
       const seq = this.#head.seq + 1;
@@ -242,10 +245,15 @@ export class Lineage {
   }
 
   #apply(entry: LineageEntry, bytes: Uint8Array): void {
-    this.#state.apply(entry.changes);
+    this.#state.apply(entry.changes.filter(([key]) => this.#isKept(key)));
     const hash = createHash('sha256').update(bytes).digest('hex');
     this.#deltaBytes = entry.state ? 0 : this.#deltaBytes + bytes.length;
     this.#head = { seq: entry.seq, hash, stateSeq: entry.stateSeq };
+  }
+
+  #isKept(key: string): boolean {
+    const { kinds } = this.#context;
+    return !kinds || kinds.has(splitKey(key)[0]);
   }
 
   async #readOn(): Promise<boolean> {
@@ -312,7 +320,7 @@ export class Lineage {
   async #loadState(entry: LineageEntry): Promise<void> {
     if (!entry.state) return;
     for await (const texts of this.#context.states.load(entry.state)) {
-      for (const [key, text] of texts) this.#state.setText(key, text);
+      for (const [key, text] of texts) if (this.#isKept(key)) this.#state.setText(key, text);
     }
   }
 }

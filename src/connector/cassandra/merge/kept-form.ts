@@ -9,6 +9,7 @@ import { cellFlags, deletionBytes, markerFlags, rowFlags } from '../record/recor
 import { RowBuilder } from '../record/row-builder.ts';
 import { columnKinds, RowReader } from '../record/row-reader.ts';
 import { Deletion } from './deletion.ts';
+import { KeyedOutput } from './keyed-output.ts';
 import { runStage } from './run-stage.ts';
 
 export interface KeptFormOptions {
@@ -28,11 +29,10 @@ export async function* keptForm(input: BlockStream, options: KeptFormOptions): B
 
 class KeptStage {
   readonly out = new BlockBuilder();
+  readonly #given = new KeyedOutput(this.out);
   readonly #rows: KeptRows;
   readonly #times: KeptTimes;
   readonly #tracker = new PartitionTracker();
-  /** The partition's key record, held back until another record of it is left. */
-  #pending: { readonly block: RecordBlock; readonly index: number } | undefined;
   /** What the last marker that was given out says. */
   readonly #open = new Deletion();
   readonly #next = new Deletion();
@@ -49,18 +49,18 @@ class KeptStage {
     const middle = bounds[2 * index + 1] as number;
     const end = bounds[2 * index + 2] as number;
     if (this.#tracker.enter(bytes, start, middle)) {
-      this.#pending = undefined;
+      this.#given.enter();
       this.#open.clear();
     }
     switch (this.#tracker.kind(bytes, start, middle)) {
       case recordKinds.partitionKey:
-        this.#pending = { block, index };
+        this.#given.hold(block, index);
         return;
       case recordKinds.partitionDeletion:
         this.#next.read(bytes, middle);
         if (!this.#times.keeps(this.#next)) return;
         this.#next.write(this.#value, 0);
-        this.#give(bytes, start, middle, this.#value, deletionBytes);
+        this.#given.add(bytes, start, middle, this.#value, deletionBytes);
         return;
       case recordKinds.marker:
         this.#marker(bytes, start, middle, end);
@@ -88,7 +88,7 @@ class KeptStage {
     value.set(bytes.subarray(middle, originalsEnd), 0);
     value[0] = ((bytes[middle] as number) & ~markerFlags.opens) | (next.isNone ? 0 : 1);
     if (!next.isNone) next.write(value, 1 + size);
-    this.#give(bytes, start, middle, value, 1 + size + (next.isNone ? 0 : deletionBytes));
+    this.#given.add(bytes, start, middle, value, 1 + size + (next.isNone ? 0 : deletionBytes));
   }
 
   #row(block: RecordBlock, index: number, isStatic: boolean): void {
@@ -99,25 +99,8 @@ class KeptStage {
     const verdict = this.#rows.filter(bytes, middle, end, isStatic);
     if (verdict === 'gone') return;
     const { builder } = this.#rows;
-    if (verdict === 'changed') this.#give(bytes, start, middle, builder.bytes, builder.length);
-    else {
-      this.#flushPending();
-      this.out.copy(bytes, start, middle, end);
-    }
-  }
-
-  #give(bytes: Uint8Array, start: number, middle: number, value: Uint8Array, length: number): void {
-    this.#flushPending();
-    this.out.add(bytes, start, middle, value, length);
-  }
-
-  #flushPending(): void {
-    if (this.#pending === undefined) return;
-    const { block, index } = this.#pending;
-    const { bytes, bounds } = block;
-    const at = 2 * index;
-    this.#pending = undefined;
-    this.out.copy(bytes, bounds[at] as number, bounds[at + 1] as number, bounds[at + 2] as number);
+    if (verdict === 'changed') this.#given.add(bytes, start, middle, builder.bytes, builder.length);
+    else this.#given.copy(block, index);
   }
 }
 

@@ -4,6 +4,7 @@ import { BlockBuilder } from '../record/block-builder.ts';
 import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
+import { KeyedOutput } from './keyed-output.ts';
 import { RowFilter, type TtlMode } from './row-filter.ts';
 import { runStage } from './run-stage.ts';
 
@@ -41,11 +42,10 @@ export function dropColumns(input: BlockStream, schema: TableSchema): BlockStrea
 
 class LiveStage {
   readonly out = new BlockBuilder();
+  readonly #given = new KeyedOutput(this.out);
   readonly #keepTombstones: boolean;
   readonly #rows: RowFilter;
   readonly #tracker = new PartitionTracker();
-  /** The partition's key record, held back until another record of it is left. */
-  #pending: { readonly block: RecordBlock; readonly index: number } | undefined;
 
   constructor({
     schema,
@@ -66,37 +66,20 @@ class LiveStage {
     const start = bounds[2 * index] as number;
     const middle = bounds[2 * index + 1] as number;
     const end = bounds[2 * index + 2] as number;
-    if (this.#tracker.enter(bytes, start, middle)) this.#pending = undefined;
+    if (this.#tracker.enter(bytes, start, middle)) this.#given.enter();
     const kind = this.#tracker.kind(bytes, start, middle);
     if (kind === recordKinds.partitionKey) {
-      this.#pending = { block, index };
+      this.#given.hold(block, index);
       return;
     }
     if (kind === recordKinds.marker || kind === recordKinds.partitionDeletion) {
-      if (this.#keepTombstones) this.#copy(block, index);
+      if (this.#keepTombstones) this.#given.copy(block, index);
       return;
     }
     const verdict = this.#rows.filter(bytes, middle, end, kind === recordKinds.static);
-    if (verdict === 'same') this.#copy(block, index);
+    if (verdict === 'same') this.#given.copy(block, index);
     if (verdict !== 'changed') return;
-    this.#flushPending();
     const { builder } = this.#rows;
-    this.out.add(bytes, start, middle, builder.bytes, builder.length);
+    this.#given.add(bytes, start, middle, builder.bytes, builder.length);
   }
-
-  #copy(block: RecordBlock, index: number): void {
-    this.#flushPending();
-    copyRecord(this.out, block, index);
-  }
-
-  #flushPending(): void {
-    if (this.#pending === undefined) return;
-    copyRecord(this.out, this.#pending.block, this.#pending.index);
-    this.#pending = undefined;
-  }
-}
-
-function copyRecord(out: BlockBuilder, { bytes, bounds }: RecordBlock, index: number): void {
-  const at = 2 * index;
-  out.copy(bytes, bounds[at] as number, bounds[at + 1] as number, bounds[at + 2] as number);
 }

@@ -7,6 +7,7 @@ import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { deletionBytes, markerFlags } from '../record/record-layout.ts';
 import { Deletion } from './deletion.ts';
 import { type TokenRange, TokenRanges } from './foreign-partitions.ts';
+import { KeyedOutput } from './keyed-output.ts';
 import { type Horizon, isPurgeable, RowPurge } from './row-purge.ts';
 import { runStage } from './run-stage.ts';
 
@@ -25,6 +26,7 @@ export async function* purgeDeletions(input: BlockStream, options: PurgeOptions)
 
 class PurgeStage {
   readonly out = new BlockBuilder();
+  readonly #given = new KeyedOutput(this.out);
   readonly #horizon: Horizon;
   readonly #ranges: TokenRanges;
   readonly #rows: RowPurge;
@@ -34,8 +36,6 @@ class PurgeStage {
   /** The range deletion that the last marker given out said. */
   readonly #open = new Deletion();
   readonly #scratch = new Deletion();
-  /** The partition's key record, held back until another record of it is left. */
-  #pending: { readonly block: RecordBlock; readonly index: number } | undefined;
 
   constructor({ clusteringCount, horizon, ranges }: PurgeOptions) {
     this.#horizon = horizon;
@@ -49,27 +49,26 @@ class PurgeStage {
     const middle = bounds[2 * index + 1] as number;
     const end = bounds[2 * index + 2] as number;
     if (this.#tracker.enter(bytes, start, middle)) {
-      this.#pending = undefined;
+      this.#given.enter();
       this.#open.clear();
       this.#purges = this.#ranges.find(bytes, start) >= 0;
     }
     if (!this.#purges) {
-      this.#copy(block, index);
+      this.#given.copy(block, index);
       return;
     }
     const kind = this.#tracker.kind(bytes, start, middle);
-    if (kind === recordKinds.partitionKey) this.#pending = { block, index };
+    if (kind === recordKinds.partitionKey) this.#given.hold(block, index);
     else if (kind === recordKinds.partitionDeletion) {
       this.#scratch.read(bytes, middle);
-      if (!isPurgeable(this.#horizon, this.#scratch.time)) this.#copy(block, index);
+      if (!isPurgeable(this.#horizon, this.#scratch.time)) this.#given.copy(block, index);
     } else if (kind === recordKinds.marker) this.#marker(block, index);
     else {
       const verdict = this.#rows.purge(bytes, middle, end, kind === recordKinds.static);
-      if (verdict === 'same') this.#copy(block, index);
+      if (verdict === 'same') this.#given.copy(block, index);
       if (verdict !== 'changed') return;
-      this.#flushPending();
       const { builder } = this.#rows;
-      this.out.add(bytes, start, middle, builder.bytes, builder.length);
+      this.#given.add(bytes, start, middle, builder.bytes, builder.length);
     }
   }
 
@@ -89,29 +88,11 @@ class PurgeStage {
     if (state.equals(this.#open)) return;
     this.#open.copy(state);
     if (!goes) {
-      this.#copy(block, index);
+      this.#given.copy(block, index);
       return;
     }
-    this.#flushPending();
     const value = Buffer.from(bytes.subarray(middle, end - deletionBytes));
     value[0] = flags & ~markerFlags.opens;
-    this.out.add(bytes, start, middle, value, value.length);
-  }
-
-  #copy(block: RecordBlock, index: number): void {
-    this.#flushPending();
-    this.#take(block, index);
-  }
-
-  #flushPending(): void {
-    if (this.#pending === undefined) return;
-    const { block, index } = this.#pending;
-    this.#pending = undefined;
-    this.#take(block, index);
-  }
-
-  #take({ bytes, bounds }: RecordBlock, index: number): void {
-    const at = 2 * index;
-    this.out.copy(bytes, bounds[at] as number, bounds[at + 1] as number, bounds[at + 2] as number);
+    this.#given.add(bytes, start, middle, value, value.length);
   }
 }

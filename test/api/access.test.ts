@@ -102,11 +102,11 @@ test('a server whose certificate is for another address is not talked to', async
   const credentials = { ca: authority.ca, cert: other.cert, key: other.key };
   await using world = await guarded(async () => ({ sources: [] }), { credentials });
   const careful = world.client({ token: 'looking' });
-  await assert.rejects(careful.listSources(calm), (error) =>
-    isCodrError(error, 'peer-unreachable'),
-  );
   await using byName = clientOf({ address: `localhost:${world.served.port}` }, { tls });
-  await assert.rejects(byName.listSources(calm), (error) => isCodrError(error, 'peer-unreachable'));
+  const tries = [careful, byName].map((client) =>
+    assert.rejects(client.listSources(calm), (error) => isCodrError(error, 'peer-unreachable')),
+  );
+  await Promise.all(tries);
 });
 
 test('where a certificate is required a token alone is not even heard', async () => {

@@ -2,6 +2,9 @@
 // time is what the source was at it, nothing is lost without a hole, and nothing is stored that nobody can free.
 // CODR_CHAOS_SECONDS says how long, CODR_SEED with which faults.
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Timestamp } from 'mongodb';
@@ -159,7 +162,7 @@ test(`after ${seconds} s of faults of seed ${seed} every time is what it was`, a
     while (Date.now() < end) {
       const kind = pick(kinds);
       const victim = pick(peers.all);
-      told.push(`${kind} ${victim.name}`);
+      told.push(`${new Date().toISOString()} ${kind} ${victim.name}`);
       const mend = await (faults[kind] as Fault)(victim);
       await sleep(1000 + random.below(15_000));
       await mend();
@@ -167,6 +170,11 @@ test(`after ${seconds} s of faults of seed ${seed} every time is what it was`, a
       if (random.below(3) === 0) await followed();
     }
     await settled();
+  } catch (error) {
+    const file = join(tmpdir(), `codr-chaos-${seed}.log`);
+    await writeFile(file, [told.join('\n'), ...peers.all.map(({ log }) => log)].join('\n\n'));
+    t.diagnostic(`what the peers said is in ${file}`);
+    throw error;
   } finally {
     stop.abort();
   }

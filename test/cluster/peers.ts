@@ -27,6 +27,8 @@ export interface PeersOptions {
   readonly repository?: string;
   /** Fields of `limits` of each peer. */
   readonly limits?: Readonly<Record<string, number>>;
+  /** How long a peer waits for a balancer before it stops. */
+  readonly balancerSeconds?: number;
   /** A network that can fail lies in front of each peer, and between each peer and etcd. */
   readonly proxied?: boolean;
 }
@@ -108,16 +110,19 @@ async function configured(
     url,
     limits,
     proxied,
+    balancerSeconds = 0,
   }: PeersOptions & { readonly folder: string; readonly etcd: EtcdCluster; readonly url: string },
 ): Promise<PeerProcess> {
   const listen = `127.0.0.1:${await freePort()}`;
+  const metrics = `127.0.0.1:${await freePort()}`;
   const front = proxied ? await TcpProxy.start(listen) : undefined;
   const behind = [];
   for (const endpoint of proxied ? etcd.endpoints : []) {
     behind.push(await TcpProxy.start(endpoint.replace('http://', '')));
   }
   const config = {
-    ...{ name, listen, insecure: true, drainSeconds: 10, logLevel: 'debug' },
+    ...{ name, listen, insecure: true, drainSeconds: 10, balancerSeconds, logLevel: 'debug' },
+    metrics,
     ...(front && { advertise: front.address }),
     repository: { url, passwordFile: 'password' },
     etcd: {
@@ -129,7 +134,7 @@ async function configured(
   // JSON is YAML too.
   await writeFile(join(folder, `${name}.yaml`), JSON.stringify(config));
   await mkdir(join(folder, `tmp-${name}`));
-  return new PeerProcess(name, listen, folder, [...(front ? [front] : []), ...behind]);
+  return new PeerProcess({ name, listen, metrics }, folder, [...(front ? [front] : []), ...behind]);
 }
 
 async function embedded(repository: string, folder: string): Promise<EmbeddedNode> {
@@ -145,6 +150,8 @@ async function embedded(repository: string, folder: string): Promise<EmbeddedNod
 export class PeerProcess {
   readonly name: string;
   readonly address: string;
+  /** Where it answers over HTTP. */
+  readonly metrics: string;
   /** The networks in front of it and behind it. */
   readonly links: readonly TcpProxy[];
   readonly #folder: string;
@@ -152,10 +159,15 @@ export class PeerProcess {
   /** All that it has said, of all its lives. */
   log = '';
 
-  constructor(name: string, address: string, folder: string, links: readonly TcpProxy[]) {
+  constructor(
+    { name, listen, metrics }: Readonly<Record<'name' | 'listen' | 'metrics', string>>,
+    folder: string,
+    links: readonly TcpProxy[],
+  ) {
     this.name = name;
     this.links = links;
-    this.address = address;
+    this.address = listen;
+    this.metrics = metrics;
     this.#folder = folder;
   }
 
@@ -229,7 +241,7 @@ export class PeerProcess {
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const address = server.address();

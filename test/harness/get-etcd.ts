@@ -3,19 +3,17 @@
 // built by Go from the modules that etcd/go.sum pins.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { rootFolder } from '../source-files.ts';
+import { cached, serversFolder, unpacked } from './debian.ts';
 
 const run = promisify(execFile);
 
 const debian = {
   requirement: 'etcd-server=3.4.23-4+b4',
   sha256: '3a9445d4560ad6de1c375756b2a17d97713df44cbd20a658c871fe108af7ef5d',
-  /** Of the pinned package. */
-  arch: 'x64',
 } as const;
 
 let found: Promise<string> | undefined;
@@ -30,14 +28,12 @@ export function etcdProgram(): Promise<string> {
 async function findEtcd(environment: NodeJS.ProcessEnv): Promise<string> {
   const { CODR_ETCD: named, CODR_ETCD_VERSION: wanted } = environment;
   if (named) return named;
-  const cache = environment.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const folder = join(cache, 'codr', 'servers');
-  await mkdir(folder, { recursive: true });
-  if (wanted === '3.4') return await fetchDebian(folder);
+  const folder = await serversFolder(environment);
+  if (wanted === '3.4') return await fetchDebian();
   if (wanted === '3.6') return await buildByGo(folder);
   if (wanted) throw new Error(`CODR_ETCD_VERSION=${wanted}: there are 3.4 and 3.6`);
   try {
-    return await fetchDebian(folder);
+    return await fetchDebian();
   } catch (error) {
     return await buildByGo(folder).catch((second: unknown) => {
       throw new AggregateError(
@@ -48,20 +44,8 @@ async function findEtcd(environment: NodeJS.ProcessEnv): Promise<string> {
   }
 }
 
-async function fetchDebian(folder: string): Promise<string> {
-  if (process.platform !== 'linux' || process.arch !== debian.arch) {
-    throw new Error(`the Debian package of etcd is for Linux on ${debian.arch}`);
-  }
-  return await cached(join(folder, 'etcd-3.4.23'), async (work) => {
-    await run('apt-get', ['download', debian.requirement], { cwd: work });
-    const name = (await readdir(work)).find((file) => file.endsWith('.deb'));
-    if (!name) throw new Error('apt-get left no package');
-    const sum = createHash('sha256').update(await readFile(join(work, name)));
-    const sha256 = sum.digest('hex');
-    if (sha256 !== debian.sha256) throw new Error(`${name} has another SHA-256: ${sha256}`);
-    await run('dpkg-deb', ['--extract', name, 'tree'], { cwd: work });
-    return join(work, 'tree/usr/bin/etcd');
-  });
+async function fetchDebian(): Promise<string> {
+  return join(await unpacked('etcd-server-3.4.23', [debian]), 'usr/bin/etcd');
 }
 
 async function buildByGo(folder: string): Promise<string> {
@@ -75,22 +59,6 @@ async function buildByGo(folder: string): Promise<string> {
     await run('go', ['build', ...flags, '.'], { cwd: modules, env });
     return made;
   });
-}
-
-/** The program at `path`; where there is none, what `make` leaves in a folder of its own. */
-async function cached(path: string, make: (work: string) => Promise<string>): Promise<string> {
-  const isThere = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return path;
-  const work = await mkdtemp(`${path}-`);
-  try {
-    await rename(await make(work), path);
-  } finally {
-    await rm(work, { recursive: true, force: true });
-  }
-  return path;
 }
 
 if (import.meta.main) process.stdout.write(`${await etcdProgram()}\n`);

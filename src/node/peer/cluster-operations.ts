@@ -73,6 +73,8 @@ export class ClusterOperations implements OperationStore {
   readonly #options: ClusterOperationsOptions;
   readonly #local: LocalOperations;
   readonly #owned = new Map<string, Owned>();
+  /** What goes on until an end is written down. */
+  readonly #endings = new Set<Promise<void>>();
   #draining = false;
 
   constructor(options: ClusterOperationsOptions) {
@@ -105,6 +107,7 @@ export class ClusterOperations implements OperationStore {
   async drain(): Promise<void> {
     this.#draining = true;
     await this.#local[Symbol.asyncDispose]();
+    await Promise.all(this.#endings);
   }
 
   async create(
@@ -257,7 +260,9 @@ export class ClusterOperations implements OperationStore {
     const local = await this.#local.create(kind, request, `${id} ${claim}`, by);
     this.#owned.set(id, { claim, localId: local.id });
     log.info({ operation: id, kind, peer: name }, 'an operation runs here');
-    void this.#toEnd(record, { claim, localId: local.id });
+    const ending = this.#toEnd(record, { claim, localId: local.id });
+    this.#endings.add(ending);
+    void ending.finally(() => this.#endings.delete(ending));
   }
 
   /** What this peer runs; how it ended is not told before it is written down. */
@@ -288,12 +293,15 @@ export class ClusterOperations implements OperationStore {
 
   async #writeEnd(record: OperationRecord, owned: Owned): Promise<void> {
     const { coordinator, seal, clock } = this.#options;
-    const { id } = record;
+    const { id, kind } = record;
+    const request = openedRequest(seal, record);
     const ended = await this.#local.get(owned.localId);
     const guards = [{ key: ownerKey(id), createRevision: owned.claim }];
     const cancelled = await coordinator.get(cancelKey(id));
-    // Stopped because this peer stops: others go on with it.
-    if (ended.state === 'cancelled' && !cancelled) {
+    // Stopped because this peer stops: others go on with it. What has no end of its own says so by ending well.
+    const isEndless = kind === 'backup' && 'follow' in request && request.follow;
+    const isStopped = ended.state === 'cancelled' || (this.#draining && isEndless);
+    if (isStopped && !cancelled) {
       await coordinator.transact(guards, [{ delete: ownerKey(id) }]);
       return;
     }

@@ -18,6 +18,7 @@ const schema = z.strictObject({
   name: z.string().regex(/^[\w.-]{1,64}$/, 'not 1 to 64 letters, digits, points, lines'),
   listen: address,
   advertise: address.optional(),
+  metrics: address.optional(),
   repository: z.strictObject({
     url: z.string().min(1),
     passwordFile: file.optional(),
@@ -55,13 +56,18 @@ const schema = z.strictObject({
     })
     .prefault({}),
   drainSeconds: z.number().min(0).max(3600).default(30),
+  /** How long a balancer takes to notice that a peer is not ready. */
+  balancerSeconds: z.number().min(0).max(60).default(3),
 });
 
 type FileShape = z.infer<typeof schema>;
 
 /** What a peer is told: the file, with the options of its repository as every command has them. */
 export interface PeerConfig
-  extends Pick<FileShape, 'name' | 'listen' | 'advertise' | 'insecure' | 'drainSeconds'> {
+  extends Pick<
+    FileShape,
+    'name' | 'listen' | 'advertise' | 'metrics' | 'insecure' | 'drainSeconds' | 'balancerSeconds'
+  > {
   readonly common: Config;
   readonly etcd?: {
     readonly endpoints: readonly string[];
@@ -110,9 +116,11 @@ export function readPeerConfig(
     };
     return { ca: content(files.ca), cert: content(files.cert), key: content(files.key) };
   };
-  const { name, listen, advertise, drainSeconds, etcd, access, auditFile } = data;
+  const { name, listen, advertise, metrics, etcd, access, auditFile } = data;
+  const { drainSeconds, balancerSeconds } = data;
   return {
-    ...{ name, listen, insecure, drainSeconds },
+    ...{ name, listen, insecure, drainSeconds, balancerSeconds },
+    ...(metrics !== undefined && { metrics }),
     ...(advertise !== undefined && { advertise }),
     common: commonOf(data, at, env),
     ...(etcd && { etcd: etcdOf(etcd, pem) }),

@@ -26,6 +26,7 @@ import { registeredSources } from '../source-registry.ts';
 import { AuditFile, auditToLog } from './audit-file.ts';
 import { type ClusterStatus, describeCluster } from './cluster-status.ts';
 import type { PeerConfig } from './peer-config.ts';
+import { PeerHttp } from './peer-http.ts';
 import { PeerSession } from './peer-session.ts';
 import { PeersView } from './peers-view.ts';
 import { type ValueSeal, valueSeal } from './value-seal.ts';
@@ -48,6 +49,7 @@ export class PeerNode implements AsyncDisposable {
   #session: PeerSession | undefined;
   #life: Promise<void> | undefined;
   #draining = false;
+  #worked = 0;
 
   private constructor(config: PeerConfig, world: NodeWorld, env: NodeContext['env']) {
     this.#config = config;
@@ -96,6 +98,8 @@ export class PeerNode implements AsyncDisposable {
     this.#draining = true;
     const drainMs = this.#config.drainSeconds * 1000;
     this.#served?.setHealth(false);
+    // Balancers take it out of their lists while it still answers.
+    if (this.#session) await this.#world.clock.sleep(this.#config.balancerSeconds * 1000);
     await this.#session
       ?.drain()
       .catch((error: unknown) => this.#log.warn({ error }, 'not drained'));
@@ -135,10 +139,12 @@ export class PeerNode implements AsyncDisposable {
       },
       work: async (order, context) => {
         if (this.#draining) throw new CodrError('peer-lost', `peer ${config.name} is stopping`);
+        this.#worked++;
         this.#log.debug({ kind: order.kind }, 'work for another peer');
         return await this.#workers.run(order, context);
       },
     });
+    if (config.metrics !== undefined) await this.#openHttp(config.metrics, exchange);
     const coordinator = await this.#openCoordinator();
     try {
       this.#session = await this.#join(coordinator);
@@ -164,6 +170,28 @@ export class PeerNode implements AsyncDisposable {
         },
       },
     });
+  }
+
+  async #openHttp(listen: string, { counts }: FingerprintExchange): Promise<void> {
+    const http = await PeerHttp.open({
+      listen,
+      isReady: () => this.#session !== undefined && !this.#draining,
+      figures: () => [
+        ['codr_operations_running', 'operations that this peer runs', this.#running],
+        ['codr_work_total', 'pieces of work begun for other peers', this.#worked],
+        ['codr_calls_running', 'calls that it answers right now', this.#served?.running ?? 0],
+        ['codr_bytes_stored_total', 'bytes written to the store', this.#node.bytesStored],
+        ['codr_fingerprints_asked_total', 'asked of the owners of slots', counts.asked],
+        ['codr_fingerprints_known_total', 'known by them', counts.known],
+        ['codr_fingerprints_unanswered_total', 'that nobody answered for', counts.unanswered],
+        ['codr_fingerprints_served_total', 'answered for other peers', counts.served],
+      ],
+    });
+    this.#closing.push(http);
+  }
+
+  get #running(): number {
+    return this.#session?.operations.running ?? 0;
   }
 
   async #audit(): Promise<AuditLog> {

@@ -123,7 +123,7 @@ export function openSstable(listed: ListedSstable): HeldSstable {
         const { size } = await handle.stat();
         return {
           size,
-          read: (position, length) => readAt(handle, path, position, length),
+          read: (position, length, into) => readAt(handle, path, { position, length, into }),
           close: () => closeOf(handles, [handle]),
         };
       } catch (cause) {
@@ -250,10 +250,9 @@ async function sizeOf(path: string): Promise<{ size: number; mtimeMs: number }> 
 async function readAt(
   handle: FileHandle,
   path: string,
-  position: number,
-  length: number,
+  { position, length, into }: { position: number; length: number; into: Uint8Array | undefined },
 ): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafe(length);
+  const bytes = into ?? Buffer.allocUnsafe(length);
   let done = 0;
   try {
     while (done < length) {

@@ -9,19 +9,39 @@ import { uncompressSync as lz4 } from 'lz4-napi';
 import { uncompressSync as snappy } from 'snappy';
 import { type SstableFiles, unknown } from './sstable-files.ts';
 
+/** Where the decoded bytes of a chunk go: `length` of them, at most, from `bytes[at]` on. */
+export interface ChunkTarget {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly length: number;
+}
+
 /**
- * The decoded bytes of a chunk, which has at most `length` of them. Throws what the library
- * throws.
+ * Writes the decoded bytes of a chunk and returns how many there are; of more than there may be none is written.
+ * Throws what the library throws.
  */
-export type ChunkCodec = (stored: Uint8Array, length: number) => Uint8Array;
+export type ChunkCodec = (stored: Uint8Array, target: ChunkTarget) => number;
 
 const codecs: Readonly<Record<string, ChunkCodec>> = {
-  LZ4Compressor: (stored) => lz4(stored),
-  SnappyCompressor: (stored) => snappy(stored) as Buffer,
-  DeflateCompressor: (stored, maxOutputLength) => inflateSync(stored, { maxOutputLength }),
-  ZstdCompressor: (stored, maxOutputLength) => zstdDecompressSync(stored, { maxOutputLength }),
-  NoopCompressor: (stored) => stored,
+  LZ4Compressor: (stored, target) => put(lz4(stored), target, { isOwn: true }),
+  SnappyCompressor: (stored, target) => put(snappy(stored) as Buffer, target, { isOwn: true }),
+  DeflateCompressor: (stored, target) =>
+    put(inflateSync(stored, { maxOutputLength: target.length }), target),
+  ZstdCompressor: (stored, target) =>
+    put(zstdDecompressSync(stored, { maxOutputLength: target.length }), target),
+  NoopCompressor: (stored, target) => put(stored, target),
 };
+
+/**
+ * `isOwn`: nobody else uses the memory, which lies outside of the heap. It is given back at once: until a collection
+ * notices, thousands of chunks would be there, each in memory that the processor has not seen yet.
+ */
+function put(decoded: Uint8Array, { bytes, at, length }: ChunkTarget, { isOwn = false } = {}) {
+  const { length: count, buffer } = decoded;
+  if (count <= length) bytes.set(decoded, at);
+  if (isOwn && count === buffer.byteLength) (buffer as ArrayBuffer).transfer(0);
+  return count;
+}
 
 /** @throws CodrError `source-unfit` for compressors of others, encrypting ones among them. */
 export function chunkCodec(files: SstableFiles, className: string): ChunkCodec {

@@ -2,6 +2,7 @@
 // once, and the next many while these are decoded. Nothing is held but two such pieces.
 import { crc32 } from 'node:zlib';
 import { view } from '../../../base/bytes.ts';
+import type { ChunkCodec, ChunkTarget } from './chunk-codec.ts';
 import type { ChunkTable } from './compression-info.ts';
 import type { DataDigest } from './data-digest.ts';
 import { damaged, type RandomAccessFile, type SstableFiles } from './sstable-files.ts';
@@ -15,6 +16,8 @@ interface Piece {
   readonly firstChunk: number;
   readonly endChunk: number;
   readonly bytes: Promise<Uint8Array>;
+  /** Where the bytes may lie. */
+  readonly room: Uint8Array | undefined;
 }
 
 export interface ChunkPlace {
@@ -45,6 +48,10 @@ export class ChunkReader {
   readonly #readBytes: number;
   readonly #digest: DataDigest | undefined;
   #ahead: Piece | undefined;
+  /** Of the piece at hand. */
+  #room: Uint8Array | undefined;
+  /** Memory of pieces that were read: fresh memory costs as much as what is read into it. */
+  readonly #spare: Uint8Array[] = [];
 
   constructor(
     files: SstableFiles,
@@ -98,6 +105,8 @@ export class ChunkReader {
       );
     }
     this.#digest?.add(bytes, start);
+    if (this.#room) this.#spare.push(this.#room);
+    this.#room = piece.room;
     this.#piece = bytes;
     this.#pieceStart = start;
     this.#pieceEnd = piece.endChunk;
@@ -116,17 +125,19 @@ export class ChunkReader {
       throw this.#damagedChunk('its checksum does not fit');
     const length = this.nextLength;
     const isRaw = codec === undefined || stored.length >= maxCompressedLength;
-    const decoded = isRaw ? stored : this.#decompress(codec, stored, length);
+    const count = isRaw
+      ? stored.length
+      : this.#decompress(codec, stored, { bytes: target, at, length });
     // Only a chunk that was stored as it is may be padded.
-    if (decoded.length < length || (!isRaw && decoded.length > length))
-      throw this.#damagedChunk(`it has ${decoded.length} of ${length} bytes`);
-    target.set(decoded.length > length ? decoded.subarray(0, length) : decoded, at);
+    if (count < length || (!isRaw && count > length))
+      throw this.#damagedChunk(`it has ${count} of ${length} bytes`);
+    if (isRaw) target.set(count > length ? stored.subarray(0, length) : stored, at);
     this.#chunk++;
   }
 
-  #decompress(codec: NonNullable<ChunkTable['codec']>, stored: Uint8Array, length: number) {
+  #decompress(codec: ChunkCodec, stored: Uint8Array, target: ChunkTarget): number {
     try {
-      return codec(stored, length);
+      return codec(stored, target);
     } catch (cause) {
       throw this.#damagedChunk('it cannot be decompressed', cause);
     }
@@ -155,10 +166,18 @@ export class ChunkReader {
       endChunk++;
       end = next;
     }
-    const bytes = this.#file.read(start, end - start);
+    const room = this.#takeRoom(end - start);
+    const bytes = this.#file.read(start, end - start, room);
     // Whoever awaits it sees the failure; nobody may, when the reading stops before.
     bytes.catch(() => undefined);
-    return { firstChunk, endChunk, bytes };
+    return { firstChunk, endChunk, bytes, room };
+  }
+
+  /** For a piece of so many bytes; a larger one, which is a single chunk, has its own. */
+  #takeRoom(bytes: number): Uint8Array | undefined {
+    if (bytes > this.#readBytes) return undefined;
+    const most = Math.min(this.#readBytes, this.#file.size);
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(most);
   }
 
   /** The end of a chunk that begins at `start`, checked: the table of offsets has no checksum. */

@@ -7,9 +7,9 @@ export interface RandomAccessFile {
   readonly size: number;
   /**
    * The bytes [position, position + length); fewer only where the file ends. The caller
-   * owns them.
+   * owns them. They may lie in `into`, which has room for all.
    */
-  read(position: number, length: number): Promise<Uint8Array>;
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** It is not read again; what stays open goes with the SSTable. */
   close(): Promise<void>;
 }

@@ -339,6 +339,11 @@ async function targetsFreeze(run: CutRun): Promise<void> {
   const expected = await gather(run.fold(entry, layers, { live: form }));
   const back = await gather(target.readBack(item, wholeRange, signal));
   assert.deepEqual(back.map(recordText), expected.map(recordText));
+  assert.ok(target.watch && target.spotReads, 'replicas are asked one by one');
+  const watched = await gather(target.watch(item, run.fold(entry, layers, { live: form })));
+  assert.deepEqual(watched.map(recordText), expected.map(recordText));
+  const { made, own } = await target.spotReads(item, signal);
+  assert.ok(made > 0 && own <= made, `${own} of ${made} reads`);
   const { namespace } = item;
   const done = { namespace, root: 'a1', records: back.length, bytes: 0, proven: true };
   await target.done(item, { ...done, changedByTarget: [] }, signal);

@@ -1,5 +1,6 @@
 // Restoring into a cluster of replicas: each record goes to every server that owns it, and each server is read back
 // alone. A table is made under its own name; the marker knows which ones a run has begun.
+import { equalBytes, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import { type KeyRange, rangeHolds } from '../../model/key-range.ts';
 import { scopeHolds } from '../../model/namespace.ts';
@@ -14,6 +15,7 @@ import type {
   LoadedRange,
   PlannedDefinitions,
   RestoreTarget,
+  SpotReads,
   TargetItem,
   TargetOptions,
   TargetPlan,
@@ -34,6 +36,8 @@ export class ReplicasTarget implements RestoreTarget {
   #dropped: readonly string[] = [];
   /** By name and server: what it holds of a table, as it was when that was fixed. */
   #frozen = new Map<string, ReadonlyMap<ReplicaNode, readonly DataRecord[]>>();
+  /** By name: what it must hold, as of then. */
+  readonly #watched = new Map<string, readonly DataRecord[]>();
 
   constructor(cluster: ReplicaCluster) {
     this.#cluster = cluster;
@@ -115,6 +119,7 @@ export class ReplicasTarget implements RestoreTarget {
       return [node, live] as const;
     });
     this.#frozen.set(namespace, new Map(held));
+    this.#watched.delete(namespace);
     return { nowMs: nowSeconds * 1000 };
   }
 
@@ -138,6 +143,36 @@ export class ReplicasTarget implements RestoreTarget {
     const records = [...found.values()].map(({ record }) => record);
     const batch: RecordBatch = records.sort((a, b) => Buffer.compare(a.key, b.key));
     if (batch.length > 0) yield batch;
+  }
+
+  async *watch({ namespace }: TargetItem, expected: RecordStream): RecordStream {
+    for await (const batch of expected) {
+      this.#watched.set(namespace, [...(this.#watched.get(namespace) ?? []), ...batch]);
+      yield batch;
+    }
+  }
+
+  /** Each owner is asked for every record, as it is by now. Errors: `proof-failed`. */
+  async spotReads({ namespace }: TargetItem): Promise<SpotReads> {
+    const { dataset } = this.#cluster.table(namespace).entry;
+    const { nodes, nowSeconds } = this.#cluster;
+    const reads = { made: 0, own: 0, expired: 0, warnings: [] };
+    for (const node of nodes) {
+      const held = new Map(
+        recordsOf(node.holds(dataset)).map((record) => [toHex(record.key), record]),
+      );
+      for (const wanted of this.#watched.get(namespace) ?? []) {
+        if (!this.#owners(wanted.key).includes(node)) continue;
+        const content = contentOf(wanted);
+        const isGone = content.kind === 'row' && !isSeen(content.row, nowSeconds);
+        const found = held.get(toHex(wanted.key));
+        if (isGone) reads.expired++;
+        else if (!found || !equalBytes(found.value, wanted.value)) throw unequal(namespace, node);
+        else reads.made++;
+      }
+    }
+    this.#watched.delete(namespace);
+    return { ...reads, own: reads.made };
   }
 
   async done({ namespace }: TargetItem, finished: FinishedItem): Promise<void> {

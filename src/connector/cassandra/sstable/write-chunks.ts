@@ -21,6 +21,8 @@ export class ChunkWriter {
   /** What is to be written next; the caller takes it by `take`. */
   #piece: Buffer = Buffer.alloc(0);
   #pieceLength = 0;
+  /** Of the largest so far: the next one is likely as large. */
+  #pieceBytes = 64 * 1024;
   readonly #compressed: boolean;
   /** Offsets of chunks, or their CRCs. */
   readonly #table = new OutBytes(4096);
@@ -56,6 +58,7 @@ export class ChunkWriter {
   take(): Uint8Array {
     const piece = this.#piece.subarray(0, this.#pieceLength);
     this.#crc = crc32(piece, this.#crc);
+    this.#pieceBytes = Math.max(this.#pieceBytes, this.#piece.length);
     this.#piece = Buffer.alloc(0);
     this.#pieceLength = 0;
     return piece;
@@ -99,12 +102,18 @@ export class ChunkWriter {
     this.#storedBytes += stored.length;
     this.#rawBytes += raw.length;
     this.#chunkCount++;
+    // Its memory lies outside of the heap, where thousands of chunks would wait for a collection.
+    if (this.#compressed && stored.length === stored.buffer.byteLength) {
+      (stored.buffer as ArrayBuffer).transfer(0);
+    }
   }
 
   #reserve(count: number): void {
     const needed = this.#pieceLength + count;
     if (needed <= this.#piece.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#piece.length, 64 * 1024));
+    const grown = Buffer.allocUnsafeSlow(
+      Math.max(needed, 2 * this.#piece.length, this.#pieceBytes),
+    );
     this.#piece.copy(grown, 0, 0, this.#pieceLength);
     this.#piece = grown;
   }

@@ -6,7 +6,7 @@ import { coordinatorConformance } from '../conformance.ts';
 import { endpointsOf, openEtcd, proxiesOf, rawEtcd, untilLost } from './etcd.fixture.ts';
 
 // Short, since the holder of a lease that is ended behind its back hears of it by its next keep-alive.
-const ttlMs = 3000;
+const ttlMs = 4000;
 const cluster = sharedEtcd({ members: 3 });
 
 async function open(endpoints: readonly string[]) {

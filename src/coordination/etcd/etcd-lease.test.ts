@@ -9,14 +9,13 @@ import { StreamError } from './etcd-error.ts';
 import { EtcdLease } from './etcd-lease.ts';
 import { EtcdLink } from './etcd-link.ts';
 
-const ttlMs = 9000;
 /** When a lease that nobody confirms is lost. */
 const deadlineMs = 7200;
 
 type Answer = { ttl: number } | Error;
 
 /** An etcd of one member and the keep-alives it was asked for, to be answered by the test. */
-function open() {
+function open(ttlMs = 9000) {
   const clock = new ManualClock();
   const asked: { atMs: number; answer(answer: Answer): void }[] = [];
   let granting = Promise.resolve();
@@ -94,7 +93,7 @@ test('an answer that comes after the deadline saves nothing', async () => {
   await clock.advance(deadlineMs);
   assert.equal(lease.lost.aborted, true);
   asked[0]?.answer({ ttl: 9 });
-  await clock.advance(10 * ttlMs);
+  await clock.advance(90_000);
   assert.equal(asked.length, 1, 'a lost lease is not kept alive');
 });
 
@@ -129,7 +128,24 @@ test('a lease that is given back is not lost and not kept alive', async () => {
   await clock.advance(0);
   const lease = await granted;
   await lease[Symbol.asyncDispose]();
-  await clock.advance(10 * ttlMs);
+  await clock.advance(90_000);
   assert.equal(lease.lost.aborted, false);
   assert.equal(asked.length, 0);
+});
+
+test('the margin is a fifth of the time, for short times a second, for the shortest a half', async () => {
+  for (const [ttl, lostMs] of [
+    [30_000, 24_000],
+    [4000, 3000],
+    [1000, 500],
+  ] as const) {
+    const { clock, grant } = open(ttl);
+    const granted = grant();
+    await clock.advance(0);
+    const lease = await granted;
+    await clock.advance(lostMs - 1);
+    assert.equal(lease.lost.aborted, false);
+    await clock.advance(1);
+    assert.equal(lease.lost.aborted, true);
+  }
 });

@@ -10,11 +10,14 @@ import type { EtcdChannel } from './etcd-channel.ts';
 import { isTransient, StreamError } from './etcd-error.ts';
 import { type EtcdLink, unaryMsMax } from './etcd-link.ts';
 
-/**
- * How long before its keys may vanish a lease counts as lost: a fifth, 2 s of 10 s. It must be longer than an
- * election of etcd (1 s unless configured): so long may a member that was cut off confirm a lease.
- */
+/** How long before its keys may vanish a lease counts as lost: a fifth, 2 s of 10 s. */
 const marginShare = 0.2;
+/**
+ * But not less than an election of etcd (1 s unless configured), so long as that is below half of the lease: a
+ * leader of etcd that was cut off confirms leases for so long after another was elected.
+ */
+const marginMsMin = 1000;
+const marginShareMax = 0.5;
 /** Confirmed three times in its time. */
 const keepAliveShare = 1 / 3;
 /** One try to confirm it: two more members can be asked before the deadline. */
@@ -89,7 +92,11 @@ export class EtcdLease implements Lease {
   }
 
   get #deadlineMs(): number {
-    return this.#confirmedMs + this.#ttlMs * (1 - marginShare);
+    const marginMs = Math.max(
+      this.#ttlMs * marginShare,
+      Math.min(marginMsMin, this.#ttlMs * marginShareMax),
+    );
+    return this.#confirmedMs + this.#ttlMs - marginMs;
   }
 
   async #watchDeadline(): Promise<void> {

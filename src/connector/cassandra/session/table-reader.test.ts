@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -65,6 +65,32 @@ test('without an index there is one part, which a thread reads all the same', as
   assert.deepEqual(ranges, [wholeRange]);
   const whole = await bytesOf(readerOf(files).reader, [wholeRange]);
   assert.deepEqual(await bytesOf(reader, ranges), whole);
+});
+
+test('files whose chunks have no checksums are one part, and one with another digest is left out', async () => {
+  const files = (await makeFiles('unsummed')).map((file) => ({
+    ...file,
+    components: file.components.filter((name) => name !== 'CRC.db'),
+  }));
+  const [first, ...others] = files;
+  assert.ok(first);
+  const data = join(first.folder, 'nb-1-big-Data.db');
+  const bytes = await readFile(data);
+  // A letter of a value becomes another one: nothing but the digest can tell.
+  const at = bytes.lastIndexOf('1');
+  bytes[at] = (bytes[at] as number) + 1;
+  await writeFile(data, bytes);
+  const { reader, damaged } = readerOf(files, { pool });
+  const ranges = await reader.ranges(500_000, signal);
+  assert.deepEqual(ranges, [wholeRange]);
+  await assert.rejects(bytesOf(reader, ranges), { code: 'file-damaged' });
+  assert.deepEqual(
+    damaged.map(({ file }) => file),
+    [first],
+  );
+  assert.match(damaged[0]?.message ?? '', /Digest\.crc32 says/);
+  const whole = await bytesOf(readerOf(others).reader, [wholeRange]);
+  assert.deepEqual(await bytesOf(reader, await reader.ranges(500_000, signal)), whole);
 });
 
 test('a file that is damaged is told once by whichever part meets it, and left out when read again', async () => {

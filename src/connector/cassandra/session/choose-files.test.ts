@@ -32,16 +32,17 @@ const spans: Record<string, LogInterval[]> = {
   'nb-3-big': [[2, 5, 2, 9]],
   'nb-4-big': [],
 };
-const proof = (intervals: readonly LogInterval[], floorSeconds = 100): FileProof => ({
-  intervals,
-  floorSeconds,
-});
+const proof = (
+  intervals: readonly LogInterval[],
+  { floorSeconds = 100, rows = 1 }: Partial<FileProof> = {},
+): FileProof => ({ intervals, floorSeconds, rows });
 const choose = (more: Partial<FileChoice>) =>
   chooseFiles({
     links: [],
     live: [],
-    known: { files: [identityOf(a)], intervals: [[1, 0, 1, 10]] },
+    known: { files: [identityOf(a)], floors: [100], rows: [1], intervals: [[1, 0, 1, 10]] },
     subsumed: new Set(),
+    early: new Set(),
     proven: true,
     truncation: undefined,
     proofOf: async ({ name }) => proof(spans[name] ?? []),
@@ -111,14 +112,14 @@ test('the floor of deletions is the least of the live files, told again by what 
   const asked: string[] = [];
   const proofOf = async ({ name }: ListedSstable): Promise<FileProof> => {
     asked.push(name);
-    return proof(spans[name] ?? [], floors[name]);
+    return proof(spans[name] ?? [], { floorSeconds: floors[name] ?? 0 });
   };
   const first = await choose({ known: undefined, links: [b], live: [a, c], proofOf });
   assert.equal(first.next.floor, 60, 'a link of a file that is gone holds nothing back');
   assert.deepEqual(asked, ['nb-2-big', 'nb-1-big', 'nb-3-big']);
   const second = await choose({ known: first.next, live: [a, c], proofOf });
   assert.deepEqual([second.next.floor, asked.length], [60, 3]);
-  const { floors: _, floor: __, ...older } = first.next;
+  const { floors: _, floor: __, rows: ___, ...older } = first.next;
   const third = await choose({ known: older, live: [a], proofOf });
   assert.deepEqual([third.next.floor, names(third.read)], [70, []]);
 });
@@ -126,6 +127,50 @@ test('the floor of deletions is the least of the live files, told again by what 
 test('a live file that cannot tell leaves the table without a floor', async () => {
   const proofOf = async ({ name }: ListedSstable): Promise<FileProof | undefined> =>
     name === 'nb-1-big' ? undefined : proof([]);
-  assert.equal((await choose({ live: [a, b], proofOf })).next.floor, undefined);
+  const older = { files: [identityOf(a)], intervals: [] };
+  assert.equal((await choose({ known: older, live: [a, b], proofOf })).next.floor, undefined);
   assert.equal((await choose({ live: [], proofOf })).next.floor, Number.MAX_SAFE_INTEGER);
+});
+
+test('what compaction made has no more rows than what went into it, else something came without a link', async () => {
+  const rows: Record<string, number> = { 'nb-1-big': 10, 'nb-2-big': 5, 'nb-9-big': 15 };
+  const proofOf = async ({ name }: ListedSstable): Promise<FileProof> =>
+    proof(name === 'nb-9-big' ? [[1, 0, 2, 5]] : (spans[name] ?? []), { rows: rows[name] ?? 1 });
+  const first = await choose({ known: undefined, live: [a], proofOf });
+  const made = { known: first.next, links: [b], live: [file('nb-9-big')], proofOf };
+  const all = { ...made, early: new Set([identityOf(b)]) };
+  const chosen = await choose(all);
+  assert.deepEqual(
+    [names(chosen.read), chosen.covered, chosen.isUnlinked],
+    [['nb-2-big'], 1, false],
+  );
+  rows['nb-9-big'] = 16;
+  const more = await choose(all);
+  assert.deepEqual([names(more.read), more.covered], [['nb-2-big', 'nb-9-big'], 0]);
+  assert.equal(more.isUnlinked, true);
+  // Flushed since the snapshot: no part of what compaction made before.
+  rows['nb-9-big'] = 15;
+  const perhaps = await choose(made);
+  assert.deepEqual([perhaps.covered, perhaps.isUnlinked], [0, false]);
+});
+
+test('rows of files that were compacted already count once, and where they cannot be told nothing follows', async () => {
+  const rows: Record<string, number> = { 'nb-9-big': 2, 'nb-8-big': 2 };
+  const proofOf = async ({ name }: ListedSstable): Promise<FileProof> =>
+    proof(rows[name] ? [[1, 0, 2, 5]] : (spans[name] ?? []), { rows: rows[name] ?? 1 });
+  const first = await choose({ known: undefined, live: [a], proofOf });
+  const second = await choose({
+    known: first.next,
+    links: [b],
+    live: [file('nb-9-big')],
+    early: new Set([identityOf(b)]),
+    proofOf,
+  });
+  assert.deepEqual(second.next.rows, [0, 2]);
+  const third = { known: second.next, live: [file('nb-8-big')], proofOf };
+  assert.equal((await choose(third)).covered, 1);
+  rows['nb-8-big'] = 3;
+  assert.equal((await choose(third)).covered, 0, 'the link is counted no second time');
+  const { rows: _, ...older } = second.next;
+  assert.equal((await choose({ ...third, known: older })).covered, 1);
 });

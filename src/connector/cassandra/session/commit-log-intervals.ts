@@ -66,6 +66,7 @@ export interface FileProof {
    * with a time to live so long ago: the least deletion time or expiry less the longest time to live.
    */
   readonly floorSeconds: number;
+  readonly rows: number;
 }
 
 /** The largest local deletion time of `n*` files; what is beyond was damaged by CASSANDRA-14092. */
@@ -85,11 +86,11 @@ export function readProof(
     const part = statsComponent(bytes);
     const stats = part && readStats(new ByteCursor(part), version);
     if (!stats) return undefined;
-    const { minLocalDeletionTime, maxTtl, commitLogIntervals, originatingHostId } = stats;
+    const { minLocalDeletionTime, maxTtl, commitLogIntervals, originatingHostId, rows } = stats;
     const isBroken = version.startsWith('n') && minLocalDeletionTime > legacyTimeMax;
     const floorSeconds = isBroken ? Number.MIN_SAFE_INTEGER : minLocalDeletionTime - maxTtl;
     const intervals = originatingHostId === hostId ? commitLogIntervals.map(spanOf) : [];
-    return { intervals, floorSeconds };
+    return { intervals, floorSeconds, rows };
   } catch (error) {
     if (error instanceof RangeError || error instanceof Error) return undefined;
     throw error;

@@ -12,14 +12,15 @@ function tableOf(count: number): KnownTable {
   const all = Array.from({ length: count }, (_, i) => `nb-${i + 1}-big:${number()}:${number()}`);
   const files = all.sort();
   const floors = files.map((_, i) => (i % 7 === 0 ? null : number()));
-  return { files, floors, intervals: [[1, 2, 3, number()]], floor: 5 };
+  const rows = files.map((_, i) => (i % 5 === 0 ? null : number() % 1_000));
+  return { files, floors, rows, intervals: [[1, 2, 3, number()]], floor: 5, durableAt: 17 };
 }
 
 function stateOf(count: number): CutState {
   const host = (address: string) => ({
     ...{ address, cut: 7, atMs: 1, runId: '5', streamedBytes: 9 },
     truncations: { t: { segment: 1, position: 2, atMs: 3 } },
-    tables: { t: tableOf(count), empty: { files: [], floors: [], intervals: [] } },
+    tables: { t: tableOf(count), empty: { files: [], floors: [], rows: [], intervals: [] } },
   });
   return {
     ...{ version: 1, cut: 7, ringDigest: 'r', schemaDigest: 's' },
@@ -66,8 +67,10 @@ test('a file that comes and one that goes change some parts of a few files, howe
     const table = tables.t as KnownTable;
     table.files.splice(100, 1);
     table.floors?.splice(100, 1);
+    table.rows?.splice(100, 1);
     table.files.push('nb-99999-big:1:2');
     table.floors?.push(3);
+    table.rows?.push(4);
   }
   const parts = differing(before, after);
   assert.ok(bytesOf(parts) < 8_000, `${bytesOf(parts)} bytes`);

@@ -33,9 +33,9 @@ export function memoryOf(state: CutState): CutMemory {
   for (const [id, floor] of Object.entries(horizon?.floors ?? {})) set(`floor/${id}`, floor);
   for (const [hostId, { tables, ...host }] of Object.entries(hosts)) {
     set(`host/${hostId}`, host);
-    for (const [id, { files, floors, ...table }] of Object.entries(tables)) {
+    for (const [id, { files, floors, rows, ...table }] of Object.entries(tables)) {
       set(`table/${hostId}/${id}`, table);
-      for (const [first, lines] of chunksOf({ files, floors })) {
+      for (const [first, lines] of chunksOf({ files, floors, rows })) {
         memory.set(`files/${hostId}/${id}/${first}`, lines.join('\n'));
       }
     }
@@ -55,7 +55,7 @@ export function stateOfMemory(memory: CutMemory | undefined): CutState {
   const tables = new Map<string, [id: string, table: object][]>();
   for (const [name, table] of parts('table')) {
     const [hostId = '', id = ''] = name.split('/');
-    const known = { files: [], floors: [], ...(table as object) };
+    const known = { files: [], floors: [], rows: [], ...(table as object) };
     tables.set(hostId, [...(tables.get(hostId) ?? []), [id, known]]);
   }
   const hosts = [...parts('host')].map(([hostId, host]) => {
@@ -92,12 +92,12 @@ function withFiles(state: CutState, memory: CutMemory): CutState {
     if (!match) continue;
     const [, hostId = '', id = ''] = match;
     const table = state.hosts[hostId]?.tables[id];
-    if (!table?.floors) throw notUnderstood(name);
+    if (!table?.floors || !table.rows) throw notUnderstood(name);
     for (const line of text.split('\n')) {
-      const space = line.lastIndexOf(' ');
-      const floor = line.slice(space + 1);
-      table.files.push(line.slice(0, space));
-      table.floors.push(floor === '' ? null : Number(floor));
+      const [file = '', floor = '', rows = ''] = line.split(' ');
+      table.files.push(file);
+      table.floors.push(numberOf(floor));
+      table.rows.push(numberOf(rows));
     }
   }
   for (const { tables } of Object.values(state.hosts)) Object.values(tables).forEach(sortFiles);
@@ -106,13 +106,22 @@ function withFiles(state: CutState, memory: CutMemory): CutState {
 
 /** Chunks come in the order of the names that a store gives. */
 function sortFiles(table: KnownTable): void {
-  const lines = table.files.map((file, i) => [file, table.floors?.[i] ?? null] as const);
-  lines.sort(([a], [b]) => (a < b ? -1 : 1));
-  table.files = lines.map(([file]) => file);
-  table.floors = lines.map(([, floor]) => floor);
+  const { files, floors, rows } = table;
+  const order = files
+    .map((_, i) => i)
+    .sort((a, b) => ((files[a] ?? '') < (files[b] ?? '') ? -1 : 1));
+  table.files = order.map((i) => files[i] ?? '');
+  table.floors = order.map((i) => floors?.[i] ?? null);
+  table.rows = order.map((i) => rows?.[i] ?? null);
 }
 
-function chunksOf({ files, floors }: Pick<KnownTable, 'files' | 'floors'>): Map<string, string[]> {
+const numberOf = (text: string): number | null => (text === '' ? null : Number(text));
+
+function chunksOf({
+  files,
+  floors,
+  rows,
+}: Pick<KnownTable, 'files' | 'floors' | 'rows'>): Map<string, string[]> {
   const chunks = new Map<string, string[]>();
   let lines: string[] = [];
   files.forEach((file, i) => {
@@ -122,7 +131,7 @@ function chunksOf({ files, floors }: Pick<KnownTable, 'files' | 'floors'>): Map<
       // The first chunk keeps its name whatever comes before its files.
       chunks.set(i === 0 ? '' : file, lines);
     }
-    lines.push(`${file} ${floors?.[i] ?? ''}`);
+    lines.push(`${file} ${floors?.[i] ?? ''} ${rows?.[i] ?? ''}`);
   });
   return chunks;
 }

@@ -18,8 +18,18 @@ import { gradesOf, type TakenCut } from './take-cut.ts';
 
 const signal = new AbortController().signal;
 const hosts = ['a', 'b', 'c'];
-const captured = { files: ['nb-2-big:10:1'], floors: [null], intervals: [] } satisfies KnownTable;
-const earlier = { files: ['nb-1-big:10:1'], floors: [null], intervals: [] } satisfies KnownTable;
+const captured = {
+  files: ['nb-2-big:10:1'],
+  floors: [null],
+  rows: [null],
+  intervals: [],
+} satisfies KnownTable;
+const earlier = {
+  files: ['nb-1-big:10:1'],
+  floors: [null],
+  rows: [null],
+  intervals: [],
+} satisfies KnownTable;
 
 const table: TableSchema = {
   ...{ keyspace: 'ks', table: 't', id: '248b1a50-ea08-11f1-8ecf-93c3a17fc635' },

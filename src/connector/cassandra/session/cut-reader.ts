@@ -82,7 +82,7 @@ export class CassandraCut implements CutReader {
     for (const { file } of this.#damaged) {
       const tables = next.hosts[file.hostId]?.tables;
       const old = state.hosts[file.hostId]?.tables[file.tableId];
-      if (tables) tables[file.tableId] = old ?? { files: [], floors: [], intervals: [] };
+      if (tables) tables[file.tableId] = old ?? { files: [], floors: [], rows: [], intervals: [] };
     }
     const hurt = new Set(this.#damaged.map(({ file }) => file.tableId));
     next.horizon = horizonOfCut(taken, next, hurt) as Mutable<CutHorizon>;

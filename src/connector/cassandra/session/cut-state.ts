@@ -13,8 +13,15 @@ const knownTable = z.object({
   intervals: z.array(interval),
   /** Of `files`, each its `floorSeconds`; null: it cannot be told, or is asked for no more. */
   floors: z.array(z.number().nullable()).optional(),
-  /** The least of all live files; absent: one of them cannot tell. */
+  /**
+   * Of `files`, how many rows of each may be in a file that comes later: 0 of those that were compacted already; null: it
+   * cannot be told.
+   */
+  rows: z.array(z.number().nullable()).optional(),
+  /** The least floor of all live files; absent: one of them cannot tell. */
   floor: z.number().optional(),
+  /** When the keyspace was told last to write its commit log, by the servers' clock; absent: it does not, or is not known. */
+  durableAt: z.number().optional(),
 });
 
 const hostState = z.object({

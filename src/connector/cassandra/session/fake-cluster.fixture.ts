@@ -9,6 +9,7 @@ import { systemClock } from '../../../node/system-clock.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlRow, CqlSession, QueryOptions } from './cql.ts';
 import { type CutState, firstState, parseCutState } from './cut-state.ts';
+import { type FakeStatistics, statisticsOf } from './fake-statistics.fixture.ts';
 import type { CutNode } from './node-cut.ts';
 import { splitName } from './node-files.ts';
 import { type CutRequest, type TakenCut, takeCut } from './take-cut.ts';
@@ -33,7 +34,7 @@ interface FakeNode {
   truncatedAt: Buffer | undefined;
 }
 
-interface FakeFlush {
+interface FakeFlush extends FakeStatistics {
   readonly linked?: boolean;
   readonly toc?: readonly string[];
 }
@@ -43,6 +44,8 @@ export class FakeCluster implements AsyncDisposable {
   readonly signal = AbortSignal.timeout(60_000);
   state: CutState = firstState;
   durableWrites = true;
+  /** When the keyspace was told so. */
+  toldAt = 1;
   #cuts = 0;
 
   /** With the table `ks.t` on all nodes. */
@@ -78,17 +81,30 @@ export class FakeCluster implements AsyncDisposable {
   }
 
   /** A flushed file at every node, linked where links are on. */
-  async flush(name: string, { linked, toc = components }: FakeFlush = {}): Promise<void> {
-    for (const [i, { linksOn }] of this.nodes.entries()) {
+  async flush(name: string, given: FakeFlush = {}): Promise<void> {
+    const { linked, toc = components, ...statistics } = given;
+    for (const [i, { linksOn, hostId }] of this.nodes.entries()) {
       const live = this.table(i + 1);
       for (const folder of [live, ...((linked ?? linksOn) ? [join(live, 'backups')] : [])]) {
         await mkdir(folder, { recursive: true });
         for (const one of components) {
           const text = one === 'TOC.txt' ? toc.join('\n') : `${i} ${name}`;
-          await writeFile(join(folder, `${name}-${one}`), text);
+          const content = one === 'Statistics.db' ? statisticsOf(hostId, statistics) : text;
+          await writeFile(join(folder, `${name}-${one}`), content);
         }
       }
     }
+  }
+
+  /** Live files of these names become one, without a link, at every node. */
+  async compact(names: readonly string[], name: string, made: FakeStatistics): Promise<void> {
+    for (const [i] of this.nodes.entries()) {
+      const live = this.table(i + 1);
+      for (const file of await readdir(live)) {
+        if (names.includes(splitName(file)?.name ?? '')) await rm(join(live, file));
+      }
+    }
+    await this.flush(name, { ...made, linked: false });
   }
 
   /** TRUNCATE: live files go, links stay, and every node keeps a record of its commit log's end. */
@@ -168,7 +184,14 @@ export class FakeCluster implements AsyncDisposable {
     const table = { keyspace_name: 'ks', table_name: 't' };
     if (query.includes('system_schema.keyspaces')) {
       const replication = { class: 'SimpleStrategy', replication_factor: '3' };
-      return [{ keyspace_name: 'ks', replication, durable_writes: this.durableWrites }];
+      return [
+        {
+          keyspace_name: 'ks',
+          replication,
+          durable_writes: this.durableWrites,
+          told_at: this.toldAt,
+        },
+      ];
     }
     if (query.includes('system_schema.tables')) {
       const options = { gc_grace_seconds: 864_000, default_time_to_live: 0 };

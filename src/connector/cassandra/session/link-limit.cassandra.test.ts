@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { sharedCassandra } from '../../../../test/harness/cassandra.ts';
 import { CutWorld, filesOf } from './cut-world.fixture.ts';
 import { giveUpLinks } from './link-limit.ts';
-import { linkPaths, listTableFolders } from './node-files.ts';
+import { linkPaths, listTableFolders, splitName } from './node-files.ts';
 import type { TakenCut } from './take-cut.ts';
 
 const shared = sharedCassandra({ nodes: 1, incrementalBackups: false });
@@ -89,4 +91,32 @@ test('a deletion that was purged while links were off makes its table begin anew
   await world.write(4);
   const next = await world.cut();
   assert.deepEqual([anewIn(next), next.notes], [[false], []]);
+});
+
+test('files that were imported while links were off, and compacted before they were on again, are read', async () => {
+  await using other = await CutWorld.open(await shared(), 'elsewhere');
+  await using world = await CutWorld.open(await shared(), 'smuggled');
+  const { control } = world.node(1);
+  const jmx = world.cluster.jmx(1);
+  await other.write(7, 8, 9);
+  await jmx.flush('elsewhere', 't');
+  await world.write(1, 2);
+  await world.cut();
+  await control.setIncrementalBackups(false, world);
+  const [theirs] = (await listTableFolders([world.path(1)])).filter(
+    ({ keyspace }) => keyspace === 'elsewhere',
+  );
+  const staged = join(world.cluster.folder, 'staged', 'smuggled', 't');
+  await mkdir(staged, { recursive: true });
+  for (const name of await readdir(theirs?.folder ?? '')) {
+    if (splitName(name)) await copyFile(join(theirs?.folder ?? '', name), join(staged, name));
+  }
+  assert.deepEqual(await jmx.importTables('smuggled', 't', [staged]), []);
+  await jmx.compact('smuggled', 't');
+  await control.setIncrementalBackups(true, world);
+  const cut = await world.cut();
+  assert.equal(filesOf(cut).length, 1);
+  assert.equal(cut.coveredCount, 0);
+  await jmx.compact('smuggled', 't');
+  assert.deepEqual(filesOf(await world.cut()), []);
 });

@@ -1,5 +1,6 @@
 // One node's part in a cut: links on, flush, snapshot, listing. Whatever fails here makes the node a missing
 // replica of this cut, with a reason; it never makes the cut wrong.
+import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
@@ -48,8 +49,8 @@ export interface NodeTask {
   readonly claim: LinksClaim;
   readonly known: (hostId: string) => HostState | undefined;
   readonly linkLimit: LinkLimit;
-  /** Keyspaces whose writes pass the commit log by: spans prove nothing of their files. */
-  readonly undurable: ReadonlySet<string>;
+  /** Keyspaces that write the commit log, and since when: spans prove nothing of files of others. */
+  readonly durableAt: ReadonlyMap<string, number>;
   readonly flushMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -66,6 +67,8 @@ export interface PreparedNode {
   readonly folders: readonly TableFolder[];
   /** By table id: links that were there before the snapshot, which holds all that counts where a table begins. */
   readonly subsumed: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Paths without a component's name of links that were not whole then. */
+  readonly partial: ReadonlySet<string>;
 }
 
 /** Proves who the node is, clears what an earlier cut left, turns links on. */
@@ -103,12 +106,14 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
   const doubt = await switchLinksOn(task, node, hostId, links);
   const streamedBytes = await control.streamedBytes({ signal });
   const subsumed = new Map<string, Set<string>>();
+  const partial = new Set<string>();
   for (const folder of own) {
-    const { complete } = await listSstables(hostId, folder, 'backups');
+    const { complete, partial: some } = await listSstables(hostId, folder, 'backups');
     const before = subsumed.get(folder.tableId) ?? new Set();
     subsumed.set(folder.tableId, before.union(new Set(complete.map(identityOf))));
+    for (const name of some) partial.add(join(folder.folder, name));
   }
-  return { node, hostId, nativeAddress, marks, doubt, streamedBytes, folders, subsumed };
+  return { node, hostId, nativeAddress, marks, doubt, streamedBytes, folders, subsumed, partial };
 }
 
 /** Gives up what is past the limit. Returns why links may lack something; a cut that fails forgets nothing. */
@@ -223,7 +228,7 @@ export async function listNode(
   await refuseMissingSnapshots(node.address, task.tables, folders, tagOf(task, hostId));
   const read = new Map<string, readonly ListedSstable[]>();
   const states: Record<string, KnownTable> = {};
-  const spent: { folder: TableFolder; names: Set<string> }[] = [];
+  const spent: SeenLinks[] = [];
   const unlinked: string[] = [];
   let coveredCount = 0;
   for (const { id, keyspace } of task.tables) {
@@ -235,24 +240,33 @@ export async function listNode(
       const { complete, partial } = await listSstables(hostId, folder, 'backups');
       live.push(...shot.complete);
       links.push(...steady(complete, shot));
-      spent.push({ folder, names: new Set([...complete.map(({ name }) => name), ...partial]) });
+      const names = new Set([...complete.map(({ name }) => name), ...partial]);
+      const isShot = new Set(shot.complete.map(({ name }) => name));
+      const stale = partial.filter(
+        (name) => prepared.partial.has(join(folder.folder, name)) && !isShot.has(name),
+      );
+      spent.push({ folder, names, stale });
     }
     const isKnown = known?.tables[id] !== undefined && !anew.has(id);
     const truncation = after.truncations.get(id);
     // A host that was away has its own files from before, whoever told of the truncate meanwhile.
     const isCut = truncated.has(id) || !isSameTruncation(known?.truncations[id], truncation);
     const counts = isKnown && !isCut;
+    const durableAt = task.durableAt.get(keyspace);
+    const isDurable = durableAt !== undefined && durableAt === known?.tables[id]?.durableAt;
+    const early = prepared.subsumed.get(id) ?? new Set<string>();
     const chosen = await chooseFiles({
       ...{ live, links },
       known: counts ? known.tables[id] : undefined,
-      subsumed: (isKnown ? undefined : prepared.subsumed.get(id)) ?? new Set(),
-      proven: proven && counts && !withoutLinks.has(id) && !task.undurable.has(keyspace),
+      subsumed: isKnown ? new Set() : early,
+      early,
+      proven: proven && counts && !withoutLinks.has(id) && isDurable,
       truncation: isCut ? truncation : undefined,
       proofOf,
     });
     if (chosen.isUnlinked) unlinked.push(id);
     read.set(id, chosen.read);
-    states[id] = chosen.next;
+    states[id] = { ...chosen.next, ...(durableAt !== undefined && { durableAt }) };
     coveredCount += chosen.covered;
   }
   return {
@@ -292,15 +306,26 @@ async function isUnstreamed(
   return (await node.control.streamedBytes({ signal })) === known.streamedBytes;
 }
 
-/** A partial set of links goes only if its file was read otherwise; else the server is still linking it. */
+/** Links of a table's folder. */
+interface SeenLinks {
+  readonly folder: TableFolder;
+  readonly names: ReadonlySet<string>;
+  /** Not whole before the snapshot, nor now, and of files that are no longer live: a server died while it made them. */
+  readonly stale: readonly string[];
+}
+
+/**
+ * A set of links that is not whole goes if its file was read otherwise, or was compacted: then its rows are in a live
+ * file, which is read, since the span of a set that was not whole counts as captured nowhere. Else it is being made.
+ */
 function onlyKnown(
-  spent: readonly { folder: TableFolder; names: ReadonlySet<string> }[],
+  spent: readonly SeenLinks[],
   states: Readonly<Record<string, KnownTable>>,
 ): NodeFiles['spent'] {
-  return spent.map(({ folder, names }) => {
+  return spent.map(({ folder, names, stale }) => {
     const files = states[folder.tableId]?.files ?? [];
     const captured = new Set(files.map((identity) => identity.split(':')[0] as string));
-    return { folder, names: names.intersection(captured) };
+    return { folder, names: names.intersection(captured).union(new Set(stale)) };
   });
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -112,3 +112,32 @@ for (const halfKnown of ['tokens', 'host_id'] as const) {
     assert.ok(clock.monotonic() - asked < 1_000, 'what passes costs one look more');
   });
 }
+
+test('a keyspace that passed its commit log by for a while is read where spans would prove enough', async () => {
+  await using cluster = await FakeCluster.open(1);
+  await cluster.flush('nb-1-big', { intervals: [[1, 0, 1, 10]] });
+  await cluster.cut();
+  await cluster.compact(['nb-1-big'], 'nb-2-big', { intervals: [[1, 0, 1, 10]] });
+  assert.deepEqual(namesOf(await cluster.cut()), [], 'it was captured before');
+  cluster.toldAt += 1;
+  await cluster.compact(['nb-2-big'], 'nb-3-big', { intervals: [[1, 0, 1, 10]] });
+  assert.deepEqual(namesOf(await cluster.cut()), ['1 nb-3-big']);
+  await cluster.compact(['nb-3-big'], 'nb-4-big', { intervals: [[1, 0, 1, 10]] });
+  assert.deepEqual(namesOf(await cluster.cut()), []);
+  cluster.durableWrites = false;
+  await cluster.compact(['nb-4-big'], 'nb-5-big', { intervals: [[1, 0, 1, 10]] });
+  assert.deepEqual(namesOf(await cluster.cut()), ['1 nb-5-big']);
+});
+
+test('links that a server left half made go once their file was compacted, and not while they are being made', async () => {
+  await using cluster = await FakeCluster.open(1);
+  await cluster.cut();
+  await cluster.flush('nb-1-big', { linked: false });
+  const links = join(cluster.table(1), 'backups');
+  await mkdir(links, { recursive: true });
+  await writeFile(join(links, 'nb-2-big-Data.db'), 'the others were never made');
+  const cut = await cluster.take();
+  await writeFile(join(links, 'nb-3-big-Data.db'), 'others follow');
+  await cut.release(true);
+  assert.deepEqual(await readdir(links), ['nb-3-big-Data.db']);
+});

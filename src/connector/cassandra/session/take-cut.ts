@@ -11,6 +11,7 @@ import { waitForCompactions } from './compaction-wait.ts';
 import type { CqlSession } from './cql.ts';
 import { type CutState, truncatedTables } from './cut-state.ts';
 import { sharedDirectories } from './data-directories.ts';
+import { durableKeyspaces } from './durable-writes.ts';
 import { type GradedRange, gradeRanges } from './grade.ts';
 import type { LinkLimit } from './link-limit.ts';
 import { type CutListing, listCut } from './list-cut.ts';
@@ -157,9 +158,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     claim: { owner, ownsBackups, hasCaptured: state.cut > 0 },
     known: (hostId) => state.hosts[hostId],
     linkLimit: request.linkLimit,
-    undurable: new Set(
-      schema.filter(({ durableWrites }) => !durableWrites).map(({ name }) => name),
-    ),
+    durableAt: await durableKeyspaces(cql, signal),
     flushMs: request.flushMs ?? flushMsDefault,
   };
   const failures = await sharedDirectories(request.nodes);

@@ -214,6 +214,14 @@ test('of two that ask for the same unknown content the younger one is told to wa
   assert.deepEqual(await world.peer('a').ask([id], 40 * ms), [pack]);
 });
 
+test('a peer does not wait for what it has asked for itself', async () => {
+  const world = new World();
+  const [id] = idsOf(world, 'b', 1) as [Uint8Array];
+  await world.peer('a').ask([id], 4096);
+  assert.deepEqual(await world.peer('a').ask([id], 8192), [undefined]);
+  assert.deepEqual(await world.peer('c').ask([id], 12_288), ['storing']);
+});
+
 test('nobody waits for what a peer that has left was storing', async () => {
   const world = new World();
   const [id] = idsOf(world, 'b', 1) as [Uint8Array];

@@ -174,11 +174,13 @@ export class FingerprintExchange {
     const words = new Uint32Array(new Uint8Array(ids).buffer);
     const nowMs = clock.monotonic();
     const live = this.#liveMarks(own.table);
-    const lives = (other: number): boolean => live[other % marks] === 1;
     let i = 0;
     let moved = false;
     for (const { session, count } of askers) {
       const asker = { session, nowMs };
+      const mark = session % marks;
+      // A peer sees itself what its other sessions store, and what it asks for again it has given up before.
+      const lives = (other: number): boolean => live[other % marks] === 1 && other % marks !== mark;
       for (const end = i + count; i < end; i++) {
         if (own.table.owners[slotOf(ids, i * fingerprintBytes)] !== here) {
           verdicts[i] = undefined;

@@ -2,7 +2,28 @@
 // it may take. Server, client and access control are made of this table; nothing about a method stands elsewhere.
 import type { Role } from './access.ts';
 import type { CodrApi } from './codr-api.ts';
+import type { ContentsDefinition } from './generated/codr/v1/Contents.ts';
+import type { OperationsDefinition } from './generated/codr/v1/Operations.ts';
+import type { PointsDefinition } from './generated/codr/v1/Points.ts';
+import type { RepositoryDefinition } from './generated/codr/v1/Repository.ts';
+import type { RestoresDefinition } from './generated/codr/v1/Restores.ts';
+import type { SourcesDefinition } from './generated/codr/v1/Sources.ts';
 import { type OperationKind, operationMethods } from './operations.ts';
+
+type Named<
+  Service extends string,
+  Definition,
+> = `${Service}/${Extract<keyof WithoutIndex<Definition>, string>}`;
+type WithoutIndex<T> = { [K in keyof T as string extends K ? never : K]: T[K] };
+
+/** Service and method below `codr.v1`. */
+export type Rpc =
+  | Named<'Contents', ContentsDefinition>
+  | Named<'Operations', OperationsDefinition>
+  | Named<'Points', PointsDefinition>
+  | Named<'Repository', RepositoryDefinition>
+  | Named<'Restores', RestoresDefinition>
+  | Named<'Sources', SourcesDefinition>;
 
 /** All methods, by their names. */
 export type ApiMethod = Exclude<keyof CodrApi, symbol>;
@@ -17,8 +38,7 @@ interface Rule {
 /** A call that answers at once. */
 export interface UnaryRule extends Rule {
   readonly form: 'unary';
-  /** Service and method below `codr.v1`. */
-  readonly rpc: string;
+  readonly rpc: Rpc;
   /** May be sent again when no answer came. */
   readonly repeatable: boolean;
   readonly deadlineMs: number;
@@ -40,7 +60,7 @@ const admins: readonly Role[] = ['admin'];
 const readMs = 2 * 60_000;
 const searchMs = 10 * 60_000;
 
-const read = (rpc: string, roles: readonly Role[], deadlineMs = readMs): UnaryRule => ({
+const read = (rpc: Rpc, roles: readonly Role[], deadlineMs = readMs): UnaryRule => ({
   form: 'unary',
   rpc,
   roles,
@@ -48,7 +68,7 @@ const read = (rpc: string, roles: readonly Role[], deadlineMs = readMs): UnaryRu
   changes: false,
   repeatable: true,
 });
-const change = (rpc: string, roles: readonly Role[], repeatable = false): UnaryRule => ({
+const change = (rpc: Rpc, roles: readonly Role[], repeatable = false): UnaryRule => ({
   form: 'unary',
   rpc,
   roles,
@@ -96,7 +116,7 @@ export const operationCalls = {
   list: { rpc: 'Operations/List', deadlineMs: readMs },
   cancel: { rpc: 'Operations/Cancel', deadlineMs: readMs },
   watch: { rpc: 'Operations/Watch' },
-} as const;
+} as const satisfies Record<string, { readonly rpc: Rpc; readonly deadlineMs?: number }>;
 
 /** Roles that may look at operations; a peer hands on what it hears. */
 export const watchers: readonly Role[] = [...viewers, 'peer'];

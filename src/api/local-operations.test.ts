@@ -176,6 +176,18 @@ test('an unknown operation is refused by its id', async () => {
   await assert.rejects(watched(operations, { id: 'x' }), unknown);
 });
 
+test('no more run at the same time than is allowed, and known ones are still found', async () => {
+  const { operations } = opened(untilStopped, { runningMax: 2 });
+  const made = await operations.create('backup', request, 'a', 'ann');
+  await operations.create('backup', request, 'b', 'ann');
+  await assert.rejects(operations.create('backup', request, 'c', 'ann'), refusedWith('busy'));
+  assert.equal((await operations.create('backup', request, 'a', 'ann')).id, made.id);
+  await operations.cancel(made.id);
+  await watched(operations, made);
+  assert.equal((await operations.create('backup', request, 'c', 'ann')).state, 'running');
+  await operations[Symbol.asyncDispose]();
+});
+
 test('the newest are listed first, and those that ended long ago are forgotten', async () => {
   const { operations } = opened(async () => done, { endedMax: 2 });
   const made: Operation[] = [];

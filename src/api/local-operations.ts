@@ -30,9 +30,12 @@ export interface LocalOperationsOptions {
   readonly redact: (text: string) => string;
   /** Operations that have ended and are still known. */
   readonly endedMax?: number;
+  /** Operations that run at the same time. */
+  readonly runningMax?: number;
 }
 
 const endedMaxDefault = 1000;
+const runningMaxDefault = 256;
 /** Reports kept of each operation, for those who watch from an earlier number. */
 const reportsMax = 256;
 
@@ -87,6 +90,7 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
         remedy: 'give each request a key of its own',
       });
     }
+    this.#refuseTooMany();
     const source = sourceOf(request);
     const running: Running = {
       operation: {
@@ -170,6 +174,15 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
       this.#byId.delete(old.operation.id);
       this.#byKey.delete(old.key);
     }
+  }
+
+  #refuseTooMany(): void {
+    const { runningMax = runningMaxDefault } = this.#options;
+    const running = [...this.#byId.values()].filter(({ operation }) => !isEnded(operation));
+    if (running.length < runningMax) return;
+    throw new CodrError('busy', `the peer runs ${running.length} operations already`, {
+      remedy: 'wait for some of them, see `codr ops`',
+    });
   }
 
   #report(running: Running, progress: Progress): void {

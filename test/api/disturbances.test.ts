@@ -217,6 +217,29 @@ test('work that is interrupted before it has a result rejects with the reason', 
   await served.close();
 });
 
+test('an interrupt while the peer is away reaches it when it is back', async () => {
+  const api = fakeApi(async (asked) => {
+    asked.call.progress?.(report(1));
+    return await untilStopped(asked);
+  });
+  await using operations = new LocalOperations(api, localOptions);
+  const served = await serve(openServe({ api, operations }));
+  await using proxy = await TcpProxy.start(served.address);
+  await using remote = clientOf(proxy);
+  const { call, told, stop } = heardCall();
+  const refused = assert.rejects(remote.backup(request, call), /stopped by the test/);
+  await until(told, 1);
+  proxy.faults = { refuses: true };
+  proxy.cut();
+  stop();
+  // Longer than the request to cancel is repeated.
+  await new Promise((resolve) => setTimeout(resolve, 4500));
+  assert.equal((await operations.list())[0]?.cancelling, false);
+  proxy.faults = {};
+  await refused;
+  await served.close();
+});
+
 test('a quick call that is interrupted ends at the peer too', async () => {
   const ended: unknown[] = [];
   const api = fakeApi(async (asked) => {

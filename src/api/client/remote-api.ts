@@ -7,6 +7,7 @@ import type { Random } from '../../base/random.ts';
 import { type ApiMethod, apiMethods, type UnaryRule } from '../api-methods.ts';
 import type * as api from '../codr-api.ts';
 import { errorFromDetail } from '../error-detail.ts';
+import { silenceMs } from '../grpc/channel-options.ts';
 import { methodNamed } from '../grpc/protos.ts';
 import {
   describeOperation,
@@ -26,6 +27,7 @@ export interface RemoteOptions extends ChannelTarget {
 }
 
 const patienceMsDefault = 5 * 60_000;
+const aliveMs = silenceMs * 1.5;
 const retryMs = { first: 200, max: 5000 } as const;
 const never = new AbortController().signal;
 
@@ -132,32 +134,41 @@ export class RemoteApi implements api.CodrApi {
   async #watched(id: string, call: api.Call): Promise<Operation> {
     const { clock, patienceMs = patienceMsDefault } = this.#options;
     using _ = this.#cancelOnAbort(id, call.signal);
-    let [seen, waitMs, lastHeard] = [0, retryMs.first as number, clock.monotonic()];
+    let [seen, waitMs] = [0, retryMs.first as number];
+    let lostAt: number | undefined;
     for (;;) {
+      const began = clock.monotonic();
       try {
+        // The peer may have been away when it was asked to end the work.
+        if (call.signal.aborted) this.#cancel(id);
         for await (const event of this.#operations.watch(id, seen, never)) {
-          [seen, waitMs, lastHeard] = [event.sequence, retryMs.first, clock.monotonic()];
+          [seen, waitMs, lostAt] = [event.sequence, retryMs.first, undefined];
           if (event.progress) call.progress?.(event.progress);
           if (event.changed && isEnded(event.changed)) return event.changed;
         }
       } catch (error) {
         if (!(error instanceof ConnectionError)) throw forgotten(error, id);
-        if (clock.monotonic() - lastHeard > patienceMs) throw lost(error, id);
+        const now = clock.monotonic();
+        // What lasted longer than silence may was alive, though nothing happened to the operation.
+        if (now - began > aliveMs) [waitMs, lostAt] = [retryMs.first, undefined];
+        lostAt ??= now;
+        if (now - lostAt > patienceMs) throw lost(error, id);
       }
       await clock.sleep(waitMs);
       waitMs = Math.min(waitMs * 2, retryMs.max);
     }
   }
 
+  #cancel(id: string): void {
+    this.#operations.cancel(id).catch(() => {
+      // Who watches it will hear what became of it, or that the peer is gone.
+    });
+  }
+
   /** The operation ends at its next safe place; what comes out of it is waited for. */
   #cancelOnAbort(id: string, signal: AbortSignal): Disposable {
-    const cancel = (): void => {
-      this.#operations.cancel(id).catch(() => {
-        // Who watches it will hear what became of it, or that the peer is gone.
-      });
-    };
-    if (signal.aborted) cancel();
-    else signal.addEventListener('abort', cancel, { once: true });
+    const cancel = (): void => this.#cancel(id);
+    signal.addEventListener('abort', cancel, { once: true });
     return { [Symbol.dispose]: () => signal.removeEventListener('abort', cancel) };
   }
 }

@@ -1,6 +1,7 @@
 // Spreads pieces of work over peers: each goes to the place with the most free slots, this process first.
 // A piece is idempotent and its result is plain data, so one whose peer is lost is simply done elsewhere.
 // Who asked for the work commits what came of it: no worker writes history.
+import { Semaphore } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCodrError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
@@ -171,8 +172,19 @@ class ToldOnce {
 }
 
 /** What a process does that has no peers. */
-export const alone = (slots: number): Sharing => ({
-  slots,
-  run: async (work, signal) =>
-    await work.here({ signal, progress: (records, bytes) => work.progress(records, bytes) }),
-});
+export function alone(slots: number): Sharing {
+  const free = new Semaphore(slots);
+  return {
+    slots,
+    async run(work, signal) {
+      await free.take();
+      try {
+        signal.throwIfAborted();
+        const progress: WorkContext['progress'] = (...done) => work.progress(...done);
+        return await work.here({ signal, progress });
+      } finally {
+        free.give();
+      }
+    },
+  };
+}

@@ -81,6 +81,26 @@ test('a base copy is read by all peers, and its restore is loaded and proven by 
     same.datasets.map(({ verdict }) => verdict),
     ['equal'],
   );
+  await client()
+    .db('shared')
+    .collection<{ _id: number }>('a')
+    .updateOne({ _id: 5 }, { $set: { n: 1 } });
+  await second.backup({ source: 'shared', follow: false, rpoSeconds: 1 }, call);
+  const folded = await third.checkpoint({ source: 'shared', to: 'latest' }, call);
+  assert.deepEqual(
+    folded.datasets.map(({ records }) => records),
+    [12_000],
+  );
+  const whole = await first.verify(
+    { source: 'shared', at: 'latest', ...names, readData: true },
+    call,
+  );
+  assert.deepEqual(
+    whole.datasets.map(({ verdict }) => verdict),
+    ['whole'],
+  );
+  const folding = peers.all.filter((peer) => peer.lines('"kind":"fold"').length > 0);
+  assert.ok(folding.length >= 2, 'checkpoint and verify were shared');
 });
 
 const takes = (kind: string): string => `"kind":"${kind}","peer"`;

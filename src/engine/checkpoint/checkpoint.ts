@@ -5,9 +5,8 @@ import { forEachLimit } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { CutMemory } from '../../connector/connector.ts';
-import type { DatasetId } from '../../model/id.ts';
+import type { DatasetId, PackId } from '../../model/id.ts';
 import { wholeRange } from '../../model/key-range.ts';
-import type { RecordStream } from '../../model/record.ts';
 import { lastTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import { CondemnedPacksError, usePacks } from '../../repository/lineage/pack-table.ts';
@@ -15,13 +14,13 @@ import type { BaseRecord, TreeRecord } from '../../repository/lineage/records.ts
 import type { StateView } from '../../repository/lineage/state.ts';
 import { claimWriter, type WriterClaim } from '../../repository/lineage/writer.ts';
 import { joinParts } from '../../repository/tree/join.ts';
-import { buildRange } from '../../repository/tree/range-builder.ts';
 import { rememberedCut } from '../capture/cut-memory.ts';
 import { treeRecordOf } from '../capture/merge-deltas.ts';
 import { cutsOf, deltasAt, isUnbroken } from '../history/cut-history.ts';
 import { baseKey, epochsOf } from '../history/source-history.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
-import { foldDataset, OpenedRuns } from '../read/fold.ts';
+import { OpenedRuns } from '../read/fold.ts';
+import { type FoldedPiece, rangesOf, sharedFold } from '../read/fold-work.ts';
 import { type PointDataset, resolvePoint } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 
@@ -101,6 +100,8 @@ class Checkpoint {
   readonly #runs: OpenedRuns;
   /** What the newest cut remembered, when that is the moment: it proves which deletions have gone. */
   readonly #provenBy: CutMemory | undefined;
+  /** Packs that a commit was refused for: nobody may rely on them again. */
+  readonly #refused = new Set<PackId>();
 
   constructor(context: SourceContext, work: Work) {
     this.#context = context;
@@ -176,36 +177,53 @@ class Checkpoint {
   async #store(dataset: DueDataset, signal: AbortSignal): Promise<TreeRecord | undefined> {
     const { repository, lineage } = this.#context;
     const { claim, meter } = this.#work;
+    const pieces = await this.#pieces(dataset, signal);
     const store = repository.session();
-    const part = await buildRange(this.#records(dataset, signal), store.tree(signal));
-    const tree = treeRecordOf(await joinParts([part], store.tree(signal)));
+    const parts = pieces.map(({ part }) => part);
+    const tree = treeRecordOf(await joinParts(parts, store.tree(signal)));
     signal.throwIfAborted();
-    const used = await store.flush();
+    const used = [await store.flush(), ...pieces.map((piece) => piece.used)];
+    const all = {
+      newPacks: used.flatMap(({ newPacks }) => newPacks),
+      reusedPacks: used.flatMap(({ reusedPacks }) => reusedPacks),
+    };
     try {
       await lineage.commit((draft): undefined => {
         claim.check(draft);
-        noteBase(draft, dataset, tree, String(usePacks(draft, used)));
+        noteBase(draft, dataset, tree, String(usePacks(draft, all)));
       });
     } catch (error) {
       if (!(error instanceof CondemnedPacksError)) throw error;
       repository.forget(error.packs);
+      for (const pack of error.packs) this.#refused.add(pack);
       return undefined;
     }
-    repository.committed(used);
-    meter.deduplicated(store.knownBytes);
+    repository.committed(all);
+    meter.deduplicated(pieces.reduce((sum, { knownBytes }) => sum + knownBytes, store.knownBytes));
     return tree;
   }
 
-  async *#records(dataset: DueDataset, signal: AbortSignal): RecordStream {
+  /** Ranges side by side, where the fold of one needs nothing of the others. */
+  async #pieces(dataset: DueDataset, signal: AbortSignal): Promise<FoldedPiece[]> {
+    const { meter } = this.#work;
     const stored = this.#provenBy ? { provenBy: this.#provenBy } : {};
-    const where = { range: wholeRange, at: dataset.exactFrom, stored };
-    for await (const batch of foldDataset(this.#context, this.#runs, dataset, where)) {
-      signal.throwIfAborted();
-      let bytes = 0;
-      for (const { key, value } of batch) bytes += key.length + value.length;
-      this.#work.meter.add(batch.length, bytes);
-      yield batch;
-    }
+    const isOrdered = this.#context.connector.capabilities.orderedLog;
+    const ranges = isOrdered ? await rangesOf(this.#context, dataset) : [wholeRange];
+    const progress = (records: number, bytes: number): void => meter.add(records, bytes);
+    const pieces: FoldedPiece[] = [];
+    await forEachLimit(
+      ranges.entries(),
+      this.#context.world.sharing.slots,
+      async ([i, range], one) => {
+        const refused = [...this.#refused];
+        const what = { dataset, at: dataset.exactFrom, range, keeps: true, refused };
+        const piece = { ...what, ...(!isOrdered && { stored }) };
+        const work = { signal: one, progress };
+        pieces[i] = await sharedFold(this.#context, this.#runs, piece, work);
+      },
+      signal,
+    );
+    return pieces;
   }
 }
 

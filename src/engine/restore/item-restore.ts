@@ -3,7 +3,7 @@
 // capture cut, where nothing has changed since.
 import { assert } from '../../base/assert.ts';
 import { forEachLimit, type Semaphore } from '../../base/async.ts';
-import { compareBytes, toHex } from '../../base/bytes.ts';
+import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { WorkContext } from '../../cluster/work-pool.ts';
 import type {
@@ -13,14 +13,14 @@ import type {
   SpotReads,
 } from '../../connector/restore-target.ts';
 import type { DatasetId } from '../../model/id.ts';
-import { type KeyRange, rangesBetween, wholeRange } from '../../model/key-range.ts';
+import { type KeyRange, wholeRange } from '../../model/key-range.ts';
 import { defaultCut } from '../../repository/tree/cut-parameters.ts';
 import { joinParts } from '../../repository/tree/join.ts';
-import { splitTree } from '../../repository/tree/tree-reader.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { DatasetCount } from '../read/counts.ts';
 import { treeRootOf } from '../read/fold.ts';
+import { rangesOf } from '../read/fold-work.ts';
 import { type Expiring, ExpiringCount } from './expiring.ts';
 import { type RestoreReference, rangeOrder, resultFromText } from './range-order.ts';
 import {
@@ -63,10 +63,6 @@ interface CountedItem {
   readonly bytes: number;
   readonly reads?: SpotReads | undefined;
 }
-
-/** A range smaller than this is not worth a worker of its own. */
-const rangeBytesMin = 8 * 1024 * 1024;
-const rangesPerSlot = 4;
 
 export class ItemRestore {
   readonly #shared: SharedRestore;
@@ -154,7 +150,7 @@ export class ItemRestore {
     };
     const fold = { kind: 'fold', leftOut: [], ...(form && { form }) } as const;
     const expected = await this.#rootOf(ranges, fold, signal);
-    await this.#prove(ranges, expected, signal);
+    if (!target.compare) await this.#prove(ranges, expected, signal);
     return { root: expected, reads: await target.spotReads?.(this.#item, signal) };
   }
 
@@ -166,7 +162,8 @@ export class ItemRestore {
     const { namespace, entry } = this.#item;
     const finished: FinishedItem = {
       namespace,
-      root: proof ? toHex(proof.id) : '',
+      // What the target cannot give back has no root of its own.
+      root: proof && !this.#shared.target.compare ? toHex(proof.id) : '',
       records,
       bytes,
       proven: proof !== undefined,
@@ -180,13 +177,8 @@ export class ItemRestore {
   /** One range when the records must keep their insertion order. */
   async #ranges(): Promise<KeyRange[]> {
     const { target, context } = this.#shared;
-    const { tree } = this.#item.dataset.base;
-    if (!tree || target.serial(this.#item) || tree.bytes < rangeBytesMin) return [wholeRange];
-    const wanted = Math.ceil(tree.bytes / rangeBytesMin);
-    const most = context.world.sharing.slots * rangesPerSlot;
-    const source = context.repository.source;
-    const ranges = await splitTree(source, treeRootOf(tree), Math.min(wanted, most));
-    return aligned(ranges, (key) => context.connector.leadIn(key));
+    if (target.serial(this.#item)) return [wholeRange];
+    return await rangesOf(context, this.#item.dataset);
   }
 
   /** What is only compared is no progress of the restore. */
@@ -304,17 +296,6 @@ export class ItemRestore {
       },
     );
   }
-}
-
-/** Ranges that need nothing from before their starts; those that become empty are left out. */
-function aligned(ranges: readonly KeyRange[], leadIn: (key: Uint8Array) => Uint8Array): KeyRange[] {
-  const bounds: Uint8Array[] = [];
-  for (const { from } of ranges) {
-    const start = from && leadIn(from);
-    const last = bounds.at(-1);
-    if (start && (!last || compareBytes(last, start) < 0)) bounds.push(start);
-  }
-  return rangesBetween(bounds);
 }
 
 /** What a restore tells of a finished dataset. */

@@ -1,5 +1,6 @@
 // Is a moment whole in the repository, and does a live cluster equal it? Without reading data, the
 // objects that the point needs are looked up; with it, every record is folded.
+import { forEachLimit } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { SourceConfig, SourceSession, SurveyedDataset } from '../../connector/connector.ts';
@@ -10,11 +11,13 @@ import type { RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
+import type { TreePart } from '../../repository/tree/tree-part.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { countsAt, totalsOf } from '../read/counts.ts';
 import { refuseUnmatched } from '../read/definitions.ts';
 import { foldDataset, nativeRecords, OpenedRuns } from '../read/fold.ts';
+import { rangesOf, sharedFold } from '../read/fold-work.ts';
 import type { PointDataset, ResolvedPoint } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { firstDifference } from './compare-streams.ts';
@@ -175,7 +178,7 @@ class Verification {
     if (missing) return as('damaged', { detail: missing });
     if (!this.#live && !this.#options.readData) return as('whole');
     try {
-      const root = await this.#rootOf(this.#folded(dataset));
+      const root = await this.#foldedRoot(dataset);
       const counts = { records: root.records, bytes: root.bytes, root: toHex(root.id) };
       return this.#live
         ? as(...(await this.#compareLive(dataset, root, counts)))
@@ -228,6 +231,26 @@ class Verification {
     const key = this.#context.connector.renderKey(entry, difference.record);
     const detail = `the record ${key} is ${difference.kind}`;
     return ['different', { ...counts, detail }];
+  }
+
+  /** Of what the fold gives, its ranges side by side. */
+  async #foldedRoot(dataset: PointDataset): Promise<TreeRoot> {
+    const { repository, world } = this.#context;
+    const { at } = this.#options.point;
+    const ranges = await rangesOf(this.#context, dataset);
+    const parts: TreePart[] = [];
+    const progress = (records: number, bytes: number): void => this.#meter.add(records, bytes);
+    await forEachLimit(
+      ranges.entries(),
+      world.sharing.slots,
+      async ([i, range], signal) => {
+        const piece = { dataset, at, range, keeps: false };
+        const work = { signal, progress };
+        parts[i] = (await sharedFold(this.#context, this.#runs, piece, work)).part;
+      },
+      this.#signal,
+    );
+    return await joinParts(parts, repository.proofTree(this.#signal));
   }
 
   async #rootOf(records: RecordStream): Promise<TreeRoot> {

@@ -4,6 +4,7 @@ import { CodrError } from '../../base/error.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import { segmentWork, type WorkerSource } from '../capture/segment-worker.ts';
 import { segmentKind } from '../capture/segments.ts';
+import { foldKind, foldWork, type WorkerPoint } from '../read/fold-work.ts';
 import { rangeKind, rangeWork, type WorkerRestore } from '../restore/range-order.ts';
 import type { SourceContext } from '../source-context.ts';
 import { IdleCache } from './idle-cache.ts';
@@ -21,11 +22,13 @@ export interface WorkersOptions {
 export class Workers implements AsyncDisposable {
   readonly #sources: IdleCache<WorkerSource>;
   readonly #restores: IdleCache<WorkerRestore>;
+  readonly #points: IdleCache<WorkerPoint>;
   readonly #openSource: WorkersOptions['openSource'];
 
   constructor({ clock, openSource }: WorkersOptions) {
     this.#sources = new IdleCache(clock, idleMs);
     this.#restores = new IdleCache(clock, idleMs);
+    this.#points = new IdleCache(clock, idleMs);
     this.#openSource = openSource;
   }
 
@@ -38,11 +41,13 @@ export class Workers implements AsyncDisposable {
     if (kind === rangeKind) {
       return await rangeWork(input, work, { restores: this.#restores, openSource });
     }
+    if (kind === foldKind) return await foldWork(input, work, { points: this.#points, openSource });
     throw new CodrError('peer-lost', `this version does no work of kind ${kind}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sources[Symbol.asyncDispose]();
     await this.#restores[Symbol.asyncDispose]();
+    await this.#points[Symbol.asyncDispose]();
   }
 }

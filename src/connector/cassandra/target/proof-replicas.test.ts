@@ -214,8 +214,7 @@ test('a read that another replica answered, or may have, is not the node’s own
     [],
   ] as const) {
     const { reads } = await asked({ trace });
-    assert.deepEqual([reads.made, reads.own], [7, 0]);
-    assert.match(reads.warnings.join(), /^k\.t: other replicas answered all reads.*10\.0\.0\.1/);
+    assert.deepEqual(reads, { made: 7, own: 0, expired: 0, warnings: [] });
   }
   const { reads } = await asked({ trace: 'forbidden' });
   assert.equal(reads.made, 7);

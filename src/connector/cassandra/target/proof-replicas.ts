@@ -31,7 +31,7 @@ export interface ReplicaProofOptions extends Omit<SampleOptions, 'hostIds'> {
 }
 
 const nodesAtOnce = 4;
-const triesMax = 4;
+const triesMax = 8;
 const retryMs = 1_000;
 /** More than any slice has: what is too much differs. */
 const rowsMax = 1_000;
@@ -61,7 +61,7 @@ export class ReplicaProof {
   async ask(signal: AbortSignal): Promise<SpotReads> {
     const { nodes, schema } = this.#options;
     const total = { made: 0, own: 0, expired: 0 };
-    const warnings: string[] = [];
+    const warnings = new Set<string>();
     await forEachLimit(
       nodes,
       nodesAtOnce,
@@ -76,17 +76,17 @@ export class ReplicaProof {
         total.made += asking.made;
         total.own += asking.own;
         total.expired += asking.expired;
-        warnings.push(...asking.warnings());
+        for (const warning of asking.warnings) warnings.add(warning);
       },
       signal,
     );
     const { passedOver } = this.#sample;
     if (passedOver > 0 && total.made === 0) {
-      warnings.push(
+      warnings.add(
         `${schema.keyspace}.${schema.table}: its rows are too large for reads of the proof`,
       );
     }
-    return { ...total, warnings };
+    return { ...total, warnings: [...warnings] };
   }
 }
 
@@ -124,11 +124,7 @@ class NodeProof {
     }
   }
 
-  warnings(): readonly string[] {
-    const { address } = this.#node;
-    if (this.made > 0 && this.own === 0 && this.#warnings.size === 0) {
-      this.#warn(`other replicas answered all reads that ${address} was asked for`);
-    }
+  get warnings(): readonly string[] {
     return [...this.#warnings];
   }
 

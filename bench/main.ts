@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { backupQuestion } from './backup.ts';
 import { cassandraQuestion } from './cassandra.ts';
+import { clusterQuestion } from './cluster.ts';
 import { buildCodr } from './codr.ts';
 import { fingerprintsQuestion } from './fingerprints.ts';
 import { followQuestion } from './follow.ts';
@@ -26,6 +27,7 @@ const questions: readonly Question[] = [
   replicasQuestion,
   largeQuestion,
   fingerprintsQuestion,
+  clusterQuestion,
 ];
 
 const { values, positionals } = parseArgs({

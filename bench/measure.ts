@@ -95,7 +95,7 @@ export function startProgram(path: string, args: readonly string[]): RunningProg
 }
 
 /** User and system seconds of a process so far; 0 when it is gone. proc_pid_stat(5), fields 14 and 15. */
-function cpuOf(pid: number): number {
+export function cpuOf(pid: number): number {
   const fields = read(`/proc/${pid}/stat`)
     .replace(/^.*\) /, '')
     .split(' ');

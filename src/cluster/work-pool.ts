@@ -63,9 +63,15 @@ export class WorkPool implements Sharing {
   /** When each place was lost. One that has begun anew is another object. */
   readonly #lost = new WeakMap<Workplace, number>();
   readonly #waiting: (() => void)[] = [];
+  #doneHere = 0;
 
   constructor(options: WorkPoolOptions) {
     this.#options = options;
+  }
+
+  /** Pieces that this process began for itself. */
+  get doneHere(): number {
+    return this.#doneHere;
   }
 
   get slots(): number {
@@ -83,7 +89,10 @@ export class WorkPool implements Sharing {
       const place = await this.#take(signal);
       const context = { signal, progress: told.attempt() };
       try {
-        if (!place) return await work.here(context);
+        if (!place) {
+          this.#doneHere++;
+          return await work.here(context);
+        }
         return await work.decode(await place.run(work.order(), context));
       } catch (error) {
         if (!place || signal.aborted || !isCodrError(error, 'peer-lost')) throw error;

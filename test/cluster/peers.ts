@@ -27,6 +27,8 @@ export interface PeersOptions {
   readonly repository?: string;
   /** Fields of `limits` of each peer. */
   readonly limits?: Readonly<Record<string, number>>;
+  /** Of the peers' logs; `debug` unless given. */
+  readonly logLevel?: 'debug' | 'info';
   /** How long a peer waits for a balancer before it stops. */
   readonly balancerSeconds?: number;
   /** A network that can fail lies in front of each peer, and between each peer and etcd. */
@@ -111,6 +113,7 @@ async function configured(
     limits,
     proxied,
     balancerSeconds = 0,
+    logLevel = 'debug',
   }: PeersOptions & { readonly folder: string; readonly etcd: EtcdCluster; readonly url: string },
 ): Promise<PeerProcess> {
   const listen = `127.0.0.1:${await freePort()}`;
@@ -121,7 +124,7 @@ async function configured(
     behind.push(await TcpProxy.start(endpoint.replace('http://', '')));
   }
   const config = {
-    ...{ name, listen, insecure: true, drainSeconds: 10, balancerSeconds, logLevel: 'debug' },
+    ...{ name, listen, insecure: true, drainSeconds: 10, balancerSeconds, logLevel },
     metrics,
     ...(front && { advertise: front.address }),
     repository: { url, passwordFile: 'password' },
@@ -208,6 +211,10 @@ export class PeerProcess {
   /** As a rolling restart does; answers its exit code. */
   async stop(): Promise<number | null> {
     return await this.#end('SIGTERM');
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
   }
 
   get isRunning(): boolean {

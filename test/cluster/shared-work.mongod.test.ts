@@ -1,5 +1,8 @@
 // Three peers, one etcd, one repository: a base copy and a restore are shared, and any peer may die meanwhile.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Binary, type MongoClient } from 'mongodb';
 import type { CodrApi } from '../../src/api/codr-api.ts';
@@ -175,3 +178,38 @@ test('a follower that is frozen past its lease is replaced, and harms nothing wh
     [[3, true]],
   );
 });
+
+test('equal data that peers copy at the same moment is stored once, and later costs next to nothing', async () => {
+  const count = 5000;
+  const twins = ['twin1', 'twin2', 'twin3', 'twin4'];
+  const noise = (i: number): Buffer =>
+    createHash('shake256', { outputLength: 2048 }).update(String(i)).digest();
+  const rows = Array.from({ length: count }, (_, _id) => ({ _id, noise: new Binary(noise(_id)) }));
+  for (const name of twins) {
+    await client().db(name).collection<{ _id: number }>('a').insertMany(rows);
+  }
+  await using api = peers.peer(1).api();
+  for (const name of twins) await add(api, name);
+  const copy = async (name: string, number: number): Promise<void> => {
+    await using own = peers.peer(number).api();
+    const made = await own.backup({ source: name, follow: false, rpoSeconds: 1 }, call);
+    assert.equal(made.records, count);
+  };
+  const before = await packBytes();
+  await Promise.all(twins.slice(0, 3).map((name, i) => copy(name, i + 1)));
+  const together = (await packBytes()) - before;
+  assert.ok(together <= count * 2100 * 1.1, `${together} bytes for ${count} documents of 2 KiB`);
+  await copy('twin4', 2);
+  const later = (await packBytes()) - before - together;
+  assert.ok(later <= together * 0.01, `${later} bytes for what is stored already`);
+});
+
+/** Of all packs in the repository. */
+async function packBytes(): Promise<number> {
+  const entries = await readdir(peers.repository, { recursive: true, withFileTypes: true });
+  const files = entries.filter((one) => one.isFile() && one.parentPath.includes('/packs/'));
+  const sizes = files.map(
+    async ({ parentPath, name }) => (await stat(join(parentPath, name))).size,
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}

@@ -178,7 +178,8 @@ export class PeerNode implements AsyncDisposable {
       isReady: () => this.#session !== undefined && !this.#draining,
       figures: () => [
         ['codr_operations_running', 'operations that this peer runs', this.#running],
-        ['codr_work_total', 'pieces of work begun for other peers', this.#worked],
+        ['codr_work_others_total', 'pieces of work begun for other peers', this.#worked],
+        ['codr_work_own_total', 'pieces of work begun for this peer', this.#pool.doneHere],
         ['codr_calls_running', 'calls that it answers right now', this.#served?.running ?? 0],
         ['codr_bytes_stored_total', 'bytes written to the store', this.#node.bytesStored],
         ['codr_fingerprints_asked_total', 'asked of the owners of slots', counts.asked],

@@ -200,8 +200,9 @@ function printResult(result: RestoreResult, output: Output): void {
   output.line(`took ${formatSeconds(seconds)}`);
 }
 
-function proofText({ proven, reads }: RestoredDataset, output: Output): string {
+function proofText({ proven, root, reads }: RestoredDataset, output: Output): string {
   if (!proven) return output.paint('yellow', 'not read back');
+  if (root === '') return output.paint('green', `${formatCount(reads?.made ?? 0)} rows compared`);
   const text = reads ? `same root, ${formatCount(reads.made)} reads` : 'same root';
   return output.paint('green', text);
 }

@@ -129,6 +129,20 @@ test('a restore that left something out, or that the target changed, ends with 3
   assert.match(second.stdout, /changed by the target: a\.c 7/);
 });
 
+test('how each dataset was proven is said: by its root, row by row, or not at all', async () => {
+  const one = { from: 'a.b', to: 'a.c', records: 2, bytes: 64, proven: true };
+  const datasets = [
+    { ...one, root: 'ab12' },
+    { ...one, root: '', reads: { made: 1_234, own: 0, expired: 1 } },
+    { ...one, root: '', proven: false },
+  ];
+  const words = ['restore', 'shop', '--to', 'mongodb://t/'];
+  const { stdout } = await runFake(words, {
+    api: { restore: async () => ({ ...restored, datasets }) },
+  });
+  assert.match(stdout, /same root\n.*1,234 rows compared\n.*not read back/);
+});
+
 test('the target may come from the environment, consent never does', async () => {
   const { asked, call } = answering(restored);
   const env = { CODR_TO: 'mongodb://t/', CODR_DROP: 'true' };

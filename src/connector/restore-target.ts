@@ -86,7 +86,7 @@ export interface TargetPlan {
 export interface FinishedItem {
   /** Its name in the target. */
   readonly namespace: string;
-  /** Hex of the root that was proven; empty without proof. */
+  /** Hex of the root that was proven; empty without proof, and of what was compared record by record alone. */
   readonly root: string;
   readonly records: number;
   readonly bytes: number;
@@ -162,6 +162,17 @@ export interface RestoreTarget extends AsyncDisposable {
   freeze?(item: TargetItem, signal: AbortSignal): Promise<FrozenMoment>;
   /** What the target now holds, ascending by key. */
   readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
+  /**
+   * Of targets that cannot give back records as they are; comes in place of {@link readBack}, after `freeze`, ranges side
+   * by side. Passes on what the range must hold, and ends only when the target holds it, and no more, as far as it can
+   * tell. Errors: `proof-failed`.
+   */
+  compare?(
+    item: TargetItem,
+    range: KeyRange,
+    expected: RecordStream,
+    signal: AbortSignal,
+  ): RecordStream;
   /** Passes on what {@link readBack} has to give, and may keep a sample; after `freeze`, ranges side by side. */
   watch?(item: TargetItem, expected: RecordStream): RecordStream;
   /**

@@ -6,7 +6,21 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { partitionEnd } from '../../src/connector/cassandra/key/record-key.ts';
+import { tableBodyOf } from '../../src/connector/cassandra/schema/table-body.ts';
+import { openCql } from '../../src/connector/cassandra/session/cql.ts';
+import { readRing } from '../../src/connector/cassandra/session/ring.ts';
+import { CqlProof } from '../../src/connector/cassandra/target/cql-proof.ts';
+import {
+  Captured,
+  configOfCluster,
+  live,
+  signal,
+} from '../../src/connector/cassandra/target/target-world.fixture.ts';
+import { type KeyRange, rangeHolds, rangesBetween } from '../../src/model/key-range.ts';
+import type { RecordStream } from '../../src/model/record.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
+import { systemClock } from '../../src/node/system-clock.ts';
 import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
 import { assertSameRows, seen } from './oracle.ts';
 import { CassandraWorld } from './world.ts';
@@ -35,6 +49,7 @@ const tables = [
     'PRIMARY KEY ((p1, p2), c1, c2)) WITH CLUSTERING ORDER BY (c1 DESC, c2 ASC)',
   'CREATE TABLE pb.keys (k decimal, c decimal, PRIMARY KEY (k, c))',
   'CREATE TABLE pb.expiring (k int PRIMARY KEY, v text) WITH default_time_to_live = 90000',
+  'CREATE TABLE pb.address (k int PRIMARY KEY, v frozen<address>)',
   'CREATE TABLE pb.hits (k int PRIMARY KEY, n counter)',
   'CREATE INDEX cells_v ON pb.cells (v)',
 ];
@@ -68,6 +83,7 @@ const writes = [
   'INSERT INTO pb.keys (k, c) VALUES (1.0, 2)',
   "INSERT INTO pb.expiring (k, v) VALUES (1, 'default')",
   "INSERT INTO pb.expiring (k, v) VALUES (2, 'never') USING TTL 0",
+  "INSERT INTO pb.address (k, v) VALUES (1, {street: 'called as its table'})",
   'UPDATE pb.hits SET n = n + 5 WHERE k = 1',
 ];
 
@@ -82,11 +98,13 @@ test('a keyspace with columns of all kinds comes back by CQL alone, without its 
   await protectedKeyspace.backup();
   const wanted = new Map(await seen(client, 'pb'));
   wanted.delete('hits');
-  const choice = { to: uriOf(source), renames: ['pb.*=pb2.*'] };
+  wanted.set('moved', wanted.get('address') ?? []);
+  wanted.delete('address');
+  const choice = { to: uriOf(source), renames: ['pb.address=pb2.moved', 'pb.*=pb2.*'] };
 
   const plan = await protectedKeyspace.plan(choice);
   const warned = plan.warnings.join('\n');
-  assert.match(warned, /not proven/);
+  assert.match(warned, /compares keys, values, writetimes and expiry of all cells at ALL/);
   assert.match(warned, /times to live become what is left/);
   assert.match(warned, /pb2\.cells: elements of l get new ids/);
   const restored = await protectedKeyspace.restore(choice);
@@ -95,8 +113,15 @@ test('a keyspace with columns of all kinds comes back by CQL alone, without its 
     [['pb2.hits', true]],
   );
   assert.deepEqual(
-    restored.datasets.map(({ to, proven }) => [to, proven]).sort(),
-    ['cells', 'expiring', 'keys', 'nested', 'scalars'].map((name) => [`pb2.${name}`, false]),
+    restored.datasets.map(({ to, proven, reads }) => [to, proven, reads?.made]).sort(),
+    [
+      ['pb2.cells', true, 3],
+      ['pb2.expiring', true, 2],
+      ['pb2.keys', true, 2],
+      ['pb2.moved', true, 1],
+      ['pb2.nested', true, 1],
+      ['pb2.scalars', true, 5],
+    ],
   );
   assertSameRows(await seen(client, 'pb2'), wanted);
   const found = await client.cql("SELECT p1 FROM pb2.cells WHERE v = 'v'");
@@ -106,6 +131,60 @@ test('a keyspace with columns of all kinds comes back by CQL alone, without its 
   );
   assert.equal(rowLength, 0);
 });
+
+/** What somebody does to a restored table, and what the proof says of it. */
+const tampered = [
+  [
+    'scalars',
+    "UPDATE pb2.scalars USING TIMESTAMP 78 AND TTL 49999 SET n = 1 WHERE k = 'updated'",
+    /writetime\("n"\)/,
+  ],
+  ['nested', "UPDATE pb2.nested SET f = {street: 'b'} WHERE k = 1", /its "f" is another/],
+  [
+    'keys',
+    'INSERT INTO pb2.keys (k, c) VALUES (1.0, 3)',
+    /a row that was not to be restored|another before it/,
+  ],
+  ['expiring', 'UPDATE pb2.expiring USING TTL 100 SET v = null WHERE k = 1', /its "v" is another/],
+  ['cells', "DELETE FROM pb2.cells WHERE p1 = 1 AND p2 = 'x' AND c1 = 2", /it lacks the row/],
+] as const;
+
+test('what differs in one cell, time or row from the cut is found by reading the target', async () => {
+  const there = await cluster();
+  await using client = await connectCql(there);
+  await using captured = await Captured.of(there, 'pb');
+  const config = configOfCluster(there);
+  await using cql = await openCql(config, signal, 'target');
+  const ring = await readRing(cql, [], signal);
+  const compare = async (table: string): Promise<number> => {
+    const item = captured.items('pb2').find(({ namespace }) => namespace === `pb2.${table}`);
+    assert.ok(item);
+    const proof = new CqlProof({ config, cql, ring }, systemClock);
+    const { nowMs } = proof.begin(table, undefined);
+    const schema = { ...tableBodyOf(item.entry).schema, keyspace: 'pb2' };
+    // Ranges whose bounds lie within the keys of one token.
+    const bounds: Uint8Array[] = [];
+    for await (const batch of live(item.dataset, nowMs)) {
+      bounds.push(
+        ...batch.slice(1, 2).map(({ key }) => key.subarray(0, partitionEnd(key, 0, key.length))),
+      );
+    }
+    for (const range of rangesBetween(bounds)) {
+      const records = within(live(item.dataset, nowMs), range);
+      for await (const _ of proof.compare({ namespace: table, schema, range }, records, signal));
+    }
+    return proof.result(table).made;
+  };
+  for (const [table, statement, fault] of tampered) {
+    assert.ok((await compare(table)) > 0);
+    await client.cql(statement);
+    await assert.rejects(compare(table), { code: 'proof-failed', message: fault });
+  }
+});
+
+async function* within(records: RecordStream, range: KeyRange): RecordStream {
+  for await (const batch of records) yield batch.filter(({ key }) => rangeHolds(range, key));
+}
 
 const partitions = 200;
 const rowsPerPartition = 100;

@@ -108,7 +108,12 @@ class RangeRun {
     const { target } = this.#shared;
     const folded = this.#native(this.#metered(this.#fold(form)));
     // What is frozen is compared in a form: only then it is what the target must give back.
-    const seen = (form && target.watch?.(this.#item, folded)) ?? folded;
+    const { signal } = this.#work;
+    const seen = form
+      ? (target.compare?.(this.#item, this.#range, folded, signal) ??
+        target.watch?.(this.#item, folded) ??
+        folded)
+      : folded;
     const part = await this.#build(without(seen, new Set(leftOut)));
     return { ...this.#counts([]), part };
   }

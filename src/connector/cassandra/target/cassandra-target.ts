@@ -17,7 +17,7 @@ export async function openCassandraTarget(
   const cql = await openCql(config, signal, 'target');
   try {
     const controls = cutNodes(config).map(({ control }) => control);
-    if (controls.length === 0) return await openCqlTarget(cql, context, signal);
+    if (controls.length === 0) return await openCqlTarget({ config, cql }, context, signal);
     const ring = await readRing(cql, controls, signal);
     return new SstableTarget({ config, cql, ring }, context);
   } catch (error) {

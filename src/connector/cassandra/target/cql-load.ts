@@ -28,8 +28,11 @@ export class CqlLoad {
   readonly #options: CqlLoadOptions;
   /** Rows as COUNT counts them: a partition with a static row alone is one. */
   rows = 0;
-  /** Of them those that no time to live takes away. */
+  bytes = 0;
+  /** Of the rows those that no time to live takes away. */
   lastingRows = 0;
+  /** The longest time from when a time to live was reckoned to when its write was answered, rounded up. */
+  lateSeconds = 0;
 
   constructor(options: CqlLoadOptions) {
     this.#options = options;
@@ -52,7 +55,9 @@ export class CqlLoad {
       await range.settled();
     }
     this.rows += range.rows;
+    this.bytes += bytes;
     this.lastingRows += range.lastingRows;
+    this.lateSeconds = Math.max(this.lateSeconds, range.lateSeconds);
     return { records: count, bytes, changedByTarget: [] };
   }
 }
@@ -60,6 +65,9 @@ export class CqlLoad {
 class RangeLoad {
   rows = 0;
   lastingRows = 0;
+  lateSeconds = 0;
+  /** When the first statement that waits was made. */
+  #madeSeconds: number | undefined;
   readonly #options: CqlLoadOptions;
   readonly #signal: AbortSignal;
   readonly #tracker = new PartitionTracker();
@@ -121,6 +129,7 @@ class RangeLoad {
     for (const statement of statements) {
       const full = this.#gatherer.add(statement);
       if (full) await this.#send(full);
+      this.#madeSeconds ??= nowSeconds;
     }
   }
 
@@ -150,7 +159,9 @@ class RangeLoad {
   }
 
   async #send(batch: CqlBatch): Promise<void> {
-    const { sender } = this.#options;
+    const { sender, clock } = this.#options;
+    const madeSeconds = this.#madeSeconds ?? 0;
+    this.#madeSeconds = undefined;
     if (batch.follows) await this.#last;
     await sender.room();
     if (this.#failure) {
@@ -159,6 +170,10 @@ class RangeLoad {
     }
     const sent = sender
       .send(batch, this.#token, this.#signal)
+      .then(() => {
+        const late = Math.ceil(clock.now() / 1000 - madeSeconds);
+        this.lateSeconds = Math.max(this.lateSeconds, late);
+      })
       .catch((error: unknown) => {
         this.#failure ??= { error };
       })

@@ -1,17 +1,20 @@
 // Any cluster that speaks CQL, with no access to its files: schema first, then writes with the timestamps of the
-// cells, then indexes and views. What CQL cannot say is told before it starts; nothing can be read back byte for
-// byte, so nothing is called proven: the rows are counted.
+// cells, then indexes and views, then every row is read at ALL and compared. What CQL cannot say, and what it cannot
+// tell, is told before it starts.
 import { CodrError } from '../../../base/error.ts';
+import type { KeyRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { ConnectorContext, SourceIdentity } from '../../connector.ts';
 import type {
   DefineResult,
   FinishedItem,
   FinishResult,
+  FrozenMoment,
   LeftBehind,
   LoadedRange,
   PlannedDefinitions,
   RestoreTarget,
+  SpotReads,
   TargetItem,
   TargetOptions,
   TargetPlan,
@@ -23,26 +26,33 @@ import { replicasOf } from '../session/replica-placement.ts';
 import { clusterId, partitionerOf, type Ring, readRing } from '../session/ring.ts';
 import { countRows, refuseOtherCount } from './cql-count.ts';
 import { CqlLoad } from './cql-load.ts';
+import { type CqlAccess, CqlProof } from './cql-proof.ts';
 import { BatchSender } from './cql-sender.ts';
 import { TargetTables } from './target-tables.ts';
 
 const counterReason = 'counters cannot be set by CQL: restore them with the files of the target';
 const unproven =
-  'by CQL alone the restore is not proven: CODR only counts the rows that are there afterwards';
+  'by CQL alone a cluster of another partitioner than Murmur3Partitioner is not proven: CODR only counts the rows ' +
+  'that are there afterwards';
+const compared =
+  'by CQL alone the proof compares keys, values, writetimes and expiry of all cells at ALL; it cannot see when a row ' +
+  'itself was inserted, ids of list elements, and the times to live that were given';
+const withoutTimes =
+  'the target is older than 5.0: of sets, maps, lists and user types that are not frozen the proof compares the values alone';
 const timesToLive =
-  'by CQL alone times to live become what is left of them; they still end at the same second';
-
+  'by CQL alone times to live become what is left of them; they end at the same second, or as much later as their write took';
 export async function openCqlTarget(
-  cql: CqlSession,
+  { config, cql }: Pick<CqlAccess, 'config' | 'cql'>,
   context: ConnectorContext,
   signal: AbortSignal,
 ): Promise<RestoreTarget> {
-  return new CqlTarget(cql, await readRing(cql, [], signal), context);
+  return new CqlTarget({ config, cql, ring: await readRing(cql, [], signal) }, context);
 }
 
 class CqlTarget implements RestoreTarget {
   readonly identity: SourceIdentity;
-  readonly unprovable = unproven;
+  readonly unprovable?: string;
+  readonly #proof: CqlProof;
   readonly #cql: CqlSession;
   readonly #ring: Ring;
   readonly #context: ConnectorContext;
@@ -50,7 +60,10 @@ class CqlTarget implements RestoreTarget {
   readonly #tables: TargetTables;
   #warnings: readonly string[] = [];
 
-  constructor(cql: CqlSession, ring: Ring, context: ConnectorContext) {
+  constructor({ config, cql, ring }: CqlAccess, context: ConnectorContext) {
+    this.#proof = new CqlProof({ config, cql, ring }, context.clock);
+    // Rows come in another order than records.
+    if (!partitionerOf(ring).isRecordOrder) this.unprovable = unproven;
     this.identity = { id: clusterId(ring), version: ring.version, streams: [] };
     this.#cql = cql;
     this.#ring = ring;
@@ -76,7 +89,8 @@ class CqlTarget implements RestoreTarget {
     const isCounter = ({ entry }: TargetItem): boolean => tableBodyOf(entry).schema.isCounter;
     const loaded = items.filter((item) => !isCounter(item));
     const { plan } = await this.#tables.plan(loaded, options, signal);
-    this.#warnings = [...warningsOf(loaded), ...plan.warnings];
+    const told = [...this.#proofWarnings(loaded), ...warningsOf(loaded)];
+    this.#warnings = [...told, ...plan.warnings];
     const counters = items.filter(isCounter);
     const skipped = counters.map(({ namespace }) => ({ namespace, reason: counterReason }));
     return { ...plan, skipped: [...plan.skipped, ...skipped], warnings: this.#warnings };
@@ -127,6 +141,26 @@ class CqlTarget implements RestoreTarget {
     await this.#tables.index(item, signal);
   }
 
+  async freeze(item: TargetItem, signal: AbortSignal): Promise<FrozenMoment> {
+    await this.#tables.refuseDisplaced(item, signal);
+    return this.#proof.begin(item.namespace, this.#open.get(item.namespace));
+  }
+
+  compare(
+    item: TargetItem,
+    range: KeyRange,
+    expected: RecordStream,
+    signal: AbortSignal,
+  ): RecordStream {
+    const { body, keyspace, table } = this.#tables.tableOf(item);
+    const schema = { ...body.schema, keyspace, table };
+    return this.#proof.compare({ namespace: item.namespace, schema, range }, expected, signal);
+  }
+
+  async spotReads({ namespace }: TargetItem): Promise<SpotReads> {
+    return this.#proof.result(namespace);
+  }
+
   // biome-ignore lint/correctness/useYield: it only refuses
   async *readBack({ namespace }: TargetItem): RecordStream {
     throw new CodrError('failed', `${namespace} cannot be read back by CQL`);
@@ -153,6 +187,13 @@ class CqlTarget implements RestoreTarget {
 
   leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
     return this.#tables.leftBehind(signal);
+  }
+
+  #proofWarnings(items: readonly TargetItem[]): string[] {
+    if (items.length === 0) return [];
+    if (this.unprovable !== undefined) return [this.unprovable];
+    const isOld = Number.parseInt(this.#ring.version, 10) < 5;
+    return isOld ? [compared, withoutTimes] : [compared];
   }
 
   #loadOf({ namespace }: TargetItem): CqlLoad {
@@ -184,5 +225,5 @@ function warningsOf(items: readonly TargetItem[]): string[] {
       ? []
       : [`${namespace}: elements of ${names.join(', ')} get new ids; their order and times stay`];
   });
-  return [unproven, timesToLive, ...lists];
+  return [timesToLive, ...lists];
 }

@@ -16,6 +16,8 @@ export interface TellOptions {
   readonly masked: ReadonlySet<string>;
   /** Since 5.0 a server tells the times of each element. */
   readonly hasElementTimes: boolean;
+  /** By so much what is left to live may differ; none unless said. */
+  readonly ttlSlackSeconds?: number;
 }
 
 /** Undefined for null. */
@@ -34,10 +36,12 @@ interface Asked {
 export class ProofColumns {
   readonly #asked: readonly Asked[];
   readonly #isCounter: boolean;
+  readonly #ttlSlack: number;
   readonly #path = new ByteSink(256);
 
   constructor(columns: readonly Column[], options: TellOptions) {
     this.#isCounter = options.isCounter;
+    this.#ttlSlack = options.ttlSlackSeconds ?? 0;
     const targets = targetColumns(columns).columns;
     this.#asked = columns.flatMap((column, i) => {
       // A column of old compact tables that holds nothing and has no name in CQL.
@@ -68,7 +72,11 @@ export class ProofColumns {
 
   /** Which of the answers differs from what is expected; undefined: none. */
   difference(wanted: readonly CellBytes[], found: readonly CellBytes[]): string | undefined {
-    const at = this.#asked.findIndex(({ form }, i) => !same(form, wanted[i], found[i]));
+    const at = this.#asked.findIndex(({ form, what }, i) => {
+      if (same(form, wanted[i], found[i])) return false;
+      if (what !== 'ttl' || this.#ttlSlack === 0) return true;
+      return !isNear(form, wanted[i], found[i], this.#ttlSlack);
+    });
     return this.#asked[at]?.text;
   }
 
@@ -156,10 +164,39 @@ function askedOf(
   return [...(masked.has(name) ? [] : [value]), ...(hasTimes ? times : [])];
 }
 
+/** Null is nothing but null. */
+export const sameCells = (a: readonly CellBytes[], b: readonly CellBytes[]): boolean =>
+  a.length === b.length && a.every((one, i) => same('plain', one, b[i]));
+
 function same(form: Asked['form'], wanted: CellBytes, found: CellBytes): boolean {
   const a = form === 'plain' ? wanted : trimmed(form, wanted);
   const b = form === 'plain' ? found : trimmed(form, found);
   return a && b ? view(a).equals(b) : a === b;
+}
+
+/** Two answers about what is left to live, which are alike but for some seconds. */
+function isNear(form: Asked['form'], wanted: CellBytes, found: CellBytes, slack: number): boolean {
+  const [a, b] = [secondsOf(form, wanted), secondsOf(form, found)];
+  return (
+    a.length === b.length &&
+    a.every((one, i) => {
+      const other = b[i];
+      return one === other || Math.abs((one ?? Infinity) - (other ?? Infinity)) <= slack;
+    })
+  );
+}
+
+/** Null for what does not expire. */
+function secondsOf(form: Asked['form'], bytes: CellBytes): (number | null)[] {
+  if (form === 'plain') return [bytes ? view(bytes).readInt32BE() : null];
+  const held = trimmed(form, bytes);
+  const seconds: (number | null)[] = [];
+  for (let at = 0; held && at < held.length; ) {
+    const length = view(held).readInt32BE(at);
+    seconds.push(length < 0 ? null : view(held).readInt32BE(at + 4));
+    at += 4 + Math.max(0, length);
+  }
+  return seconds;
 }
 
 /** Values behind their lengths up to the last that is not null; a list of times has its length before them. */

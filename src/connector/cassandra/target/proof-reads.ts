@@ -172,7 +172,7 @@ export class ProofReads {
 const never = Number.POSITIVE_INFINITY;
 
 /** Whether a read sees the row, and when the first of what it sees ends. */
-function lifeOf(reader: RowReader, nowSeconds: number) {
+export function lifeOf(reader: RowReader, nowSeconds: number) {
   let firstExpiry = never;
   let isAlive = false;
   const note = (isExpiring: boolean, expiry: number): void => {

@@ -14,10 +14,10 @@ import {
   startupBody,
   type WireMessage,
 } from './wire-message.ts';
-import { readRows, type WireRow } from './wire-rows.ts';
+import { readRows, type WirePage, type WireRow } from './wire-rows.ts';
 
 /** Of the protocol's numbers. */
-export const consistencies = { one: 0x0001, localOne: 0x000a } as const;
+export const consistencies = { one: 0x0001, all: 0x0005, localOne: 0x000a } as const;
 
 export interface WireAddress {
   readonly host: string;
@@ -47,6 +47,13 @@ export interface WireQuery {
   readonly rowsMax: number;
 }
 
+/** One page of a statement. */
+export interface WirePageQuery extends Omit<WireQuery, 'rowsMax'> {
+  readonly pageRows: number;
+  /** Where the page before it ended; absent: the first page. */
+  readonly pagingState?: Uint8Array | undefined;
+}
+
 export interface WireResult {
   readonly rows: readonly WireRow[];
   /** UUID of the trace of the first page. */
@@ -59,13 +66,19 @@ export interface NodeQueries extends Disposable {
   query(query: string, options: WireQuery, signal: AbortSignal): Promise<WireResult>;
 }
 
+/** What gives long answers page by page. */
+export interface NodePages extends NodeQueries {
+  /** One page; errors as those of `query`. */
+  page(query: string, options: WirePageQuery, signal: AbortSignal): Promise<WireResult & WirePage>;
+}
+
 const connectMs = 10_000;
 const answerMs = 30_000;
 const pageRows = 1_000;
 /** Codes of ERROR that say something about the user and his rights. */
 const rightsCodes: ReadonlySet<number> = new Set([0x0100, 0x2100]);
 
-export class WireConnection implements NodeQueries {
+export class WireConnection implements NodePages {
   readonly #socket: Socket | TLSSocket;
   readonly #address: WireAddress;
   readonly #answerMsMax: number;
@@ -112,22 +125,27 @@ export class WireConnection implements NodeQueries {
   }
 
   async query(query: string, options: WireQuery, signal: AbortSignal): Promise<WireResult> {
-    const { values = [], consistency = consistencies.one, nowSeconds, rowsMax } = options;
+    const { rowsMax } = options;
     const rows: WireRow[] = [];
     let pagingState: Uint8Array | undefined;
     let tracingId: Uint8Array | undefined;
     do {
-      const body = queryBody(query, { values, consistency, nowSeconds, pageRows, pagingState });
       const isTraced = options.isTraced === true && rows.length === 0;
-      const message = encodeMessage(opcodes.query, body, isTraced);
-      const answer = await this.#ask(message, opcodes.result, signal);
-      tracingId ??= answer.tracingId;
-      const page = this.#read(() => readRows(answer.body));
+      const page = await this.page(query, { ...options, pageRows, pagingState, isTraced }, signal);
+      tracingId ??= page.tracingId;
       rows.push(...page.rows);
       pagingState = page.pagingState;
       if (rows.length > rowsMax) throw this.#fault(`more than ${rowsMax} rows to ${query}`);
     } while (pagingState);
     return { rows, tracingId };
+  }
+
+  async page(query: string, options: WirePageQuery, signal: AbortSignal) {
+    const { values = [], consistency = consistencies.one, ...more } = options;
+    const body = queryBody(query, { ...more, values, consistency });
+    const message = encodeMessage(opcodes.query, body, options.isTraced === true);
+    const { body: answer, tracingId } = await this.#ask(message, opcodes.result, signal);
+    return { ...this.#read(() => readRows(answer)), tracingId };
   }
 
   async #connected({ tls, connectMsMax }: WireOptions, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type CutSimulationReport, simulateCuts } from './cut-simulation.ts';
 
 /** A world of cuts takes as long as twenty of logs. `CODR_SEED_FROM` says where they begin. */
-const seeds = Math.max(1, Math.round(Number(process.env.CODR_SEEDS ?? 600) / 20));
+const seeds = Math.max(1, Math.round(Number(process.env.CODR_SEEDS ?? 2000) / 20));
 const first = Number(process.env.CODR_SEED_FROM ?? 1);
 
 test(`${seeds} simulated worlds of replicas give back what their cuts were given, and say what they lack`, async (t) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type SimulationReport, simulate } from './simulation.ts';
 
 /** `CODR_SEEDS` says how many; `CODR_SEED_FROM` where they begin. Thousands are for `npm run simulate`. */
-const seeds = Number(process.env.CODR_SEEDS ?? 600);
+const seeds = Number(process.env.CODR_SEEDS ?? 2000);
 const first = Number(process.env.CODR_SEED_FROM ?? 1);
 
 test(`${seeds} simulated worlds lose nothing, promise nothing they cannot give, and never stand still`, async (t) => {

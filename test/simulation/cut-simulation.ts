@@ -16,6 +16,7 @@ import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.
 import { ManualClock } from '../harness/manual-clock.ts';
 import { CutCheck } from './cut-check.ts';
 import { CutWorkload } from './cut-workload.ts';
+import { RunningProcesses } from './running-processes.ts';
 import { losePack, makeUnreliable, registerSource } from './simulated-losses.ts';
 import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 import { describeState, type Trace } from './simulation.ts';
@@ -75,14 +76,13 @@ class CutSimulation {
   readonly #purges: boolean;
   /** The store takes its time, so that processes meet. */
   readonly #isSlow: boolean;
-  #running: SimulatedProcess[] = [];
+  readonly #running: RunningProcesses;
   /** Grades that backups ask for, by pid. */
   readonly #wanted = new Map<number, CutGrade>();
   #pid = 0;
   #backups = 0;
   #collections = 0;
   #checkpoints = 0;
-  #crashes = 0;
   #losses = 0;
   #calm = false;
   /** A collection begins while a cut is on its way. */
@@ -110,6 +110,7 @@ class CutSimulation {
     const pick = <T>(...of: readonly [T, ...T[]]): T => of[random.below(of.length)] as T;
     this.#random = random;
     this.#trace = trace;
+    this.#running = new RunningProcesses(trace);
     this.#clock = clock;
     this.#store = store;
     const nowMs = (): number => clock.now();
@@ -170,7 +171,7 @@ class CutSimulation {
     else if (pick < 92) await this.#restores(1);
     else if (pick < 94) await this.#clock.advance(this.#random.below(400_000));
     else if (pick < 97 && this.#losesPacks) await this.#lose();
-    this.#collectEnded();
+    this.#running.collectEnded((process) => this.#judge(process));
   }
 
   #change(): void {
@@ -191,16 +192,16 @@ class CutSimulation {
       this.#wantsCollection = false;
       const process = await SimulatedProcess.start(++this.#pid, this.#shared);
       process.store.faults = { delayMsMax: [0, 100, 500][this.#random.below(3)] ?? 0 };
-      this.#running.push(process);
+      this.#running.add(process);
       this.#collect(process, -1);
     }
   }
 
   async #start(): Promise<void> {
-    if (this.#running.length >= processesMax) return;
+    if (this.#running.count >= processesMax) return;
     const process = await SimulatedProcess.start(++this.#pid, this.#shared);
     this.#makeUnreliable(process);
-    this.#running.push(process);
+    this.#running.add(process);
     if (this.#random.below(this.#purges ? 3 : 6) === 0) {
       this.#trace(`process ${process.pid} folds a checkpoint`);
       this.#checkpoints++;
@@ -232,30 +233,14 @@ class CutSimulation {
   }
 
   #disturb(): void {
-    const process = this.#running[this.#random.below(this.#running.length || 1)];
+    const process = this.#running.pick((count) => this.#random.below(count));
     if (!process) return;
     if (this.#random.below(2) === 0) {
-      this.#kill(process);
+      this.#running.kill(process);
       return;
     }
     this.#trace(`process ${process.pid} is told to stop`);
     process.abort.abort(new Error('told to stop'));
-  }
-
-  #kill(process: SimulatedProcess): void {
-    this.#trace(`process ${process.pid} is killed`);
-    process.kill();
-    this.#crashes++;
-    this.#running = this.#running.filter((other) => other !== process);
-  }
-
-  #collectEnded(): void {
-    for (const process of this.#running) {
-      if (process.store.crashed && !process.ending) this.#kill(process);
-      if (!process.ending) continue;
-      this.#running = this.#running.filter((other) => other !== process);
-      this.#judge(process);
-    }
   }
 
   /** Which endings a world with these faults may have. */
@@ -312,7 +297,7 @@ class CutSimulation {
 
   /** A pack is lost while nobody works; a check finds it, and gives up what needs it. */
   async #lose(): Promise<void> {
-    for (const process of this.#running) this.#kill(process);
+    this.#running.killAll();
     await this.#reads(async (reader) => {
       this.#check.look(await reader.openSource());
       const lost = await losePack(reader, this.#store, this.#random);
@@ -325,7 +310,7 @@ class CutSimulation {
 
   /** Everybody dies, all faults end; one more cut must then be complete, and all that is promised be right. */
   async #finish(): Promise<CutSimulationReport> {
-    for (const process of this.#running) this.#kill(process);
+    this.#running.killAll();
     this.#calm = true;
     this.#workload.settle();
     this.#trace('the world is calm');
@@ -350,7 +335,11 @@ class CutSimulation {
       counts = { merged, folded, epochs: epochsOf(state).length };
     });
     const { restores, refusals, cuts, poor, returned } = this.#check;
-    const [backups, collections, crashes] = [this.#backups, this.#collections, this.#crashes];
+    const [backups, collections, crashes] = [
+      this.#backups,
+      this.#collections,
+      this.#running.crashes,
+    ];
     const [losses, checkpoints] = [this.#losses, this.#checkpoints];
     return {
       ...{ restores, refusals, cuts, poor, backups, collections, checkpoints, crashes, losses },
@@ -384,7 +373,7 @@ class CutSimulation {
     const process = await this.#calmWork((one) => one.backup(options));
     const { ending } = process;
     if (ending?.kind !== 'failed') return true;
-    assert.ok(isCodrError(ending.error, 'busy') && this.#crashes > 0, `${ending.error}`);
+    assert.ok(isCodrError(ending.error, 'busy') && this.#running.crashes > 0, `${ending.error}`);
     return false;
   }
 

@@ -18,6 +18,7 @@ import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.
 import { ManualClock } from '../harness/manual-clock.ts';
 import { RandomWorkload } from './random-workload.ts';
 import { RestoreCheck } from './restore-check.ts';
+import { RunningProcesses } from './running-processes.ts';
 import { identityOf, type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 import { UnsteadyConnector } from './unsteady-connector.ts';
 
@@ -85,10 +86,9 @@ class Simulation {
   readonly #shared: SharedWorld;
   readonly #workload: RandomWorkload;
   readonly #check: RestoreCheck;
-  #running: SimulatedProcess[] = [];
+  readonly #running: RunningProcesses;
   #pid = 0;
   #backups = 0;
-  #crashes = 0;
   #calm = false;
   /** Turns out of a hundred at which something happens to a process or the database. */
   readonly #stormPerCent: number;
@@ -111,6 +111,7 @@ class Simulation {
     const pick = <T>(...of: readonly [T, ...T[]]): T => of[random.below(of.length)] as T;
     this.#random = random;
     this.#trace = trace;
+    this.#running = new RunningProcesses(trace);
     this.#clock = clock;
     const databases = new MemoryDatabases();
     this.#database = databases.add(
@@ -173,7 +174,7 @@ class Simulation {
     else if (pick < 90 + this.#stormPerCent) this.#disturb();
     else if (pick === 97) await this.#restores(1);
     else this.#database.advanceMajority();
-    this.#collectEnded();
+    this.#running.collectEnded((process) => this.#judge(process));
   }
 
   #write(): void {
@@ -201,12 +202,12 @@ class Simulation {
   }
 
   async #start(): Promise<SimulatedProcess | undefined> {
-    if (this.#running.length >= processesMax) return undefined;
+    if (this.#running.count >= processesMax) return undefined;
     const process = await SimulatedProcess.start(++this.#pid, this.#shared);
     if (!this.#calm) this.#makeUnreliable(process);
     const follow = !this.#calm && this.#random.below(3) > 0;
     const rpoMs = [1000, 5000, 30_000][this.#random.below(3)] as number;
-    this.#running.push(process);
+    this.#running.add(process);
     if (!this.#calm && this.#random.below(5) === 0) {
       this.#trace(`process ${process.pid} merges`);
       process.merge(2 + this.#random.below(6), this.#random.below(20));
@@ -232,7 +233,7 @@ class Simulation {
   }
 
   #disturb(): void {
-    const process = this.#running[this.#random.below(this.#running.length || 1)];
+    const process = this.#running.pick((count) => this.#random.below(count));
     if (!process) return;
     const pick = this.#random.below(4);
     if (pick === 0) {
@@ -242,23 +243,7 @@ class Simulation {
       this.#database.faults = { random: this.#random, oneIn: 10 };
     } else if (pick === 2) {
       this.#database.faults = undefined;
-    } else this.#kill(process);
-  }
-
-  #kill(process: SimulatedProcess): void {
-    this.#trace(`process ${process.pid} is killed`);
-    process.kill();
-    this.#crashes++;
-    this.#running = this.#running.filter((other) => other !== process);
-  }
-
-  #collectEnded(): void {
-    for (const process of this.#running) {
-      if (process.store.crashed && !process.ending) this.#kill(process);
-      if (!process.ending) continue;
-      this.#running = this.#running.filter((other) => other !== process);
-      this.#judge(process);
-    }
+    } else this.#running.kill(process);
   }
 
   /** Which endings a world with these faults may have. */
@@ -305,7 +290,7 @@ class Simulation {
 
   /** Everybody dies, all faults end; one more backup must then succeed, and all restores be right. */
   async #finish(): Promise<SimulationReport> {
-    for (const process of this.#running) this.#kill(process);
+    this.#running.killAll();
     this.#calm = true;
     this.#database.faults = undefined;
     this.#connector.oneIn = 0;
@@ -327,9 +312,13 @@ class Simulation {
       assert.ok(i < calmStepsMax, 'a backup in a calm world does not end');
       await this.#step(1);
     }
-    this.#running = [];
+    this.#running.clear();
     const { ending } = process;
-    if (ending.kind === 'failed' && isCodrError(ending.error, 'busy') && this.#crashes > 0) {
+    if (
+      ending.kind === 'failed' &&
+      isCodrError(ending.error, 'busy') &&
+      this.#running.crashes > 0
+    ) {
       return false;
     }
     this.#judge(process);
@@ -356,7 +345,7 @@ class Simulation {
       restores: this.#check.restores,
       refusals: this.#check.refusals,
       backups: this.#backups,
-      crashes: this.#crashes,
+      crashes: this.#running.crashes,
       epochs,
       runs: state.keys('run').length,
       merged: state.list<RunRecord>('run').filter(([, { tier }]) => tier > 0).length,

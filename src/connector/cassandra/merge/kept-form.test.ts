@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { RecordBlock } from '../record/record-block.ts';
-import type { TableSchema } from '../schema/table-schema.ts';
 import { type KeptFormOptions, keptForm } from './kept-form.ts';
 import { liveForm } from './live-form.ts';
 import {
@@ -18,25 +17,8 @@ import {
   type ModelRow,
   streamOf,
 } from './merge-fixture.ts';
+import { schema } from './merge-schema.fixture.ts';
 
-const int = { kind: 'scalar', name: 'int' } as const;
-const columns = ['a', 'b', 'm'].map((name) => ({ name, type: int }));
-const schema: TableSchema = {
-  keyspace: 'shop',
-  table: 'orders',
-  id: '5bc52802-de25-35ed-aeab-188eecebb090',
-  partitionKey: [{ name: 'k', type: int }],
-  clustering: ['c', 'd'].map((name) => ({ name, type: int })),
-  statics: columns,
-  regulars: columns,
-  dropped: [],
-  isCounter: false,
-  flags: ['compound'],
-  gcGraceSeconds: 0,
-  defaultTtlSeconds: 0,
-  compaction: {},
-  compression: {},
-};
 const facts = fc.array(factOf(), { minLength: 1, maxLength: 24 });
 const seconds = fc.constantFrom(0, 10, 11, 20, 60, 95, 100, 101, 150, 195, 200, 3_500_000_000);
 const graces = fc.constantFrom(0, 5, 50, 1000);

@@ -19,25 +19,8 @@ import {
   type ModelRow,
   streamOf,
 } from './merge-fixture.ts';
+import { columns, int, schema } from './merge-schema.fixture.ts';
 
-const int = { kind: 'scalar', name: 'int' } as const;
-const columns = ['a', 'b', 'm'].map((name) => ({ name, type: int }));
-const schema: TableSchema = {
-  keyspace: 'shop',
-  table: 'orders',
-  id: '5bc52802-de25-35ed-aeab-188eecebb090',
-  partitionKey: [{ name: 'k', type: int }],
-  clustering: ['c', 'd'].map((name) => ({ name, type: int })),
-  statics: columns,
-  regulars: columns,
-  dropped: [],
-  isCounter: false,
-  flags: ['compound'],
-  gcGraceSeconds: 0,
-  defaultTtlSeconds: 0,
-  compaction: {},
-  compression: {},
-};
 const keep = { schema, ttl: 'keep' } as const;
 const facts = fc.array(factOf(), { minLength: 1, maxLength: 24 });
 

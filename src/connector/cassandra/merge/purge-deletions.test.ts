@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { sampled } from '../../../../test/harness/seed.ts';
 import { tokenMax, tokenMin, tokenPrefix } from '../key/record-key.ts';
 import { type BlockStream, blockOf, type RecordBlock } from '../record/record-block.ts';
-import type { TableSchema } from '../schema/table-schema.ts';
 import { liveForm } from './live-form.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 import {
@@ -18,27 +17,10 @@ import {
   recordsOf,
   streamOf,
 } from './merge-fixture.ts';
+import { schema } from './merge-schema.fixture.ts';
 import { type PurgeOptions, purgeDeletions } from './purge-deletions.ts';
 import type { Horizon } from './row-purge.ts';
 
-const int = { kind: 'scalar', name: 'int' } as const;
-const columns = ['a', 'b', 'm'].map((name) => ({ name, type: int }));
-const schema: TableSchema = {
-  keyspace: 'shop',
-  table: 'orders',
-  id: '5bc52802-de25-35ed-aeab-188eecebb090',
-  partitionKey: [{ name: 'k', type: int }],
-  clustering: ['c', 'd'].map((name) => ({ name, type: int })),
-  statics: columns,
-  regulars: columns,
-  dropped: [],
-  isCounter: false,
-  flags: ['compound'],
-  gcGraceSeconds: 0,
-  defaultTtlSeconds: 0,
-  compaction: {},
-  compression: {},
-};
 const everywhere = [{ fromExclusive: tokenPrefix(tokenMin), toInclusive: tokenPrefix(tokenMax) }];
 /** The fixture's deletions are of second 10, 20 or far later, its values expire at 100, 200 or far later. */
 const horizon: Horizon = { graceSeconds: 150, floorSeconds: 96 };

@@ -1,6 +1,7 @@
 // Who reaches what: certificates, tokens, roles, and the log of what was done.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { type AccessRules, authoriseBy } from '../../src/api/access.ts';
 import type { AuditEntry } from '../../src/api/audit-log.ts';
@@ -11,6 +12,7 @@ import { type Served, type ServeOptions, serve } from '../../src/api/grpc/serve.
 import { LocalOperations } from '../../src/api/local-operations.ts';
 import { isCodrError } from '../../src/base/error.ts';
 import { Authority } from './certificates.ts';
+import { commandLine } from './command-line.ts';
 import { calm, clientOf, localOptions, openServe } from './world.ts';
 
 const authority = new Authority();
@@ -246,6 +248,29 @@ test('certificates are renewed without a new start', async () => {
   const newcomer = world.client({ token: 'looking', tls: { ca: stranger.ca } });
   assert.deepEqual(await newcomer.listSources(calm), { sources: [] });
   assert.deepEqual(await before.listSources(calm), { sources: [] });
+});
+
+test('the command line proves itself by the files that its options name', async () => {
+  await using world = await guarded(async () => ({ sources: [] }));
+  const { address } = world.served;
+  const env = { CODR_NODE: address, CODR_CA: authority.path('ca.pem') };
+  const [cert, key] = [authority.path('ann.pem'), authority.path('ann.key')];
+  writeFileSync(authority.path('token'), 'looking\n');
+  const list = ['source', 'list', '--json'];
+  for (const [args, more, code] of [
+    [['--cert', cert, '--key', key], {}, 0],
+    [['--token-file', authority.path('token')], {}, 0],
+    [[], { CODR_TOKEN: 'looking' }, 0],
+    [[], { CODR_TOKEN: 'guessed' }, 8],
+    [[], {}, 8],
+    [['--cert', cert], {}, 2],
+    [['--insecure'], {}, 2],
+  ] as const) {
+    const ran = await commandLine([...list, ...args], { ...env, ...more });
+    assert.equal(ran.code, code, `${args.join(' ')}: ${ran.stdout}${ran.stderr}`);
+    if (code === 0) assert.deepEqual(JSON.parse(ran.stdout), { sources: [] });
+    assert.doesNotMatch(ran.stdout + ran.stderr, /looking|guessed/);
+  }
 });
 
 test('a token does not travel unencrypted to another machine', () => {

@@ -10,24 +10,16 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { MongoClient } from 'mongodb';
-import { openEmbeddedNode } from '../../src/cli/embedded-api.ts';
-import { openPeer } from '../../src/cli/peer-api.ts';
-import { runProgram } from '../../src/cli/program.ts';
 import type { ReplicaSet } from '../../src/node/demo/mongod-server.ts';
 import { pythonWith } from '../harness/get-python.ts';
 import { startReplicaSet } from '../harness/mongod.ts';
 import { rootFolder } from '../source-files.ts';
+import { commandLine, type Ran } from './command-line.ts';
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 let [folder, address] = ['', ''];
 let [source, target]: (ReplicaSet | undefined)[] = [];
 let stopPeer: () => Promise<number | null> = async () => null;
-
-interface Ran {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** Where a command does its work. */
 type Way = 'repo' | 'node';
@@ -62,30 +54,8 @@ function start(args: readonly string[], env: Record<string, string>) {
   return { child, ended, tells };
 }
 
-/** In this process, which is many times as fast as a new one, and otherwise as the program does it. */
-async function codr(way: Way, ...args: readonly string[]): Promise<Ran> {
-  const told = { stdout: '', stderr: '' };
-  const sink = (name: 'stdout' | 'stderr') => ({
-    write: (text: string) => {
-      told[name] += text;
-    },
-    isTerminal: false,
-    columns: 100,
-  });
-  const code = await runProgram(args, {
-    env: { CODR_TEMP_DIR: folder, CODR_LOG_LEVEL: 'silent', ...places[way]() },
-    stdout: sink('stdout'),
-    stderr: sink('stderr'),
-    monotonic: () => performance.now(),
-    onInterrupt: () => () => {},
-    exitNow: () => assert.fail('nobody interrupts'),
-    openApi: async (config) =>
-      config.node === undefined ? openEmbeddedNode(config) : openPeer(config.node, config),
-    runDemo: () => assert.fail('no demo'),
-    runPeer: () => assert.fail('no peer'),
-  });
-  return { code, ...told };
-}
+const codr = (way: Way, ...args: readonly string[]): Promise<Ran> =>
+  commandLine(args, { CODR_TEMP_DIR: folder, CODR_LOG_LEVEL: 'silent', ...places[way]() });
 
 /** Runs to the end, which must be a good one; the object that was printed. */
 async function done<T>(way: Way, ...args: readonly string[]): Promise<T> {

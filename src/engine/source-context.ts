@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Spill } from '../base/spill.ts';
+import type { Throttle } from '../base/throttle.ts';
 import type { Job } from '../cluster/task-runner.ts';
 import type { Sharing } from '../cluster/work-pool.ts';
 import type { Connector, ConnectorContext, SourceConfig } from '../connector/connector.ts';
@@ -22,6 +23,8 @@ export interface EngineWorld {
   /** Where pieces of work are done. */
   readonly sharing: Sharing;
   readonly limits: EngineLimits;
+  /** Holds back reading of base copies, so that a source keeps its strength; absent: none. */
+  readonly throttle?: Throttle;
 }
 
 export interface EngineLimits {

@@ -8,6 +8,7 @@ import { CodrError, isCodrError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Spill } from '../base/spill.ts';
+import { Throttle } from '../base/throttle.ts';
 import { type Job, runJob } from '../cluster/task-runner.ts';
 import { alone, type Sharing } from '../cluster/work-pool.ts';
 import { connectors } from '../connector/all.ts';
@@ -52,6 +53,8 @@ export interface NodeWorld {
   readonly log: Logger;
   /** Raw bytes of one segment of a base copy; 64 MiB unless given. */
   readonly segmentBytes?: number;
+  /** Of base copies, read from all sources together; absent: no limit. */
+  readonly sourceBytesPerSecond?: number;
 }
 
 export type Weight = 'light' | 'heavy';
@@ -93,6 +96,7 @@ export class NodeContext implements AsyncDisposable {
   #store: ObjectStore | undefined;
   #coordinator: Promise<Coordinator> | undefined;
   readonly #sharing: Sharing;
+  readonly #throttle: Throttle;
   /** Absent for a cluster of one. */
   readonly cluster: ClusterParts | undefined;
 
@@ -103,6 +107,7 @@ export class NodeContext implements AsyncDisposable {
     this.connectors = connectors;
     this.#sharing = cluster?.sharing ?? alone(config.workers);
     this.cluster = cluster;
+    this.#throttle = new Throttle(world.sourceBytesPerSecond ?? 0, world.clock);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -216,6 +221,7 @@ export class NodeContext implements AsyncDisposable {
         memoryBytesMax,
       },
       sharing: this.#sharing,
+      throttle: this.#throttle,
       runJob: async (job, signal) => await this.#runJob(job, describeProcess(self), signal),
     };
   }

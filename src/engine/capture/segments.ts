@@ -2,6 +2,7 @@
 // comes back, and the reading itself. The reader stores leaves and nodes; whoever asked commits them.
 import { fromBase64, fromHex, toBase64, toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
+import type { Throttle } from '../../base/throttle.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import type { SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
@@ -50,14 +51,16 @@ export interface BuiltUnits {
 
 /** `whole`: each unit is all of its dataset, and its tree is finished. Errors: those of the session. */
 export async function buildUnits(
-  context: Pick<SourceContext, 'repository'>,
+  context: Pick<SourceContext, 'repository' | 'world'>,
   session: Pick<SourceSession, 'readSegment'>,
   { units, whole }: { readonly units: readonly Unit[]; readonly whole: boolean },
   work: WorkContext,
 ): Promise<BuiltUnits> {
+  const { throttle } = context.world;
   const store = context.repository.session();
   const built: (BuiltUnit | undefined)[] = [];
-  for (const unit of units) built.push(await buildUnit(session, store, unit, { whole, work }));
+  for (const unit of units)
+    built.push(await buildUnit(session, store, unit, { whole, work, throttle }));
   work.signal.throwIfAborted();
   return { units: built, used: await store.flush(), knownBytes: store.knownBytes };
 }
@@ -66,12 +69,20 @@ async function buildUnit(
   session: Pick<SourceSession, 'readSegment'>,
   store: RepositorySession,
   { entry, range, fuzzy }: Unit,
-  { whole, work }: { readonly whole: boolean; readonly work: WorkContext },
+  {
+    whole,
+    work,
+    throttle,
+  }: {
+    readonly whole: boolean;
+    readonly work: WorkContext;
+    readonly throttle: Throttle | undefined;
+  },
 ): Promise<BuiltUnit | undefined> {
   try {
     const reader = await session.readSegment(entry, range, work.signal, { fuzzy });
     if (!reader) return undefined;
-    const part = await buildRange(metered(reader.batches, work), store.tree(work.signal));
+    const part = await buildRange(metered(reader.batches, work, throttle), store.tree(work.signal));
     const { after } = reader;
     const { records, bytes } = part;
     const read = { after, exactFrom: reader.exactFrom(), records, bytes };
@@ -87,11 +98,16 @@ async function buildUnit(
   }
 }
 
-async function* metered(batches: RecordStream, work: WorkContext): RecordStream {
+async function* metered(
+  batches: RecordStream,
+  work: WorkContext,
+  throttle: Throttle | undefined,
+): RecordStream {
   for await (const batch of batches) {
     let bytes = 0;
     for (const { key, value } of batch) bytes += key.length + value.length;
     work.progress(batch.length, bytes);
+    await throttle?.pay(bytes, work.signal);
     yield batch;
   }
 }

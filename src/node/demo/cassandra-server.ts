@@ -155,10 +155,15 @@ export class CassandraCluster implements AsyncDisposable {
     return found.pid;
   }
 
-  /** Starts one node on its data, or a further one; `extra` are yaml lines of this node alone. */
-  async startNode(node: number, extra: readonly string[] = []): Promise<void> {
+  /** Starts one node on its data, or a further one; `yaml` and `jvm` are lines and flags of this node alone. */
+  async startNode(
+    node: number,
+    yaml: readonly string[] = [],
+    jvm: readonly string[] = [],
+  ): Promise<void> {
     if (this.#nodes.get(node)?.running) throw new Error(`node ${node} runs already`);
-    const settings = this.#settings(node, extra);
+    const { yaml: common, jvm: flags, ...rest } = this.#settings(node);
+    const settings = { ...rest, yaml: [...common, ...yaml], jvm: [...flags, ...jvm] };
     const conf = join(settings.folder, 'conf');
     await mkdir(conf, { recursive: true });
     for (const [name, text] of Object.entries(nodeFiles(this.program, settings))) {
@@ -228,7 +233,7 @@ export class CassandraCluster implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  #settings(node: number, extra: readonly string[]): NodeSettings {
+  #settings(node: number): NodeSettings {
     const options = this.#options;
     // Every node of the start is a seed: others end when the only seed is slow to come up.
     const seeds = options.bootstrap ? this.nodes.slice(0, 1) : this.nodes;
@@ -252,7 +257,7 @@ export class CassandraCluster implements AsyncDisposable {
       incrementalBackups: options.incrementalBackups ?? false,
       cdc: options.cdc ?? false,
       fast: options.fast ?? true,
-      yaml: [...(options.yaml ?? []), ...extra],
+      yaml: options.yaml ?? [],
       jvm: options.jvm ?? [],
     };
   }

@@ -51,6 +51,8 @@ const schema = z.strictObject({
       memoryMiB: z.number().int().min(128).default(1024),
       workers: z.number().int().min(1).max(256).default(Math.min(16, availableParallelism())),
       storeConcurrency: z.number().int().min(1).max(256).default(8),
+      /** What this peer reads for base copies; 0: no limit. */
+      sourceMiBPerSecond: z.number().min(0).default(0),
       /** Raw bytes of a base copy that are read as one piece. */
       segmentMiB: z.number().int().min(1).max(1024).default(64),
     })
@@ -78,6 +80,7 @@ export interface PeerConfig
   readonly access: AccessRules;
   readonly auditFile?: string;
   readonly segmentBytes: number;
+  readonly sourceBytesPerSecond: number;
 }
 
 /** Contents of files. */
@@ -127,6 +130,7 @@ export function readPeerConfig(
     ...(tls && { tls: pem(tls) }),
     access: withViewers(access),
     segmentBytes: data.limits.segmentMiB * 1024 * 1024,
+    sourceBytesPerSecond: data.limits.sourceMiBPerSecond * 1024 * 1024,
     ...(auditFile !== undefined && { auditFile: at(auditFile) }),
   };
 }

@@ -17,8 +17,15 @@ export async function runPeer(path: string, signal: AbortSignal): Promise<string
     },
   });
   const spill = new TemporarySpill(config.common.tempDir);
-  const { segmentBytes } = config;
-  const world = { clock: systemClock, random: systemRandom, spill, log, segmentBytes };
+  const { segmentBytes, sourceBytesPerSecond } = config;
+  const world = {
+    clock: systemClock,
+    random: systemRandom,
+    spill,
+    log,
+    segmentBytes,
+    sourceBytesPerSecond,
+  };
   const peer = await PeerNode.start(config, world, process.env);
   log.info({ peer: config.name, address: peer.address }, 'serving');
   try {

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { stringify } from 'yaml';
+import { isCodrError } from '../../base/error.ts';
+import { readPeerConfig } from './peer-config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'codr-peer-config-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const least = {
+  name: 'n1',
+  listen: '127.0.0.1:7420',
+  insecure: true,
+  repository: { url: 'file:///r', passwordFile: 'secret' },
+};
+writeFileSync(join(folder, 'secret'), 'a passphrase\n');
+
+function read(fields: object) {
+  const path = join(folder, 'peer.yaml');
+  writeFileSync(path, stringify(fields));
+  return readPeerConfig(path, {});
+}
+
+test('the least file gives a cluster of one with the limits of every command', () => {
+  const config = read(least);
+  assert.equal(config.etcd, undefined);
+  assert.equal(config.common.repo, 'file:///r');
+  assert.equal(config.common.password, 'a passphrase');
+  assert.equal(config.common.memoryMib, 1024);
+  assert.equal(config.segmentBytes, 64 * 1024 * 1024);
+});
+
+test('every field of the manual is read, and files are meant from the folder of the file', () => {
+  for (const name of ['ca', 'cert', 'key']) writeFileSync(join(folder, name), name);
+  const tls = { ca: 'ca', cert: 'cert', key: 'key' };
+  const config = read({
+    ...{ ...least, insecure: false, tls, advertise: 'n1:7420', metrics: '0.0.0.0:7421' },
+    etcd: { endpoints: ['https://e1:2379'], prefix: '/codr', tls },
+    access: {
+      peers: ['n1', 'n2'],
+      certificates: [{ name: 'ops', roles: ['operator'] }],
+      tokens: [{ name: 'ci', roles: ['restorer'], sha256: '0'.repeat(64) }],
+    },
+    auditFile: 'audit.jsonl',
+    limits: {
+      ...{ memoryMiB: 512, workers: 3, sourceMiBPerSecond: 10, storeConcurrency: 4, segmentMiB: 8 },
+    },
+    drainSeconds: 5,
+    balancerSeconds: 1,
+  });
+  assert.equal(String(config.tls?.cert), 'cert');
+  assert.deepEqual(config.etcd?.tls, { ca: 'ca', certificate: 'cert', key: 'key' });
+  assert.equal(config.auditFile, join(folder, 'audit.jsonl'));
+  assert.equal(config.sourceBytesPerSecond, 10 * 1024 * 1024);
+  assert.equal(config.common.workers, 3);
+  const viewers = config.access.certificates.filter(({ roles }) => roles.includes('viewer'));
+  assert.deepEqual(
+    viewers.map(({ name }) => name),
+    ['n1', 'n2'],
+  );
+});
+
+const wrong: readonly (readonly [what: string, fields: object, says: RegExp])[] = [
+  ['neither TLS nor insecure', { insecure: false }, /tls: missing; only a peer with "insecure/],
+  ['a field that is none', { lisen: 'x' }, /lisen/],
+  ['an address without a port', { listen: 'localhost' }, /listen: not host:port/],
+  ['a limit of the wrong kind', { limits: { workers: 0 } }, /limits\.workers/],
+  ['no repository', { repository: undefined }, /repository/],
+  [
+    'a file that is not there',
+    { insecure: false, tls: { ca: 'x', cert: 'x', key: 'x' } },
+    /x cannot/,
+  ],
+];
+for (const [what, fields, says] of wrong) {
+  test(`a peer's file with ${what} is refused by name`, () => {
+    assert.throws(
+      () => read({ ...least, ...fields }),
+      (error) =>
+        isCodrError(error, 'config-invalid') && says.test(error.message) && error.exitCode === 2,
+    );
+  });
+}

@@ -7,11 +7,18 @@ import { after, before, test } from 'node:test';
 import { types } from 'cassandra-driver';
 import { isCodrError } from '../../src/base/error.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
-import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
-import { assertSameRows, type SeenRows, seen } from './oracle.ts';
-import { CassandraWorld, type ProtectedCluster } from './world.ts';
+import {
+  connectCql,
+  connectThrough,
+  sharedCassandra,
+  type TestClient,
+} from '../harness/cassandra.ts';
+import { type SeenRows, seen } from './oracle.ts';
+import { pointsBeside } from './points.ts';
+import { CassandraWorld } from './world.ts';
 
 const cluster = sharedCassandra({ nodes: 3, hints: false, readyMsMax: 400_000 });
+const assertPoint = pointsBeside(cluster);
 const { all, one, quorum } = types.consistencies;
 const service = 'org.apache.cassandra.db:type=StorageService';
 
@@ -51,12 +58,6 @@ async function write(
   }
 }
 
-/** A client of one node, whose writes at ONE it takes itself. */
-function through(source: CassandraCluster, node: number): Promise<TestClient> {
-  const host = `${source.address(node)}:${source.cqlPort}`;
-  return connectCql(source, { contactPoints: [host] });
-}
-
 /** Returns when the first of the nodes that run sees only them. */
 async function seesOnly(source: CassandraCluster, ...nodes: readonly number[]): Promise<void> {
   const deadline = Date.now() + 90_000;
@@ -86,20 +87,6 @@ async function dataFiles(
   const names = (await readdir(join(parent, folder))).filter((name) => /-Data\.db$/.test(name));
   const id = (name: string): number => Number(name.split('-')[1]);
   return names.sort((a, b) => id(a) - id(b)).map((name) => join(parent, folder, name));
-}
-
-/** The point beside itself, whole. */
-async function assertPoint(
-  client: TestClient,
-  source: ProtectedCluster,
-  at: string,
-  wanted: SeenRows,
-): Promise<void> {
-  const to = `${source.name}_${at.replace(':', '')}`;
-  const renames = [`${source.name}.*=${to}.*`];
-  const restored = await source.restoreTo(await cluster(), { at, renames });
-  assert.ok(restored.datasets.every(({ proven }) => proven));
-  assertSameRows(await seen(client, to), wanted, at);
 }
 
 test('36: a flipped bit, a cut file, a missing one and another digest cost their replica each, are named, and are read once whole', async () => {
@@ -190,7 +177,7 @@ test('38, 39, 41: a cut without one of three nodes is quorum-safe, without two i
   await seesOnly(source, 1, 2);
   let safe: string;
   {
-    await using client = await through(source, 1);
+    await using client = await connectThrough(source, 1);
     await write(client, 'away.t', [40, 80], quorum);
     const { grade, point, warnings } = await away.backup();
     assert.equal(grade, 'quorum-safe');
@@ -199,7 +186,7 @@ test('38, 39, 41: a cut without one of three nodes is quorum-safe, without two i
   }
   await source.stopNode(2);
   await seesOnly(source, 1);
-  await using first = await through(source, 1);
+  await using first = await connectThrough(source, 1);
   await write(first, 'away.t', [80, 100], one);
   const count = (await pointIds('away')).length;
   await assert.rejects(

@@ -7,11 +7,18 @@ import { after, before, test } from 'node:test';
 import { types } from 'cassandra-driver';
 import type { CheckpointResult } from '../../src/api/codr-api.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
-import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
-import { assertSameRows, type SeenRows, seen } from './oracle.ts';
+import {
+  connectCql,
+  connectThrough,
+  sharedCassandra,
+  type TestClient,
+} from '../harness/cassandra.ts';
+import { seen } from './oracle.ts';
+import { pointsBeside } from './points.ts';
 import { CassandraWorld, call, type ProtectedCluster } from './world.ts';
 
 const cluster = sharedCassandra({ nodes: 3, hints: true, readyMsMax: 400_000 });
+const assertPoint = pointsBeside(cluster);
 const { all, one, quorum } = types.consistencies;
 const service = 'org.apache.cassandra.db:type=StorageService';
 const proxy = 'org.apache.cassandra.db:type=StorageProxy';
@@ -31,12 +38,6 @@ async function until(what: string, isSo: () => Promise<boolean>): Promise<void> 
     assert.ok(Date.now() < deadline, what);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-}
-
-/** A client of one node, whose writes at ONE it takes itself. */
-function through(source: CassandraCluster, node: number): Promise<TestClient> {
-  const host = `${source.address(node)}:${source.cqlPort}`;
-  return connectCql(source, { contactPoints: [host] });
 }
 
 async function seesOnly(source: CassandraCluster, ...nodes: readonly number[]): Promise<void> {
@@ -74,20 +75,6 @@ async function repair(source: CassandraCluster, node: number, keyspace: string):
     assert.notEqual(status?.[0], 'FAILED', String(status));
     return status?.[0] === 'COMPLETED';
   });
-}
-
-/** The point beside itself, whole. */
-async function assertPoint(
-  client: TestClient,
-  source: ProtectedCluster,
-  at: string,
-  wanted: SeenRows,
-): Promise<void> {
-  const to = `${source.name}_${at.replace(':', '')}`;
-  const renames = [`${source.name}.*=${to}.*`];
-  const restored = await source.restoreTo(await cluster(), { at, renames });
-  assert.ok(restored.datasets.every(({ proven }) => proven));
-  assertSameRows(await seen(client, to), wanted, at);
 }
 
 /** Hints that a node has not handed over yet lie in files, one or more for each node that they are for. */
@@ -130,7 +117,7 @@ test('deletes stay deleted when a checkpoint comes between them and the return o
   for (const node of [1, 2]) await source.jmx(node).exec(service, 'stopGossiping');
   await seesOnly(source, 3);
   {
-    await using third = await through(source, 3);
+    await using third = await connectThrough(source, 3);
     await write(third, insert, [50, 55], one);
   }
   for (const node of [1, 2]) await source.jmx(node).exec(service, 'startGossiping');
@@ -141,7 +128,7 @@ test('deletes stay deleted when a checkpoint comes between them and the return o
   // Nobody keeps a hint of the deletes for node 3.
   for (const node of [1, 2]) await source.jmx(node).write(proxy, 'HintedHandoffEnabled', false);
   {
-    await using first = await through(source, 1);
+    await using first = await connectThrough(source, 1);
     await write(first, remove, [0, 5], quorum);
     await write(first, remove, [50, 55], quorum);
   }

@@ -157,6 +157,13 @@ export async function connectCql(
   };
 }
 
+/** A client of one node, whose writes at ONE it takes itself. */
+export async function connectThrough(cluster: CassandraCluster, node: number): Promise<TestClient> {
+  return await connectCql(cluster, {
+    contactPoints: [`${cluster.address(node)}:${cluster.cqlPort}`],
+  });
+}
+
 /**
  * What Cassandra's own `sstabledump` says of a Data.db file, the oracle of readers: JSON text, a line for each
  * partition, raw timestamps.

@@ -140,7 +140,7 @@ async function configured(
   return new PeerProcess({ name, listen, metrics }, folder, [...(front ? [front] : []), ...behind]);
 }
 
-async function embedded(repository: string, folder: string): Promise<EmbeddedNode> {
+export async function embedded(repository: string, folder: string): Promise<EmbeddedNode> {
   const config = loadConfig({ repo: repository }, { CODR_PASSWORD: password });
   return await EmbeddedNode.open(config, {
     clock: systemClock,

@@ -56,6 +56,7 @@ export function clientOf(
   return new RemoteApi({
     address,
     tls: 'insecure',
+    retryMs: 20,
     clock: systemClock,
     random: systemRandom,
     ...options,

@@ -19,6 +19,8 @@ export interface ChannelTarget extends ClientSecurity {
   readonly clock: Clock;
   /** A stream that says nothing for this long is cut. */
   readonly silenceMs?: number;
+  /** The first wait before a call that may be repeated is. */
+  readonly retryMs?: number;
 }
 
 /** The connection failed, not the call: it may be tried again. */
@@ -35,7 +37,7 @@ export class Channel implements Disposable {
       throw new CodrError('config-invalid', `${address} is not host:port`, { object: address });
     }
     this.#target = target;
-    const options = { ...clientOptions, ...nameOptions(address) };
+    const options = { ...clientOptions(target.retryMs), ...nameOptions(address) };
     this.#client = new Client(address, channelCredentials(address, target), options);
   }
 

@@ -12,6 +12,9 @@ export const heartbeatMs = 5000;
 /** A stream that is silent for this long is dead: three heartbeats were missed. */
 export const silenceMs = 20_000;
 
+/** Five tries take 3 s with it: a balancer has noticed by then that a peer stops. */
+const retryMsDefault = 200;
+
 const mib = 1024 * 1024;
 /** Requests: the largest is a batch of fingerprints. */
 const requestBytesMax = 8 * mib;
@@ -30,7 +33,8 @@ export const serverOptions: ChannelOptions = {
   'grpc.keepalive_timeout_ms': 10_000,
 };
 
-export const clientOptions: ChannelOptions = {
+/** `retryMs`: the first wait before a call is sent again. */
+export const clientOptions = (retryMs = retryMsDefault): ChannelOptions => ({
   ...common,
   'grpc.max_receive_message_length': resultBytesMax,
   'grpc.max_send_message_length': requestBytesMax,
@@ -40,14 +44,14 @@ export const clientOptions: ChannelOptions = {
   'grpc-node.flow_control_window': 8 * mib,
   'grpc.initial_reconnect_backoff_ms': 200,
   'grpc.max_reconnect_backoff_ms': 5000,
-  'grpc.service_config': JSON.stringify({ methodConfig: [retried()] }),
-};
+  'grpc.service_config': JSON.stringify({ methodConfig: [retried(retryMs)] }),
+});
 
 /**
  * Only what may be sent twice, and only when the connection failed. Streams have no policy: what they would
  * repeat is kept in memory, and they resume by themselves.
  */
-function retried(): object {
+function retried(retryMs: number): object {
   const rules: readonly { form: string }[] = Object.values(apiMethods);
   const calls = rules.filter((rule): rule is UnaryRule => rule.form === 'unary');
   const rpcs = calls.filter(({ repeatable }) => repeatable).map(({ rpc }) => rpc);
@@ -59,7 +63,7 @@ function retried(): object {
     name: names,
     retryPolicy: {
       maxAttempts: 5,
-      initialBackoff: '0.2s',
+      initialBackoff: `${retryMs / 1000}s`,
       maxBackoff: '2s',
       backoffMultiplier: 2,
       retryableStatusCodes: ['UNAVAILABLE'],

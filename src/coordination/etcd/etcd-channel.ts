@@ -15,6 +15,7 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { type ICallable, KVClient, LeaseClient, type Services, WatchClient } from 'etcd3';
+import { StreamError } from './etcd-error.ts';
 
 type ServiceName = keyof typeof Services;
 
@@ -57,6 +58,7 @@ export class EtcdChannel implements ICallable<EtcdChannel> {
   readonly #channel: Channel;
   readonly #deadline: () => number;
   readonly #clients = new Map<ServiceName, Client>();
+  #closed = false;
 
   /** `deadline` gives the wall-clock time at which a unary call that starts now has failed. */
   constructor(endpoint: string, tls: EtcdTls | undefined, deadline: () => number) {
@@ -103,10 +105,12 @@ export class EtcdChannel implements ICallable<EtcdChannel> {
 
   /** Calls that run go on until their end; new ones fail. */
   close(): void {
+    this.#closed = true;
     this.#channel.close();
   }
 
   #client(name: ServiceName): Client {
+    if (this.#closed) throw new StreamError('the connection was closed before call started');
     const known = this.#clients.get(name);
     if (known) return known;
     const service = services[name] as ServiceClientConstructor;

@@ -8,7 +8,7 @@ interface RpcError extends Error {
   readonly details: string;
 }
 
-/** The end of a stream that should go on, as if it were an error of the RPC. */
+/** The end of a stream that should go on, or a connection that is closed, as if it were an error of the RPC. */
 export class StreamError extends Error implements RpcError {
   readonly code: number;
   readonly details: string;
@@ -35,18 +35,13 @@ const transientCodes: ReadonlySet<number> = new Set([
 
 /** Another member, or the same one later, may answer. */
 export function isTransient(error: unknown): boolean {
-  if (isRpcError(error)) {
-    return transientCodes.has(error.code) || error.details.includes('too many requests');
-  }
-  return error instanceof Error && error.message === closedChannel;
+  if (!isRpcError(error)) return false;
+  return transientCodes.has(error.code) || error.details.includes('too many requests');
 }
-
-/** What grpc-js throws for a call on a channel that another call's failure closed. */
-const closedChannel = 'Channel has been shut down';
 
 /** The request surely never left, or was turned away before it could do anything. */
 export function wasNeverSent(error: unknown): boolean {
-  if (!isRpcError(error)) return error instanceof Error && error.message === closedChannel;
+  if (!isRpcError(error)) return false;
   return /^No connection established|Waiting for LB pick|before call started|too many requests/.test(
     error.details,
   );

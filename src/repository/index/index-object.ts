@@ -165,6 +165,17 @@ export class IndexObject {
   /** Copies the pages. Not cancelled by one caller, since others may wait for it. */
   async #copyTo(spill: Spill): Promise<SpillFile> {
     const file = await spill.open();
+    try {
+      await this.#copyPages(file);
+      return file;
+    } catch (error) {
+      // Merged away by another process, more often than not.
+      await file[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #copyPages(file: SpillFile): Promise<void> {
     const pages = pageCount(this.head);
     const { offset, length } = pageRange(this.head, Math.max(0, pages - 1));
     const end = offset + length;
@@ -175,7 +186,6 @@ export class IndexObject {
       await file.append(bytes);
       at += bytes.length;
     }
-    return file;
   }
 
   /** Where to look for an id if the ids of its leading byte are spread evenly; undefined: nowhere. */

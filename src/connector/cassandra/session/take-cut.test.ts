@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ManualClock } from '../../../../test/harness/manual-clock.ts';
-import { isCodrError } from '../../../base/error.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
 import { FakeCluster, hostsOf, namesOf } from './fake-cluster.fixture.ts';
 
 const captured = 'captured';
@@ -140,4 +140,16 @@ test('links that a server left half made go once their file was compacted, and n
   await writeFile(join(links, 'nb-3-big-Data.db'), 'others follow');
   await cut.release(true);
   assert.deepEqual(await readdir(links), ['nb-3-big-Data.db']);
+});
+
+test('what this machine lacks is no fault of a node: there is no cut without its replica', async () => {
+  await using cluster = await FakeCluster.open(3);
+  await cluster.flush('nb-1-big');
+  const error = new CodrError('limit-reached', 'no more files can be opened');
+  const flush = (): Promise<void> => Promise.reject(error);
+  const nodes = cluster.cutNodes().map((node, i) => {
+    return i === 1 ? { ...node, control: { ...node.control, flush } } : node;
+  });
+  await assert.rejects(cluster.cut({ nodes }), error);
+  assert.deepEqual(namesOf(await cluster.cut()), ['1 nb-1-big', '2 nb-1-big', '3 nb-1-big']);
 });

@@ -65,6 +65,7 @@ export class Repository {
   readonly #world: RepositoryWorld;
   readonly #hashing: CutHashing;
   #exchange: LeafExchange | undefined;
+  readonly #answering: CommittedLeaves[] = [];
 
   private constructor(
     world: RepositoryWorld,
@@ -153,6 +154,7 @@ export class Repository {
       log,
       entriesMax: Math.floor(memoryBytesMax / 8 / entryBytesOfTable),
     });
+    this.#answering.push(leaves);
     void leaves.refresh(); // what fails is done with the next question
     return leaves;
   }
@@ -234,6 +236,7 @@ export class Repository {
   }
 
   async close(): Promise<void> {
+    for (const leaves of this.#answering) await leaves[Symbol.asyncDispose]();
     await this.index[Symbol.asyncDispose]();
   }
 }

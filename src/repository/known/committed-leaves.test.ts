@@ -190,3 +190,17 @@ test('a store that fails leaves the answers as they were, and the reading is don
   await owner.leaves.settled();
   assert.ok((await owner.find(two.leafIds)).every((id) => id === two.id));
 });
+
+test('once it is closed nothing is read any more, and what was under way has ended', async () => {
+  const owner = await Owner.open();
+  const pack = await owner.storePack(10);
+  owner.leaves.hint(['source-1']);
+  await owner.leaves[Symbol.asyncDispose]();
+  const { length } = owner.read;
+  owner.committed.add(pack.id);
+  owner.leaves.hint(['source-1']);
+  owner.nowMs = 100_000;
+  await owner.find(pack.leafIds);
+  await owner.leaves.settled();
+  assert.equal(owner.read.length, length);
+});

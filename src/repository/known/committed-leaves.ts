@@ -37,7 +37,7 @@ const slotsPerByte = 16;
 /** Tries to read objects while others merge them away. */
 const roundsMax = 4;
 
-export class CommittedLeaves {
+export class CommittedLeaves implements AsyncDisposable {
   readonly #options: CommittedLeavesOptions;
   readonly #table: LeafTable;
   /** Slots whose entries are in the table, and the objects that were read for it. */
@@ -52,6 +52,7 @@ export class CommittedLeaves {
   #readAtMs = 0;
   #begunAtMs = Number.NEGATIVE_INFINITY;
   #working: Promise<void> | undefined;
+  #closed = false;
 
   constructor(options: CommittedLeavesOptions) {
     this.#options = options;
@@ -77,6 +78,12 @@ export class CommittedLeaves {
 
   /** Reads what was hinted at so far. */
   async settled(): Promise<void> {
+    await this.#working;
+  }
+
+  /** Reads nothing any more; resolves when what was under way has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
     await this.#working;
   }
 
@@ -110,13 +117,14 @@ export class CommittedLeaves {
   async #workOff(): Promise<void> {
     const { owned, log } = this.#options;
     const isDue = (): boolean =>
-      this.#allDue || this.#hinted.size > 0 || owned() !== this.#loadedFor;
+      !this.#closed && (this.#allDue || this.#hinted.size > 0 || owned() !== this.#loadedFor);
     while (isDue()) {
       try {
         await this.#pause();
         await this.#readOn();
         await this.#load();
       } catch (error) {
+        if (this.#closed) return;
         this.#allDue = true; // with the next question, or the next hint
         log.warn({ error }, 'what others have stored cannot be read now, and may be stored again');
         return;
@@ -157,7 +165,10 @@ export class CommittedLeaves {
         for (const [name, object] of objects) {
           const isNew = !this.#read.has(name);
           const missing = flags.map((own, slot) => (own && (isNew || !this.#loaded[slot]) ? 1 : 0));
-          for (const bytes of rangesOf(missing)) await this.#loadFrom(object, bytes, missing);
+          for (const bytes of rangesOf(missing)) {
+            if (this.#closed) return;
+            await this.#loadFrom(object, bytes, missing);
+          }
         }
         this.#read = new Set(objects.map(([name]) => name));
         this.#loaded = Uint8Array.from(flags);

@@ -1,4 +1,4 @@
-// Peers, etcd and the network between them fail at random while writers write and one peer follows. After it every
+// Peers, etcd, the store and the network between them fail at random while writers write and one peer follows. After it every
 // time is what the source was at it, nothing is lost without a hole, and nothing is stored that nobody can free.
 // CODR_CHAOS_SECONDS says how long, CODR_SEED with which faults.
 import assert from 'node:assert/strict';
@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Timestamp } from 'mongodb';
 import type { CodrApi } from '../../src/api/codr-api.ts';
 import { SeededRandom } from '../../src/base/random.ts';
+import { type FaultyProxy, startFaultyProxy } from '../harness/faulty-proxy.ts';
+import { sharedS3 } from '../harness/s3.ts';
 import { testSeed } from '../harness/seed.ts';
 import { World } from '../mongodb/world.ts';
 import { call, type PeerProcess, Peers, until } from './peers.ts';
@@ -22,15 +24,20 @@ const name = 'chaos';
 
 let world: World;
 let peers: Peers;
+let store: FaultyProxy;
+const shared = sharedS3();
 before(async () => {
-  world = await World.open();
-  const repository = `${world.folder}/repository`;
+  const server = await shared();
+  store = await startFaultyProxy(server.endpoint, new SeededRandom(seed + 2));
+  const repository = `s3://${await server.bucket()}/codr?endpoint=${store.endpoint}`;
+  world = await World.open({ repository });
   const limits = { segmentMiB: 1 };
   peers = await Peers.start({ count: 3, members: 3, repository, limits, proxied: true });
 });
 after(async () => {
   await peers?.[Symbol.asyncDispose]();
   await world?.[Symbol.asyncDispose]();
+  await store?.[Symbol.asyncDispose]();
 });
 
 /** Inserts, updates and deletes until it is told to stop. Remembers a time now and then. */
@@ -48,6 +55,10 @@ async function write(times: Timestamp[], signal: AbortSignal): Promise<void> {
 }
 
 type Fault = (victim: PeerProcess) => Promise<() => Promise<void>>;
+
+const healed = async (): Promise<void> => {
+  store.faults = {};
+};
 
 /** Each breaks something and answers with how it is mended. */
 const faults: Readonly<Record<string, Fault>> = {
@@ -88,6 +99,18 @@ const faults: Readonly<Record<string, Fault>> = {
     const member = pick(peers.etcd.members);
     member.freeze();
     return async () => member.thaw();
+  },
+  'store slow': async () => {
+    store.faults = { delayMsMax: 1500 };
+    return healed;
+  },
+  'store refuses': async () => {
+    store.faults = { refusedPerMille: 500, cutPerMille: 200 };
+    return healed;
+  },
+  'store loses and repeats': async () => {
+    store.faults = { lostReplyPerMille: 200, cutReplyPerMille: 100, twicePerMille: 200 };
+    return healed;
   },
   'etcd begun anew': async () => {
     await peers.etcd.wipe();

@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly target?: TestSetOptions;
   /** Raw bytes of one segment of a base copy; CODR's own value unless given. */
   readonly segmentBytes?: number;
+  /** URL of the repository; a folder of the world unless given. */
+  readonly repository?: string;
   /** CODR's clock; the machine's own unless given. */
   readonly clock?: Clock;
 }
@@ -117,7 +119,7 @@ export class World implements AsyncDisposable {
 
   /** CODR in this process, opened anew on the world's repository. */
   async node(): Promise<EmbeddedNode> {
-    const repo = join(this.folder, 'repository');
+    const repo = this.#options.repository ?? join(this.folder, 'repository');
     const config = loadConfig({ repo, logLevel: 'warn' }, { CODR_PASSWORD: 'a passphrase' });
     const level = process.env.CODR_TEST_LOG === undefined ? 'silent' : 'info';
     const world: NodeWorld = {

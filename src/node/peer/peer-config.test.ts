@@ -50,12 +50,14 @@ test('every field of the manual is read, and files are meant from the folder of 
     },
     drainSeconds: 5,
     balancerSeconds: 1,
+    reflection: true,
   });
   assert.equal(String(config.tls?.cert), 'cert');
   assert.deepEqual(config.etcd?.tls, { ca: 'ca', certificate: 'cert', key: 'key' });
   assert.equal(config.auditFile, join(folder, 'audit.jsonl'));
   assert.equal(config.sourceBytesPerSecond, 10 * 1024 * 1024);
   assert.equal(config.common.workers, 3);
+  assert.equal(config.reflection, true);
   const viewers = config.access.certificates.filter(({ roles }) => roles.includes('viewer'));
   assert.deepEqual(
     viewers.map(({ name }) => name),

@@ -60,6 +60,8 @@ const schema = z.strictObject({
   drainSeconds: z.number().min(0).max(3600).default(30),
   /** How long a balancer takes to notice that a peer is not ready. */
   balancerSeconds: z.number().min(0).max(60).default(3),
+  /** Tools may ask for the protos. */
+  reflection: z.boolean().default(false),
 });
 
 type FileShape = z.infer<typeof schema>;
@@ -68,7 +70,14 @@ type FileShape = z.infer<typeof schema>;
 export interface PeerConfig
   extends Pick<
     FileShape,
-    'name' | 'listen' | 'advertise' | 'metrics' | 'insecure' | 'drainSeconds' | 'balancerSeconds'
+    | 'name'
+    | 'listen'
+    | 'advertise'
+    | 'metrics'
+    | 'insecure'
+    | 'drainSeconds'
+    | 'balancerSeconds'
+    | 'reflection'
   > {
   readonly common: Config;
   readonly etcd?: {
@@ -120,9 +129,9 @@ export function readPeerConfig(
     return { ca: content(files.ca), cert: content(files.cert), key: content(files.key) };
   };
   const { name, listen, advertise, metrics, etcd, access, auditFile } = data;
-  const { drainSeconds, balancerSeconds } = data;
+  const { drainSeconds, balancerSeconds, reflection } = data;
   return {
-    ...{ name, listen, insecure, drainSeconds, balancerSeconds },
+    ...{ name, listen, insecure, drainSeconds, balancerSeconds, reflection },
     ...(metrics !== undefined && { metrics }),
     ...(advertise !== undefined && { advertise }),
     common: commonOf(data, at, env),

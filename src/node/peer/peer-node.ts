@@ -133,6 +133,7 @@ export class PeerNode implements AsyncDisposable {
       clock,
       log: this.#log,
       redact: redactText,
+      reflection: config.reflection,
       peer: {
         lookUp: (batch) => exchange.serve(batch),
         ping: async () => ({ name: config.name, epoch: this.#slots.current?.epoch.revision ?? 0 }),

@@ -95,7 +95,8 @@ export function encodeAnswer({ epoch, verdicts, moved }: Answer): Uint8Array {
   assert(verdicts.length <= batchMax, `an answer is for at most ${batchMax} ids`);
   const numbers = new Map<PackId, number>();
   const packs: KnownPack[] = [];
-  for (const verdict of verdicts) {
+  for (let i = 0; i < verdicts.length; i++) {
+    const verdict = verdicts[i];
     if (typeof verdict !== 'object' || numbers.has(verdict.id)) continue;
     numbers.set(verdict.id, packs.push(verdict) - 1);
   }
@@ -104,12 +105,13 @@ export function encodeAnswer({ epoch, verdicts, moved }: Answer): Uint8Array {
     writer.bytes(fromHex(id)).u8(packKinds.indexOf(kind)).varint(bytes).varint(leaves);
   }
   writer.u8(moved ? 1 : 0);
-  const codes = Buffer.allocUnsafe(verdicts.length * 2);
-  for (const [i, verdict] of verdicts.entries()) {
-    let code = unknown;
-    if (verdict === 'storing') code = storing;
-    else if (verdict) code = firstPack + (numbers.get(verdict.id) as number);
-    codes.writeUInt16LE(code, i * 2);
+  const codes = Buffer.alloc(verdicts.length * 2);
+  for (let i = 0; i < verdicts.length; i++) {
+    const verdict = verdicts[i];
+    if (verdict === undefined) continue; // 0
+    const code = verdict === 'storing' ? storing : firstPack + (numbers.get(verdict.id) as number);
+    codes[i * 2] = code & 255;
+    codes[i * 2 + 1] = code >> 8;
   }
   return writer.bytes(codes).finish();
 }
@@ -128,7 +130,7 @@ export function decodeAnswer(bytes: Uint8Array, count: number): Answer {
     const verdicts = new Array<Verdict>(count);
     const codes = Buffer.from(reader.bytes(count * 2));
     for (let i = 0; i < count; i++) {
-      const code = codes.readUInt16LE(i * 2);
+      const code = (codes[i * 2] as number) + (codes[i * 2 + 1] as number) * 256;
       if (code >= firstPack + length) throw new TruncatedBytesError(`no pack ${code}`);
       verdicts[i] = code === unknown ? undefined : code === storing ? 'storing' : packs[code - 2];
     }

@@ -94,7 +94,11 @@ export class CommittedLeaves implements AsyncDisposable {
     const isLoaded = owned() === this.#loadedFor && !this.#behind && !this.#table.isFull;
     if (this.#allDue || owned() !== this.#loadedFor) void this.#work();
     const numbers = this.#table.findAll(ids, this.#usable);
-    const found = Array.from(numbers, (pack) => (pack < 0 ? undefined : this.#table.pack(pack)));
+    const found: (PackRef | undefined)[] = new Array(numbers.length).fill(undefined);
+    for (let i = 0; i < numbers.length; i++) {
+      const pack = numbers[i] as number;
+      if (pack >= 0) found[i] = this.#table.pack(pack);
+    }
     if (isLoaded) return found;
     const open = found.flatMap((pack, i) => (pack ? [] : [i]));
     const asked = open.map((i) =>

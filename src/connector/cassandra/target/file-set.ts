@@ -7,7 +7,7 @@ import type { Partitioner } from '../key/partitioner.ts';
 import type { RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker } from '../record/record-key.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
-import { SstableWriter } from '../sstable/write-sstable.ts';
+import { type Encoding, type FileEncoder, ownEncoding } from './file-encoder.ts';
 import type { FileLayout } from './file-layout.ts';
 import { partOf, type ReplicaSet } from './replica-sets.ts';
 import type { StagedSstable, StagedTable } from './staging.ts';
@@ -29,6 +29,8 @@ export interface FileSetOptions {
   readonly nodes: ReadonlyMap<string, TargetNode>;
   readonly staged: StagedTable;
   readonly spill: Spill;
+  /** Threads that write the files; absent: this one. */
+  readonly encoding?: Encoding;
   /** For tests. */
   readonly openMax?: number;
 }
@@ -43,7 +45,7 @@ export interface WrittenFile {
 
 interface OpenFile {
   readonly set: ReplicaSet;
-  readonly writer: SstableWriter;
+  readonly encoder: FileEncoder;
   readonly files: StagedSstable;
   /** Knows the partition that was written last. */
   readonly tracker: PartitionTracker;
@@ -98,7 +100,7 @@ export class FileSet {
 
   /** Nothing that is not finished stays. */
   async discard(): Promise<void> {
-    for (const { files } of this.#open.values()) await files.discard();
+    for (const { encoder } of this.#open.values()) await encoder.discard();
     this.#open.clear();
     await this.#waiting?.[Symbol.asyncDispose]();
     this.#waiting = undefined;
@@ -113,7 +115,7 @@ export class FileSet {
       await this.#waiting.add(number, window, block);
       return;
     }
-    if (known && known.writer.dataBytes >= this.#options.layout.fileBytes) {
+    if (known && known.encoder.dataBytes >= this.#options.layout.fileBytes) {
       const begin = partitionBegin(known.tracker, block);
       if (begin > 0) await this.#write(name, set, partOf(block, 0, begin));
       if (begin === block.count) return;
@@ -131,7 +133,7 @@ export class FileSet {
 
   async #write(name: string, set: ReplicaSet, block: RecordBlock): Promise<void> {
     const file = this.#open.get(name) ?? (await this.#begin(name, set));
-    await file.writer.write(block);
+    await file.encoder.write(block);
     const { bytes, bounds, count } = block;
     file.tracker.enter(bytes, bounds[2 * count - 2] as number, bounds[2 * count - 1] as number);
   }
@@ -140,16 +142,16 @@ export class FileSet {
     const { schema, keyspace, staged, nodes, partitioner } = this.#options;
     const files = await staged.open(set.hostIds.map((hostId) => nodes.get(hostId) as TargetNode));
     const compression = schema.compression.class === undefined ? 'none' : 'lz4';
-    const writer = new SstableWriter({ schema, keyspace, compression, partitioner }, files);
-    const file = { set, writer, files, tracker: new PartitionTracker() };
+    const options = { schema, keyspace, compression, partitioner } as const;
+    const encoder = (this.#options.encoding ?? ownEncoding).open(options, files);
+    const file = { set, encoder, files, tracker: new PartitionTracker() };
     this.#open.set(name, file);
     return file;
   }
 
   async #close(name: string): Promise<void> {
-    const { set, writer, files } = this.#open.get(name) as OpenFile;
-    const { cappedExpiries, bytes } = await writer.finish();
-    await files.close();
+    const { set, encoder, files } = this.#open.get(name) as OpenFile;
+    const { cappedExpiries, bytes } = await encoder.finish();
     this.capped += cappedExpiries;
     this.#open.delete(name);
     this.written.push({ files, set, bytes });

@@ -26,6 +26,7 @@ import type { SortingSpace } from '../session/owned-blocks.ts';
 import { clusterId, partitionerOf, type Ring, readRing } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
 import { checkFiles } from './check-files.ts';
+import { EncodePool } from './encode-pool.ts';
 import { layoutOf } from './file-layout.ts';
 import { checkSpace, neededBytes } from './free-space.ts';
 import { nodeConnection, unaskable } from './node-connection.ts';
@@ -77,6 +78,7 @@ export class SstableTarget implements RestoreTarget {
   /** By the item's name in the target. */
   readonly #loads = new Map<string, { readonly staged: StagedTable; readonly load: TableLoad }>();
   readonly #imports = new StagedImports();
+  readonly #encoding: EncodePool | undefined;
   readonly #groupBytes: number | undefined;
   readonly #frozen = new Map<string, Frozen>();
   /** Expiries that were cut, by the item's name in the target. */
@@ -89,6 +91,7 @@ export class SstableTarget implements RestoreTarget {
     this.#cql = cql;
     this.#ring = ring;
     this.#context = context;
+    this.#encoding = context.workers ? new EncodePool(context.workers) : undefined;
     this.#tables = new TargetTables(cql, ring, context);
   }
 
@@ -98,6 +101,7 @@ export class SstableTarget implements RestoreTarget {
       await this.#thaw(namespace, signal).catch(() => {});
     }
     await this.#discardLoads();
+    await this.#encoding?.[Symbol.asyncDispose]();
     // A marker that cannot be given back now is taken over when this run is gone.
     await this.#tables.release(signal);
     await this.#cql[Symbol.asyncDispose]();
@@ -170,6 +174,7 @@ export class SstableTarget implements RestoreTarget {
       ...{ schema: body.schema, keyspace, sets, staged, sorting: this.#sorting },
       layout: layoutOf(compaction),
       nodes: this.#nodes,
+      ...(this.#encoding && { encoding: this.#encoding }),
     });
     this.#loads.set(item.namespace, { staged, load });
   }

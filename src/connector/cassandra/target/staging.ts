@@ -39,7 +39,8 @@ export class StagedTable {
     this.#count += 1;
     const name = `nb-${this.#count}-big`;
     const folders = await Promise.all(nodes.map((node) => this.#folderOf(node)));
-    return new StagedSstable(folders, name);
+    const places = folders.map(({ node: { address }, folder }) => ({ address, folder }));
+    return new StagedSstable({ folders: places, name });
   }
 
   async folders(): Promise<StagedFolder[]> {
@@ -90,15 +91,19 @@ export class StagedTable {
   }
 }
 
+/** Where one SSTable is made, on all of its replicas; plain data. */
+export interface StagedPlace {
+  readonly folders: readonly { readonly address: string; readonly folder: string }[];
+  readonly name: string;
+}
+
 /** One SSTable in the making, on all of its replicas. */
 export class StagedSstable implements SstableSink {
-  readonly #folders: readonly StagedFolder[];
-  readonly #name: string;
+  readonly place: StagedPlace;
   readonly #files = new Map<SstableComponent, Promise<readonly FileHandle[]>>();
 
-  constructor(folders: readonly StagedFolder[], name: string) {
-    this.#folders = folders;
-    this.#name = name;
+  constructor(place: StagedPlace) {
+    this.place = place;
   }
 
   async write(component: SstableComponent, bytes: Uint8Array): Promise<void> {
@@ -142,8 +147,8 @@ export class StagedSstable implements SstableSink {
   async discard(): Promise<void> {
     for (const [component, opened] of this.#files) {
       for (const handle of await opened.catch(() => [])) await handle.close().catch(() => {});
-      for (const { folder } of this.#folders) {
-        await rm(join(folder, `${this.#name}-${component}`), { force: true }).catch(() => {});
+      for (const { folder } of this.place.folders) {
+        await rm(join(folder, `${this.place.name}-${component}`), { force: true }).catch(() => {});
       }
     }
     this.#files.clear();
@@ -158,12 +163,12 @@ export class StagedSstable implements SstableSink {
     work: (path: string, index: number) => Promise<T>,
   ): Promise<T[]> {
     return Promise.all(
-      this.#folders.map(async ({ node, folder }, i) => {
-        const path = join(folder, `${this.#name}-${component}`);
+      this.place.folders.map(async ({ address, folder }, i) => {
+        const path = join(folder, `${this.place.name}-${component}`);
         try {
           return await work(path, i);
         } catch (cause) {
-          throw fileFault(node.address, path, cause);
+          throw fileFault(address, path, cause);
         }
       }),
     );

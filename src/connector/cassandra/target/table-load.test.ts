@@ -1,7 +1,7 @@
 // Streams of records become SSTables on every replica: equal ones, cut at the ends of partitions only, and as the
 // compaction strategy wants them.
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -16,6 +16,7 @@ import type { RingNode } from '../session/replica-placement.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
 import { readStatistics } from '../sstable/statistics.ts';
 import { int, scalar, TestRecords, testSchema, text } from '../sstable/write-records.fixture.ts';
+import { EncodePool } from './encode-pool.ts';
 import { type FileLayout, layoutOf } from './file-layout.ts';
 import { ReplicaSets } from './replica-sets.ts';
 import { leftover, removeStaging, StagedTable } from './staging.ts';
@@ -192,6 +193,52 @@ test('a load that fails leaves no SSTable, and staging goes as a whole', async (
     assert.deepEqual(await readdir(dataDirectories[0] as string), []);
   }
 });
+
+test('threads write the same files, and leave none of a load that fails', async (t) => {
+  await using pool = new EncodePool(2);
+  const own = await task(t, 2);
+  const wanted = await loadAll(own, records());
+  const other = await task(t, 2, { encoding: pool });
+  assert.deepEqual(await loadAll(other, records()), wanted);
+  const files = await filesOf(own);
+  assert.ok(files.size > 0);
+  assert.deepEqual(await filesOf(other), files);
+
+  const broken = await task(t, 2, { encoding: pool });
+  const failing = (async function* () {
+    for await (const batch of streamOf(records())) yield batch;
+    throw new Error('the fold fails');
+  })();
+  const load = new TableLoad(broken);
+  await assert.rejects(load.load(failing, signal), /the fold fails/);
+  await load.discard();
+  for (const { folder } of await broken.staged.folders())
+    assert.deepEqual(await readdir(folder), []);
+
+  const full = await task(t, 2, { encoding: pool });
+  for (const {
+    dataDirectories: [data = ''],
+  } of full.nodes.values()) {
+    await mkdir(join(data, 'codr-import-op', 'ks', 't', 'nb-1-big-Data.db'), { recursive: true });
+  }
+  const second = new TableLoad(full);
+  const refused = second.load(streamOf(records()), signal).then(() => second.finish());
+  await assert.rejects(refused, {
+    code: 'target-unfit',
+    message: /nb-1-big-Data\.db cannot be written/,
+  });
+});
+
+/** Of each host, by name. */
+async function filesOf({ staged }: TableLoadOptions): Promise<Map<string, Buffer>> {
+  const found = new Map<string, Buffer>();
+  for (const { node, folder } of await staged.folders()) {
+    for (const name of await readdir(folder)) {
+      found.set(`${node.hostId} ${name}`, await readFile(join(folder, name)));
+    }
+  }
+  return found;
+}
 
 test('streams that follow one another share files', async (t) => {
   const options = await task(t, 3);

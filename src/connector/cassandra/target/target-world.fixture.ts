@@ -112,7 +112,7 @@ export async function openTarget(
   const { groupBytes, ...context } = more;
   const opened = { config, cql, ring, ...(groupBytes !== undefined && { groupBytes }) };
   return new SstableTarget(opened, {
-    ...{ clock: systemClock, log: silentLogger, spill, memoryBytesMax, ...context },
+    ...{ clock: systemClock, log: silentLogger, spill, memoryBytesMax, workers: 2, ...context },
   } as never);
 }
 

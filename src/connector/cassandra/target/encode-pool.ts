@@ -1,0 +1,183 @@
+// Encodes SSTables in threads of their own, so that a restore folds and encodes at once. A thread has any number of
+// files; of each it is given a few blocks more than it has answered for. Blocks are copied once and transferred.
+import { Worker } from 'node:worker_threads';
+import { moduleUrl } from '../../../base/module-url.ts';
+import { type ThreadError, unpackError } from '../../../base/thread-error.ts';
+import type { RecordBlock } from '../record/record-block.ts';
+import type { WriterOptions } from '../sstable/write-sstable.ts';
+import type { EncodedFile, Encoding, FileEncoder } from './file-encoder.ts';
+import type { StagedPlace, StagedSstable } from './staging.ts';
+
+/** Of one file, about 100 KiB each. */
+const blocksAheadMax = 8;
+
+/** As a thread is told: a partitioner goes by its name. */
+export interface EncodeJob extends Omit<WriterOptions, 'partitioner'> {
+  readonly partitioner: string | undefined;
+  readonly place: StagedPlace;
+}
+
+export type EncodeRequest =
+  | { readonly kind: 'open'; readonly id: number; readonly job: EncodeJob }
+  | { readonly kind: 'block'; readonly id: number; readonly block: RecordBlock }
+  | { readonly kind: 'finish' | 'discard'; readonly id: number };
+
+/** Each block, `finish` and `discard` is answered once, in order. */
+export type EncodeReply =
+  | { readonly kind: 'written'; readonly id: number; readonly dataBytes: number }
+  | { readonly kind: 'ended'; readonly id: number; readonly file: EncodedFile }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: ThreadError };
+
+export class EncodePool implements Encoding, AsyncDisposable {
+  readonly #count: number;
+  readonly #lanes: Lane[] = [];
+
+  /** Threads are started when they are first needed. */
+  constructor(threads: number) {
+    this.#count = threads;
+  }
+
+  open(options: WriterOptions, files: StagedSstable): FileEncoder {
+    return new RemoteEncoder(this.#laneOf(), options, files);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#lanes.splice(0).map((lane) => lane.close()));
+  }
+
+  /** The one with the fewest files. */
+  #laneOf(): Lane {
+    const idle = this.#lanes.find(({ files }) => files === 0);
+    if (idle) return idle;
+    if (this.#lanes.length < this.#count) {
+      const lane = new Lane();
+      this.#lanes.push(lane);
+      return lane;
+    }
+    return this.#lanes.reduce((least, lane) => (lane.files < least.files ? lane : least));
+  }
+}
+
+type Listener = (reply: EncodeReply | Error) => void;
+
+/** One thread, and who waits for what it says. */
+class Lane {
+  readonly #worker = new Worker(moduleUrl('./encode-worker.ts', import.meta.url));
+  readonly #listeners = new Map<number, Listener>();
+  #failure: Error | undefined;
+  #next = 0;
+
+  constructor() {
+    const worker = this.#worker;
+    worker.on('message', (reply: EncodeReply) => this.#listeners.get(reply.id)?.(reply));
+    worker.on('error', (error) => this.#fail(error as Error));
+    worker.on('exit', (code) =>
+      this.#fail(new Error(`an encoding thread ended with code ${code}`)),
+    );
+    worker.unref();
+  }
+
+  get files(): number {
+    return this.#listeners.size;
+  }
+
+  begin(listener: Listener): number {
+    if (this.#listeners.size === 0) this.#worker.ref();
+    this.#next += 1;
+    this.#listeners.set(this.#next, listener);
+    if (this.#failure) listener(this.#failure);
+    return this.#next;
+  }
+
+  end(id: number): void {
+    this.#listeners.delete(id);
+    // An idle thread does not keep the process alive.
+    if (this.#listeners.size === 0) this.#worker.unref();
+  }
+
+  say(request: EncodeRequest, transferred: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(request, transferred);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const listener of [...this.#listeners.values()]) listener(this.#failure);
+  }
+}
+
+class RemoteEncoder implements FileEncoder {
+  dataBytes = 0;
+  readonly #lane: Lane;
+  readonly #id: number;
+  #unanswered = 0;
+  #failure: Error | undefined;
+  #hasDied = false;
+  #ended: EncodedFile | undefined;
+  #waiting: (() => void) | undefined;
+
+  constructor(lane: Lane, options: WriterOptions, files: StagedSstable) {
+    this.#lane = lane;
+    this.#id = lane.begin((reply) => this.#hear(reply));
+    const { partitioner, ...plain } = options;
+    const job = { ...plain, partitioner: partitioner?.className, place: files.place };
+    lane.say({ kind: 'open', id: this.#id, job });
+  }
+
+  async write(block: RecordBlock): Promise<void> {
+    while (this.#unanswered >= blocksAheadMax && !this.#failure) await this.#reply();
+    if (this.#failure) throw this.#failure;
+    const { bytes, bounds } = copied(block);
+    this.#unanswered += 1;
+    const request = {
+      kind: 'block',
+      id: this.#id,
+      block: { bytes, bounds, count: block.count },
+    } as const;
+    this.#lane.say(request, [bytes.buffer, bounds.buffer] as ArrayBuffer[]);
+  }
+
+  async finish(): Promise<EncodedFile> {
+    this.#lane.say({ kind: 'finish', id: this.#id });
+    while (!this.#ended && !this.#failure) await this.#reply();
+    if (!this.#ended) throw this.#failure;
+    this.#lane.end(this.#id);
+    return this.#ended;
+  }
+
+  async discard(): Promise<void> {
+    this.#lane.say({ kind: 'discard', id: this.#id });
+    while (!this.#ended && !this.#hasDied) await this.#reply();
+    this.#lane.end(this.#id);
+  }
+
+  #hear(reply: EncodeReply | Error): void {
+    if (reply instanceof Error) {
+      this.#failure ??= reply;
+      this.#hasDied = true;
+    } else if (reply.kind === 'failed') this.#failure ??= unpackError(reply.error);
+    else if (reply.kind === 'ended') this.#ended = reply.file;
+    else {
+      this.#unanswered -= 1;
+      this.dataBytes = reply.dataBytes;
+    }
+    this.#waiting?.();
+  }
+
+  #reply(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
+  }
+}
+
+/** Memory of its own: what a block views may be viewed by others. */
+function copied({ bytes, bounds, count }: RecordBlock) {
+  const from = bounds[0] as number;
+  const own = bounds.slice(0, 2 * count + 1);
+  for (let i = 0; i < own.length; i++) own[i] = (own[i] as number) - from;
+  return { bytes: bytes.slice(from, bounds[2 * count]), bounds: own };
+}

@@ -5,7 +5,6 @@ import type { RecordBlock } from '../src/connector/cassandra/record/record-block
 import type { ListedSstable } from '../src/connector/cassandra/session/node-files.ts';
 import { SstableWriter } from '../src/connector/cassandra/sstable/write-sstable.ts';
 import { StagedSstable } from '../src/connector/cassandra/target/staging.ts';
-import type { TargetNode } from '../src/connector/cassandra/target/target-nodes.ts';
 import { benchTable } from './table.ts';
 
 export interface MadeSstable {
@@ -19,8 +18,8 @@ export async function makeSstable(
   blocks: Iterable<RecordBlock>,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const node = { address: folder } as TargetNode;
-  const files = new StagedSstable([{ node, folder }], `nb-${number}-big`);
+  const place = { folders: [{ address: folder, folder }], name: `nb-${number}-big` };
+  const files = new StagedSstable(place);
   const { keyspace } = benchTable;
   const writer = new SstableWriter({ schema: benchTable, keyspace, compression: 'lz4' }, files);
   for (const block of blocks) await writer.write(block);

@@ -182,6 +182,35 @@ test('a follower keeps the newest table: no older term, no older value of the sa
   await followed;
 });
 
+test('a follower that the coordinator does not answer leaves no watch behind', async () => {
+  const [coordinator, clock] = [coordinatorOf(), new ManualClock()];
+  let open = 0;
+  const watch = coordinator.watch.bind(coordinator);
+  coordinator.watch = async function* (prefix, signal) {
+    open++;
+    try {
+      for await (const _ of watch(prefix, signal)) yield;
+    } finally {
+      open--;
+    }
+  };
+  let isSilent = false;
+  const get = coordinator.get.bind(coordinator);
+  coordinator.get = async (key) => {
+    if (isSilent) throw new CodrError('coordinator-unreachable', 'no answer');
+    return await get(key);
+  };
+  const stop = new AbortController();
+  const followed = new SlotFollower().follow(coordinator, { clock, log, signal: stop.signal });
+  await turns(3);
+  isSilent = true;
+  await coordinator.transact([], [{ put: 'slots', value: '' }]);
+  await clock.advance(10_000);
+  assert.ok(open <= 1, `${open} watches are open`);
+  stop.abort();
+  await followed;
+});
+
 test('a follower keeps its table when it goes over to another coordinator', async () => {
   const clock = new ManualClock();
   const follower = new SlotFollower();

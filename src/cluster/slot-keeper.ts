@@ -86,8 +86,12 @@ export class SlotFollower {
   ): Promise<void> {
     await untilStopped(options.signal, options, async () => {
       const hints = coordinator.watch(key, options.signal)[Symbol.asyncIterator]();
-      do await this.#read(coordinator, options.log);
-      while (!(await hints.next()).done);
+      try {
+        do await this.#read(coordinator, options.log);
+        while (!(await hints.next()).done);
+      } finally {
+        await hints.return?.();
+      }
     });
   }
 

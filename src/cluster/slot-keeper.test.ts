@@ -186,13 +186,15 @@ test('a follower that the coordinator does not answer leaves no watch behind', a
   const [coordinator, clock] = [coordinatorOf(), new ManualClock()];
   let open = 0;
   const watch = coordinator.watch.bind(coordinator);
-  coordinator.watch = async function* (prefix, signal) {
+  // Counted from the call on: that is when a coordinator begins to watch.
+  coordinator.watch = (prefix, signal) => {
     open++;
-    try {
-      for await (const _ of watch(prefix, signal)) yield;
-    } finally {
+    const steps = watch(prefix, signal)[Symbol.asyncIterator]();
+    const end = async () => {
       open--;
-    }
+      return { done: true as const, value: undefined };
+    };
+    return { [Symbol.asyncIterator]: () => ({ next: () => steps.next(), return: end }) };
   };
   let isSilent = false;
   const get = coordinator.get.bind(coordinator);

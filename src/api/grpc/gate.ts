@@ -141,7 +141,7 @@ export class Gate {
 
   #statusOf(thrown: unknown, call: AnyCall): StatusObject {
     const { log, redact } = this.#world;
-    if (isStopping(thrown)) {
+    if (isElsewhere(thrown)) {
       return { ...statusOf(thrown, redact), code: codes.UNAVAILABLE };
     }
     const status = statusOf(thrown, redact);
@@ -163,8 +163,11 @@ export class StoppingError extends CodrError {
   }
 }
 
-const isStopping = (thrown: unknown): boolean =>
-  thrown instanceof StoppingError && isCodrError(thrown);
+/** This peer cannot do it now, and another one may: for clients that is as good as no connection. */
+const isElsewhere = (thrown: unknown): boolean =>
+  isCodrError(thrown, 'peer-unreachable') ||
+  isCodrError(thrown, 'coordinator-unreachable') ||
+  isCodrError(thrown, 'coordinator-replaced');
 
 function proofOf(call: AnyCall): CallerProof {
   // Of a certificate that no authority of ours has signed the library shows nothing.

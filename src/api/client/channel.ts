@@ -148,9 +148,12 @@ export class Channel implements Disposable {
 
   #unreachable(what: string, cause?: Error): ConnectionError {
     const { address } = this.#target;
+    const inner = cause && causeOf(cause);
+    const isStrange = inner?.message.includes('certificate') ?? false;
     return new ConnectionError('peer-unreachable', `${address} ${what}`, {
       object: address,
-      ...(cause && { cause: causeOf(cause) }),
+      ...(isStrange && { remedy: 'name the authority of its certificate with --ca' }),
+      ...(inner && { cause: inner }),
     });
   }
 }

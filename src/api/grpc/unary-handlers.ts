@@ -47,6 +47,12 @@ function workOf(name: ApiMethod, { api, operations }: Served): Work {
   };
 }
 
+/** As the command line has it, noun first: `addKey` → `key-add`. */
+function actionOf(method: string): string {
+  const nounFirst = method.replace(/^([a-z]+)([A-Z]\w*)$/, (_, verb, noun) => `${noun}-${verb}`);
+  return nounFirst.toLowerCase();
+}
+
 /** One call: read, judged, carried out, answered. */
 export function unaryHandler(
   gate: Gate,
@@ -56,7 +62,7 @@ export function unaryHandler(
 ): handleUnaryCall<object, object> {
   const rpc = methodNamed(rule.rpc);
   const { roles, changes } = rule;
-  const action = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const action = actionOf(name);
   return (call, callback) => {
     const request = read(rpc, call.request);
     const { source, id } = Object(request.plain) as { source?: string; id?: string };

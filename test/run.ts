@@ -1,8 +1,9 @@
 // `npm test` and `npm run test:quick`: node:test over src and test.
 //   node test/run.ts all|quick [part of a path]… [--option-of-node]…
-// `quick` leaves out files whose suffix names a server: `x.mongod.test.ts`. Files that `x.group.ts` imports
-// run in one process, since they share a server, unless only some of them are chosen. Node's own summary is
-// the end of the output. Exit code 1 when a test fails, or when nothing ran.
+// `quick` leaves out files whose suffix names a server, `x.mongod.test.ts`, or says that they take long,
+// `x.long.test.ts`, and does a part of what others do at random. Files that `x.group.ts` imports run in one
+// process, since they share a server, unless only some of them are chosen. Node's own summary is the end of
+// the output. Exit code 1 when a test fails, or when nothing ran.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
@@ -15,10 +16,10 @@ if (choice !== 'all' && choice !== 'quick')
 
 const filters = rest.filter((argument) => !argument.startsWith('--'));
 const options = rest.filter((argument) => argument.startsWith('--'));
-const needsServer = (path: string): boolean => /\.[a-z0-9]+\.test\.ts$/.test(path);
+const isLeftOut = (path: string): boolean => /\.[a-z0-9]+\.test\.ts$/.test(path);
 const files = ['src', 'test', 'bench']
   .flatMap((folder) => filesBelow(folder, '.test.ts'))
-  .filter((path) => choice === 'all' || !needsServer(path))
+  .filter((path) => choice === 'all' || !isLeftOut(path))
   .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
 if (files.length === 0) fail('no test file fits');
 
@@ -37,7 +38,7 @@ const concurrency = Math.min(4, availableParallelism() + 1);
 // The quick run samples what the whole run does at length.
 const samples =
   choice === 'quick'
-    ? { CODR_SEEDS: '50', CODR_TICKS: '3000', CODR_REPEATS: '1', CODR_SAMPLE: '0.3' }
+    ? { CODR_SEEDS: '40', CODR_TICKS: '3000', CODR_REPEATS: '1', CODR_SAMPLE: '0.3' }
     : {};
 // Where the program keeps its own: without it each process strips and compiles the same modules.
 const home = homedir();

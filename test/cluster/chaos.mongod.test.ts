@@ -16,7 +16,7 @@ import { testSeed } from '../harness/seed.ts';
 import { World } from '../mongodb/world.ts';
 import { call, type PeerProcess, Peers, until } from './peers.ts';
 
-const seconds = Number(process.env.CODR_CHAOS_SECONDS ?? 90);
+const seconds = Number(process.env.CODR_CHAOS_SECONDS ?? 180);
 const seed = testSeed(3);
 const random = new SeededRandom(seed);
 const pick = <T>(of: readonly T[]): T => of[random.below(of.length)] as T;
@@ -187,7 +187,7 @@ test(`after ${seconds} s of faults of seed ${seed} every time is what it was`, a
       const victim = pick(peers.all);
       told.push(`${new Date().toISOString()} ${kind} ${victim.name}`);
       const mend = await (faults[kind] as Fault)(victim);
-      await sleep(1000 + random.below(15_000));
+      await sleep(1000 + random.below(12_000));
       await mend();
       await sleep(random.below(3000));
       if (random.below(3) === 0) await followed();

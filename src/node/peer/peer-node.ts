@@ -6,13 +6,14 @@ import type { AuditLog } from '../../api/audit-log.ts';
 import type { ClientSecurity } from '../../api/client/security.ts';
 import { type Served, serve } from '../../api/grpc/serve.ts';
 import type { Operation, OperationStore } from '../../api/operations.ts';
+import { Semaphore } from '../../base/async.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
 import { FingerprintExchange } from '../../cluster/fingerprint-exchange.ts';
 import { listPeers, type Peer } from '../../cluster/membership.ts';
 import type { SlotAssignment } from '../../cluster/slot-codec.ts';
 import { SlotFollower } from '../../cluster/slot-keeper.ts';
-import { WorkPool } from '../../cluster/work-pool.ts';
+import { type WorkContext, type WorkOrder, WorkPool } from '../../cluster/work-pool.ts';
 import { openCoordinator } from '../../coordination/all.ts';
 import type { Coordinator } from '../../coordination/coordinator.ts';
 import { Workers } from '../../engine/work/workers.ts';
@@ -39,6 +40,7 @@ export class PeerNode implements AsyncDisposable {
   readonly #node: NodeContext;
   readonly #api: EmbeddedNode;
   readonly #workers: Workers;
+  readonly #slotsForOthers: Semaphore;
   readonly #pool: WorkPool;
   readonly #peers: PeersView;
   readonly #slots = new SlotFollower();
@@ -58,6 +60,7 @@ export class PeerNode implements AsyncDisposable {
     const security: ClientSecurity = { tls: config.tls ?? 'insecure' };
     this.#peers = new PeersView(config.name, clock, security);
     const slots = config.common.workers;
+    this.#slotsForOthers = new Semaphore(slots);
     const places = () => this.#peers.places();
     this.#pool = new WorkPool({ slots, places, clock, log });
     this.#node = new NodeContext(config.common, world, env, {
@@ -138,12 +141,7 @@ export class PeerNode implements AsyncDisposable {
         lookUp: (batch) => exchange.serve(batch),
         ping: async () => ({ name: config.name, epoch: this.#slots.current?.epoch.revision ?? 0 }),
       },
-      work: async (order, context) => {
-        if (this.#draining) throw new CodrError('peer-lost', `peer ${config.name} is stopping`);
-        this.#worked++;
-        this.#log.debug({ kind: order.kind }, 'work for another peer');
-        return await this.#workers.run(order, context);
-      },
+      work: (order, context) => this.#work(order, context),
     });
     if (config.metrics !== undefined) await this.#openHttp(config.metrics, exchange);
     const coordinator = await this.#openCoordinator();
@@ -154,6 +152,22 @@ export class PeerNode implements AsyncDisposable {
       throw error;
     }
     this.#life = this.#live(coordinator);
+  }
+
+  /** More than this peer has slots for waits, with whoever asked, however many they are. */
+  async #work(order: WorkOrder, context: WorkContext): Promise<unknown> {
+    const { name } = this.#config;
+    const isAway = this.#draining || this.#session === undefined;
+    if (isAway) throw new CodrError('peer-lost', `peer ${name} takes no work now`);
+    await this.#slotsForOthers.take();
+    try {
+      context.signal.throwIfAborted();
+      this.#worked++;
+      this.#log.debug({ kind: order.kind }, 'work for another peer');
+      return await this.#workers.run(order, context);
+    } finally {
+      this.#slotsForOthers.give();
+    }
   }
 
   /** Asks the peers that own a fingerprint's slot what is stored, and answers for its own slots. */

@@ -226,10 +226,11 @@ export class ItemRestore {
   }
 
   async #one(range: KeyRange, operation: RangeOperation, work: WorkContext): Promise<RangeResult> {
-    const { reference, context } = this.#shared;
+    const { reference, context, target } = this.#shared;
     const here = (own: WorkContext): Promise<RangeResult> =>
       runRange(this.#shared, this.#item, range, operation, own);
-    if (!reference) return await here(work);
+    // What must keep its order is loaded by one writer.
+    if (!reference || target.serial(this.#item)) return await here(work);
     const { namespace } = this.#item;
     return await context.world.sharing.run(
       {

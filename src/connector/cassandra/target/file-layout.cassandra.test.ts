@@ -10,7 +10,11 @@ import {
   sharedCassandra,
   type TestClient,
 } from '../../../../test/harness/cassandra.ts';
+import type { RecordStream } from '../../../model/record.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
+import { liveForm } from '../merge/live-form.ts';
+import { type BlockStream, batchOf, blockOf } from '../record/record-block.ts';
+import { tableBodyOf } from '../schema/table-body.ts';
 import {
   type ListedSstable,
   listSstables,
@@ -19,6 +23,8 @@ import {
 } from '../session/node-files.ts';
 import { readStatistics } from '../sstable/statistics.ts';
 import { windowOf } from './file-layout.ts';
+import type { SstableTarget } from './sstable-target.ts';
+import { Captured, live, openTarget, optionsOf, signal } from './target-world.fixture.ts';
 
 const cluster = sharedCassandra({ nodes: 1 });
 const hourMicros = 3_600_000_000;
@@ -165,4 +171,59 @@ test('kept deletions hide older data that comes later, after a compaction too, a
   const stays = ['2 2 7', '2 3 7', '3 1 7', '4 1 null', '4 2 7', '4 3 7'];
   assert.deepEqual(await again('kept'), stays);
   assert.equal((await again('lived')).length, 12);
+});
+
+test('expiries that an earlier run had to cut are told by the run that ends', async () => {
+  const there = await cluster();
+  await using client = await connectCql(there);
+  await prepared(client, 'far', [
+    'CREATE TABLE far.first (k int PRIMARY KEY, v text)',
+    'CREATE TABLE far.second (k int PRIMARY KEY, v text)',
+  ]);
+  await client.cql("INSERT INTO far.first (k, v) VALUES (1, 'x') USING TTL 90000");
+  await client.cql("INSERT INTO far.second (k, v) VALUES (1, 'x') USING TTL 90000");
+  await using captured = await Captured.of(there, 'far');
+  const options = optionsOf('far', 'farther');
+  const items = captured.items('farther');
+  const [first, second] = items;
+  assert.ok(first && second);
+  const loaded = async (item: typeof first, target: SstableTarget, years: number) => {
+    await target.create(item, signal);
+    const { schema } = tableBodyOf(item.entry);
+    const ttl = { rebaseSeconds: years * 365 * 86_400 };
+    const moved = async function* (): RecordStream {
+      const nowSeconds = Math.floor(Date.now() / 1000);
+      const blocks = async function* (): BlockStream {
+        for await (const batch of live(item.dataset, Date.now())) yield blockOf(batch);
+      };
+      for await (const block of liveForm(blocks(), { schema, nowSeconds, ttl })) {
+        yield batchOf(block);
+      }
+    };
+    await target.load(item, moved(), signal);
+    await target.index(item, signal);
+    const { namespace } = item;
+    const finished = { namespace, root: '', records: 1, bytes: 9, proven: false };
+    await target.done(item, { ...finished, changedByTarget: [] }, signal);
+  };
+  {
+    await using target = await openTarget(there);
+    await target.plan(items, options, signal);
+    await target.begin(signal);
+    await loaded(first, target, 15);
+  }
+  await using target = await openTarget(there);
+  const { finished } = await target.plan(items, options, signal);
+  assert.deepEqual(
+    finished.map(({ namespace }) => namespace),
+    ['farther.first'],
+  );
+  await target.begin(signal);
+  await loaded(second, target, 0);
+  const { skipped } = await target.finish(items, signal);
+  assert.deepEqual(
+    skipped.map(({ namespace }) => namespace),
+    ['expiry'],
+  );
+  assert.match(skipped[0]?.reason ?? '', /^2 expiries after 2038 were cut/);
 });

@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly slots: SlotFollower;
 }
 
+/** Before a coordinator that refused is asked again. */
+const refusedMs = 5000;
 /** Peers that come one after another, as at a start, count together. */
 const settleMs = 1000;
 /** How long a peer may be silent before others take over what it does. */
@@ -104,8 +106,8 @@ export class PeerSession implements AsyncDisposable {
     const work = Promise.all([
       look(),
       this.operations.run(signal),
-      untilReplaced(lead(), log),
-      untilReplaced(slots.follow(coordinator, { clock, log, signal }), log),
+      steadily(lead, options, signal),
+      steadily(() => slots.follow(coordinator, { clock, log, signal }), options, signal),
     ]);
     await untilAborted(work, signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
@@ -116,12 +118,23 @@ export class PeerSession implements AsyncDisposable {
   }
 }
 
-/** When the store behind the coordinator is another one the lease is lost too, and the session ends by that. */
-async function untilReplaced(work: Promise<void>, log: Logger): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (!isCodrError(error)) throw error;
-    log.warn({ error }, 'the coordinator has ended');
+/**
+ * A coordinator that refuses, as one whose disk is full, is asked again later. One that is replaced has ended: the
+ * lease is lost with it, and the session ends by that.
+ */
+async function steadily(
+  work: () => Promise<void>,
+  { clock, log }: Pick<SessionOptions, 'clock' | 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isCodrError(error)) throw error;
+      log.warn({ error }, 'the coordinator does not do what it should');
+      if (error.code === 'coordinator-replaced') return;
+      await clock.sleep(refusedMs, signal).catch(() => {});
+    }
   }
 }

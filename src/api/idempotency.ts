@@ -1,4 +1,5 @@
 // Idempotency keys: what one may be, and when two requests that come with it are the same.
+import { createHash } from 'node:crypto';
 import { CodrError } from '../base/error.ts';
 
 const lengthMax = 128;
@@ -17,8 +18,12 @@ export function keyUsedBefore(operation: string): CodrError {
   });
 }
 
-/** Equal requests give equal texts, in whatever order their fields come; absent fields count as undefined. */
-export function canonicalText(value: unknown): string {
+/** Equal for equal values, in whatever order their fields come; absent fields count as undefined. */
+export function requestHash(value: unknown): string {
+  return createHash('sha256').update(canonicalText(value)).digest('hex').slice(0, 32);
+}
+
+function canonicalText(value: unknown): string {
   return JSON.stringify(value, (_, item: unknown) =>
     typeof item === 'object' && item !== null && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))

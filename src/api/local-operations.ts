@@ -1,7 +1,6 @@
 // Operations of this process: run on a CodrApi, kept in memory, forgotten when the process ends. What they
 // do is resumed by sending the same request again, as after any interruption.
 
-import { createHash } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -11,6 +10,7 @@ import { callApi } from './api-methods.ts';
 import type { Progress } from './call.ts';
 import type { CodrApi } from './codr-api.ts';
 import { errorDetail } from './error-detail.ts';
+import { checkIdempotencyKey, keyUsedBefore, requestHash } from './idempotency.ts';
 import {
   isEnded,
   type Operation,
@@ -77,19 +77,12 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
     idempotencyKey: string,
     by: string,
   ): Promise<Operation> {
-    if (idempotencyKey === '' || idempotencyKey.length > 128) {
-      throw new CodrError('usage', 'an idempotency key has 1 to 128 characters');
-    }
+    checkIdempotencyKey(idempotencyKey);
     const key = JSON.stringify([by, idempotencyKey]);
-    const requestHash = hashOf([kind, request]);
+    const asked = requestHash([kind, request]);
     const before = this.#byKey.get(key);
-    if (before?.requestHash === requestHash) return before.operation;
-    if (before) {
-      throw new CodrError('usage', 'the idempotency key was used for another request', {
-        object: before.operation.id,
-        remedy: 'give each request a key of its own',
-      });
-    }
+    if (before?.requestHash === asked) return before.operation;
+    if (before) throw keyUsedBefore(before.operation.id);
     this.#refuseTooMany();
     const source = sourceOf(request);
     const running: Running = {
@@ -106,7 +99,7 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
       events: [],
       stop: new AbortController(),
       key,
-      requestHash,
+      requestHash: asked,
       wakers: [],
       finished: Promise.resolve(),
     };
@@ -238,14 +231,4 @@ async function woken(running: Running, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', aborted, { once: true });
     running.wakers.push(wake);
   });
-}
-
-/** Equal for equal requests, in whatever order their fields come; absent fields count as undefined. */
-function hashOf(value: unknown): string {
-  const text = JSON.stringify(value, (_, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
-  return createHash('sha256').update(text).digest('hex');
 }

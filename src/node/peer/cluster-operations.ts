@@ -2,6 +2,7 @@
 // lost another takes the operation and runs the same request again, which resumes the work.
 // Progress is not kept: who watches from elsewhere is relayed to the peer that runs it.
 import type { CodrApi } from '../../api/codr-api.ts';
+import { checkIdempotencyKey, keyUsedBefore } from '../../api/idempotency.ts';
 import { LocalOperations } from '../../api/local-operations.ts';
 import {
   isEnded,
@@ -116,9 +117,7 @@ export class ClusterOperations implements OperationStore {
     idempotencyKey: string,
     by: string,
   ): Promise<Operation> {
-    if (idempotencyKey === '' || idempotencyKey.length > 128) {
-      throw new CodrError('usage', 'an idempotency key has 1 to 128 characters');
-    }
+    checkIdempotencyKey(idempotencyKey);
     const { coordinator, seal, random, clock, lease, name } = this.#options;
     const key = idempotencyName(by, idempotencyKey);
     const asked = askedHash(kind, request);
@@ -326,10 +325,7 @@ export class ClusterOperations implements OperationStore {
     const entry = await this.#options.coordinator.get(key);
     const before = entry && (JSON.parse(entry.value) as KeyRecord);
     if (before?.asked === asked) return await this.get(before.id);
-    throw new CodrError('usage', 'the idempotency key was used for another request', {
-      ...(before && { object: before.id }),
-      remedy: 'give each request a key of its own',
-    });
+    throw keyUsedBefore(before?.id ?? '');
   }
 
   async #read(id: string): Promise<{

@@ -4,8 +4,8 @@
 //   operation-cancels/<id>     somebody wants it to end
 //   operation-results/<id>/<n> what came of it, sealed, in parts
 //   operation-keys/<hash>      the idempotency key that made it
-import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { requestHash } from '../../api/idempotency.ts';
 import type {
   ErrorDetail,
   Operation,
@@ -58,12 +58,12 @@ const resultKey = (id: string, part: number): string =>
 
 /** Of a caller and the key that it gave. */
 export function idempotencyName(by: string, key: string): string {
-  return `${keysPrefix}${hashOf([by, key])}`;
+  return `${keysPrefix}${requestHash([by, key])}`;
 }
 
 /** Equal for requests of equal meaning. */
 export function askedHash(kind: OperationKind, request: OperationRequest): string {
-  return hashOf([kind, request]);
+  return requestHash([kind, request]);
 }
 
 /** Base64 characters of a part of a result: below the coordinator's limit for a value. */
@@ -148,17 +148,4 @@ function sealedText(seal: ValueSeal, value: unknown): string {
 
 function openedText(seal: ValueSeal, text: string): unknown {
   return JSON.parse(gunzipSync(seal.open(fromBase64(text))).toString('utf8'));
-}
-
-function hashOf(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('hex').slice(0, 32);
-}
-
-/** Equal values give equal texts, in whatever order their fields come. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  );
 }

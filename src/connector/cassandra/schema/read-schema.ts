@@ -75,9 +75,11 @@ export async function readSchema(
   query: SchemaQuery,
   wants: (keyspace: string, table: string) => boolean = () => true,
 ): Promise<KeyspaceSchema[]> {
-  const rows: Record<string, Row[]> = {};
-  for (const table of schemaTables)
-    rows[table] = await query(`SELECT * FROM system_schema.${table}`);
+  // Side by side: a change in between shows in the schema versions, as it would one after another.
+  const asked = schemaTables.map(async (table) => {
+    return [table, await query(`SELECT * FROM system_schema.${table}`)] as const;
+  });
+  const rows: SchemaRows = Object.fromEntries(await Promise.all(asked));
   const names = (rows.keyspaces ?? []).map((row) => text(row.keyspace_name));
   const found: KeyspaceSchema[] = [];
   for (const name of names.filter((one) => !isOwnKeyspace(one)).sort()) {

@@ -38,7 +38,7 @@ const concurrency = Math.min(4, availableParallelism() + 1);
 // The quick run samples what the whole run does at length.
 const samples =
   choice === 'quick'
-    ? { CODR_SEEDS: '40', CODR_TICKS: '3000', CODR_REPEATS: '1', CODR_SAMPLE: '0.3' }
+    ? { CODR_SEEDS: '40', CODR_TICKS: '3000', CODR_REPEATS: '1', CODR_SAMPLE: '0.25' }
     : {};
 // Where the program keeps its own: without it each process strips and compiles the same modules.
 const home = homedir();

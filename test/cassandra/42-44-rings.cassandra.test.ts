@@ -2,6 +2,7 @@
 // another partitioner. What a restore gives is what ALL said of the source, and each replica says it.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { types } from 'cassandra-driver';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import {
   connectCql,
@@ -20,6 +21,8 @@ const simple = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
 /** One node in each of two data centres. */
 const centres = ['dc1', 'dc2'];
 const twoCentres = sharedCassandra({ nodes: 2, dcs: centres, ...settings });
+/** One node, which others join. */
+const growing = sharedCassandra({ nodes: 1, bootstrap: true, hints: false, ...settings });
 let world: Promise<CassandraWorld> | undefined;
 let captured: Promise<ProtectedCluster> | undefined;
 after(async () => await (await world)?.[Symbol.asyncDispose]());
@@ -159,7 +162,7 @@ const nodesOf = (cluster: CassandraCluster, numbers: readonly number[]) => ({
 test('42: what a node holds of ranges that it lost comes back in no cut, after a bootstrap and a decommission', async () => {
   world ??= CassandraWorld.open();
   const places = await world;
-  await using cluster = await startCassandra({ nodes: 1, bootstrap: true, ...settings });
+  const cluster = await growing();
   await using client = await connectCql(cluster);
   await client.cql(`CREATE KEYSPACE moved WITH replication = ${simple}`);
   await fill(client, 'moved');
@@ -199,4 +202,53 @@ test('42: what a node holds of ranges that it lost comes back in no cut, after a
     assertSameRows(await rowsOf(cluster, `${keyspace}_again`), now);
   }
   assertSameRows(await rowsOf(cluster, 'kept_again'), wanted);
+});
+
+/** Rows at ONE, through a node that answers. */
+async function fillThrough(
+  cluster: CassandraCluster,
+  node: number,
+  keys: readonly [from: number, to: number],
+): Promise<void> {
+  const contactPoints = [`${cluster.address(node)}:${cluster.cqlPort}`];
+  await using client = await connectCql(cluster, { contactPoints });
+  for (let k = keys[0]; k < keys[1]; k++) {
+    const row = [k, `through ${node}`];
+    const options = { prepare: true, consistency: types.consistencies.one };
+    await client.client.execute('INSERT INTO duo.t (k, v) VALUES (?, ?)', row, options);
+  }
+}
+
+test('a node that bootstraps and one that replaces a dead one are captured whole by the next cut', async () => {
+  world ??= CassandraWorld.open();
+  const cluster = await growing();
+  const bring = async (...start: Parameters<CassandraCluster['startNode']>): Promise<void> => {
+    await cluster.startNode(...start);
+    await cluster.waitCql(start[0]);
+    await cluster.waitRing();
+  };
+  await using client = await connectCql(cluster);
+  const two = "{'class': 'SimpleStrategy', 'replication_factor': 2}";
+  await client.cql(`CREATE KEYSPACE duo WITH replication = ${two}`);
+  await client.cql('CREATE TABLE duo.t (k int PRIMARY KEY, v text)');
+  await fillThrough(cluster, 1, [0, 100]);
+  const duo = await (await world).protect('duo', cluster, {
+    settings: nodesOf(cluster, [1, 3, 4]),
+  });
+  assert.equal((await duo.backup()).records, 100);
+
+  await bring(3);
+  await cluster.stopNode(1);
+  await fillThrough(cluster, 3, [100, 150]);
+  await bring(1);
+  const grown = await duo.backup();
+  assert.equal(grown.grade, 'complete');
+  assert.ok(grown.warnings.some((note) => /\.3: it was not captured before/.test(note)));
+
+  await cluster.stopNode(3, 'SIGKILL');
+  await bring(4, [], [`-Dcassandra.replace_address_first_boot=${cluster.address(3)}`]);
+  await fillThrough(cluster, 4, [150, 200]);
+  const replaced = await duo.backup();
+  assert.equal(replaced.grade, 'complete');
+  assert.ok(replaced.warnings.some((note) => /\.4: it was not captured before/.test(note)));
 });

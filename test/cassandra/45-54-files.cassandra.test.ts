@@ -10,9 +10,11 @@ import { isCodrError } from '../../src/base/error.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
 import { assertSameRows, type SeenRows, seen } from './oracle.ts';
-import { CassandraWorld, type ProtectedCluster } from './world.ts';
+import { pointsBeside } from './points.ts';
+import { CassandraWorld } from './world.ts';
 
 const cluster = sharedCassandra({ nodes: 1, incrementalBackups: false, readyMsMax: 400_000 });
+const assertPoint = pointsBeside(cluster);
 const service = 'org.apache.cassandra.db:type=StorageService';
 
 let world: CassandraWorld;
@@ -68,20 +70,6 @@ function writeOn(
   };
 }
 
-/** The point beside itself. */
-async function assertPoint(
-  client: TestClient,
-  source: ProtectedCluster,
-  at: string,
-  wanted: SeenRows,
-): Promise<void> {
-  const to = `${source.name}_${at.replace(':', '')}`;
-  const renames = [`${source.name}.*=${to}.*`];
-  const restored = await source.restoreTo(await cluster(), { at, renames });
-  assert.ok(restored.datasets.every(({ proven }) => proven));
-  assertSameRows(await seen(client, to), wanted, at);
-}
-
 /** Of the table `t`, our path. */
 async function tableFolder(source: CassandraCluster, keyspace: string): Promise<string> {
   const parent = join(source.dataFolder(1), keyspace);
@@ -106,6 +94,8 @@ async function restart(
   await source.waitRing();
   return await connectCql(source);
 }
+
+const newest = ['storage_compatibility_mode: NONE', 'uuid_sstable_identifiers_enabled: true'];
 
 test('45: cuts while it is written and compacted all the time hold what was acknowledged, each row once', async () => {
   const source = await cluster();
@@ -319,12 +309,14 @@ test('46, 37: a name used again after a truncate and a restart is another file; 
   assert.equal(reused.records, 60);
   const nb = await seen(second, 'formats');
 
-  const none = ['storage_compatibility_mode: NONE', 'uuid_sstable_identifiers_enabled: true'];
-  const third = await restart(source, second, none);
+  const third = await restart(source, second, newest);
   await write(third, 'formats', [30, 90], (k) => `oa ${k}`);
   await third.cql('DELETE FROM formats.t WHERE k = 5');
   await source.jmx(1).flush('formats', 't');
-  await using fourth = await restart(source, third, [...none, 'sstable: { selected_format: bti }']);
+  await using fourth = await restart(source, third, [
+    ...newest,
+    'sstable: { selected_format: bti }',
+  ]);
   await write(fourth, 'formats', [80, 120], (k) => `da ${k}`);
   await fourth.cql('DELETE FROM formats.t WHERE k = 35');
   await source.jmx(1).flush('formats', 't');
@@ -337,4 +329,47 @@ test('46, 37: a name used again after a truncate and a restart is another file; 
   await assertPoint(fourth, formats, mixed.point.id, wanted);
   await assertPoint(fourth, formats, reused.point.id, nb);
   await assertPoint(fourth, formats, first.point.id, before);
+});
+
+// The last one of the cluster: what lies in the second directory would be missed without it.
+test('files of a node with several data directories are captured from all, and a directory nobody named is refused', async () => {
+  const source = await cluster();
+  const client = await connectCql(source);
+  await makeTable(client, 'spread');
+  const first = await world.protect('spread', source);
+  await first.backup();
+  const folders = [source.dataFolder(1), join(source.nodeFolder(1), 'more-data')];
+  const yaml = [...newest, `data_file_directories: [${folders.join(', ')}]`];
+  await using again = await restart(source, client, yaml);
+  await write(again, 'spread', [0, 500]);
+  await assert.rejects(first.backup(), /also keeps data in .*more-data/);
+
+  const control = { jolokia: source.httpUrl(1) };
+  const nodes = { [source.address(1)]: { dataDirectories: folders, control } };
+  const both = { include: ['spread.*'], settings: { nodes } };
+  const named = await world.protect('spread-named', source, both);
+  const filesIn = async (subfolder: string): Promise<number[]> =>
+    await Promise.all(
+      folders.map(async (folder) => {
+        const [table = ''] = await readdir(join(folder, 'spread'));
+        return (await dataFiles(join(folder, 'spread', table, subfolder))).length;
+      }),
+    );
+  assert.equal((await named.backup()).records, 500);
+  assert.ok(
+    (await filesIn('.')).every((count) => count > 0),
+    'the server uses both',
+  );
+  await write(again, 'spread', [500, 1_000]);
+  await source.jmx(1).flush('spread');
+  await source.jmx(1).compact('spread');
+  assert.ok((await filesIn('backups')).every((count) => count > 0));
+  assert.equal((await named.backup()).records, 500);
+  assert.deepEqual(await filesIn('backups'), [0, 0]);
+  const wanted = await seen(again, 'spread');
+  assert.equal(wanted.get('t')?.length, 1_000);
+  const to = await world.configFile('spread-target', source, { nodes });
+  const { datasets } = await named.restore({ to, renames: ['spread.*=spread_again.*'] });
+  assert.ok(datasets.every(({ proven }) => proven));
+  assertSameRows(await seen(again, 'spread_again'), wanted);
 });

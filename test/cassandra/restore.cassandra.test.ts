@@ -1,5 +1,11 @@
 // A cut given back: beside itself in the same cluster, and into clusters of other sizes.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { symlink } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { isCodrError } from '../../src/base/error.ts';
 import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
@@ -75,3 +81,68 @@ test('a second CODR on the cluster is refused by name, and takes nothing from th
   const { rows } = await client.cql('SELECT k FROM kept2.t');
   assert.deepEqual(rows.map(({ k }) => k).sort(), [1, 2]);
 });
+
+test('a server whose files are mounted elsewhere is captured by `paths`, and told its own paths when it imports', async () => {
+  const source = await cluster();
+  await using client = await connectCql(source);
+  await client.cql(
+    "CREATE KEYSPACE mounted WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+  );
+  await client.cql('CREATE TABLE mounted.t (k int PRIMARY KEY, v text)');
+  for (let k = 0; k < 50; k++) await client.cql(`INSERT INTO mounted.t (k, v) VALUES (${k}, 'x')`);
+  await using world = await CassandraWorld.open();
+  const theirs = join(world.folder, 'as-the-server-sees-it');
+  await using seenCalls = await ControlProxy.before(source.httpUrl(1));
+  const settings = {
+    paths: { [theirs]: source.folder },
+    nodes: {
+      [source.address(1)]: {
+        dataDirectories: [source.dataFolder(1).replace(source.folder, theirs)],
+        control: { jolokia: seenCalls.url },
+      },
+    },
+  };
+  // Nothing is there for us: without `paths` no file of it would be found.
+  const mounted = await world.protect('mounted', source, { settings });
+  assert.equal((await mounted.backup()).records, 50);
+  await symlink(source.folder, theirs);
+  const to = await world.configFile('mounted-target', source, settings);
+  const { datasets } = await mounted.restore({ to, renames: ['mounted.*=mounted2.*'] });
+  assert.ok(datasets.every(({ proven }) => proven));
+  const imports = seenCalls.bodies.filter((body) => /importNewSSTables/.test(body));
+  const folders = imports.flatMap((body) => JSON.parse(body).arguments[0] as string[]);
+  assert.ok(folders.length > 0);
+  assert.ok(
+    folders.every((folder) => folder.startsWith(`${theirs}/`)),
+    String(folders),
+  );
+  const { rows } = await client.cql('SELECT k FROM mounted2.t');
+  assert.equal(rows.length, 50);
+});
+
+/** Between CODR and a node's Jolokia. */
+class ControlProxy implements AsyncDisposable {
+  readonly bodies: string[] = [];
+  readonly #server = createServer();
+  url = '';
+
+  static async before(target: string): Promise<ControlProxy> {
+    const proxy = new ControlProxy();
+    const { bodies } = proxy;
+    proxy.#server.on('request', async (request, response) => {
+      const body = await text(request);
+      bodies.push(body);
+      const answer = await fetch(target, { method: 'POST', body });
+      response.writeHead(answer.status).end(await answer.text());
+    });
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    proxy.url = `http://127.0.0.1:${(proxy.#server.address() as AddressInfo).port}/`;
+    return proxy;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}

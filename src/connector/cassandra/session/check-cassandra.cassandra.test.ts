@@ -92,3 +92,24 @@ test('a scope that means nothing is warned of', async () => {
   const [warning] = findings.filter(({ level }) => level === 'warning');
   assert.match(warning?.message ?? '', /nothing that the source holds is in scope/);
 });
+
+test('a node of which the others have half a row is an error that names it', async () => {
+  await using world = await CutWorld.open(await shared(), 'halved');
+  const { cluster, cql, signal } = world;
+  const whole: (() => Promise<unknown>)[] = [];
+  for (const number of cluster.nodes) {
+    const asked = { signal, host: cluster.address(number) };
+    const query = 'SELECT peer, peer_port, tokens FROM system.peers_v2';
+    const [row] = await cql.rows(query, asked);
+    assert.ok(row);
+    const where = `WHERE peer = '${row.peer}' AND peer_port = ${row.peer_port}`;
+    const tokens = (row.tokens as string[]).map((token) => `'${token}'`);
+    whole.push(() => cql.rows(`UPDATE system.peers_v2 SET tokens = {${tokens}} ${where}`, asked));
+    await cql.rows(`DELETE tokens FROM system.peers_v2 ${where}`, asked);
+  }
+  const errors = (await check(world, [1, 2, 3])).filter(({ level }) => level === 'error');
+  for (const restore of whole) await restore();
+  const told = errors.map(({ message }) => message).join();
+  assert.match(told, /not agree on the ring: the control of .* counts node 127/);
+  assert.ok((await check(world, [1, 2, 3])).every(({ level }) => level === 'fine'));
+});

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { promisify } from 'node:util';
 import { Client, type ClientOptions, types } from 'cassandra-driver';
+import { endHost } from '../../src/connector/cassandra/session/cql.ts';
 import { unmarkLinks } from '../../src/connector/cassandra/session/links-owner.ts';
 import {
   deleteAllLinks,
@@ -148,6 +149,7 @@ export async function connectCql(
     protocolOptions: { maxSchemaAgreementWaitSeconds: 60 },
     ...options,
   });
+  client.on('hostRemove', endHost);
   await client.connect();
   return {
     client,

@@ -124,6 +124,7 @@ export async function openCql(
     }),
     ...(tls && { sslOptions: tls }),
   });
+  client.on('hostRemove', endHost);
   try {
     await untilAborted(client.connect(), signal);
   } catch (error) {
@@ -132,6 +133,12 @@ export async function openCql(
     throw translated(error, where, side);
   }
   return new CqlSession(client, where, side);
+}
+
+/** The driver goes on asking a node that has left the ring, for ever, and so keeps the process alive (4.10.0). */
+export function endHost(host: object): void {
+  const { shutdown } = host as { shutdown?: (waits: boolean) => Promise<void> };
+  void (async () => shutdown?.call(host, false))().catch(() => {});
 }
 
 /** `error` as a {@link CodrError} where it is the driver's or the server's; all else as it is. */

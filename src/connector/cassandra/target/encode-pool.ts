@@ -179,5 +179,8 @@ function copied({ bytes, bounds, count }: RecordBlock) {
   const from = bounds[0] as number;
   const own = bounds.slice(0, 2 * count + 1);
   for (let i = 0; i < own.length; i++) own[i] = (own[i] as number) - from;
-  return { bytes: bytes.slice(from, bounds[2 * count]), bounds: own };
+  // Not `slice`: of a Buffer that is a view, and its memory would go to the thread with all else in it.
+  const copy = new Uint8Array((bounds[2 * count] as number) - from);
+  copy.set(bytes.subarray(from, bounds[2 * count]));
+  return { bytes: copy, bounds: own };
 }

@@ -43,6 +43,9 @@ export interface WrittenFile {
   readonly bytes: number;
 }
 
+/** Some blocks more than asked for do not matter in files of this size. */
+const toldLateBytes = 64 * 1024 * 1024;
+
 interface OpenFile {
   readonly set: ReplicaSet;
   readonly encoder: FileEncoder;
@@ -143,7 +146,10 @@ export class FileSet {
     const files = await staged.open(set.hostIds.map((hostId) => nodes.get(hostId) as TargetNode));
     const compression = schema.compression.class === undefined ? 'none' : 'lz4';
     const options = { schema, keyspace, compression, partitioner } as const;
-    const encoder = (this.#options.encoding ?? ownEncoding).open(options, files);
+    const { encoding = ownEncoding, layout } = this.#options;
+    // A thread tells late how large its file is: where files are small that would be too late.
+    const where = layout.fileBytes < toldLateBytes ? ownEncoding : encoding;
+    const encoder = where.open(options, files);
     const file = { set, encoder, files, tracker: new PartitionTracker() };
     this.#open.set(name, file);
     return file;

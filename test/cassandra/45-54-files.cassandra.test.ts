@@ -121,8 +121,9 @@ test('45: cuts while it is written and compacted all the time hold what was ackn
   const wanted = await seen(client, 'racing');
   assert.equal(wanted.get('t')?.length, count);
   await assertPoint(client, racing, last.point.id, wanted);
-  // What compaction made of captured rows was not read again, or at most once in a while.
-  assert.ok(records < count * 2, `${records} records read for ${count} rows`);
+  // What compaction made of captured rows is read again once in a while, when a cut meets it half-way; all of it
+  // at each cut would be 3.7 times.
+  assert.ok(records < count * 3, `${records} records read for ${count} rows`);
   // A cut amid the race holds rows without a gap up to where it was taken.
   const to = 'racing_amid';
   const renames = [`racing.*=${to}.*`];

@@ -28,6 +28,21 @@ export async function forEachLimit<T>(
   signal?.throwIfAborted();
 }
 
+/** The results of `work` over `items`, in their order; otherwise as {@link forEachLimit}. */
+export async function mapLimit<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T, signal: AbortSignal) => Promise<R>,
+  signal?: AbortSignal,
+): Promise<R[]> {
+  const results: R[] = [];
+  const one = async ([i, item]: [number, T], stop: AbortSignal): Promise<void> => {
+    results[i] = await work(item, stop);
+  };
+  await forEachLimit(items.entries(), limit, one, signal);
+  return results;
+}
+
 /** The promise's outcome, or the signal's reason if that comes first. The promise itself goes on. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   // Once nobody waits for it, how it ends is no news.

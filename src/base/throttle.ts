@@ -5,7 +5,7 @@ export class Throttle {
   readonly #bytesPerSecond: number;
   readonly #clock: Pick<Clock, 'monotonic' | 'sleep'>;
   /** Monotonic ms at which all bytes so far are paid for. */
-  #paidAtMs = 0;
+  #paidAtMs = Number.NEGATIVE_INFINITY;
 
   /** 0: no limit. */
   constructor(bytesPerSecond: number, clock: Pick<Clock, 'monotonic' | 'sleep'>) {
@@ -13,12 +13,26 @@ export class Throttle {
     this.#clock = clock;
   }
 
-  /** For bytes that were had just now. Rejects with the signal's reason. */
-  async pay(bytes: number, signal: AbortSignal): Promise<void> {
+  /** Bytes that are had now. Time that went by unused is not saved up. */
+  charge(bytes: number): void {
     if (this.#bytesPerSecond === 0) return;
-    const now = this.#clock.monotonic();
-    // Time that went by unused is not saved up.
-    this.#paidAtMs = Math.max(now, this.#paidAtMs) + (bytes / this.#bytesPerSecond) * 1000;
-    if (this.#paidAtMs > now) await this.#clock.sleep(this.#paidAtMs - now, signal);
+    const fromMs = Math.max(this.#paidAtMs, this.#clock.monotonic());
+    this.#paidAtMs = fromMs + (bytes / this.#bytesPerSecond) * 1000;
+  }
+
+  /** Resolves when all bytes so far are paid for. Rejects with the signal's reason. */
+  async paid(signal?: AbortSignal): Promise<void> {
+    for (;;) {
+      const waitMs = this.#paidAtMs - this.#clock.monotonic();
+      if (waitMs <= 0) return;
+      await this.#clock.sleep(waitMs, signal);
+    }
+  }
+
+  /** Has the bytes now, and resolves when they are paid for. Rejects with the signal's reason. */
+  async pay(bytes: number, signal: AbortSignal): Promise<void> {
+    this.charge(bytes);
+    const waitMs = this.#paidAtMs - this.#clock.monotonic();
+    if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
   }
 }

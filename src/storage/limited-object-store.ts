@@ -2,6 +2,7 @@
 // the calls: their caller works between the steps and may call the store again.
 import { Semaphore } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
+import { Throttle } from '../base/throttle.ts';
 import { bodyBytes } from './object-name.ts';
 import type { ByteRange, ObjectStore, StoredObject } from './object-store.ts';
 
@@ -16,16 +17,15 @@ interface Limits {
 export class LimitedObjectStore implements ObjectStore {
   readonly url: string;
   readonly #store: ObjectStore;
-  readonly #limits: Limits;
   readonly #slots: Semaphore;
-  /** Monotonic ms at which all bytes so far are paid for; a call starts no earlier. */
-  #paidAtMs = 0;
+  /** A call starts when all bytes before it are paid for. */
+  readonly #throttle: Throttle;
 
   constructor(store: ObjectStore, limits: Limits) {
     this.url = store.url;
     this.#store = store;
-    this.#limits = limits;
     this.#slots = new Semaphore(limits.concurrency);
+    this.#throttle = new Throttle(limits.bytesPerSecond, limits.clock);
   }
 
   create(
@@ -34,17 +34,17 @@ export class LimitedObjectStore implements ObjectStore {
     signal?: AbortSignal,
   ): Promise<'created' | 'exists'> {
     return this.#run(signal, async () => {
-      await this.#waitUntilPaid(signal);
-      this.#charge(bodyBytes(body));
+      await this.#throttle.paid(signal);
+      this.#throttle.charge(bodyBytes(body));
       return this.#store.create(name, body, signal);
     });
   }
 
   get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array> {
     return this.#run(signal, async () => {
-      await this.#waitUntilPaid(signal);
+      await this.#throttle.paid(signal);
       const bytes = await this.#store.get(name, range, signal);
-      this.#charge(bytes.length);
+      this.#throttle.charge(bytes.length);
       return bytes;
     });
   }
@@ -92,21 +92,5 @@ export class LimitedObjectStore implements ObjectStore {
         else resolve();
       });
     });
-  }
-
-  async #waitUntilPaid(signal: AbortSignal | undefined): Promise<void> {
-    const { clock } = this.#limits;
-    for (;;) {
-      const waitMs = this.#paidAtMs - clock.monotonic();
-      if (waitMs <= 0) return;
-      await clock.sleep(waitMs, signal);
-    }
-  }
-
-  #charge(bytes: number): void {
-    const { clock, bytesPerSecond } = this.#limits;
-    if (bytesPerSecond === 0) return;
-    const fromMs = Math.max(this.#paidAtMs, clock.monotonic());
-    this.#paidAtMs = fromMs + (bytes / bytesPerSecond) * 1000;
   }
 }

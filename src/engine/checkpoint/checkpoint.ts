@@ -1,7 +1,7 @@
 // A further base copy without a copy: what was added to a dataset since its last one is folded into a tree, from the
 // repository alone, so that a restore from there reads one tree. Each dataset is one commit, true by itself: whoever
 // goes on later passes over what is done. Older moments stay with the older base copies.
-import { forEachLimit } from '../../base/async.ts';
+import { forEachLimit, mapLimit } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { CutMemory } from '../../connector/connector.ts';
@@ -210,20 +210,18 @@ class Checkpoint {
     const isOrdered = this.#context.connector.capabilities.orderedLog;
     const ranges = isOrdered ? await rangesOf(this.#context, dataset) : [wholeRange];
     const progress = (records: number, bytes: number): void => meter.add(records, bytes);
-    const pieces: FoldedPiece[] = [];
-    await forEachLimit(
-      ranges.entries(),
+    return await mapLimit(
+      ranges,
       this.#context.world.sharing.slots,
-      async ([i, range], one) => {
+      async (range, one) => {
         const refused = [...this.#refused];
         const what = { dataset, at: dataset.exactFrom, range, keeps: true, refused };
         const piece = { ...what, ...(!isOrdered && { stored }) };
         const work = { signal: one, progress };
-        pieces[i] = await sharedFold(this.#context, this.#runs, piece, work);
+        return await sharedFold(this.#context, this.#runs, piece, work);
       },
       signal,
     );
-    return pieces;
   }
 }
 

@@ -2,7 +2,7 @@
 // compares the roots. The expected root is cut from the very stream that is loaded, or is the one that the
 // capture cut, where nothing has changed since.
 import { assert } from '../../base/assert.ts';
-import { forEachLimit, type Semaphore } from '../../base/async.ts';
+import { mapLimit, type Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { WorkContext } from '../../cluster/work-pool.ts';
@@ -208,21 +208,19 @@ export class ItemRestore {
     const progress = (records: number, bytes: number): void => {
       if (isProgress) meter.add(records, bytes);
     };
-    const results: RangeResult[] = [];
-    await forEachLimit(
-      ranges.entries(),
+    return await mapLimit(
+      ranges,
       context.world.sharing.slots,
-      async ([i, range], stop) => {
+      async (range, stop) => {
         await slots.take();
         try {
-          results[i] = await this.#one(range, operation, { signal: stop, progress });
+          return await this.#one(range, operation, { signal: stop, progress });
         } finally {
           slots.give();
         }
       },
       signal,
     );
-    return results;
   }
 
   async #one(range: KeyRange, operation: RangeOperation, work: WorkContext): Promise<RangeResult> {

@@ -1,6 +1,6 @@
 // Is a moment whole in the repository, and does a live cluster equal it? Without reading data, the
 // objects that the point needs are looked up; with it, every record is folded.
-import { forEachLimit } from '../../base/async.ts';
+import { mapLimit } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { SourceConfig, SourceSession, SurveyedDataset } from '../../connector/connector.ts';
@@ -11,7 +11,6 @@ import type { RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
-import type { TreePart } from '../../repository/tree/tree-part.ts';
 import { compareRoots, type TreeRoot } from '../../repository/tree/tree-root.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
 import { countsAt, totalsOf } from '../read/counts.ts';
@@ -238,15 +237,14 @@ class Verification {
     const { repository, world } = this.#context;
     const { at } = this.#options.point;
     const ranges = await rangesOf(this.#context, dataset);
-    const parts: TreePart[] = [];
     const progress = (records: number, bytes: number): void => this.#meter.add(records, bytes);
-    await forEachLimit(
-      ranges.entries(),
+    const parts = await mapLimit(
+      ranges,
       world.sharing.slots,
-      async ([i, range], signal) => {
+      async (range, signal) => {
         const piece = { dataset, at, range, keeps: false };
         const work = { signal, progress };
-        parts[i] = (await sharedFold(this.#context, this.#runs, piece, work)).part;
+        return (await sharedFold(this.#context, this.#runs, piece, work)).part;
       },
       this.#signal,
     );

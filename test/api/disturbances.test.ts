@@ -8,17 +8,17 @@ import { LocalOperations } from '../../src/api/local-operations.ts';
 import type { OperationStore } from '../../src/api/operations.ts';
 import { CodrError, isCodrError } from '../../src/base/error.ts';
 import { TcpProxy } from '../harness/tcp-proxy.ts';
-import { calm, clientOf, heardCall, localOptions, openServe } from './world.ts';
+import {
+  calm,
+  clientOf,
+  heardCall,
+  localOptions,
+  openServe,
+  backupResult as result,
+} from './world.ts';
 
 const request: BackupRequest = { source: 'shop', follow: true };
 const report = (records: number): Progress => ({ phase: 'p', records, bytes: 0, seconds: 1 });
-const result = {
-  ...{ source: 'shop', datasets: 1, records: 7, changes: 0, bytesRead: 1, bytesStored: 1 },
-  ...{ bytesDeduplicated: 0, holes: [], warnings: [], seconds: 1 },
-  point: { id: 'p', time: '1:1', wall: 'w' },
-  interval: { from: { time: '1:1', wall: 'w' }, to: { time: '1:1', wall: 'w' } },
-};
-
 /** Work that goes on step by step, as the test lets it. */
 class Steps {
   readonly answer: Answer = async ({ call }) => {
@@ -318,29 +318,6 @@ test('what may be asked twice is asked again when a connection breaks, and what 
     await served.close({ drainMs: 50 });
     await proxy[Symbol.asyncDispose]();
   }
-});
-
-test('when the answer to a creation is lost, asking again makes no second operation', async () => {
-  let proxy: TcpProxy | undefined;
-  const api = fakeApi(async () => result);
-  await using operations = new LocalOperations(api, localOptions);
-  let creations = 0;
-  const store: OperationStore = {
-    ...countingWatch(operations),
-    async create(...order) {
-      const made = await operations.create(...order);
-      if (++creations === 1) proxy?.cut();
-      return made;
-    },
-  };
-  const served = await serve(openServe({ api, operations: store }));
-  proxy = await TcpProxy.start(served.address);
-  await using remote = clientOf(proxy);
-  assert.deepEqual(await remote.backup(request, calm), result);
-  assert.equal(creations, 2);
-  assert.equal(api.asked.length, 1);
-  await served.close();
-  await proxy[Symbol.asyncDispose]();
 });
 
 test('an address that is none is refused before anything is sent', () => {

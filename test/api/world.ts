@@ -63,6 +63,14 @@ export function clientOf(
   });
 }
 
+/** Of a backup that was done. */
+export const backupResult = {
+  ...{ source: 'shop', datasets: 1, records: 7, changes: 0, bytesRead: 1, bytesStored: 1 },
+  ...{ bytesDeduplicated: 0, holes: [], warnings: [], seconds: 1 },
+  point: { id: 'p', time: '1:1', wall: 'w' },
+  interval: { from: { time: '1:1', wall: 'w' }, to: { time: '1:1', wall: 'w' } },
+};
+
 export const localOptions = { clock: systemClock, random: systemRandom, redact: redactText };
 
 /** One peer on a new, empty folder; `init` has not been called. */

@@ -3,6 +3,7 @@ import {
   Client,
   type ClientReadableStream,
   status as codes,
+  connectivityState,
   type ServiceError,
 } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
@@ -29,6 +30,7 @@ export class ConnectionError extends CodrError {}
 export class Channel implements Disposable {
   readonly #client: Client;
   readonly #target: ChannelTarget;
+  #wasReached = false;
 
   /** Connects when it is first used. Errors: `config-invalid`. */
   constructor(target: ChannelTarget) {
@@ -39,6 +41,20 @@ export class Channel implements Disposable {
     this.#target = target;
     const options = { ...clientOptions(target.retryMs), ...nameOptions(address) };
     this.#client = new Client(address, channelCredentials(address, target), options);
+    this.#noteReached();
+  }
+
+  /** A connection has stood: what fails since then may have been heard. */
+  get wasReached(): boolean {
+    return this.#wasReached;
+  }
+
+  #noteReached(): void {
+    const channel = this.#client.getChannel();
+    const state = channel.getConnectivityState(false);
+    this.#wasReached = state === connectivityState.READY;
+    if (this.#wasReached || state === connectivityState.SHUTDOWN) return;
+    channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => this.#noteReached());
   }
 
   [Symbol.dispose](): void {

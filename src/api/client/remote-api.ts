@@ -27,6 +27,8 @@ export interface RemoteOptions extends ChannelTarget {
 }
 
 const patienceMsDefault = 5 * 60_000;
+/** How long it is tried to create an operation after the peer was lost; one that starts anew takes seconds. */
+const createPatienceMs = 60_000;
 const aliveMs = silenceMs * 1.5;
 const retryMs = { first: 200, max: 5000 } as const;
 const never = new AbortController().signal;
@@ -117,18 +119,32 @@ export class RemoteApi implements api.CodrApi {
     call: api.Call,
   ): Promise<R> {
     call.signal.throwIfAborted();
-    // Not ended by the signal: what was created must be known, so that it can be cancelled.
-    const made = await this.#operations.create(
-      kind,
-      request,
-      toHex(this.#options.random.bytes(16)),
-    );
+    const made = await this.#created(kind, request);
     const ended = await this.#watched(made.id, call);
     if (ended.state === 'done') return ended.result as R;
     if (ended.state === 'cancelled') call.signal.throwIfAborted();
     throw ended.error
       ? errorFromDetail(ended.error)
       : new CodrError('failed', `operation ${ended.id} is ${ended.state}`);
+  }
+
+  /**
+   * Asked again, under the same key, when the connection breaks before the answer: it may have been heard.
+   * Not ended by the signal: what was created must be known, so that it can be cancelled.
+   */
+  async #created(kind: OperationKind, request: OperationRequest): Promise<Operation> {
+    const { clock, patienceMs = createPatienceMs, random } = this.#options;
+    const idempotencyKey = toHex(random.bytes(16));
+    const until = clock.monotonic() + Math.min(patienceMs, createPatienceMs);
+    for (;;) {
+      try {
+        return await this.#operations.create(kind, request, idempotencyKey);
+      } catch (error) {
+        if (!(error instanceof ConnectionError) || !this.#operations.wasReached) throw error;
+        if (clock.monotonic() > until) throw error;
+      }
+      await clock.sleep(retryMs.first);
+    }
   }
 
   async #watched(id: string, call: api.Call): Promise<Operation> {

@@ -21,6 +21,11 @@ export class RemoteOperations implements OperationStore {
     this.#channel = channel;
   }
 
+  /** What was asked may have been heard, though no answer came. */
+  get wasReached(): boolean {
+    return this.#channel.wasReached;
+  }
+
   /** Who creates it is who the peer knows the caller as. */
   async create(
     kind: OperationKind,

@@ -110,6 +110,8 @@ export interface Peer {
   readonly ownsPercent?: number;
   /** How many it runs. */
   readonly operations?: number;
+  /** The largest lag of the sources whose backups it runs; absent when it runs none that has a point. */
+  readonly lagSeconds?: number;
 }
 
 export interface SourceStatus {

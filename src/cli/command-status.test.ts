@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import type { SourceStatus, Status } from '../api/codr-api.ts';
 import { runFake } from './fake-world.ts';
 
-async function shown(source: SourceStatus): Promise<string> {
+async function shown(source: SourceStatus, peers: Status['peers'] = []): Promise<string> {
   const status: Status = {
     repository: { url: 'file:///r', id: 'r', encrypted: true, packs: 2, packBytes: 2048 },
-    peers: [],
+    peers,
     sources: [source],
     operations: [],
   };
@@ -42,4 +42,15 @@ test('headroom is shown as time, and the repository by its packs', async () => {
   const text = await shown({ name: 'shop', state: 'idle', headroomSeconds: 7500, holes: [] });
   assert.match(text, /2\.00 KiB in 2 packs/);
   assert.match(text, /shop +idle +2 h 5 min/);
+});
+
+test('a line a peer: state, slots, what it owns, its load and its lag', async () => {
+  const share = { slots: 1365, ownsPercent: 33.3, version: '1', address: 'n1:7420' };
+  const text = await shown({ name: 'shop', state: 'following', holes: [] }, [
+    { name: 'n1', state: 'up', operations: 2, lagSeconds: 90, ...share },
+    { name: 'n2', state: 'down', operations: 0, ...share },
+  ]);
+  assert.match(text, /PEER +STATE +SLOTS +OWNS +LOAD +LAG +VERSION +ADDRESS/);
+  assert.match(text, /n1 +up +1,365 +33\.3 % +2 +1 min 30 s +1 +n1:7420/);
+  assert.match(text, /n2 +down +1,365 +33\.3 % +0 +1 +n1:7420/);
 });

@@ -13,7 +13,7 @@ export const statusCommand = defineCommand({
   examples: ['codr status', 'codr status --json'],
   json:
     '{repository:{url,id,encrypted,packs,packBytes}, peers:[{name,state,address?,version,' +
-    'slots?,ownsPercent?,operations?}], ' +
+    'slots?,ownsPercent?,operations?,lagSeconds?}], ' +
     'coordinator?, epoch?, sources:[{name,state,lagSeconds?,headroomSeconds?,interval?,cuts?,holes,' +
     'writer?,heldBackBy?}], operations:[{id,kind,source?,state,progress?}]}',
   input: z.object({}),
@@ -35,6 +35,7 @@ export const statusCommand = defineCommand({
         { title: 'SLOTS', right: true },
         { title: 'OWNS', right: true },
         { title: 'LOAD', right: true },
+        { title: 'LAG', right: true },
         { title: 'VERSION' },
         { title: 'ADDRESS' },
       ],
@@ -44,6 +45,7 @@ export const statusCommand = defineCommand({
         peer.slots === undefined ? '' : formatCount(peer.slots),
         peer.ownsPercent === undefined ? '' : `${peer.ownsPercent.toFixed(1)} %`,
         peer.operations === undefined ? '' : formatCount(peer.operations),
+        peer.lagSeconds === undefined ? '' : formatSeconds(peer.lagSeconds),
         peer.version,
         peer.address ?? '',
       ]),

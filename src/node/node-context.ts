@@ -75,8 +75,10 @@ export interface ClusterParts {
   readonly sharing: Sharing;
   /** Who this process is among its peers, and what it knows of others. */
   probe(self: ProcessProbe): ProcessProbe;
-  /** What `status` says of the cluster. */
-  describe(): Promise<Pick<Status, 'peers' | 'coordinator' | 'epoch' | 'operations'>>;
+  /** What `status` says of the cluster. `lags`: seconds by source. */
+  describe(
+    lags: ReadonlyMap<string, number>,
+  ): Promise<Pick<Status, 'peers' | 'coordinator' | 'epoch' | 'operations'>>;
 }
 
 const leaseTtlMs = 10_000;

@@ -29,11 +29,17 @@ export async function status(node: NodeContext, { signal }: api.Call): Promise<a
     packs++;
     packBytes += size;
   }
-  const sources = await node.sources();
+  const opened = await node.sources();
+  const sources = await Promise.all(opened.map((source) => sourceStatus(node, source, signal)));
+  const lags = new Map(
+    sources.flatMap(({ name, lagSeconds }) =>
+      lagSeconds === undefined ? [] : [[name, lagSeconds]],
+    ),
+  );
   return {
     repository: { ...describeRepository(repository), packs, packBytes },
-    ...((await node.cluster?.describe()) ?? alone),
-    sources: await Promise.all(sources.map((source) => sourceStatus(node, source, signal))),
+    ...((await node.cluster?.describe(lags)) ?? alone),
+    sources,
   };
 }
 

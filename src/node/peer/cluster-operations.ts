@@ -62,6 +62,8 @@ interface Owned {
   readonly claim: number;
   /** In {@link LocalOperations}. */
   readonly localId: string;
+  /** The source, of a backup. */
+  readonly backsUp?: string;
 }
 
 /** Events of one owner are numbered in a space of their own, above those of owners before it. */
@@ -86,6 +88,11 @@ export class ClusterOperations implements OperationStore {
   /** How many this peer runs. */
   get running(): number {
     return this.#owned.size;
+  }
+
+  /** Sources whose backups this peer runs. */
+  get backedUp(): readonly string[] {
+    return [...this.#owned.values()].flatMap(({ backsUp }) => backsUp ?? []);
   }
 
   /** Takes what nobody runs, and ends what is cancelled; until the signal is aborted. */
@@ -254,10 +261,11 @@ export class ClusterOperations implements OperationStore {
 
   async #start(record: OperationRecord, claim: number): Promise<void> {
     const { seal, log, name } = this.#options;
-    const { id, kind, by } = record;
+    const { id, kind, by, source } = record;
     const request = openedRequest(seal, record);
     const local = await this.#local.create(kind, request, `${id} ${claim}`, by);
-    this.#owned.set(id, { claim, localId: local.id });
+    const backsUp = kind === 'backup' && source !== undefined ? { backsUp: source } : {};
+    this.#owned.set(id, { claim, localId: local.id, ...backsUp });
     log.info({ operation: id, kind, peer: name }, 'an operation runs here');
     const ending = this.#toEnd(record, { claim, localId: local.id });
     this.#endings.add(ending);

@@ -7,9 +7,11 @@ export interface PeerHttpOptions {
   readonly listen: string;
   /** False while it is cut off, and from the moment at which it begins to stop. */
   isReady(): boolean;
-  /** Name of a figure, its help and its value; names as Prometheus wants them. */
-  figures(): readonly (readonly [name: string, help: string, value: number])[];
+  figures(): Promise<readonly Figure[]>;
 }
+
+/** A name as Prometheus wants it, labels included, its help and its value; one name's stand together. */
+export type Figure = readonly [name: string, help: string, value: number];
 
 export class PeerHttp implements AsyncDisposable {
   readonly #server: Server;
@@ -29,7 +31,12 @@ export class PeerHttp implements AsyncDisposable {
       if (request.url === '/healthz') return say(200, 'alive\n');
       if (request.url === '/readyz')
         return isReady() ? say(200, 'ready\n') : say(503, 'not ready\n');
-      if (request.url === '/metrics') return say(200, figuresText(figures()));
+      if (request.url === '/metrics') {
+        return void figures().then(
+          (all) => say(200, figuresText(all)),
+          (error: unknown) => say(500, `${String(error)}\n`),
+        );
+      }
       say(404, 'there are /healthz, /readyz and /metrics\n');
     });
     const at = listen.lastIndexOf(':');
@@ -54,10 +61,14 @@ export class PeerHttp implements AsyncDisposable {
   }
 }
 
-function figuresText(figures: ReturnType<PeerHttpOptions['figures']>): string {
-  const lines = figures.flatMap(([name, help, value]) => {
+function figuresText(figures: readonly Figure[]): string {
+  const told = new Set<string>();
+  const lines = figures.flatMap(([figure, help, value]) => {
+    const name = figure.replace(/\{.*/, '');
+    if (told.has(name)) return [`${figure} ${value}`];
+    told.add(name);
     const kind = name.endsWith('_total') ? 'counter' : 'gauge';
-    return [`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`, `${name} ${value}`];
+    return [`# HELP ${name} ${help}`, `# TYPE ${name} ${kind}`, `${figure} ${value}`];
   });
   return `${lines.join('\n')}\n`;
 }

@@ -19,6 +19,7 @@ import type { Coordinator } from '../../coordination/coordinator.ts';
 import { Workers } from '../../engine/work/workers.ts';
 import type { ProcessIdentity, ProcessProbe } from '../../repository/lineage/writer.ts';
 import type { Repository } from '../../repository/repository.ts';
+import { lagOf } from '../describe.ts';
 import { EmbeddedNode } from '../embedded-node.ts';
 import { redactText } from '../logger-redact.ts';
 import { NodeContext, type NodeWorld } from '../node-context.ts';
@@ -27,7 +28,7 @@ import { registeredSources } from '../source-registry.ts';
 import { AuditFile, auditToLog } from './audit-file.ts';
 import { type ClusterStatus, describeCluster } from './cluster-status.ts';
 import type { PeerConfig } from './peer-config.ts';
-import { PeerHttp } from './peer-http.ts';
+import { type Figure, PeerHttp } from './peer-http.ts';
 import { PeerSession } from './peer-session.ts';
 import { PeersView } from './peers-view.ts';
 import { type ValueSeal, valueSeal } from './value-seal.ts';
@@ -66,7 +67,7 @@ export class PeerNode implements AsyncDisposable {
     this.#node = new NodeContext(config.common, world, env, {
       sharing: this.#pool,
       probe: (local) => this.#probe(local),
-      describe: () => this.#describe(),
+      describe: (lags) => this.#describe(lags),
     });
     this.#api = EmbeddedNode.over(this.#node);
     this.#workers = new Workers({ clock, openSource: (lineage) => this.#openSource(lineage) });
@@ -191,7 +192,7 @@ export class PeerNode implements AsyncDisposable {
     const http = await PeerHttp.open({
       listen,
       isReady: () => this.#session !== undefined && !this.#draining,
-      figures: () => [
+      figures: async () => [
         ['codr_operations_running', 'operations that this peer runs', this.#running],
         ['codr_work_others_total', 'pieces of work begun for other peers', this.#worked],
         ['codr_work_own_total', 'pieces of work begun for this peer', this.#pool.doneHere],
@@ -201,9 +202,26 @@ export class PeerNode implements AsyncDisposable {
         ['codr_fingerprints_known_total', 'known by them', counts.known],
         ['codr_fingerprints_unanswered_total', 'that nobody answered for', counts.unanswered],
         ['codr_fingerprints_served_total', 'answered for other peers', counts.served],
+        ...(await this.#lags()),
       ],
     });
     this.#closing.push(http);
+  }
+
+  /** Of the sources whose backups run here. A store that does not answer costs these figures alone. */
+  async #lags(): Promise<Figure[]> {
+    const figures: Figure[] = [];
+    try {
+      for (const name of this.#session?.operations.backedUp ?? []) {
+        const { context } = await this.#node.source(name);
+        const lag = lagOf(context.lineage.state, context.connector, this.#world.clock.now());
+        const figure = `codr_source_lag_seconds{source="${name}"}`;
+        if (lag !== undefined) figures.push([figure, 'since the newest restorable time', lag]);
+      }
+    } catch (error) {
+      this.#log.warn({ error }, 'the lag of sources is not known for the figures');
+    }
+    return figures;
   }
 
   get #running(): number {
@@ -323,10 +341,10 @@ export class PeerNode implements AsyncDisposable {
   }
 
   /** What `status` shows of the cluster. */
-  async #describe(): Promise<ClusterStatus> {
+  async #describe(lags: ReadonlyMap<string, number>): Promise<ClusterStatus> {
     const session = this.#session;
     if (!session) return { peers: [], operations: [] };
-    return await describeCluster(session, this.#slots.current);
+    return await describeCluster(session, this.#slots.current, lags);
   }
 
   /** Peers are known by their registration: one that is paused for too long counts as dead. */

@@ -11,10 +11,12 @@ export interface Peer {
   'slots'?: (number | string | Long);
   'ownsPercent'?: (number | string);
   'operations'?: (number | string | Long);
+  'lagSeconds'?: (number | string);
   '_address'?: "address";
   '_slots'?: "slots";
   '_ownsPercent'?: "ownsPercent";
   '_operations'?: "operations";
+  '_lagSeconds'?: "lagSeconds";
 }
 
 export interface Peer__Output {
@@ -25,8 +27,10 @@ export interface Peer__Output {
   'slots'?: (string);
   'ownsPercent'?: (number);
   'operations'?: (string);
+  'lagSeconds'?: (number);
   '_address'?: "address";
   '_slots'?: "slots";
   '_ownsPercent'?: "ownsPercent";
   '_operations'?: "operations";
+  '_lagSeconds'?: "lagSeconds";
 }

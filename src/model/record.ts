@@ -14,6 +14,13 @@ export type RecordBatch = readonly DataRecord[];
 /** Batches in ascending key order. */
 export type RecordStream = AsyncIterable<RecordBatch>;
 
+/** Raw bytes of all keys and values. */
+export function batchBytes(batch: RecordBatch): number {
+  let bytes = 0;
+  for (const { key, value } of batch) bytes += key.length + value.length;
+  return bytes;
+}
+
 /** Keys longer than this are cut to it and followed by the SHA-256 of the whole. */
 export const keyBytesMax = 1024;
 

@@ -4,7 +4,12 @@ import { equalBytes, toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import { type KeyRange, rangeHolds } from '../../model/key-range.ts';
 import { scopeHolds } from '../../model/namespace.ts';
-import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
+import {
+  batchBytes,
+  type DataRecord,
+  type RecordBatch,
+  type RecordStream,
+} from '../../model/record.ts';
 import type { SourceIdentity } from '../connector.ts';
 import type {
   DefineResult,
@@ -96,7 +101,7 @@ export class ReplicasTarget implements RestoreTarget {
         if (owned.length > 0 && !node.takesNothing) node.addFile(dataset, this.#writes(owned));
       }
       count += batch.length;
-      for (const { key, value } of batch) bytes += key.length + value.length;
+      bytes += batchBytes(batch);
       this.#cluster.between('records are loaded');
     }
     return { records: count, bytes, changedByTarget: [] };

@@ -4,7 +4,7 @@ import { forEachLimit } from '../../base/async.ts';
 import { isCodrError } from '../../base/error.ts';
 import type { CutDataset, CutReader } from '../../connector/connector.ts';
 import { wholeRange } from '../../model/key-range.ts';
-import type { RecordStream } from '../../model/record.ts';
+import { batchBytes, type RecordStream } from '../../model/record.ts';
 import type { TreeRecord } from '../../repository/lineage/records.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import type { TreePart } from '../../repository/tree/tree-part.ts';
@@ -75,9 +75,7 @@ async function buildDataset(
 
 async function* metered(records: RecordStream, meter: ProgressMeter): RecordStream {
   for await (const batch of records) {
-    let bytes = 0;
-    for (const { key, value } of batch) bytes += key.length + value.length;
-    meter.add(batch.length, bytes);
+    meter.add(batch.length, batchBytes(batch));
     yield batch;
   }
 }

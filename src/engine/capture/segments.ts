@@ -8,7 +8,7 @@ import type { SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { leafId, type PackId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
-import type { RecordStream } from '../../model/record.ts';
+import { batchBytes, type RecordStream } from '../../model/record.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { UsedPacks } from '../../repository/pack/blob-session.ts';
 import type { RepositorySession } from '../../repository/repository.ts';
@@ -104,8 +104,7 @@ async function* metered(
   throttle: Throttle | undefined,
 ): RecordStream {
   for await (const batch of batches) {
-    let bytes = 0;
-    for (const { key, value } of batch) bytes += key.length + value.length;
+    const bytes = batchBytes(batch);
     work.progress(batch.length, bytes);
     await throttle?.pay(bytes, work.signal);
     yield batch;

@@ -6,7 +6,7 @@ import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import { type DatasetId, datasetId, type PackId } from '../../model/id.ts';
 import { type KeyRange, rangesBetween, wholeRange } from '../../model/key-range.ts';
 import { everything } from '../../model/namespace.ts';
-import type { RecordStream } from '../../model/record.ts';
+import { batchBytes, type RecordStream } from '../../model/record.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { UsedPacks } from '../../repository/pack/blob-session.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
@@ -107,9 +107,7 @@ async function foldPiece(
 async function* metered(records: RecordStream, work: WorkContext): RecordStream {
   for await (const batch of records) {
     work.signal.throwIfAborted();
-    let bytes = 0;
-    for (const { key, value } of batch) bytes += key.length + value.length;
-    work.progress(batch.length, bytes);
+    work.progress(batch.length, batchBytes(batch));
     yield batch;
   }
 }

@@ -11,7 +11,7 @@ import type {
   TtlMode,
 } from '../../connector/restore-target.ts';
 import type { KeyRange } from '../../model/key-range.ts';
-import type { RecordBatch, RecordStream } from '../../model/record.ts';
+import { batchBytes, type RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
 import type { TreePart } from '../../repository/tree/tree-part.ts';
@@ -164,7 +164,7 @@ class RangeRun {
   async *#metered(records: RecordStream): RecordStream {
     for await (const batch of records) {
       yield batch;
-      const bytes = bytesOf(batch);
+      const bytes = batchBytes(batch);
       this.#records += batch.length;
       this.#bytes += bytes;
       this.#expiring.add(batch);
@@ -186,10 +186,4 @@ async function* without(records: RecordStream, keys: ReadonlySet<string>): Recor
   for await (const batch of records) {
     yield keys.size === 0 ? batch : batch.filter(({ key }) => !keys.has(toHex(key)));
   }
-}
-
-function bytesOf(batch: RecordBatch): number {
-  let bytes = 0;
-  for (const { key, value } of batch) bytes += key.length + value.length;
-  return bytes;
 }

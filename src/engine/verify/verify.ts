@@ -7,7 +7,7 @@ import type { SourceConfig, SourceSession, SurveyedDataset } from '../../connect
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { wholeRange } from '../../model/key-range.ts';
 import { type Scope, scopeHolds } from '../../model/namespace.ts';
-import type { RecordStream } from '../../model/record.ts';
+import { batchBytes, type RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
@@ -265,9 +265,7 @@ class Verification {
   async *#metered(records: RecordStream): RecordStream {
     for await (const batch of records) {
       this.#signal.throwIfAborted();
-      let bytes = 0;
-      for (const { key, value } of batch) bytes += key.length + value.length;
-      this.#meter.add(batch.length, bytes);
+      this.#meter.add(batch.length, batchBytes(batch));
       yield batch;
     }
   }

@@ -1,27 +1,23 @@
-// The other peers as this one sees them: who is up, as places where work is done and operations are watched.
-import { PeerLink } from '../../api/client/peer-link.ts';
-import { RemoteWorkplace } from '../../api/client/remote-workplace.ts';
-import type { ClientSecurity } from '../../api/client/security.ts';
-import type { Clock } from '../../base/clock.ts';
+// The other peers as this one sees them: who is up, as places where work is done and as links over which they
+// are asked.
 import type { Peer } from '../../cluster/membership.ts';
 import type { Workplace } from '../../cluster/work-pool.ts';
 
-interface Other {
-  readonly peer: Peer;
-  readonly place: RemoteWorkplace;
-  readonly link: PeerLink;
+/** One life of another peer. */
+export interface OtherPeer<Link> {
+  readonly place: Workplace & Disposable;
+  readonly link: Link & Disposable;
 }
 
-export class PeersView implements Disposable {
+export class PeersView<Link> implements Disposable {
   readonly #self: string;
-  readonly #clock: Clock;
-  readonly #security: ClientSecurity;
-  readonly #others = new Map<string, Other>();
+  readonly #open: (peer: Peer) => OtherPeer<Link>;
+  readonly #others = new Map<string, OtherPeer<Link> & { readonly peer: Peer }>();
 
-  constructor(self: string, clock: Clock, security: ClientSecurity) {
+  /** `open` connects when it is first used. */
+  constructor(self: string, open: (peer: Peer) => OtherPeer<Link>) {
     this.#self = self;
-    this.#clock = clock;
-    this.#security = security;
+    this.#open = open;
   }
 
   places(): readonly Workplace[] {
@@ -30,7 +26,7 @@ export class PeersView implements Disposable {
       .map(({ place }) => place);
   }
 
-  link(name: string): PeerLink | undefined {
+  link(name: string): Link | undefined {
     return this.#others.get(name)?.link;
   }
 
@@ -49,12 +45,7 @@ export class PeersView implements Disposable {
     }
     for (const peer of peers) {
       if (peer.name === this.#self || this.#others.has(peer.name)) continue;
-      const target = { ...this.#security, address: peer.address, clock: this.#clock };
-      this.#others.set(peer.name, {
-        peer,
-        place: new RemoteWorkplace({ name: peer.name, slots: peer.weight }, target),
-        link: new PeerLink(target),
-      });
+      this.#others.set(peer.name, { peer, ...this.#open(peer) });
     }
   }
 

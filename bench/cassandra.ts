@@ -4,6 +4,7 @@
 import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { types } from 'cassandra-driver';
 import { stringify } from 'yaml';
 import type { CassandraCluster } from '../src/node/demo/cassandra-server.ts';
@@ -20,6 +21,8 @@ export const cassandraQuestion: Question = {
 
 const valueBytes = 200;
 const rowsPerPartition = 50;
+const writerSeconds = 30;
+const writersAtOnce = 32;
 
 async function run({ mebibytes }: BenchOptions): Promise<void> {
   await using cluster = await startCassandra({ nodes: 3, heapMiB: 512, fast: false });
@@ -33,6 +36,7 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
   const partitions = Math.ceil((mebibytes * 1024 * 1024) / (rowsPerPartition * (valueBytes + 60)));
   await fill(client, { from: 0, to: partitions, seed: 1 });
   for (const node of cluster.nodes) await cluster.jmx(node).flush('bench');
+  await settled(cluster);
   const servers = cluster.nodes.map((node) => cluster.pid(node));
   const config = await configOf(cluster);
   const files = await filesOf(cluster);
@@ -62,12 +66,21 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
     '--no-verify',
   ]);
   await timed('restore, proven', ['restore', 'bench', '--to', config, '--rename', 'bench.*=b3.*']);
+  await settled(cluster);
+  const alone = await written(client, partitions);
+  const [beside] = await Promise.all([
+    written(client, partitions),
+    timed('cut under a saturating writer', ['backup', 'bench']),
+  ]);
   printRows([floor, ...costs.map(({ label, cost }) => ({ label, ...cost }))], {
     bytes: threeCopies,
   });
   const share = (bytes: number, of = base): string => `${((bytes / of) * 100).toFixed(1)} %`;
   say(
     `three copies ${mb(threeCopies)} MB, stored ${mb(base)} MB = ${share(base, threeCopies)} of them`,
+  );
+  say(
+    `writer: ${describe(alone)} alone, ${describe(beside)} in the ${writerSeconds} s in which a cut begins`,
   );
   say(
     `idle cut ${share(idle)}, 1 % of writes ${share(little)}, after compaction ${share(afterCompaction)} of the base`,
@@ -104,6 +117,45 @@ async function fill(
     running = [];
   }
   await Promise.all(running);
+}
+
+/** Until no node compacts: files stay as they are then. */
+async function settled(cluster: CassandraCluster): Promise<void> {
+  const pending = 'org.apache.cassandra.metrics:type=Compaction,name=PendingTasks';
+  const counts = async (): Promise<unknown[]> =>
+    await Promise.all(cluster.nodes.map((node) => cluster.jmx(node).read(pending, 'Value')));
+  for (let calm = 0; calm < 3; ) {
+    await sleep(1000);
+    calm = (await counts()).every((count) => count === 0) ? calm + 1 : 0;
+  }
+}
+
+interface Written {
+  readonly perSecond: number;
+  readonly p99Ms: number;
+}
+
+const describe = ({ perSecond, p99Ms }: Written): string =>
+  `${perSecond.toFixed(0)} rows/s, p99 ${p99Ms.toFixed(1)} ms`;
+
+/** As many rows as the servers take, some at a time. */
+async function written({ client }: TestClient, partitions: number): Promise<Written> {
+  const insert = 'INSERT INTO bench.rows (k, c, v, w) VALUES (?, ?, ?, ?)';
+  const value = Buffer.alloc(valueBytes / 2, 7);
+  const latencies: number[] = [];
+  const end = performance.now() + writerSeconds * 1000;
+  const lane = async (number: number): Promise<void> => {
+    for (let i = number; performance.now() < end; i += writersAtOnce) {
+      const start = performance.now();
+      const row = [i % partitions, rowsPerPartition + (i % 7), value, 'w'];
+      await client.execute(insert, row, { prepare: true });
+      latencies.push(performance.now() - start);
+    }
+  };
+  await Promise.all(Array.from({ length: writersAtOnce }, (_, i) => lane(i)));
+  latencies.sort((a, b) => a - b);
+  const p99Ms = latencies[Math.floor(latencies.length * 0.99)] ?? 0;
+  return { perSecond: latencies.length / writerSeconds, p99Ms };
 }
 
 async function filesOf(cluster: CassandraCluster): Promise<string[]> {

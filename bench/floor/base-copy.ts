@@ -9,6 +9,7 @@ import { alone } from '../../src/cluster/work-pool.ts';
 import { cassandraConnector } from '../../src/connector/cassandra/cassandra-connector.ts';
 import { CassandraCut } from '../../src/connector/cassandra/session/cut-reader.ts';
 import { firstState } from '../../src/connector/cassandra/session/cut-state.ts';
+import { localFiles } from '../../src/connector/cassandra/session/local-files.ts';
 import { MergePool } from '../../src/connector/cassandra/session/merge-pool.ts';
 import type { TakenCut } from '../../src/connector/cassandra/session/take-cut.ts';
 import type { SourceSession } from '../../src/connector/connector.ts';
@@ -119,7 +120,8 @@ function session(cut: TakenCut): SourceSession {
   const identity = { id: 'bench', version: '5.0.9', streams: [] };
   const sorting = { memoryBytesMax, spill: outside.spill };
   const options = { taken: cut, before: undefined, state: firstState, datacenters: [], sorting };
-  const open = async () => new CassandraCut({ ...options, pool, log: silentLogger });
+  const open = async () =>
+    new CassandraCut({ ...options, filesOf: () => localFiles, pool, log: silentLogger });
   return { identity, cut: open } as unknown as SourceSession;
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { compressSync } from 'lz4-napi';
 import type { RecordBlock } from '../../src/connector/cassandra/record/record-block.ts';
+import { localFiles } from '../../src/connector/cassandra/session/local-files.ts';
 import { openSstable as openFiles } from '../../src/connector/cassandra/session/node-files.ts';
 import { ChunkReader } from '../../src/connector/cassandra/sstable/chunk-reader.ts';
 import { readChunkTable } from '../../src/connector/cassandra/sstable/compression-info.ts';
@@ -51,7 +52,7 @@ for (let run = 0; run <= Number(runs); run++) {
 process.stdout.write(`${JSON.stringify({ bytes, rows, cpuSeconds: best })}\n`);
 
 async function readRecords(): Promise<void> {
-  await using files = openFiles(listed);
+  await using files = openFiles(listed, () => localFiles);
   const sstable = await openSstable(files);
   let count = 0;
   for await (const block of sstable.records(wholeRange, signal)) count += block.count;
@@ -60,7 +61,7 @@ async function readRecords(): Promise<void> {
 
 /** Decompressed, with its checksum verified. */
 async function eachChunk(use: (chunk: Uint8Array) => void): Promise<void> {
-  await using files = openFiles(listed);
+  await using files = openFiles(listed, () => localFiles);
   const data = await files.open('Data.db');
   const place = { position: 0, aheadEnd: Infinity };
   const chunks = new ChunkReader(files, data, await readChunkTable(files, data), place, signal);

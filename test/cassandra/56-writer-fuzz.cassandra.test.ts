@@ -10,6 +10,7 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { mergeBlocks } from '../../src/connector/cassandra/merge/merge-blocks.ts';
 import { readSchema } from '../../src/connector/cassandra/schema/read-schema.ts';
 import type { TableSchema } from '../../src/connector/cassandra/schema/table-schema.ts';
+import { localFiles } from '../../src/connector/cassandra/session/local-files.ts';
 import {
   openSstable as heldFiles,
   listSstables,
@@ -113,7 +114,7 @@ async function folderOf(
   keyspace: string,
   table: string,
 ): Promise<TableFolder> {
-  const all = await listTableFolders([one.dataFolder(1)]);
+  const all = await listTableFolders({ files: localFiles, dataDirectories: [one.dataFolder(1)] });
   const found = all.find((folder) => folder.keyspace === keyspace && folder.table === table);
   assert.ok(found, `${keyspace}.${table} has a folder`);
   return found;
@@ -131,7 +132,7 @@ async function makeFile(
   const { signal } = new AbortController();
   const inputs = [];
   for (const listed of complete) {
-    const sstable = await openSstable(held.use(heldFiles(listed)));
+    const sstable = await openSstable(held.use(heldFiles(listed, () => localFiles)));
     inputs.push(sstable.records(wholeRange, signal));
   }
   const sink = new MemorySink();

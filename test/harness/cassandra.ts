@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { Client, type ClientOptions, types } from 'cassandra-driver';
 import { endHost } from '../../src/connector/cassandra/session/cql.ts';
 import { unmarkLinks } from '../../src/connector/cassandra/session/links-owner.ts';
+import { localFiles } from '../../src/connector/cassandra/session/local-files.ts';
 import {
   deleteAllLinks,
   listTableFolders,
@@ -121,9 +122,9 @@ async function asItWas(cluster: CassandraCluster, links: boolean): Promise<Cassa
   }
   for (const node of cluster.nodes) {
     await cluster.jmx(node).write(storageService, 'IncrementalBackupsEnabled', links);
-    const folders = [cluster.dataFolder(node)];
-    for (const folder of await listTableFolders(folders)) await deleteAllLinks(folder);
-    await unmarkLinks(folders);
+    const place = { files: localFiles, dataDirectories: [cluster.dataFolder(node)] };
+    for (const folder of await listTableFolders(place)) await deleteAllLinks(folder);
+    await unmarkLinks(place);
   }
   return cluster;
 }

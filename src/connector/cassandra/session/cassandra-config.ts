@@ -34,6 +34,10 @@ const control = z.union(
 const node = z.strictObject({
   dataDirectories: z.array(absolute).min(1, { error: 'empty' }),
   control,
+  /** The peer whose machine sees the files; absent: whichever peer runs a piece of work has them on its paths. */
+  peer: z.string().min(1).optional(),
+  /** In place of the source's `paths`: on the machine of `peer`, if one is named. */
+  paths: z.record(absolute, absolute).optional(),
 });
 
 function linkLimitOf(text: string, { addIssue }: z.RefinementCtx): LinkLimit {
@@ -106,6 +110,14 @@ export function withPort(contactPoint: string): string {
   if (/^\[.*\]:\d+$/.test(contactPoint) || /^[^:]+:\d+$/.test(contactPoint)) return contactPoint;
   const bare = contactPoint.includes(':') && !contactPoint.startsWith('[');
   return `${bare ? `[${contactPoint}]` : contactPoint}:${cqlPort}`;
+}
+
+/**
+ * Prefixes of a node's paths → where they are for who sees its files. The mounts of the source's own `paths` are those of
+ * a machine that sees all nodes: they mean nothing on the machine of a peer that is named.
+ */
+export function pathsOf(config: CassandraConfig, { peer, paths }: NodeConfig) {
+  return paths ?? (peer === undefined ? config.paths : {});
 }
 
 /** Our path of a file of a server; the longest prefix of `paths` decides. */

@@ -1,9 +1,9 @@
 // A live Cassandra cluster as the engine sees it: who answers, what may be asked, and cuts. It has no ordered
 // log and no snapshot of the whole cluster, so nothing here follows or reads a segment.
-import { access } from 'node:fs/promises';
 import { assert } from '../../../base/assert.ts';
 import { toHex } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
+import type { FilesOf } from '../../../base/file-access.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import { type Scope, scopeHolds } from '../../../model/namespace.ts';
 import type { RecordStream } from '../../../model/record.ts';
@@ -20,13 +20,19 @@ import type {
   SourceSession,
   Survey,
 } from '../../connector.ts';
-import { type CassandraConfig, ourPath, parseCassandraConfig } from './cassandra-config.ts';
+import {
+  type CassandraConfig,
+  ourPath,
+  parseCassandraConfig,
+  pathsOf,
+} from './cassandra-config.ts';
 import { checkCassandra } from './check-cassandra.ts';
 import { type CqlSession, openCql } from './cql.ts';
 import { stateOfMemory } from './cut-memory.ts';
 import { CassandraCut, cutStream } from './cut-reader.ts';
 import { giveUpLinks } from './link-limit.ts';
 import { linksOwner, markName } from './links-owner.ts';
+import { localFiles } from './local-files.ts';
 import { MergePool } from './merge-pool.ts';
 import type { CutNode } from './node-cut.ts';
 import { openControl } from './open-control.ts';
@@ -67,7 +73,7 @@ export class CassandraSession implements SourceSession {
     const config = configOf(source);
     const cql = await openCql(config, signal);
     try {
-      const nodes = cutNodes(config);
+      const nodes = cutNodes(config, filesOf(context));
       const ring = await readRing(
         cql,
         nodes.map(({ control }) => control),
@@ -118,7 +124,10 @@ export class CassandraSession implements SourceSession {
     });
     const { spill, memoryBytesMax } = this.#context;
     const sorting = { spill, memoryBytesMax: Math.floor(memoryBytesMax / sortingShare) };
-    return new CassandraCut({ taken, before, state, datacenters, sorting, pool: this.#pool, log });
+    return new CassandraCut({
+      ...{ taken, before, state, datacenters, sorting, pool: this.#pool, log },
+      filesOf: filesOf(this.#context),
+    });
   }
 
   /** Links that hold more than they may are given up between two cuts too. */
@@ -126,7 +135,7 @@ export class CassandraSession implements SourceSession {
     const findings: Finding[] = [];
     for (const node of this.#nodes) {
       try {
-        if ((await linksOwner(node.dataDirectories, this.#owner())).is !== 'ours') continue;
+        if ((await linksOwner(node, this.#owner())).is !== 'ours') continue;
         const reason = await giveUpLinks(node, this.#config.linkLimit, signal);
         if (reason === undefined) continue;
         const message = `node ${node.address}: ${reason}: they were removed, and no more are made`;
@@ -146,7 +155,7 @@ export class CassandraSession implements SourceSession {
     const unread: { address: string; reason: string }[] = [];
     for (const node of this.#nodes) {
       try {
-        for (const directory of node.dataDirectories) await access(directory);
+        for (const directory of node.dataDirectories) await node.files.stat(directory);
         reached.push(node);
       } catch (error) {
         unread.push({ address: node.address, reason: (error as Error).message });
@@ -213,13 +222,30 @@ export function leftAtNodes(addresses: readonly string[]): Finding {
   };
 }
 
-export function cutNodes(config: CassandraConfig): CutNode[] {
-  return Object.entries(config.nodes).map(([address, { dataDirectories, control }]) => ({
-    address,
-    control: openControl(address, control),
-    dataDirectories: dataDirectories.map((path) => ourPath(config.paths, path)),
-    ourPath: (path) => ourPath(config.paths, path),
-  }));
+export function cutNodes(config: CassandraConfig, filesOf: FilesOf): CutNode[] {
+  return Object.entries(config.nodes).map(([address, node]) => {
+    const paths = pathsOf(config, node);
+    return {
+      address,
+      control: openControl(address, node.control),
+      files: filesOf(node.peer),
+      dataDirectories: node.dataDirectories.map((path) => ourPath(paths, path)),
+      ourPath: (path) => ourPath(paths, path),
+    };
+  });
+}
+
+/** Files of this machine, and of peers. Errors: `source-unfit` for a peer where there are none. */
+export function filesOf({ peerFiles }: Pick<ConnectorContext, 'peerFiles'>): FilesOf {
+  return (peer) => {
+    if (peer === undefined) return localFiles;
+    if (peerFiles) return peerFiles(peer) ?? localFiles;
+    const message = `files are seen by peer ${peer} alone, and this program is no peer of a cluster`;
+    throw new CodrError('source-unfit', message, {
+      object: peer,
+      remedy: 'run the command with --node, or leave `peer` out of the source and give `paths`',
+    });
+  };
 }
 
 function nodesMissing(): CodrError {

@@ -75,7 +75,7 @@ async function checkNode(request: CheckRequest, ring: Ring, node: CutNode): Prom
     await claimLinks(node, claim, { signal }).catch((e) => findings.push(finding(e, signal)));
     findings.push(...(await checkDirectories(request, node, member.nativeAddress)));
     for (const directory of node.dataDirectories) {
-      const message = await probeFiles(directory, signal);
+      const message = await probeFiles(node.files, directory, signal);
       if (message) findings.push(fault(`${address}: ${message}`, "run as the server's user"));
     }
     await probeSnapshot(request, node, member.hostId);
@@ -112,19 +112,20 @@ async function checkDirectories(
 /** Takes and clears a snapshot of a table that every node has, and reads a file of it on our path. */
 async function probeSnapshot(
   { clock, signal }: CheckRequest,
-  { control, dataDirectories }: CutNode,
+  node: CutNode,
   hostId: string,
 ): Promise<void> {
+  const { control } = node;
   const tag = `codr-check-${clock.now()}-${process.pid}`;
   await control.flush(probe.keyspace, [probe.table], { signal });
   const name = `${probe.keyspace}.${probe.table}`;
   await control.takeSnapshot(tag, [name], { skipFlush: true }, { signal });
   try {
-    for (const folder of await listTableFolders(dataDirectories)) {
+    for (const folder of await listTableFolders(node)) {
       if (folder.keyspace !== probe.keyspace || folder.table !== probe.table) continue;
       const { complete } = await listSstables(hostId, folder, `snapshots/${tag}`);
       if (!complete[0]) continue;
-      await readComponent(complete[0], 'Statistics.db');
+      await readComponent(complete[0], 'Statistics.db', node.files);
       return;
     }
     throw new Error(`${control.address}: its snapshot of ${name} is not below dataDirectories`);

@@ -6,13 +6,14 @@ import { test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { MemorySpill } from '../../../base/spill.ts';
-import type { CutDataset } from '../../connector.ts';
+import type { CutDataset } from '../../cut-dataset.ts';
 import { murmur3Partitioner } from '../key/partitioner.ts';
 import type { KeyspaceSchema } from '../schema/read-schema.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { stateOfMemory } from './cut-memory.ts';
 import { CassandraCut } from './cut-reader.ts';
 import { firstState, type KnownTable } from './cut-state.ts';
+import { localFiles } from './local-files.ts';
 import type { ListedSstable } from './node-files.ts';
 import { gradesOf, type TakenCut } from './take-cut.ts';
 
@@ -87,7 +88,8 @@ function cutOf(
   };
   const before = { taken, before: undefined, state: state(earlier, 1) };
   const sorting = { spill: new MemorySpill(), memoryBytesMax: 1024 * 1024 };
-  return new CassandraCut({ ...before, datacenters: [], sorting, log: silentLogger });
+  const place = { sorting, filesOf: () => localFiles };
+  return new CassandraCut({ ...before, datacenters: [], ...place, log: silentLogger });
 }
 
 /** As the engine does: again until what is damaged is left out. Gives how often it was. */

@@ -2,12 +2,14 @@
 // node does not own, merged into one stream. A damaged file costs its replica, not the cut: the table is read
 // again without it, and the grades say so.
 import { emptyBytes, equalBytes } from '../../../base/bytes.ts';
+import type { FilesOf } from '../../../base/file-access.ts';
 import type { Logger } from '../../../base/log.ts';
 import type { CatalogChange, CatalogEntry } from '../../../model/catalog.ts';
 import { type StreamId, streamId } from '../../../model/id.ts';
 import { wholeRange } from '../../../model/key-range.ts';
 import { maxTime, type SourceTime } from '../../../model/time.ts';
-import type { CutBefore, CutDataset, CutMemory, CutReader, CutReport } from '../../connector.ts';
+import type { CutBefore, CutMemory, CutReader, CutReport } from '../../connector.ts';
+import type { CutDataset } from '../../cut-dataset.ts';
 import { catalogKinds, entryOf } from '../catalog/catalog-fold.ts';
 import type { KeyspaceSchema } from '../schema/read-schema.ts';
 import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
@@ -34,6 +36,7 @@ export interface CutReaderOptions {
   readonly state: CutState;
   /** Data centres that grades are computed for; empty: all. */
   readonly datacenters: readonly string[];
+  readonly filesOf: FilesOf;
   /** For files that are in another order than records. */
   readonly sorting: SortingSpace;
   /** Threads that read large tables; absent: this one does. */
@@ -136,10 +139,11 @@ export class CassandraCut implements CutReader {
   }
 
   #reader(schema: TableSchema, files: readonly ListedSstable[]): TableReader {
-    const { taken, sorting, pool, log } = this.#options;
+    const { taken, sorting, filesOf, pool, log } = this.#options;
     const { ring, schema: keyspaces } = taken;
     const replication = keyspaces.find(({ name }) => name === schema.keyspace)?.replication ?? {};
-    return new TableReader({ schema, files, ring, replication, sorting, pool, log }, this.#damaged);
+    const place = { ring, replication, filesOf, sorting, pool, log };
+    return new TableReader({ schema, files, ...place }, this.#damaged);
   }
 }
 

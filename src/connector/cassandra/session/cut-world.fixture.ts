@@ -6,6 +6,7 @@ import { systemClock } from '../../../node/system-clock.ts';
 import { parseCassandraConfig } from './cassandra-config.ts';
 import { type CqlSession, openCql } from './cql.ts';
 import { type CutState, firstState, parseCutState } from './cut-state.ts';
+import { localFiles } from './local-files.ts';
 import type { CutNode } from './node-cut.ts';
 import { openControl } from './open-control.ts';
 import { type CutRequest, type TakenCut, takeCut } from './take-cut.ts';
@@ -42,6 +43,7 @@ export class CutWorld implements AsyncDisposable {
     return {
       address,
       control: openControl(address, { jolokia: this.cluster.httpUrl(number) }),
+      files: localFiles,
       dataDirectories: [this.cluster.dataFolder(number)],
     };
   }

@@ -1,19 +1,23 @@
 // Whether a node's files are where the configuration says, all of them, and nobody else's. A directory that is an
 // empty mount point, or that leads to another node, looks like a node without rows, or like one that agrees.
-import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodrError } from '../../../base/error.ts';
+import type { FileAccess } from '../../../base/file-access.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlSession } from './cql.ts';
-import { listTableFolders, type TableFolder } from './node-files.ts';
+import {
+  isMissing,
+  listTableFolders,
+  type NodeData,
+  type TableFolder,
+  unreadable,
+} from './node-files.ts';
 
-interface PlacedNode {
+interface PlacedNode extends NodeData {
   readonly address: string;
   readonly control: NodeControl;
-  /** On our paths. */
-  readonly dataDirectories: readonly string[];
-  /** What the server calls a path → what it is for us; absent: the same. */
+  /** What the server calls a path → what it is for who sees it; absent: the same. */
   readonly ourPath?: (path: string) => string;
 }
 
@@ -30,12 +34,12 @@ export async function sharedDirectories(
 ): Promise<Map<string, string>> {
   const owners = new Map<string, string>();
   const shared = new Map<string, string>();
-  for (const { address, dataDirectories } of nodes) {
+  for (const { address, files, dataDirectories } of nodes) {
     for (const directory of dataDirectories) {
-      // One that is not there is told where it is read.
-      const found = await stat(directory).catch(() => undefined);
+      // One that is not there, or not to be reached, is told where it is read.
+      const found = await files.stat(directory).catch(() => undefined);
       if (!found) continue;
-      const place = `${found.dev}:${found.ino}`;
+      const place = `${files.peer ?? ''}:${found.identity}`;
       const other = owners.get(place) ?? address;
       owners.set(place, other);
       if (other === address) continue;
@@ -48,7 +52,7 @@ export async function sharedDirectories(
 
 /** Directories that the server has and the configuration lacks: what they hold would be captured by nobody. */
 export async function missingDirectories(
-  { control, dataDirectories, ourPath = (path) => path }: PlacedNode,
+  { control, files, dataDirectories, ourPath = (path) => path }: PlacedNode,
   { cql, host, signal }: Asked,
 ): Promise<string[]> {
   const told = await control.dataDirectories({ signal });
@@ -57,14 +61,14 @@ export async function missingDirectories(
   for (const directory of dataDirectories) {
     configured.add(plain(directory));
     // Servers name their directories without symbolic links.
-    configured.add(await realpath(directory).catch(() => plain(directory)));
+    configured.add(await files.realPath(directory).catch(() => plain(directory)));
   }
   return served.filter((path) => !configured.has(plain(ourPath(path))));
 }
 
 /** Errors: `source-unfit` for data where nobody looks, `source-unreachable` for a directory without any table. */
 export async function refuseOtherDirectories(node: PlacedNode, asked: Asked): Promise<void> {
-  const { address, dataDirectories } = node;
+  const { address, files, dataDirectories } = node;
   const [missing] = await missingDirectories(node, asked);
   if (missing !== undefined) {
     throw new CodrError('source-unfit', `${address} also keeps data in ${missing}`, {
@@ -74,7 +78,7 @@ export async function refuseOtherDirectories(node: PlacedNode, asked: Asked): Pr
   }
   for (const directory of dataDirectories) {
     // Servers make folders for all of their own tables in each.
-    if ((await listTableFolders([directory])).length > 0) continue;
+    if ((await listTableFolders({ files, dataDirectories: [directory] })).length > 0) continue;
     throw new CodrError('source-unreachable', `${address}: ${directory} has no table of a server`, {
       object: directory,
       remedy: 'see whether it is mounted',
@@ -90,15 +94,26 @@ export async function refuseMissingSnapshots(
   tag: string,
 ): Promise<void> {
   for (const { id, keyspace, table } of tables) {
-    const manifests = (folders.get(id) ?? []).map(({ folder }) =>
-      stat(join(folder, 'snapshots', tag, 'manifest.json')).catch(() => undefined),
+    const manifests = (folders.get(id) ?? []).map(({ files, folder }) =>
+      isThere(files, join(folder, 'snapshots', tag, 'manifest.json')),
     );
-    if ((await Promise.all(manifests)).some((found) => found !== undefined)) continue;
+    if ((await Promise.all(manifests)).includes(true)) continue;
     const message = `${address}: its snapshot of ${keyspace}.${table} is not below dataDirectories`;
     throw new CodrError('source-unreachable', message, {
       object: address,
       remedy: 'see whether dataDirectories and paths of the source lead to this node',
     });
+  }
+}
+
+/** Errors: those of a machine that does not answer, or of a file that cannot be looked at. */
+async function isThere(files: FileAccess, path: string): Promise<boolean> {
+  try {
+    await files.stat(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw unreadable(path, error);
   }
 }
 

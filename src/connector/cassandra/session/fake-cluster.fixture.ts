@@ -4,12 +4,14 @@ import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodrError } from '../../../base/error.ts';
+import type { FileAccess } from '../../../base/file-access.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { systemClock } from '../../../node/system-clock.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlRow, CqlSession, QueryOptions } from './cql.ts';
 import { type CutState, firstState, parseCutState } from './cut-state.ts';
 import { type FakeStatistics, statisticsOf } from './fake-statistics.fixture.ts';
+import { localFiles } from './local-files.ts';
 import type { CutNode } from './node-cut.ts';
 import { splitName } from './node-files.ts';
 import { type CutRequest, type TakenCut, takeCut } from './take-cut.ts';
@@ -25,6 +27,7 @@ interface FakeNode {
   readonly folder: string;
   /** Where its directories are for CODR; {@link folder} unless it is mistaken. */
   paths: string[];
+  files: FileAccess;
   /** As the control names them. */
   served: string[];
   linksOn: boolean;
@@ -59,6 +62,7 @@ export class FakeCluster implements AsyncDisposable {
         address: `10.0.0.${i}`,
         folder,
         paths: [folder],
+        files: localFiles,
         served: ['/data'],
         linksOn: false,
         isAway: false,
@@ -124,6 +128,7 @@ export class FakeCluster implements AsyncDisposable {
     return this.nodes.map((node) => ({
       address: node.address,
       control: controlOf(node, this.nodes),
+      files: node.files,
       dataDirectories: node.paths,
       ourPath: (path: string) => (path === '/data' ? (node.paths[0] ?? path) : path),
     }));

@@ -4,7 +4,7 @@ import { forEachLimit } from '../../../base/async.ts';
 import type { Partitioner } from '../key/partitioner.ts';
 import type { InputExtent } from '../merge/staged-merge.ts';
 import { type KeyExtent, keyExtent } from '../sstable/key-extent.ts';
-import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
+import { type ListedSstable, openSstable as openFiles, type ReadsOf } from './node-files.ts';
 
 export interface FileInput extends InputExtent {
   readonly file: ListedSstable;
@@ -37,9 +37,11 @@ export function openLimits(memoryBytesMax: number, count: number): OpenLimits {
 export class FileExtents {
   readonly #known = new Map<ListedSstable, KeyExtent>();
   readonly #isRecordOrder: boolean;
+  readonly #filesOf: ReadsOf;
 
   /** Of files of the partitioner: where they are in another order than records, nothing is known. */
-  constructor({ isRecordOrder }: Partitioner) {
+  constructor({ isRecordOrder }: Partitioner, filesOf: ReadsOf) {
+    this.#filesOf = filesOf;
     this.#isRecordOrder = isRecordOrder;
   }
 
@@ -55,7 +57,7 @@ export class FileExtents {
       unknown,
       extentsAtOnce,
       async (listed) => {
-        await using held = openFiles(listed);
+        await using held = openFiles(listed, this.#filesOf);
         this.#known.set(listed, await keyExtent(held));
       },
       signal,

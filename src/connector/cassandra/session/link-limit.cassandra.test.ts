@@ -5,13 +5,16 @@ import { test } from 'node:test';
 import { sharedCassandra } from '../../../../test/harness/cassandra.ts';
 import { CutWorld, filesOf } from './cut-world.fixture.ts';
 import { giveUpLinks } from './link-limit.ts';
+import { localFiles } from './local-files.ts';
 import { linkPaths, listTableFolders, splitName } from './node-files.ts';
 import type { TakenCut } from './take-cut.ts';
 
 const shared = sharedCassandra({ nodes: 1, incrementalBackups: false });
 
 async function linksOf({ keyspace, path }: { keyspace: string; path: string }): Promise<string[]> {
-  const folders = (await listTableFolders([path])).filter((one) => one.keyspace === keyspace);
+  const folders = (await listTableFolders({ files: localFiles, dataDirectories: [path] })).filter(
+    (one) => one.keyspace === keyspace,
+  );
   return (await Promise.all(folders.map((folder) => linkPaths(folder)))).flat();
 }
 
@@ -103,9 +106,9 @@ test('files that were imported while links were off, and compacted before they w
   await world.write(1, 2);
   await world.cut();
   await control.setIncrementalBackups(false, world);
-  const [theirs] = (await listTableFolders([world.path(1)])).filter(
-    ({ keyspace }) => keyspace === 'elsewhere',
-  );
+  const [theirs] = (
+    await listTableFolders({ files: localFiles, dataDirectories: [world.path(1)] })
+  ).filter(({ keyspace }) => keyspace === 'elsewhere');
   const staged = join(world.cluster.folder, 'staged', 'smuggled', 't');
   await mkdir(staged, { recursive: true });
   for (const name of await readdir(theirs?.folder ?? '')) {

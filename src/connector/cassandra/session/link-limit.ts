@@ -1,11 +1,17 @@
 // How much disk the links of a node may hold. A link costs nothing while something else names the same file; it
 // holds the file from the moment compaction lets go of it. Past the limit the links are given up: a full disk
 // stops the server, a cut that has to read more does not.
-import { lstat, stat, statfs } from 'node:fs/promises';
-import { CodrError } from '../../../base/error.ts';
+import { forEachLimit } from '../../../base/async.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { NodeControl } from './control.ts';
 import { markDoubt } from './links-owner.ts';
-import { deleteAllLinks, linkPaths, listTableFolders } from './node-files.ts';
+import {
+  deleteAllLinks,
+  isMissing,
+  linkPaths,
+  listTableFolders,
+  type NodeData,
+} from './node-files.ts';
 
 /** Bytes of a node, or a part of what would be free on its disks without the links. */
 export type LinkLimit = { readonly bytes: number } | { readonly share: number };
@@ -22,17 +28,18 @@ export function parseLinkLimit(text: string): LinkLimit | undefined {
   return { bytes: Math.floor(number * units[unit]) };
 }
 
+/** Looked at side by side. */
+const tablesAtOnce = 16;
+const linksAtOnce = 64;
+
 interface LinkUse {
   readonly heldBytes: number;
   readonly limitBytes: number;
 }
 
 /** What the links hold where that is more than they may; undefined within the limit. */
-async function pastLimit(
-  dataDirectories: readonly string[],
-  limit: LinkLimit,
-): Promise<LinkUse | undefined> {
-  const disks = await heldByDisk(dataDirectories);
+async function pastLimit(node: NodeData, limit: LinkLimit): Promise<LinkUse | undefined> {
+  const disks = await heldByDisk(node);
   if ('bytes' in limit) {
     const heldBytes = disks.reduce((sum, disk) => sum + disk.heldBytes, 0);
     return heldBytes > limit.bytes ? { heldBytes, limitBytes: limit.bytes } : undefined;
@@ -44,10 +51,8 @@ async function pastLimit(
   return undefined;
 }
 
-interface LinkedNode {
+interface LinkedNode extends NodeData {
   readonly control: NodeControl;
-  /** On our paths. */
-  readonly dataDirectories: readonly string[];
 }
 
 /**
@@ -56,40 +61,41 @@ interface LinkedNode {
  * more of them loses those that are there all the same.
  */
 export async function giveUpLinks(
-  { control, dataDirectories }: LinkedNode,
+  node: LinkedNode,
   limit: LinkLimit,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const use = await pastLimit(dataDirectories, limit);
+  const use = await pastLimit(node, limit);
   if (!use) return undefined;
   const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
   const reason = `links held ${mebibytes(use.heldBytes)}, more than ${mebibytes(use.limitBytes)}`;
-  await markDoubt(dataDirectories, `${reason}, and were given up`);
+  await markDoubt(node, `${reason}, and were given up`);
   try {
-    await control.setIncrementalBackups(false, { signal });
+    await node.control.setIncrementalBackups(false, { signal });
   } finally {
-    for (const folder of await listTableFolders(dataDirectories)) await deleteAllLinks(folder);
+    for (const folder of await listTableFolders(node)) await deleteAllLinks(folder);
   }
   return reason;
 }
 
 interface Disk {
-  readonly device: number;
+  readonly device: string;
   readonly freeBytes: number;
   heldBytes: number;
 }
 
 /** Data directories may share a file system. */
-async function heldByDisk(dataDirectories: readonly string[]): Promise<Disk[]> {
-  const disks = new Map<number, Disk>();
+async function heldByDisk({ files, dataDirectories }: NodeData): Promise<Disk[]> {
+  const disks = new Map<string, Disk>();
   for (const directory of dataDirectories) {
     try {
-      const { dev } = await stat(directory);
-      const { bavail, bsize } = await statfs(directory);
-      const disk = disks.get(dev) ?? { device: dev, freeBytes: bavail * bsize, heldBytes: 0 };
-      disks.set(dev, disk);
-      disk.heldBytes += await heldBytes(directory);
+      const { device } = await files.stat(directory);
+      const freeBytes = await files.freeBytes(directory);
+      const disk = disks.get(device) ?? { device, freeBytes, heldBytes: 0 };
+      disks.set(device, disk);
+      disk.heldBytes += await heldBytes({ files, dataDirectories: [directory] });
     } catch (cause) {
+      if (isCodrError(cause)) throw cause;
       const message = `the space of ${directory} cannot be read: ${(cause as Error).message}`;
       throw new CodrError('source-unreachable', message, { object: directory, cause });
     }
@@ -98,14 +104,18 @@ async function heldByDisk(dataDirectories: readonly string[]): Promise<Disk[]> {
 }
 
 /** Of files that no one but the link names. */
-async function heldBytes(directory: string): Promise<number> {
-  let bytes = 0;
-  for (const folder of await listTableFolders([directory])) {
-    for (const path of await linkPaths(folder)) {
+async function heldBytes(node: NodeData): Promise<number> {
+  let held = 0;
+  await forEachLimit(await listTableFolders(node), tablesAtOnce, async (folder) => {
+    const paths = await linkPaths(folder);
+    await forEachLimit(paths, linksAtOnce, async (path) => {
       // It may have been removed since it was listed.
-      const found = await lstat(path).catch(() => undefined);
-      if (found?.nlink === 1) bytes += found.size;
-    }
-  }
-  return bytes;
+      const found = await node.files.stat(path).catch((error: unknown) => {
+        if (isMissing(error)) return undefined;
+        throw error;
+      });
+      if (found?.names === 1) held += found.bytes;
+    });
+  });
+  return held;
 }

@@ -4,7 +4,7 @@
 import { CodrError } from '../../../base/error.ts';
 import type { CallOptions, NodeControl } from './control.ts';
 import { type LinksOwner, linksOwner } from './links-owner.ts';
-import { linkPaths, listTableFolders } from './node-files.ts';
+import { linkPaths, listTableFolders, type NodeData } from './node-files.ts';
 
 export interface LinksClaim {
   /** The source, as no other source of any CODR is called. */
@@ -15,11 +15,9 @@ export interface LinksClaim {
   readonly hasCaptured: boolean;
 }
 
-interface ClaimedNode {
+interface ClaimedNode extends NodeData {
   readonly address: string;
   readonly control: NodeControl;
-  /** On our paths. */
-  readonly dataDirectories: readonly string[];
 }
 
 export interface ClaimedLinks {
@@ -34,9 +32,9 @@ export async function claimLinks(
   { owner, ownsBackups, hasCaptured }: LinksClaim,
   call: CallOptions,
 ): Promise<ClaimedLinks> {
-  const { address, control, dataDirectories } = node;
+  const { address, control } = node;
   const areOn = await control.incrementalBackups(call);
-  const found = await linksOwner(dataDirectories, owner);
+  const found = await linksOwner(node, owner);
   const mayTake = ownsBackups || (found.is === 'unnamed' && hasCaptured);
   if (found.is === 'ours') return { areOn, takenFrom: undefined };
   if (found.is !== 'nobody') {
@@ -44,7 +42,7 @@ export async function claimLinks(
     return { areOn, takenFrom: whose(found) };
   }
   if (!mayTake && areOn) throw foreignLinks(address, 'makes incremental backups already');
-  if (!mayTake && (await hasLinks(dataDirectories))) {
+  if (!mayTake && (await hasLinks(node))) {
     throw foreignLinks(address, 'keeps links in backups folders already');
   }
   return { areOn, takenFrom: areOn ? whose(found) : undefined };
@@ -55,8 +53,8 @@ function whose(found: LinksOwner): string {
   return found.is === 'unnamed' ? 'the links had a mark without an owner' : 'the links had no mark';
 }
 
-async function hasLinks(dataDirectories: readonly string[]): Promise<boolean> {
-  for (const folder of await listTableFolders(dataDirectories)) {
+async function hasLinks(node: NodeData): Promise<boolean> {
+  for (const folder of await listTableFolders(node)) {
     if ((await linkPaths(folder)).length > 0) return true;
   }
   return false;

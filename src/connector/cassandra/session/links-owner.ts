@@ -1,9 +1,11 @@
 // A mark in a node's data directories that says whose the links are: which source of which CODR switched them on, and
 // alone deletes them. It outlives restarts of the server and of CODR. A second one says that there was a time
 // without links, until a cut that knows of it is stored: the switch itself has no memory.
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodrError } from '../../../base/error.ts';
+import { view } from '../../../base/bytes.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { FileAccess } from '../../../base/file-access.ts';
+import type { NodeData } from './node-files.ts';
 
 /** Of the mark's file, in each data directory. */
 export const markName = '.codr-links';
@@ -19,19 +21,19 @@ export type LinksOwner =
 
 /** A directory without a mark beside one that is ours is new: its disk was replaced. */
 export async function linksOwner(
-  dataDirectories: readonly string[],
+  { files, dataDirectories }: NodeData,
   owner: string,
 ): Promise<LinksOwner> {
   const found = await Promise.all(
-    dataDirectories.map((one) => readMark(join(one, markName), owner)),
+    dataDirectories.map((one) => readMark(files, join(one, markName), owner)),
   );
   const of = (kind: LinksOwner['is']): LinksOwner | undefined =>
     found.find(({ is }) => is === kind);
   return of('other') ?? of('unnamed') ?? of('ours') ?? { is: 'nobody' };
 }
 
-async function readMark(path: string, owner: string): Promise<LinksOwner> {
-  const text = await readIfThere(path);
+async function readMark(files: FileAccess, path: string, owner: string): Promise<LinksOwner> {
+  const text = await readIfThere(files, path);
   if (text === undefined) return { is: 'nobody' };
   const named = /^owner: (\S+)$/m.exec(text)?.[1];
   if (named === undefined) return { is: 'unnamed', path };
@@ -43,7 +45,7 @@ async function readMark(path: string, owner: string): Promise<LinksOwner> {
  * mark is there goes; else of two who come at once the first has it. Returns what hinders: undefined when all are ours.
  */
 export async function markLinks(
-  dataDirectories: readonly string[],
+  { files, dataDirectories }: NodeData,
   owner: string,
   { takeOver }: { readonly takeOver: boolean } = { takeOver: false },
 ): Promise<LinksOwner | undefined> {
@@ -52,62 +54,62 @@ export async function markLinks(
     const text = `CODR removes the links in the backups folders here.\nowner: ${owner}\n`;
     // Whole or not there: half a mark would be one without owner.
     const draft = `${path}.${owner}`;
-    await mark(draft, (one) => writeFile(one, text));
-    await mark(path, (one) => (takeOver ? rename(draft, one) : linkOnce(draft, one)));
-    await mark(draft, (one) => rm(one, { force: true }));
-    const found = await readMark(path, owner);
+    await mark(draft, (one) => files.writeWhole(one, Buffer.from(text)));
+    await mark(path, (one) => (takeOver ? files.rename(draft, one) : linkOnce(files, draft, one)));
+    await mark(draft, (one) => files.remove(one));
+    const found = await readMark(files, path, owner);
     if (found.is !== 'ours') return found;
   }
   return undefined;
 }
 
 /** What is there stays. */
-async function linkOnce(from: string, to: string): Promise<void> {
+async function linkOnce(files: FileAccess, from: string, to: string): Promise<void> {
   try {
-    await link(from, to);
+    await files.link(from, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
-export async function unmarkLinks(dataDirectories: readonly string[]): Promise<void> {
+export async function unmarkLinks({ files, dataDirectories }: NodeData): Promise<void> {
   for (const directory of dataDirectories) {
-    await mark(join(directory, markName), (path) => rm(path, { force: true }));
+    await mark(join(directory, markName), (path) => files.remove(path));
   }
-  await unmarkDoubt(dataDirectories);
+  await unmarkDoubt({ files, dataDirectories });
 }
 
 /** The first reason stays. Before links go, and before they go on again. */
 export async function markDoubt(
-  dataDirectories: readonly string[],
+  { files, dataDirectories }: NodeData,
   reason: string,
 ): Promise<string> {
-  const known = (await readDoubt(dataDirectories)) ?? reason;
+  const known = (await readDoubt({ files, dataDirectories })) ?? reason;
   for (const directory of dataDirectories) {
-    await mark(join(directory, doubtName), (path) => writeFile(path, known));
+    await mark(join(directory, doubtName), (path) => files.writeWhole(path, Buffer.from(known)));
   }
   return known;
 }
 
 /** Once a cut is stored that took the doubt into account. */
-export async function unmarkDoubt(dataDirectories: readonly string[]): Promise<void> {
+export async function unmarkDoubt({ files, dataDirectories }: NodeData): Promise<void> {
   for (const directory of dataDirectories) {
-    await mark(join(directory, doubtName), (path) => rm(path, { force: true }));
+    await mark(join(directory, doubtName), (path) => files.remove(path));
   }
 }
 
-export async function readDoubt(dataDirectories: readonly string[]): Promise<string | undefined> {
+export async function readDoubt({ files, dataDirectories }: NodeData): Promise<string | undefined> {
   for (const directory of dataDirectories) {
-    const read = await readIfThere(join(directory, doubtName));
+    const read = await readIfThere(files, join(directory, doubtName));
     if (read !== undefined) return read;
   }
   return undefined;
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+async function readIfThere(files: FileAccess, path: string): Promise<string | undefined> {
   return await mark(path, async (one) => {
     try {
-      return await readFile(one, 'utf8');
+      return view(await files.readWhole(one)).toString('utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
@@ -120,6 +122,7 @@ async function mark<T>(path: string, work: (path: string) => Promise<T>): Promis
   try {
     return await work(path);
   } catch (cause) {
+    if (isCodrError(cause)) throw cause;
     const { code = '', message } = cause as NodeJS.ErrnoException;
     const rights = ['EACCES', 'EPERM', 'EROFS'].includes(code);
     const text = `the mark ${path} cannot be kept: ${code || message}`;

@@ -9,7 +9,7 @@ import type { BlockStream } from '../record/record-block.ts';
 import type { IndexEntry } from '../sstable/index-reader.ts';
 import { notBefore } from '../sstable/key-extent.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
-import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
+import { type ListedSstable, openSstable as openFiles, type ReadsOf } from './node-files.ts';
 
 /** Plain data. Partitions are in the order of records. */
 export interface MergeJob {
@@ -45,9 +45,9 @@ export class JobFileError extends Error {
 }
 
 /** Errors: {@link JobFileError}. */
-export function mergeFiles(job: MergeJob, signal: AbortSignal): BlockStream {
+export function mergeFiles(job: MergeJob, filesOf: ReadsOf, signal: AbortSignal): BlockStream {
   const inputs = job.files.map(({ first }, index): MergeInput => {
-    const blocks = fileBlocks(job, index, signal);
+    const blocks = fileBlocks(job, index, filesOf, signal);
     return first ? { from: first, blocks } : blocks;
   });
   return mergeBlocks(inputs, { signal, clusteringCount: job.clusteringCount });
@@ -56,10 +56,11 @@ export function mergeFiles(job: MergeJob, signal: AbortSignal): BlockStream {
 async function* fileBlocks(
   { files: all, range, bufferBytes }: MergeJob,
   index: number,
+  filesOf: ReadsOf,
   signal: AbortSignal,
 ): BlockStream {
   const { listed, owned, start, aheadEnd, first } = all[index] as JobFile;
-  await using files = openFiles(listed);
+  await using files = openFiles(listed, filesOf);
   try {
     const sstable = await openSstable(files);
     const ahead = aheadEnd !== undefined && { aheadEnd };

@@ -2,21 +2,25 @@
 // A thread has one part at a time and is a few blocks ahead of who reads it; blocks are transferred, not copied.
 import { Worker } from 'node:worker_threads';
 import { Semaphore, untilAborted } from '../../../base/async.ts';
+import type { FilesOf } from '../../../base/file-access.ts';
 import { moduleUrl } from '../../../base/module-url.ts';
 import { type ThreadError, unpackError } from '../../../base/thread-error.ts';
 import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 import { JobFileError, type MergeJob } from './merge-files.ts';
+import { AnsweredFiles, type FileAnswer, type FileQuestion } from './thread-files.ts';
 
 /** Blocks of a part that wait on this side, about 256 KiB each. */
 export const blocksAheadMax = 4;
 
 export type MergeRequest =
+  | FileAnswer
   | { readonly kind: 'start'; readonly job: MergeJob }
   | { readonly kind: 'more' }
   | { readonly kind: 'stop' };
 
 /** After `end` and `failure` the thread is free. */
 export type MergeReply =
+  | FileQuestion
   | { readonly kind: 'block'; readonly block: RecordBlock }
   | { readonly kind: 'end' }
   /** `file`: which one of the job cannot be read. */
@@ -40,11 +44,11 @@ export class MergePool implements AsyncDisposable {
   }
 
   /** What `mergeFiles` gives, and throws. Waits for a thread; leaving the stream stops the job. */
-  async *merged(job: MergeJob, signal: AbortSignal): BlockStream {
+  async *merged(job: MergeJob, filesOf: FilesOf, signal: AbortSignal): BlockStream {
     await this.#threads.take();
     const lane = this.#idle.pop() ?? this.#open();
     try {
-      yield* lane.run(job, signal);
+      yield* lane.run(hereOf(job, filesOf), filesOf, signal);
     } finally {
       if (!lane.hasDied) this.#idle.push(lane);
       this.#threads.give();
@@ -62,16 +66,28 @@ export class MergePool implements AsyncDisposable {
   }
 }
 
+/** Files of peers that turn out to be of this machine are read by the thread itself. */
+function hereOf(job: MergeJob, filesOf: FilesOf): MergeJob {
+  const files = job.files.map(({ listed, ...more }) => {
+    const { peer, ...here } = listed;
+    return { ...more, listed: filesOf(peer).peer === undefined ? here : listed };
+  });
+  return { ...job, files };
+}
+
 /** One thread and what it has said. */
 class Lane {
   readonly #worker = new Worker(moduleUrl('./merge-worker.ts', import.meta.url));
-  readonly #replies: MergeReply[] = [];
+  readonly #replies: Exclude<MergeReply, FileQuestion>[] = [];
+  /** Of the job that runs. */
+  #files: AnsweredFiles | undefined;
   #failure: Error | undefined;
   readonly #waiting: (() => void)[] = [];
 
   constructor() {
     const worker = this.#worker;
     worker.on('message', (reply: MergeReply) => {
+      if (reply.kind === 'file') return void this.#files?.heard(reply);
       this.#replies.push(reply);
       this.#heard();
     });
@@ -83,8 +99,12 @@ class Lane {
     return this.#failure !== undefined;
   }
 
-  async *run(job: MergeJob, signal: AbortSignal): BlockStream {
+  async *run(job: MergeJob, filesOf: FilesOf, signal: AbortSignal): BlockStream {
     signal.throwIfAborted();
+    const files = new AnsweredFiles(filesOf, (answer, transfer) =>
+      this.#worker.postMessage(answer, transfer),
+    );
+    this.#files = files;
     this.#worker.ref();
     this.#say({ kind: 'start', job });
     let isRunning = true;
@@ -104,6 +124,7 @@ class Lane {
       }
     } finally {
       if (isRunning) await this.#stop();
+      await files.end();
       // An idle thread does not keep the process alive.
       this.#worker.unref();
     }
@@ -131,7 +152,7 @@ class Lane {
     }
   }
 
-  #take(): MergeReply {
+  #take(): Exclude<MergeReply, FileQuestion> {
     const reply = this.#replies.shift();
     if (reply) return reply;
     throw this.#failure ?? new Error('a merging thread has said nothing');

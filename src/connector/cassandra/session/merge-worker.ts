@@ -4,8 +4,11 @@ import { parentPort } from 'node:worker_threads';
 import { assert } from '../../../base/assert.ts';
 import { Semaphore, untilAborted } from '../../../base/async.ts';
 import { packError } from '../../../base/thread-error.ts';
+import { localFiles } from './local-files.ts';
 import { JobFileError, type MergeJob, mergeFiles } from './merge-files.ts';
 import { blocksAheadMax, type MergeReply, type MergeRequest } from './merge-pool.ts';
+import type { ReadsOf } from './node-files.ts';
+import { AskedFiles } from './thread-files.ts';
 
 interface Run {
   readonly stop: AbortController;
@@ -15,12 +18,16 @@ interface Run {
 
 let run: Run | undefined;
 
+const asked = new AskedFiles((question) => parentPort?.postMessage(question));
+const filesOf: ReadsOf = (peer) => (peer === undefined ? localFiles : asked.of(peer));
+
 parentPort?.on('message', (request: MergeRequest) => {
   if (request.kind === 'start') {
     assert(run === undefined, 'a thread merges one part at a time');
     run = { stop: new AbortController(), room: new Semaphore(blocksAheadMax) };
     void perform(request.job, run);
-  } else if (request.kind === 'more') run?.room.give();
+  } else if (request.kind === 'file') asked.heard(request);
+  else if (request.kind === 'more') run?.room.give();
   else run?.stop.abort();
 });
 
@@ -28,7 +35,7 @@ parentPort?.on('message', (request: MergeRequest) => {
 async function perform(job: MergeJob, { stop, room }: Run): Promise<void> {
   let last: MergeReply = { kind: 'end' };
   try {
-    for await (const { bytes, bounds, count } of mergeFiles(job, stop.signal)) {
+    for await (const { bytes, bounds, count } of mergeFiles(job, filesOf, stop.signal)) {
       await untilAborted(room.take(), stop.signal);
       const block: MergeReply = { kind: 'block', block: { bytes, bounds, count } };
       parentPort?.postMessage(block, [bytes.buffer, bounds.buffer] as ArrayBuffer[]);

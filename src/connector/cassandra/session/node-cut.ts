@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { FileAccess } from '../../../base/file-access.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { chooseFiles } from './choose-files.ts';
 import { type FileProof, readProof } from './commit-log-intervals.ts';
@@ -20,6 +21,7 @@ import {
   listSnapshotTags,
   listSstables,
   listTableFolders,
+  type NodeData,
   readComponent,
   type TableFolder,
 } from './node-files.ts';
@@ -30,13 +32,11 @@ import { type NodeMarks, readNodeMarks } from './truncation.ts';
 const marksTries = 8;
 const marksPauseMs = 1_000;
 
-export interface CutNode {
+export interface CutNode extends NodeData {
   /** As configured. */
   readonly address: string;
   readonly control: NodeControl;
-  /** On our paths. */
-  readonly dataDirectories: readonly string[];
-  /** What the server calls a path → what it is for us; absent: the same. */
+  /** What the server calls a path → what it is for who sees it; absent: the same. */
   readonly ourPath?: (path: string) => string;
 }
 
@@ -93,11 +93,11 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
   const links = await claimLinks(node, task.claim, { signal });
   // Links that could not be removed would fill the disk: none are made then.
   for (const directory of node.dataDirectories) {
-    const message = await probeFiles(directory, signal);
+    const message = await probeFiles(node.files, directory, signal);
     if (message)
       throw new CodrError('source-rights', `${address}: ${message}`, { object: address });
   }
-  const folders = await listTableFolders(node.dataDirectories);
+  const folders = await listTableFolders(node);
   const wanted = new Set(tables.map(({ id }) => id));
   const own = folders.filter(({ tableId }) => wanted.has(tableId));
   const prefix = tagPrefixOf(task.claim.owner);
@@ -123,14 +123,14 @@ async function switchLinksOn(
   hostId: string,
   { areOn, takenFrom }: ClaimedLinks,
 ): Promise<string | undefined> {
-  const { control, dataDirectories, address } = node;
+  const { control, address } = node;
   const given = await giveUpLinks(node, linkLimit, signal);
   const stayed = areOn && given === undefined && takenFrom === undefined;
-  if (stayed) return await readDoubt(dataDirectories);
+  if (stayed) return await readDoubt(node);
   const wasOurs = known(hostId) !== undefined || given !== undefined;
   const reason = takenFrom ?? 'links were off';
-  const doubt = wasOurs ? await markDoubt(dataDirectories, reason) : undefined;
-  const other = await markLinks(dataDirectories, owner, { takeOver: takenFrom !== undefined });
+  const doubt = wasOurs ? await markDoubt(node, reason) : undefined;
+  const other = await markLinks(node, owner, { takeOver: takenFrom !== undefined });
   if (other) throw otherLinks(address, other);
   await control.setIncrementalBackups(true, { signal });
   return doubt;
@@ -221,10 +221,7 @@ export async function listNode(
   const known = task.known(hostId);
   const proven = doubt === undefined && (await isUnstreamed(task, prepared, known));
   // Folders of a table made since the preparation would be missing from that listing.
-  const folders = Map.groupBy(
-    await listTableFolders(node.dataDirectories),
-    ({ tableId }) => tableId,
-  );
+  const folders = Map.groupBy(await listTableFolders(node), ({ tableId }) => tableId);
   await refuseMissingSnapshots(node.address, task.tables, folders, tagOf(task, hostId));
   const read = new Map<string, readonly ListedSstable[]>();
   const states: Record<string, KnownTable> = {};
@@ -262,7 +259,7 @@ export async function listNode(
       early,
       proven: proven && counts && !withoutLinks.has(id) && isDurable,
       truncation: isCut ? truncation : undefined,
-      proofOf,
+      proofOf: (file) => proofOf(file, node.files),
     });
     if (chosen.isUnlinked) unlinked.push(id);
     read.set(id, chosen.read);
@@ -287,9 +284,10 @@ function steady(links: readonly ListedSstable[], shot: Listing): ListedSstable[]
 }
 
 /** A file whose statistics are not there proves nothing, so it is read, and found to be damaged. */
-async function proofOf(file: ListedSstable): Promise<FileProof | undefined> {
+async function proofOf(file: ListedSstable, files: FileAccess): Promise<FileProof | undefined> {
   try {
-    return readProof(file.version, await readComponent(file, 'Statistics.db'), file.hostId);
+    const statistics = await readComponent(file, 'Statistics.db', files);
+    return readProof(file.version, statistics, file.hostId);
   } catch (error) {
     if (isCodrError(error, 'source-unreachable')) return undefined;
     throw error;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
+import { localFiles } from './local-files.ts';
 import {
   deleteAllLinks,
   deleteLinks,
@@ -15,6 +16,8 @@ import {
 
 const hex = '248b1a50ea0811f18ecf93c3a17fc635';
 const id = '248b1a50-ea08-11f1-8ecf-93c3a17fc635';
+
+const at = (...dataDirectories: readonly string[]) => ({ files: localFiles, dataDirectories });
 
 async function dataFolder() {
   const root = await mkdtemp(join(tmpdir(), 'codr-test-'));
@@ -31,7 +34,7 @@ async function dataFolder() {
       }
     },
     list: async (subfolder = 'backups') => {
-      const [table] = await listTableFolders([root]);
+      const [table] = await listTableFolders(at(root));
       assert.ok(table);
       return await listSstables('h', table, subfolder);
     },
@@ -43,9 +46,10 @@ const all = ['Data.db', 'Statistics.db', 'Digest.crc32', 'TOC.txt'];
 
 test('a table folder says keyspace, table and id, dashes in names kept', async () => {
   await using data = await dataFolder();
-  const [table] = await listTableFolders([data.root]);
+  const [table] = await listTableFolders(at(data.root));
   assert.deepEqual(table, {
     keyspace: 'ks',
+    files: localFiles,
     table: 'my-table',
     tableId: id,
     folder: join(data.root, 'ks', `my-table-${hex}`),
@@ -53,7 +57,7 @@ test('a table folder says keyspace, table and id, dashes in names kept', async (
 });
 
 test('a data directory that is not there is an error, a table without links is not', async () => {
-  await assert.rejects(listTableFolders(['/nowhere/at/all']), (error) =>
+  await assert.rejects(listTableFolders(at('/nowhere/at/all')), (error) =>
     isCodrError(error, 'source-unreachable'),
   );
   await using data = await dataFolder();
@@ -81,7 +85,7 @@ test('a file set counts only when every component of its TOC is there', async ()
 
 test('a final set counts with what it lacks, which its reader then misses', async () => {
   await using data = await dataFolder();
-  const [table] = await listTableFolders([data.root]);
+  const [table] = await listTableFolders(at(data.root));
   assert.ok(table);
   const snapshot = join(table.folder, 'snapshots', 's');
   await data.put(snapshot, 'nb-1-big', ['Data.db', 'TOC.txt'], all);
@@ -101,7 +105,7 @@ test('a final set counts with what it lacks, which its reader then misses', asyn
   );
   const [first] = complete;
   assert.ok(first);
-  await using sstable = openSstable(first);
+  await using sstable = openSstable(first, () => localFiles);
   await assert.rejects(sstable.open('Statistics.db'), (error) =>
     isCodrError(error, 'source-unreachable'),
   );
@@ -130,14 +134,14 @@ test('secondary index folders, manifests and parts of SAI indexes are no SSTable
 
 test('deleting links of one name leaves the others, and deleting all leaves the folder', async () => {
   await using data = await dataFolder();
-  const [table] = await listTableFolders([data.root]);
+  const [table] = await listTableFolders(at(data.root));
   assert.ok(table);
   await data.put(table.folder, 'nb-1-big', all);
   for (const one of all)
     await link(join(table.folder, `nb-1-big-${one}`), join(data.backups, `nb-1-big-${one}`));
   await data.put(data.backups, 'nb-11-big', all);
   await data.put(join(data.backups, '.by_v'), 'nb-1-big', all);
-  await deleteLinks(data.backups, new Set(['nb-1-big']));
+  await deleteLinks(localFiles, data.backups, new Set(['nb-1-big']));
   assert.deepEqual(
     (await data.list()).complete.map(({ name }) => name),
     ['nb-11-big'],
@@ -155,9 +159,9 @@ test('an open SSTable is read past its removal, and a missing component is an er
   await data.put(data.backups, 'nb-1-big', all);
   const [listed] = (await data.list()).complete;
   assert.ok(listed);
-  await using sstable = openSstable(listed);
+  await using sstable = openSstable(listed, () => localFiles);
   const file = await sstable.open('Data.db');
-  await deleteLinks(data.backups, new Set(['nb-1-big']));
+  await deleteLinks(localFiles, data.backups, new Set(['nb-1-big']));
   assert.equal(Buffer.from(await file.read(1, 3)).toString(), 'ata');
   assert.equal((await file.read(5, 10)).length, 2);
   assert.equal(sstable.has('CompressionInfo.db'), false);

@@ -1,27 +1,38 @@
-// SSTables of one node on our paths: table folders, links in `backups/`, files of a snapshot. A file counts only
+// SSTables of one node, on the paths of who sees its files: table folders, links in `backups/`, files of a snapshot. A file counts only
 // when every component of its TOC.txt is there: Cassandra links them one by one. The same name can mean another
 // file after a truncate and a restart, so size and digest belong to the identity.
-import { type FileHandle, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodrError } from '../../../base/error.ts';
+import { mapLimit } from '../../../base/async.ts';
+import { view } from '../../../base/bytes.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { FileAccess, FileFacts, OpenFile } from '../../../base/file-access.ts';
 import type { SstableFiles } from '../sstable/sstable-files.ts';
 
+/** Where a node keeps its data. */
+export interface NodeData {
+  readonly files: FileAccess;
+  /** On the paths of who sees them. */
+  readonly dataDirectories: readonly string[];
+}
+
 export interface TableFolder {
+  readonly files: FileAccess;
   readonly keyspace: string;
   readonly table: string;
   /** UUID with dashes. */
   readonly tableId: string;
-  /** Our path. */
   readonly folder: string;
 }
 
 /** A file set as found, JSON-safe. */
 export interface ListedSstable {
   readonly hostId: string;
+  /** Who sees it; absent: whoever has the paths of the source. */
+  readonly peer?: string;
   readonly tableId: string;
   readonly keyspace: string;
   readonly table: string;
-  /** Our path of the folder that holds the components. */
+  /** The path of the folder, for who sees it, that holds the components. */
   readonly folder: string;
   /** `nb-12-big`. */
   readonly name: string;
@@ -42,25 +53,36 @@ export function identityOf({ name, dataBytes, digest }: ListedSstable): string {
   return `${name}:${dataBytes}:${digest}`;
 }
 
+/** Files that are only read, by the name of the peer that sees them; undefined: this machine's. */
+export type ReadsOf = (peer: string | undefined) => Pick<FileAccess, 'open'>;
+
 /** An SSTable held open: unlinking its files does not disturb a reader. */
 export type HeldSstable = SstableFiles & AsyncDisposable;
 
 /** Folders of all tables, also of dropped ones and of Cassandra's own keyspaces. */
-export async function listTableFolders(dataDirectories: readonly string[]): Promise<TableFolder[]> {
+export async function listTableFolders({
+  files,
+  dataDirectories,
+}: NodeData): Promise<TableFolder[]> {
   const found: TableFolder[] = [];
   for (const directory of dataDirectories) {
-    for (const keyspace of await foldersIn(directory, true)) {
-      for (const name of await foldersIn(join(directory, keyspace))) {
+    const keyspaces = await foldersIn(files, directory, true);
+    const names = await Promise.all(keyspaces.map((one) => foldersIn(files, join(directory, one))));
+    for (const [i, keyspace] of keyspaces.entries()) {
+      for (const name of names[i] as string[]) {
         const match = /^(.+)-([0-9a-f]{32})$/.exec(name);
         if (!match) continue;
         const tableId = dashed(match[2] as string);
         const folder = join(directory, keyspace, name);
-        found.push({ keyspace, table: match[1] as string, tableId, folder });
+        found.push({ files, keyspace, table: match[1] as string, tableId, folder });
       }
     }
   }
   return found;
 }
+
+/** File sets that are looked at side by side. */
+const setsAtOnce = 256;
 
 export interface Listing {
   readonly complete: readonly ListedSstable[];
@@ -79,7 +101,7 @@ export async function listSstables(
   { final }: { readonly final: boolean } = { final: false },
 ): Promise<Listing> {
   const folder = join(table.folder, subfolder);
-  const names = await namesIn(folder);
+  const names = await namesIn(table.files, folder);
   const sets = new Map<string, Set<string>>();
   for (const file of names) {
     const parts = splitName(file);
@@ -89,11 +111,16 @@ export async function listSstables(
   }
   const complete: ListedSstable[] = [];
   const partial: string[] = [];
-  for (const [name, there] of sets) {
-    const at = { ...table, folder };
-    const components = await componentsOf(folder, name, there);
+  const at = { ...table, folder };
+  const all = [...sets];
+  // What another machine is asked side by side costs one question.
+  const looked = await mapLimit(all, setsAtOnce, async ([name, there]) => {
+    const components = await componentsOf(at, name, there);
     const isWhole = components.every((component) => there.has(component) || isOfIndex(component));
     const listed = isWhole || final ? await listedOf(hostId, at, name, components) : undefined;
+    return { name, isWhole, listed };
+  });
+  for (const { name, isWhole, listed } of looked) {
     // Without Data.db it was removed since the listing: somebody else cleans up here too.
     if (listed && (final || listed.modifiedMs > 0)) complete.push(listed);
     if (!isWhole) partial.push(name);
@@ -108,8 +135,8 @@ const isOfIndex = (component: string): boolean => /^(?:SAI\b|SI_)/.test(componen
 const needed = ['Data.db', 'Statistics.db', 'TOC.txt'];
 
 /** Opening a component fails with `source-unreachable` when it is not there. */
-export function openSstable(listed: ListedSstable): HeldSstable {
-  const handles = new Set<FileHandle>();
+export function openSstable(listed: ListedSstable, filesOf: ReadsOf): HeldSstable {
+  const opened = new Set<OpenFile>();
   return {
     name: listed.name,
     version: listed.version,
@@ -118,42 +145,61 @@ export function openSstable(listed: ListedSstable): HeldSstable {
     open: async (component) => {
       const path = join(listed.folder, `${listed.name}-${component}`);
       try {
-        const handle = await open(path, 'r');
-        handles.add(handle);
-        const { size } = await handle.stat();
+        const file = await filesOf(listed.peer).open(path);
+        opened.add(file);
         return {
-          size,
-          read: (position, length, into) => readAt(handle, path, { position, length, into }),
-          close: () => closeOf(handles, [handle]),
+          size: file.bytes,
+          read: (position, length, into) =>
+            file.read(position, length, into).catch((cause: unknown) => {
+              throw unreadable(path, cause);
+            }),
+          close: () => closeOf(opened, [file]),
         };
       } catch (cause) {
         throw unreadable(path, cause);
       }
     },
-    [Symbol.asyncDispose]: () => closeOf(handles, [...handles]),
+    [Symbol.asyncDispose]: () => closeOf(opened, [...opened]),
   };
 }
 
-async function closeOf(open: Set<FileHandle>, these: readonly FileHandle[]): Promise<void> {
-  await Promise.all(these.map((handle) => open.delete(handle) && handle.close()));
+async function closeOf(open: Set<OpenFile>, these: readonly OpenFile[]): Promise<void> {
+  await Promise.all(these.map((file) => open.delete(file) && file.close()));
 }
 
 /** A small component whole. */
-export async function readComponent(listed: ListedSstable, component: string): Promise<Buffer> {
+export async function readComponent(
+  listed: ListedSstable,
+  component: string,
+  files: FileAccess,
+): Promise<Buffer> {
   const path = join(listed.folder, `${listed.name}-${component}`);
   try {
-    return await readFile(path);
+    return view(await files.readWhole(path));
   } catch (cause) {
     throw unreadable(path, cause);
   }
 }
 
 /** Removes the links of these names, whichever components there are; the live files stay. */
-export async function deleteLinks(folder: string, names: ReadonlySet<string>): Promise<void> {
-  for (const file of await namesIn(folder)) {
+export async function deleteLinks(
+  files: FileAccess,
+  folder: string,
+  names: ReadonlySet<string>,
+): Promise<void> {
+  const spent = (await namesIn(files, folder)).filter((file) => {
     const parts = splitName(file);
-    if (parts && names.has(parts.name)) await rm(join(folder, file), { force: true });
-  }
+    return parts && names.has(parts.name);
+  });
+  await removeAll(
+    files,
+    spent.map((file) => join(folder, file)),
+  );
+}
+
+/** Errors: those of removing a file, as {@link FileAccess} has them. */
+async function removeAll(files: FileAccess, paths: readonly string[]): Promise<void> {
+  await mapLimit(paths, setsAtOnce, (path) => files.remove(path));
 }
 
 /**
@@ -164,7 +210,7 @@ export async function deleteAllLinks(
   table: TableFolder,
   { onlyIndexes }: { readonly onlyIndexes: boolean } = { onlyIndexes: false },
 ): Promise<void> {
-  for (const path of await linkPaths(table, { onlyIndexes })) await rm(path, { force: true });
+  await removeAll(table.files, await linkPaths(table, { onlyIndexes }));
 }
 
 /** Files that are links of a table and of its secondary indexes, or of these alone. */
@@ -173,19 +219,20 @@ export async function linkPaths(
   { onlyIndexes }: { readonly onlyIndexes: boolean } = { onlyIndexes: false },
 ): Promise<string[]> {
   const folder = join(table.folder, 'backups');
-  const indexes = (await foldersIn(folder)).filter((name) => name.startsWith('.'));
+  const { files } = table;
+  const indexes = (await foldersIn(files, folder)).filter((name) => name.startsWith('.'));
   const folders = indexes.map((name) => join(folder, name));
   const paths: string[] = [];
   for (const one of onlyIndexes ? folders : [folder, ...folders]) {
-    const files = (await namesIn(one)).filter((file) => splitName(file));
-    paths.push(...files.map((file) => join(one, file)));
+    const links = (await namesIn(files, one)).filter((file) => splitName(file));
+    paths.push(...links.map((file) => join(one, file)));
   }
   return paths;
 }
 
 /** Tags of snapshots of a table that begin so. */
 export async function listSnapshotTags(table: TableFolder, prefix: string): Promise<string[]> {
-  const tags = await foldersIn(join(table.folder, 'snapshots'));
+  const tags = await foldersIn(table.files, join(table.folder, 'snapshots'));
   return tags.filter((tag) => tag.startsWith(prefix));
 }
 
@@ -197,11 +244,11 @@ export function splitName(file: string): { name: string; component: string } | u
 
 /** As its TOC.txt names them; those that must be there where it is missing itself. */
 async function componentsOf(
-  folder: string,
+  { files, folder }: TableFolder,
   name: string,
   there: ReadonlySet<string>,
 ): Promise<readonly string[]> {
-  const toc = there.has('TOC.txt') ? await textOf(join(folder, `${name}-TOC.txt`)) : '';
+  const toc = there.has('TOC.txt') ? await textOf(files, join(folder, `${name}-TOC.txt`)) : '';
   const named = toc.split('\n').filter((line) => line !== '');
   return [...new Set(named.length > 0 ? [...named, 'Data.db'] : [...there, ...needed])];
 }
@@ -209,83 +256,71 @@ async function componentsOf(
 /** Of a Data.db that is not there, size and time are 0. */
 async function listedOf(
   hostId: string,
-  { keyspace, table, tableId, folder }: TableFolder,
+  { files, keyspace, table, tableId, folder }: TableFolder,
   name: string,
   components: readonly string[],
 ): Promise<ListedSstable> {
   const [version, , format] = name.split('-');
-  const digest = components.includes('Digest.crc32')
-    ? await textOf(join(folder, `${name}-Digest.crc32`))
-    : '';
-  const { size, mtimeMs } = await sizeOf(join(folder, `${name}-Data.db`));
+  const [digest, { bytes, modifiedMs }] = await Promise.all([
+    components.includes('Digest.crc32') ? textOf(files, join(folder, `${name}-Digest.crc32`)) : '',
+    sizeOf(files, join(folder, `${name}-Data.db`)),
+  ]);
+  const { peer } = files;
   return {
-    ...{ hostId, tableId, keyspace, table, folder, name, components },
+    hostId,
+    ...(peer !== undefined && { peer }),
+    ...{ tableId, keyspace, table, folder, name, components },
     version: version as string,
     format: format as 'big' | 'bti',
-    dataBytes: size,
+    dataBytes: bytes,
     digest: digest.trim(),
-    modifiedMs: Math.floor(mtimeMs),
+    modifiedMs,
   };
 }
 
 /** Empty when it is not there. */
-async function textOf(path: string): Promise<string> {
+async function textOf(files: FileAccess, path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return view(await files.readWhole(path)).toString('utf8');
   } catch (error) {
     if (isMissing(error)) return '';
     throw unreadable(path, error);
   }
 }
 
-async function sizeOf(path: string): Promise<{ size: number; mtimeMs: number }> {
+async function sizeOf(
+  files: FileAccess,
+  path: string,
+): Promise<Pick<FileFacts, 'bytes' | 'modifiedMs'>> {
   try {
-    return await stat(path);
+    return await files.stat(path);
   } catch (error) {
-    if (isMissing(error)) return { size: 0, mtimeMs: 0 };
+    if (isMissing(error)) return { bytes: 0, modifiedMs: 0 };
     throw unreadable(path, error);
   }
 }
 
-async function readAt(
-  handle: FileHandle,
-  path: string,
-  { position, length, into }: { position: number; length: number; into: Uint8Array | undefined },
-): Promise<Uint8Array> {
-  const bytes = into ?? Buffer.allocUnsafe(length);
-  let done = 0;
+async function foldersIn(files: FileAccess, folder: string, must = false): Promise<string[]> {
   try {
-    while (done < length) {
-      const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
-      if (bytesRead === 0) break;
-      done += bytesRead;
-    }
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-  return bytes.subarray(0, done);
-}
-
-async function foldersIn(folder: string, must = false): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    const entries = await files.list(folder);
+    return entries.filter(({ isFolder }) => isFolder).map(({ name }) => name);
   } catch (error) {
     if (!must && isMissing(error)) return [];
     throw unreadable(folder, error);
   }
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+async function namesIn(files: FileAccess, folder: string): Promise<string[]> {
   try {
-    return await readdir(folder);
+    return (await files.list(folder)).map(({ name }) => name);
   } catch (error) {
     if (isMissing(error)) return [];
     throw unreadable(folder, error);
   }
 }
 
-function isMissing(error: unknown): boolean {
+/** The machine says that it is not there; one that does not answer says nothing. */
+export function isMissing(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
@@ -297,7 +332,9 @@ const ourLimits: Readonly<Record<string, string>> = {
   ENOMEM: 'give the machine more memory, or this program less of it (memoryMib)',
 };
 
-function unreadable(path: string, cause: unknown): CodrError {
+/** What a failed look at a file comes to. */
+export function unreadable(path: string, cause: unknown): CodrError {
+  if (isCodrError(cause)) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
   const limit = ourLimits[code ?? ''];
   if (limit !== undefined) {

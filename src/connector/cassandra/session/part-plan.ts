@@ -5,7 +5,7 @@ import { isCodrError } from '../../../base/error.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
 import { entryBefore, type IndexEntry } from '../sstable/index-reader.ts';
 import { openSstable, type ReadPlace } from '../sstable/open-sstable.ts';
-import { type ListedSstable, openSstable as openFiles } from './node-files.ts';
+import { type ListedSstable, openSstable as openFiles, type ReadsOf } from './node-files.ts';
 
 /** Each part leaves undecided edges behind that are held until the table is done. */
 const partsMax = 512;
@@ -56,12 +56,13 @@ export interface PartSize {
 export async function planParts(
   files: readonly ListedSstable[],
   size: PartSize,
+  filesOf: ReadsOf,
   signal: AbortSignal,
 ): Promise<PartPlan> {
   const whole = new PartPlan([wholeRange], []);
   const indexed: IndexedFile[] = [];
   for (const listed of files) {
-    const file = await indexOf(listed, signal);
+    const file = await indexOf(listed, filesOf, signal);
     if (file === undefined) return whole;
     indexed.push(file);
   }
@@ -79,9 +80,10 @@ export async function planParts(
 
 async function indexOf(
   listed: ListedSstable,
+  filesOf: ReadsOf,
   signal: AbortSignal,
 ): Promise<IndexedFile | undefined> {
-  await using files = openFiles(listed);
+  await using files = openFiles(listed, filesOf);
   try {
     const sstable = await openSstable(files);
     // Nothing but its digest checks such a file, and that is of the whole.

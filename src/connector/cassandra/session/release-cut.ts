@@ -32,15 +32,15 @@ export async function releaseCut(
         await node.control.clearSnapshot(tagOf({ tag }, hostId), { ...call, deadlineMs: clearMs });
         const own = files.find((one) => one.hostId === hostId);
         if (!committed || !own) return;
-        const { is } = await linksOwner(node.dataDirectories, claim.owner);
+        const { is } = await linksOwner(node, claim.owner);
         if (is !== 'ours') throw new Error('the links are no longer those of this source');
         for (const { folder, names } of own.spent) {
-          await deleteLinks(`${folder.folder}/backups`, names);
+          await deleteLinks(node.files, `${folder.folder}/backups`, names);
         }
-        for (const folder of await listTableFolders(node.dataDirectories)) {
+        for (const folder of await listTableFolders(node)) {
           await deleteAllLinks(folder, { onlyIndexes: wanted.has(folder.tableId) });
         }
-        await unmarkDoubt(node.dataDirectories);
+        await unmarkDoubt(node);
       } catch (error) {
         log.warn({ node: node.address, tag, error: String(error) }, 'a cut was not cleaned up');
       }
@@ -74,20 +74,17 @@ export async function stopLinks(
   return failed;
 }
 
-async function stopNode(
-  { control, dataDirectories }: CutNode,
-  owner: string,
-  signal: AbortSignal,
-): Promise<LinksOwner> {
-  const found = await linksOwner(dataDirectories, owner);
+async function stopNode(node: CutNode, owner: string, signal: AbortSignal): Promise<LinksOwner> {
+  const { control } = node;
+  const found = await linksOwner(node, owner);
   const areOurs = found.is === 'ours';
   if (areOurs) await control.setIncrementalBackups(false, { signal });
   const tags = new Set<string>();
-  for (const folder of await listTableFolders(dataDirectories)) {
+  for (const folder of await listTableFolders(node)) {
     if (areOurs) await deleteAllLinks(folder);
     for (const tag of await listSnapshotTags(folder, tagPrefixOf(owner))) tags.add(tag);
   }
   for (const tag of tags) await control.clearSnapshot(tag, { signal });
-  if (areOurs) await unmarkLinks(dataDirectories);
+  if (areOurs) await unmarkLinks(node);
   return found;
 }

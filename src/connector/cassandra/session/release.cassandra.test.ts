@@ -39,26 +39,28 @@ test('a source that goes takes the links that are ours with it, and leaves those
   await using world = await CutWorld.open(await shared(), 'going');
   await using session = await sessionOf(world);
   const { signal } = world;
-  const { control, dataDirectories } = world.node(1);
+  const node = world.node(1);
+  const { control } = node;
   await control.setIncrementalBackups(true, { signal });
   assert.deepEqual(await session.release(signal), []);
   assert.equal(await control.incrementalBackups({ signal }), true, 'they were there before us');
-  await markLinks(dataDirectories, 'another');
+  await markLinks(node, 'another');
   assert.deepEqual(await session.release(signal), []);
   assert.equal(await control.incrementalBackups({ signal }), true, 'another source needs them');
-  assert.equal((await linksOwner(dataDirectories, 'another')).is, 'ours');
-  await markLinks(dataDirectories, 'going', { takeOver: true });
+  assert.equal((await linksOwner(node, 'another')).is, 'ours');
+  await markLinks(node, 'going', { takeOver: true });
   assert.deepEqual(await session.release(signal), []);
   assert.equal(await control.incrementalBackups({ signal }), false);
-  assert.deepEqual(await linksOwner(dataDirectories, 'going'), { is: 'nobody' });
+  assert.deepEqual(await linksOwner(node, 'going'), { is: 'nobody' });
 });
 
 test('a node whose files cannot be reached is named with what stays there, and the rest is released', async () => {
   await using world = await CutWorld.open(await shared(), 'partly');
   const { signal } = world;
-  const { control, dataDirectories } = world.node(1);
+  const node = world.node(1);
+  const { control } = node;
   await control.setIncrementalBackups(true, { signal });
-  await markLinks(dataDirectories, 'partly');
+  await markLinks(node, 'partly');
   const away = { dataDirectories: ['/nowhere/data'], control: { jolokia: 'http://127.0.0.1:1/' } };
   await using partly = await sessionOf(world, { '127.0.0.99': away });
   const [finding] = await partly.release(signal);

@@ -8,6 +8,7 @@ import type { KeyRange } from '../../../model/key-range.ts';
 import { blockOf } from '../record/record-block.ts';
 import { MemorySink, type TestRecords, testSchema } from '../sstable/write-records.fixture.ts';
 import { SstableWriter } from '../sstable/write-sstable.ts';
+import { localFiles } from './local-files.ts';
 import type { MergePool } from './merge-pool.ts';
 import type { ListedSstable } from './node-files.ts';
 import { type DamagedFile, TableReader } from './table-reader.ts';
@@ -60,7 +61,8 @@ export function readerOf(files: readonly ListedSstable[], world: ReaderWorld = {
   const { pool, spill = new MemorySpill(), memoryBytesMax = 1 << 20 } = world;
   const replication = { class: 'SimpleStrategy', replication_factor: '3' };
   const sorting = { memoryBytesMax, spill };
-  const options = { schema: rowSchema, files, ring, replication, sorting, pool, log: silentLogger };
+  const place = { ring, replication, sorting, filesOf: () => localFiles };
+  const options = { schema: rowSchema, files, ...place, pool, log: silentLogger };
   return { damaged, reader: new TableReader({ ...options, threadedBytesMin: 1024 }, damaged) };
 }
 

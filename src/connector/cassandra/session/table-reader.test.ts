@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
 import { int, TestRecords, text } from '../sstable/write-records.fixture.ts';
+import { localFiles } from './local-files.ts';
 import { MergePool } from './merge-pool.ts';
 import type { ListedSstable } from './node-files.ts';
 import { bytesOf, hosts, listedFile, readerOf, rowSchema } from './table-files.fixture.ts';
@@ -161,8 +162,10 @@ test('a failure that is of no file rejects its own job, and the next job works',
     bufferBytes: 1024,
   };
   const failing = async (): Promise<void> => {
-    for await (const block of one.merged(job, signal)) assert.equal(block.count, 0);
+    for await (const block of one.merged(job, () => localFiles, signal))
+      assert.equal(block.count, 0);
   };
   await assert.rejects(failing, /TypeError/);
-  for await (const block of one.merged({ ...job, files: [] }, signal)) assert.equal(block.count, 0);
+  for await (const block of one.merged({ ...job, files: [] }, () => localFiles, signal))
+    assert.equal(block.count, 0);
 });

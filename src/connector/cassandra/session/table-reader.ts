@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { assert } from '../../../base/assert.ts';
 import { compareBytes } from '../../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { FilesOf } from '../../../base/file-access.ts';
 import type { Logger } from '../../../base/log.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
@@ -41,6 +42,7 @@ export interface TableReaderOptions {
   readonly replication: Replication;
   /** For files that are in another order than records. */
   readonly sorting: SortingSpace;
+  readonly filesOf: FilesOf;
   /** Absent: this thread does all. */
   readonly pool?: MergePool | undefined;
   /** Smaller tables are read in this thread, and parts have half of it at least; 8 MiB unless given. */
@@ -57,7 +59,7 @@ export class TableReader {
 
   constructor(options: TableReaderOptions, damaged: DamagedFile[]) {
     this.#options = options;
-    this.#extents = new FileExtents(partitionerOf(options.ring));
+    this.#extents = new FileExtents(partitionerOf(options.ring), options.filesOf);
     this.#damaged = damaged;
   }
 
@@ -68,7 +70,7 @@ export class TableReader {
     if (!pool || !this.#isThreaded()) return [wholeRange];
     const partBytesMin = threadedBytesMin / 2;
     const size = { partBytes, count: partsPerThread * pool.threads, partBytesMin };
-    this.#plan = await planParts(this.#whole(), size, signal);
+    this.#plan = await planParts(this.#whole(), size, this.#options.filesOf, signal);
     return this.#plan.ranges;
   }
 
@@ -132,7 +134,7 @@ export class TableReader {
     range: KeyRange,
     signal: AbortSignal,
   ): BlockStream {
-    const { ring, replication, schema, pool } = this.#options;
+    const { ring, replication, schema, pool, filesOf } = this.#options;
     assert(pool, 'threads are used where there are some');
     const files = inputs.map(({ file: listed, first }): JobFile => {
       const owned = ownedTokens(ring, replication, listed.hostId);
@@ -140,7 +142,7 @@ export class TableReader {
     });
     const { length: clusteringCount } = schema.clustering;
     try {
-      yield* pool.merged({ files, range, clusteringCount, bufferBytes }, signal);
+      yield* pool.merged({ files, range, clusteringCount, bufferBytes }, filesOf, signal);
     } catch (error) {
       if (!(error instanceof JobFileError)) throw error;
       throw this.#lost((files[error.index] as JobFile).listed, error.cause);
@@ -168,7 +170,7 @@ export class TableReader {
     bufferBytes: number,
     signal: AbortSignal,
   ): BlockStream {
-    await using files = openFiles(file);
+    await using files = openFiles(file, this.#options.filesOf);
     try {
       const sstable = await openSstable(files, partitionerOf(this.#options.ring));
       const records = sstable.records(wholeRange, signal, { bufferBytes });

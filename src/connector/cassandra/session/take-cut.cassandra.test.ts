@@ -6,6 +6,7 @@ import { isCodrError } from '../../../base/error.ts';
 import { deadlines } from './control.ts';
 import { CutWorld, filesOf } from './cut-world.fixture.ts';
 import { worstGrade } from './grade.ts';
+import { localFiles } from './local-files.ts';
 import { openSstable, splitName } from './node-files.ts';
 import { stopLinks } from './release-cut.ts';
 import { type ReplicaRange, replicasOf } from './replica-placement.ts';
@@ -53,7 +54,7 @@ test('files stay readable until the release, and an uncommitted cut is given aga
   assert.deepEqual(filesOf(cut), filesOf(lost));
   const [listed] = [...cut.tables.values()].flatMap(({ sstables }) => sstables);
   assert.ok(listed);
-  await using sstable = openSstable(listed);
+  await using sstable = openSstable(listed, () => localFiles);
   const data = await sstable.open('Data.db');
   assert.equal(data.size, listed.dataBytes);
   assert.equal((await data.read(0, 16)).length, 16);

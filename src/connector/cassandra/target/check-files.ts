@@ -19,18 +19,15 @@ export interface CheckedTable extends NamedTable {
 
 /** A compaction that the server cannot end in time makes it say no as well. Errors: `target-unfit`. */
 export async function checkFiles(
-  {
-    address,
-    control,
-    dataDirectories,
-  }: Pick<TargetNode, 'address' | 'control' | 'dataDirectories'>,
+  node: Pick<TargetNode, 'address' | 'control' | 'files' | 'dataDirectories'>,
   { keyspace, table, id }: CheckedTable,
   { clock, log }: { readonly clock: Pick<Clock, 'sleep'>; readonly log: Logger },
   signal: AbortSignal,
 ): Promise<void> {
+  const { address, control } = node;
   const name = `${keyspace}.${table}`;
   for (let left = triesMax; left > 0; left--) {
-    const folders = await listTableFolders(dataDirectories);
+    const folders = await listTableFolders(node);
     const own = folders.filter(({ tableId }) => tableId === id).map(({ folder }) => folder);
     const bytes = await dataBytes(own);
     log.info(

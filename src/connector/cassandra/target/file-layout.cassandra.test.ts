@@ -15,6 +15,7 @@ import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import { liveForm } from '../merge/live-form.ts';
 import { type BlockStream, batchOf, blockOf } from '../record/record-block.ts';
 import { tableBodyOf } from '../schema/table-body.ts';
+import { localFiles } from '../session/local-files.ts';
 import {
   type ListedSstable,
   listSstables,
@@ -38,7 +39,10 @@ async function prepared(client: TestClient, keyspace: string, tables: readonly s
 }
 
 async function filesOf(there: CassandraCluster, keyspace: string): Promise<ListedSstable[]> {
-  const folders = await listTableFolders([there.dataFolder(1)]);
+  const folders = await listTableFolders({
+    files: localFiles,
+    dataDirectories: [there.dataFolder(1)],
+  });
   const own = folders.filter((folder) => folder.keyspace === keyspace);
   const listed = await Promise.all(own.map((folder) => listSstables('h', folder, '.')));
   return listed.flatMap(({ complete }) => complete);
@@ -82,7 +86,7 @@ test('no file of a restored table in windows spans two, and the server leaves th
   assert.equal(files.length, 40);
   const windows = new Set<number>();
   for (const file of files) {
-    await using opened = openFiles(file);
+    await using opened = openFiles(file, () => localFiles);
     const { minTimestamp, maxTimestamp } = (await readStatistics(opened)).stats;
     const [first, last] = [minTimestamp, maxTimestamp].map((at) =>
       windowOf(Number(at >> 32n), Number(at & 0xffff_ffffn), hourMicros),
@@ -111,7 +115,7 @@ test('files of a restored table in levels stay in the level that they were writt
   await source.restoreTo(there, { renames: ['steps.*=steps2.*'] });
   const levels = await Promise.all(
     (await filesOf(there, 'steps2')).map(async (file) => {
-      await using opened = openFiles(file);
+      await using opened = openFiles(file, () => localFiles);
       return (await readStatistics(opened)).stats.level;
     }),
   );

@@ -1,5 +1,6 @@
 // The target captured again: a snapshot of one table on every node, read while the table may go on changing.
 // What a read at the second of the snapshot would see, and the same on every replica.
+import { createHash } from 'node:crypto';
 import { CodrError } from '../../../base/error.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
@@ -15,10 +16,12 @@ import type { TableSchema } from '../schema/table-schema.ts';
 import { FileExtents, type FileInput, openLimits } from '../session/file-inputs.ts';
 import type { CutNode } from '../session/node-cut.ts';
 import {
+  identityOf,
   type ListedSstable,
   listSstables,
   listTableFolders,
   openSstable as openFiles,
+  type ReadsOf,
 } from '../session/node-files.ts';
 import { ownedBlocks, type SortingSpace, shareOf } from '../session/owned-blocks.ts';
 import type { Replication } from '../session/replica-placement.ts';
@@ -40,16 +43,27 @@ export interface FrozenTable {
   readonly tag: string;
 }
 
-/** Flushes and snapshots the table on every node; gives its files by host. */
-export async function snapshotTable(
-  { schema, tableId, nodes, tag }: FrozenTable,
+/** Flushes and snapshots the table on every node. */
+export async function takeSnapshots(
+  { schema, nodes, tag }: FrozenTable,
   signal: AbortSignal,
-): Promise<Map<string, ListedSstable[]>> {
+): Promise<void> {
+  const table = `${schema.keyspace}.${schema.table}`;
+  const options = { skipFlush: false };
+  await Promise.all(
+    nodes.map(({ control }) => control.takeSnapshot(tag, [table], options, { signal })),
+  );
+}
+
+/** The files of the snapshots by host. Errors: `proof-failed` when one is not whole. */
+export async function snapshotFiles({
+  tableId,
+  nodes,
+  tag,
+}: FrozenTable): Promise<Map<string, ListedSstable[]>> {
   const found = new Map<string, ListedSstable[]>();
   await Promise.all(
-    nodes.map(async ({ control, dataDirectories, hostId }) => {
-      const table = `${schema.keyspace}.${schema.table}`;
-      await control.takeSnapshot(tag, [table], { skipFlush: false }, { signal });
+    nodes.map(async ({ dataDirectories, hostId }) => {
       const files: ListedSstable[] = [];
       for (const folder of await listTableFolders(dataDirectories)) {
         if (folder.tableId !== tableId) continue;
@@ -65,6 +79,14 @@ export async function snapshotTable(
   return found;
 }
 
+/** The same for whoever sees the same files. */
+export function filesDigest(files: ReadonlyMap<string, readonly ListedSstable[]>): string {
+  const lines = [...files].flatMap(([hostId, own]) =>
+    own.map((file) => `${hostId} ${file.folder} ${identityOf(file)}`),
+  );
+  return createHash('sha256').update(lines.sort().join('\n')).digest('hex');
+}
+
 /** Live records of a range as of `nowMs`, each the same on all its replicas. Errors: `proof-failed`. */
 export function readFrozen(
   frozen: FrozenTable,
@@ -73,8 +95,9 @@ export function readFrozen(
   signal: AbortSignal,
 ): RecordStream {
   const { schema, nodes, ring, replication } = frozen;
-  const replicas = nodes.map(({ hostId, address }) => {
-    const merged = replicaBlocks(frozen, { hostId, files: files.get(hostId) ?? [], range }, signal);
+  const replicas = nodes.map(({ hostId, address, files: access }) => {
+    const own = { hostId, files: files.get(hostId) ?? [], filesOf: () => access, range };
+    const merged = replicaBlocks(frozen, own, signal);
     return { hostId, address, records: batches(formAt(merged, schema, moment)) };
   });
   const ownersOf = recordOwners(ring, replication);
@@ -84,13 +107,14 @@ export function readFrozen(
 interface ReplicaFiles {
   readonly hostId: string;
   readonly files: readonly ListedSstable[];
+  readonly filesOf: ReadsOf;
   readonly range: KeyRange;
 }
 
 /** However many files there are: all replicas together keep within the limit of memory. */
 async function* replicaBlocks(
   { schema, nodes, ring, replication, sorting }: FrozenTable,
-  { hostId, files, range }: ReplicaFiles,
+  { hostId, files, filesOf, range }: ReplicaFiles,
   signal: AbortSignal,
 ): BlockStream {
   const partitioner = partitionerOf(ring);
@@ -101,13 +125,13 @@ async function* replicaBlocks(
   const options = { signal, clusteringCount };
   const merged = (some: readonly FileInput[]): BlockStream => {
     const streams = some.map(({ file, first }) => {
-      const records = fileBlocks(file, { partitioner, range, bufferBytes, first }, signal);
+      const records = fileBlocks(file, { partitioner, range, bufferBytes, first, filesOf }, signal);
       const blocks = ownedBlocks(records, { ring, replication, hostId }, space, signal);
       return first ? { from: first, blocks } : blocks;
     });
     return mergeBlocks(streams, options);
   };
-  const inputs = await new FileExtents(partitioner).inputs(files, limits, signal);
+  const inputs = await new FileExtents(partitioner, filesOf).inputs(files, limits, signal);
   yield* mergeStaged(inputs, { openMax, spill: sorting.spill, merged, ...options });
 }
 
@@ -116,14 +140,15 @@ interface FileReading {
   readonly range: KeyRange;
   readonly bufferBytes: number;
   readonly first: Uint8Array | undefined;
+  readonly filesOf: ReadsOf;
 }
 
 async function* fileBlocks(
   file: ListedSstable,
-  { partitioner, range, bufferBytes, first }: FileReading,
+  { partitioner, range, bufferBytes, first, filesOf }: FileReading,
   signal: AbortSignal,
 ): BlockStream {
-  await using files = openFiles(file);
+  await using files = openFiles(file, filesOf);
   const sstable = await openSstable(files, partitioner);
   const records = sstable.records(range, signal, { bufferBytes });
   yield* first ? notBefore(records, first, files) : records;

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parseCassandraConfig } from '../session/cassandra-config.ts';
 import type { NodeControl } from '../session/control.ts';
+import { localFiles } from '../session/local-files.ts';
 import { checkNodes } from './target-nodes.ts';
 
 const address = '10.0.0.1';
@@ -25,10 +25,10 @@ test('a directory that a node serves and nobody configured is refused, by its na
         identity: async () => ({ hostId, releaseVersion: '5.0.9', operationMode: 'NORMAL' }),
         dataDirectories: async () => [...served],
       } as unknown as NodeControl;
-      const one = { hostId, address, nativeAddress: address, control, dataDirectories: [folder] };
-      const config = parseCassandraConfig({ contactPoints: [address] });
+      const place = { files: localFiles, dataDirectories: [folder] };
+      const one = { hostId, address, nativeAddress: address, control, ...place };
       const { signal } = new AbortController();
-      return checkNodes(config, ring, new Map([[hostId, one]]), new Set([hostId]), signal);
+      return checkNodes(ring, new Map([[hostId, one]]), new Set([hostId]), signal);
     };
     await check([`${folder}/`]);
     await assert.rejects(check([folder, '/second/data']), {

@@ -1,36 +1,42 @@
 // The nodes of a target that SSTables are written for: each member of the ring that owns data, with its control
 // and its files. A member that cannot be reached so is named before anything is written.
-import { statfs } from 'node:fs/promises';
 import { CodrError } from '../../../base/error.ts';
-import { type CassandraConfig, ourPath } from '../session/cassandra-config.ts';
+import type { FilesOf } from '../../../base/file-access.ts';
+import type { CassandraConfig } from '../session/cassandra-config.ts';
 import { cutNodes } from '../session/cassandra-session.ts';
 import { judgeVersion } from '../session/check-cassandra.ts';
 import type { NodeControl } from '../session/control.ts';
+import type { NodeData } from '../session/node-files.ts';
 import { probeFiles } from '../session/probe-files.ts';
 import { nodeAt, type Ring } from '../session/ring.ts';
 import { onTarget } from './target-fault.ts';
 
-export interface TargetNode {
+export interface TargetNode extends NodeData {
   readonly hostId: string;
   /** As configured. */
   readonly address: string;
   readonly nativeAddress: string;
   readonly control: NodeControl;
-  /** On our paths. */
-  readonly dataDirectories: readonly string[];
+  /** What the server calls a path → what it is for who sees it. */
+  readonly ourPath?: (path: string) => string;
 }
 
 /** Members of the ring that are configured, by host id. */
-export function configuredNodes(config: CassandraConfig, ring: Ring): Map<string, TargetNode> {
+export function configuredNodes(
+  config: CassandraConfig,
+  filesOf: FilesOf,
+  ring: Ring,
+): Map<string, TargetNode> {
   const found = new Map<string, TargetNode>();
-  for (const { address, control, dataDirectories } of cutNodes(config)) {
+  for (const node of cutNodes(config, filesOf)) {
+    const { address } = node;
     const member = nodeAt(ring, address);
     if (!member) {
       const message = `${address} is not a member of cluster ${ring.clusterName}`;
       throw new CodrError('target-unfit', message, { object: address, remedy: 'correct nodes' });
     }
     const { hostId, nativeAddress } = member;
-    found.set(hostId, { hostId, address, nativeAddress, control, dataDirectories });
+    found.set(hostId, { ...node, hostId, nativeAddress });
   }
   return found;
 }
@@ -40,7 +46,6 @@ export function configuredNodes(config: CassandraConfig, ring: Ring): Map<string
  * configured; `target-rights`.
  */
 export async function checkNodes(
-  config: CassandraConfig,
   ring: Ring,
   nodes: ReadonlyMap<string, TargetNode>,
   owners: ReadonlySet<string>,
@@ -63,13 +68,12 @@ export async function checkNodes(
     });
   }
   const owning = [...nodes.values()].filter(({ hostId }) => owners.has(hostId));
-  await Promise.all(owning.map((node) => onTarget(checkNode(config, node, signal))));
+  await Promise.all(owning.map((node) => onTarget(checkNode(node, signal))));
 }
 
 /** Errors: also those of the control, which have the codes of a source. */
 async function checkNode(
-  config: CassandraConfig,
-  { hostId, address, control, dataDirectories }: TargetNode,
+  { hostId, address, control, files, dataDirectories, ourPath = same }: TargetNode,
   signal: AbortSignal,
 ): Promise<void> {
   const unfit = (message: string, remedy: string): CodrError =>
@@ -85,12 +89,12 @@ async function checkNode(
     throw unfit(`it is in mode ${identity.operationMode}`, 'wait for NORMAL');
   }
   const served = (await control.dataDirectories({ signal })) ?? [];
-  const ours = served.map((path) => plain(ourPath(config.paths, path)));
+  const ours = served.map((path) => plain(ourPath(path)));
   for (const directory of dataDirectories) {
     if (ours.length > 0 && !ours.includes(plain(directory))) {
       throw unfit(`it keeps no data in ${directory}`, `correct nodes.${address}.dataDirectories`);
     }
-    const fault = await probeFiles(directory, signal);
+    const fault = await probeFiles(files, directory, signal);
     if (fault !== undefined) throw unfit(fault, "run as the server's user");
   }
   const known = new Set(dataDirectories.map(plain));
@@ -103,12 +107,15 @@ async function checkNode(
 }
 
 /** The directory of a node that has most room, and how much. Errors: `target-unfit`. */
-export async function roomiest({ address, dataDirectories }: TargetNode) {
+export async function roomiest({
+  address,
+  files,
+  dataDirectories,
+}: Pick<TargetNode, 'address' | 'files' | 'dataDirectories'>) {
   const rooms = await Promise.all(
     dataDirectories.map(async (directory) => {
       try {
-        const { bavail, bsize } = await statfs(directory);
-        return { directory, free: bavail * bsize };
+        return { directory, free: await files.freeBytes(directory) };
       } catch (cause) {
         const message = `${address}: ${directory} cannot be looked at`;
         throw new CodrError('target-unfit', message, { object: directory, cause });
@@ -118,4 +125,5 @@ export async function roomiest({ address, dataDirectories }: TargetNode) {
   return rooms.reduce((most, room) => (room.free > most.free ? room : most));
 }
 
+const same = (path: string): string => path;
 const plain = (path: string): string => path.replace(/\/+$/, '');

@@ -7,7 +7,8 @@ import { wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import { systemClock } from '../../../node/system-clock.ts';
-import type { ConnectorContext, CutDataset } from '../../connector.ts';
+import type { ConnectorContext } from '../../connector.ts';
+import type { CutDataset } from '../../cut-dataset.ts';
 import type {
   FinishResult,
   SpotReads,
@@ -22,6 +23,7 @@ import { parseCassandraConfig } from '../session/cassandra-config.ts';
 import { openCql } from '../session/cql.ts';
 import { CassandraCut } from '../session/cut-reader.ts';
 import { firstState } from '../session/cut-state.ts';
+import { localFiles } from '../session/local-files.ts';
 import { openControl } from '../session/open-control.ts';
 import { readRing } from '../session/ring.ts';
 import { takeCut } from '../session/take-cut.ts';
@@ -71,6 +73,7 @@ export class Captured implements AsyncDisposable {
       nodes: cluster.nodes.map((i) => ({
         address: cluster.address(i),
         control: openControl(cluster.address(i), { jolokia: cluster.httpUrl(i) }),
+        files: localFiles,
         dataDirectories: [cluster.dataFolder(i)],
       })),
       scope: (name) => name === keyspace,
@@ -80,6 +83,7 @@ export class Captured implements AsyncDisposable {
     });
     const cut = new CassandraCut({
       ...{ taken, before: undefined, state: firstState, datacenters: [], log: silentLogger },
+      filesOf: () => localFiles,
       sorting: { spill, memoryBytesMax },
     });
     return new Captured(cut.datasets, async () => {

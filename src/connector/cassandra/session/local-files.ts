@@ -1,0 +1,93 @@
+// Files of this machine.
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  statfs,
+  writeFile,
+} from 'node:fs/promises';
+import type { FileAccess, OpenFile, WrittenFile } from '../../../base/file-access.ts';
+
+export const localFiles: FileAccess = {
+  peer: undefined,
+  list: async (folder) => {
+    const entries = await readdir(folder, { withFileTypes: true });
+    return entries.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
+  },
+  stat: async (path) => {
+    const { size, mtimeMs, uid, nlink, dev, ino } = await stat(path);
+    return {
+      bytes: size,
+      modifiedMs: Math.floor(mtimeMs),
+      userId: uid,
+      names: nlink,
+      device: String(dev),
+      identity: `${dev}:${ino}`,
+    };
+  },
+  realPath: (path) => realpath(path),
+  freeBytes: async (path) => {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  },
+  readWhole: (path) => readFile(path),
+  open: async (path) => {
+    const handle = await open(path, 'r');
+    try {
+      const { size } = await handle.stat();
+      return openFile(handle, size);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  },
+  writeWhole: (path, bytes) => writeFile(path, bytes),
+  create: async (path, { over } = { over: false }) =>
+    writtenFile(await open(path, over ? 'r+' : 'w')),
+  makeFolder: async (path) => {
+    await mkdir(path);
+  },
+  makeFolders: async (path) => {
+    await mkdir(path, { recursive: true });
+  },
+  link: (from, to) => link(from, to),
+  rename: (from, to) => rename(from, to),
+  remove: (path) => rm(path, { force: true }),
+  removeFolder: (path) => rm(path, { recursive: true, force: true }),
+};
+
+function openFile(handle: FileHandle, bytes: number): OpenFile {
+  return {
+    bytes,
+    read: async (position, length, into = Buffer.allocUnsafe(length)) => {
+      let done = 0;
+      while (done < length) {
+        const { bytesRead } = await handle.read(into, done, length - done, position + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return into.subarray(0, done);
+    },
+    close: () => handle.close(),
+  };
+}
+
+function writtenFile(handle: FileHandle): WrittenFile {
+  return {
+    write: async (bytes) => {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
+        done += bytesWritten;
+      }
+    },
+    sync: () => handle.datasync(),
+    close: () => handle.close(),
+  };
+}

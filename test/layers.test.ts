@@ -82,6 +82,7 @@ const layers: Readonly<Record<string, Layer>> = {
       'repository',
       'cluster',
       'connector/connector.ts',
+      'connector/cut-dataset.ts',
       'connector/log-doubt.ts',
       'connector/restore-target.ts',
       'storage/object-store.ts',

@@ -2,6 +2,7 @@
 // All user data is native bytes; nothing outside a connector knows what they mean.
 // `conformance.ts` beside this file is the contract as tests.
 import type { Clock } from '../base/clock.ts';
+import type { FileAccess } from '../base/file-access.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Spill } from '../base/spill.ts';
@@ -12,6 +13,7 @@ import type { KeyRange } from '../model/key-range.ts';
 import type { Scope } from '../model/namespace.ts';
 import type { DataRecord, RecordStream } from '../model/record.ts';
 import type { Position, SourceTime } from '../model/time.ts';
+import type { CutDataset, CutPartReader } from './cut-dataset.ts';
 import type { ExpiryRule } from './expiry-rule.ts';
 import type { FollowOptions } from './follow-options.ts';
 import type { StoredEntry, UndecidedTransaction, UnknownEntry } from './log-doubt.ts';
@@ -43,6 +45,8 @@ export interface ConnectorContext {
    * bears this name. Short, no spaces; absent: nothing is left. `check`, `cut`, `tend` and `release` want it.
    */
   readonly owner?: string;
+  /** Files that another peer sees; undefined: this process is that peer. Absent: it has no peers. */
+  peerFiles?(peer: string): FileAccess | undefined;
 }
 
 /** One kind of database. */
@@ -60,6 +64,8 @@ export interface Connector {
     context: ConnectorContext,
     signal: AbortSignal,
   ): Promise<RestoreTarget>;
+  /** For parts of cuts that a session has described; opening it costs nothing. Absent: whoever takes a cut reads it. */
+  openPartReader?(config: SourceConfig, context: ConnectorContext): CutPartReader;
   /**
    * Live records of one key range at one time, in key order: a streaming merge. Pure. Splitting a range
    * anywhere never changes the bytes that come out.
@@ -295,26 +301,6 @@ export interface CutReader extends AsyncDisposable {
   committed(signal: AbortSignal): Promise<void>;
 }
 
-export interface CutDataset {
-  readonly entry: CatalogEntry;
-  /** Nothing older counts: it is the dataset's first cut, or it was emptied since the last. */
-  readonly begins: boolean;
-  /** Estimate, for progress. */
-  readonly bytes: number;
-  /**
-   * What is new, of all replicas that could be read, merged; ascending by key. Errors: `file-damaged`, at most
-   * once for each file: read again, without it.
-   */
-  records(signal: AbortSignal, range?: KeyRange): RecordStream;
-  /** Parts to read side by side, of about so many bytes; ascending, all of it. Asked before each reading. */
-  ranges?(partBytes: number, signal: AbortSignal): Promise<readonly KeyRange[]>;
-  /**
-   * A short text: where it is the same, in this cut or another, every range of the dataset holds the same records. Asked
-   * before each reading, after `ranges`. Absent: nothing of a cut that is cut off is taken over by the next.
-   */
-  content?(): string;
-}
-
 export interface CutReport {
   /** The worst of all ranges. */
   readonly grade: CutGrade;
@@ -381,6 +367,11 @@ export interface SourceSession extends AsyncDisposable {
   release?(signal: AbortSignal): Promise<Finding[]>;
   /** A time at or after now that every stream will pass without waiting for user writes. */
   watermark(signal: AbortSignal): Promise<SourceTime>;
+  /**
+   * Why the source should be read more slowly right now, for people: `40 operations wait for their turn`. Undefined: it
+   * has strength left. Asked about every second while much is read. Absent: it is not known of this kind.
+   */
+  pressure?(signal: AbortSignal): Promise<string | undefined>;
   /** Oldest position the log still holds, and the log's end. */
   logBounds(
     stream: StreamId,

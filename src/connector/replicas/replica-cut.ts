@@ -4,21 +4,27 @@ import { compareBytes, emptyBytes } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import { type DatasetId, type StreamId, streamId } from '../../model/id.ts';
-import { type KeyRange, rangeHolds, rangesBetween, wholeRange } from '../../model/key-range.ts';
+import { type KeyRange, rangesBetween, wholeRange } from '../../model/key-range.ts';
 import { type Scope, scopeHolds } from '../../model/namespace.ts';
-import type { DataRecord, RecordStream } from '../../model/record.ts';
+import type { RecordStream } from '../../model/record.ts';
 import type { SourceTime } from '../../model/time.ts';
 import {
   type CutBefore,
-  type CutDataset,
   type CutMemory,
   type CutReader,
   type CutReport,
   cutGrades,
 } from '../connector.ts';
+import type { CutDataset } from '../cut-dataset.ts';
 import type { ReplicaCluster } from './replica-cluster.ts';
-import { mergeRecords } from './replica-merge.ts';
 import { type HeldFile, ownedWrites, type ReplicaNode } from './replica-node.ts';
+import {
+  mergedFiles,
+  ownsToken,
+  type ReadFile,
+  type ReplicaPart,
+  replicaPart,
+} from './replica-part.ts';
 import { leadInOf } from './replica-record.ts';
 import {
   firstState,
@@ -45,7 +51,6 @@ interface Shot {
 }
 
 const attemptsMax = 5;
-const batchRecords = 10;
 
 /** Errors: `busy` when the cluster would not rest, `source-unreachable` when no server could be captured. */
 export async function takeReplicaCut(
@@ -129,15 +134,6 @@ interface Taken {
   readonly beganSeconds: number;
 }
 
-/** What is read of one table on one server. */
-interface ReadFile {
-  readonly hostId: string;
-  readonly dataset: DatasetId;
-  readonly file: HeldFile;
-  /** Those of its writes that the server owns. */
-  readonly writes: ReadonlySet<Write>;
-}
-
 export class ReplicaCut implements CutReader {
   readonly time: SourceTime;
   readonly number: number;
@@ -187,7 +183,8 @@ export class ReplicaCut implements CutReader {
       const ranges = async (partBytes: number): Promise<KeyRange[]> =>
         partsOf(this.#whole(files), partBytes);
       const content = (): string => this.#contentOf(files);
-      return { entry, begins: isNew, bytes, records, ranges, content };
+      const described = (range: KeyRange): ReplicaPart => this.#described(files, range);
+      return { entry, begins: isNew, bytes, records, ranges, content, described };
     });
   }
 
@@ -300,7 +297,7 @@ export class ReplicaCut implements CutReader {
   }
 
   #toRead(dataset: DatasetId, begins: boolean): ReadFile[] {
-    const { shots, state, cluster } = this.#taken;
+    const { shots, state } = this.#taken;
     const truncation = this.#truncation(dataset);
     return shots.flatMap(({ node, files }) => {
       const { hostId } = node;
@@ -308,8 +305,9 @@ export class ReplicaCut implements CutReader {
       const fresh = (files.get(dataset) ?? []).filter(
         (file) => !known.has(file.id) && file.truncation >= truncation,
       );
+      const owns = ownsToken(this.#ownedBy(hostId));
       return fresh.map((file): ReadFile => {
-        const writes = ownedWrites(file.writes, cluster.ownedBy(node));
+        const writes = ownedWrites(file.writes, owns);
         return { hostId, dataset, file, writes };
       });
     });
@@ -326,31 +324,24 @@ export class ReplicaCut implements CutReader {
     return JSON.stringify([owned, names.sort()]);
   }
 
-  async *#records(files: readonly ReadFile[], range: KeyRange): RecordStream {
-    const whole = this.#whole(files);
-    let batch: DataRecord[] = [];
-    for await (const record of mergeRecords(whole.map((file) => this.#fileRecords(file)))) {
-      if (!rangeHolds(range, record.key)) continue;
-      batch.push(record);
-      if (batch.length < batchRecords) continue;
-      yield batch;
-      this.#taken.cluster.between('records are read');
-      batch = [];
-    }
-    if (batch.length > 0) yield batch;
+  #ownedBy(hostId: string): [from: number, to: number][] {
+    const owned = this.#ranges.filter(({ replicas }) => replicas.includes(hostId));
+    return owned.map(({ from, to }) => [from, to]);
   }
 
-  /** A file that turns out to be damaged has given its first half by then. */
-  async *#fileRecords(read: ReadFile): RecordStream {
-    const records = recordsOf(read.writes);
-    const half = records.length >> 1;
-    if (half > 0) yield records.slice(0, half);
-    if (read.file.isDamaged) {
-      this.#damaged.add(read);
-      const message = `the file ${read.file.id} of ${read.hostId} is damaged`;
-      throw new CodrError('file-damaged', message, { object: read.file.id });
+  #described(files: readonly ReadFile[], range: KeyRange): ReplicaPart {
+    const names = this.#whole(files).map(({ hostId, dataset, file }) => {
+      return { hostId, dataset, id: file.id, owned: this.#ownedBy(hostId) };
+    });
+    return replicaPart(names, range);
+  }
+
+  async *#records(files: readonly ReadFile[], range: KeyRange): RecordStream {
+    const damaged = (file: ReadFile): void => void this.#damaged.add(file);
+    for await (const batch of mergedFiles(this.#whole(files), range, damaged)) {
+      yield batch;
+      this.#taken.cluster.between('records are read');
     }
-    if (half < records.length) yield records.slice(half);
   }
 }
 

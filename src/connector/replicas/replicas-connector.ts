@@ -15,9 +15,11 @@ import type {
   SourceConfig,
   SourceSession,
 } from '../connector.ts';
+import type { CutPartReader } from '../cut-dataset.ts';
 import type { RestoreTarget } from '../restore-target.ts';
 import { entryOf, type ReplicaCluster, type ReplicaClusters } from './replica-cluster.ts';
 import { foldReplicas } from './replica-merge.ts';
+import { ReplicaPartReader } from './replica-part.ts';
 import {
   contentOf,
   leadInOf,
@@ -52,6 +54,13 @@ export class ReplicasConnector implements Connector {
 
   async openTarget(config: SourceConfig): Promise<RestoreTarget> {
     return new ReplicasTarget(this.#find(config, 'target-unfit'));
+  }
+
+  openPartReader({ uri }: SourceConfig): CutPartReader {
+    return new ReplicaPartReader(() => {
+      const cluster = this.#clusters.get(nameIn(uri));
+      return cluster?.isReachable ? cluster : undefined;
+    });
   }
 
   leadIn(key: Uint8Array): Uint8Array {
@@ -159,11 +168,13 @@ export class ReplicasConnector implements Connector {
   }
 
   #find({ uri }: SourceConfig, code: 'source-unreachable' | 'target-unfit'): ReplicaCluster {
-    const cluster = this.#clusters.get(/^replicas:(.+)$/.exec(uri)?.[1] ?? '');
+    const cluster = this.#clusters.get(nameIn(uri));
     if (!cluster?.isReachable) throw new CodrError(code, `no cluster answers at ${uri}`);
     return cluster;
   }
 }
+
+const nameIn = (uri: string): string => /^replicas:(.+)$/.exec(uri)?.[1] ?? '';
 
 function partitionRange(partition: string): KeyRange {
   const from = partitionKey(partition);

@@ -5,13 +5,14 @@ import { assert } from '../../base/assert.ts';
 import { CodrError } from '../../base/error.ts';
 import {
   type CutBefore,
-  type CutDataset,
   type CutGrade,
   type CutReader,
   type CutReport,
   cutGrades,
   type SourceSession,
 } from '../../connector/connector.ts';
+import type { CutDataset } from '../../connector/cut-dataset.ts';
+import type { PackId } from '../../model/id.ts';
 import { type SourceTime, timeToHex } from '../../model/time.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import { CondemnedPacksError, usePacks } from '../../repository/lineage/pack-table.ts';
@@ -40,7 +41,7 @@ import { describeTime } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 import { type BuiltDataset, buildCut } from './build-cut.ts';
 import { rememberCut, rememberedCut } from './cut-memory.ts';
-import { type CutPacks, CutParts, dropParts } from './cut-parts.ts';
+import { type CutPacks, CutParts, type CutPartsOptions, dropParts } from './cut-parts.ts';
 import { streamRecord } from './follower.ts';
 import { mergeDueDeltas } from './merge-deltas.ts';
 
@@ -76,9 +77,10 @@ export async function takeCut(
   const bytesTotal = cut.datasets.reduce((sum, { bytes }) => sum + bytes, 0);
   refuseOlder(context, cut.time);
   meter.phase(epoch === undefined ? 'base copy' : 'reading what is new', { bytesTotal });
-  let [point, report] = await storeCut(context, cut, epoch, options, signal);
+  const store = { ...options, refused: new Set<PackId>() };
+  let [point, report] = await storeCut(context, cut, epoch, store, signal);
   for (let i = 0; i < storeAgainMax && !point; i++) {
-    [point, report] = await storeCut(context, cut, epoch, options, signal);
+    [point, report] = await storeCut(context, cut, epoch, store, signal);
   }
   if (!point) throw new CodrError('failed', 'what the cut relied on was deleted again and again');
   await cut.committed(signal);
@@ -100,14 +102,13 @@ async function storeCut(
   context: SourceContext,
   cut: CutReader,
   epoch: number | undefined,
-  options: CutOptions,
+  options: CutOptions & CutPartsOptions,
   signal: AbortSignal,
 ): Promise<[point: TakenCut['point'] | undefined, report: CutReport]> {
-  const { limits } = context.world;
   const parts = new CutParts(context, options);
   let built: readonly BuiltDataset[];
   try {
-    built = await buildCut(cut, { parts, meter: options.meter, limits }, signal);
+    built = await buildCut(cut, parts, signal);
   } catch (error) {
     // Packs that a part relies on were condemned when it was about to be kept.
     if (error instanceof CondemnedPacksError) return [undefined, cut.report()];
@@ -116,7 +117,7 @@ async function storeCut(
   const report = cut.report();
   refusePoor(context, report, options.minGrade);
   const packs = await parts.finish();
-  return [await commitCut(context, { cut, epoch, built, packs, report }, options), report];
+  return [await commitCut(context, { cut, epoch, built, parts, packs, report }, options), report];
 }
 
 /** The running epoch's number; undefined before the first cut, and when the last one was closed. */
@@ -159,6 +160,7 @@ function refusePoor(context: SourceContext, { grade, notes }: CutReport, wanted:
 
 interface CommitWork {
   readonly cut: CutReader;
+  readonly parts: CutParts;
   readonly packs: CutPacks;
   readonly epoch: number | undefined;
   readonly built: readonly BuiltDataset[];
@@ -196,7 +198,7 @@ async function commitCut(
     });
   } catch (error) {
     if (!(error instanceof CondemnedPacksError)) throw error;
-    repository.forget(error.packs);
+    work.parts.refuse(error.packs);
     return undefined;
   }
   repository.committed(used);

@@ -1,11 +1,13 @@
-// The parts of a cut that is on its way. Parts that are finished are committed, some at a time, as segments: of a
-// process that dies, the next one takes over what reads the same, and stores nothing again of the rest. The commit
-// of the cut removes them. Parts side by side share a batch: a session of the repository that is committed as one.
+// The parts of a cut that is on its way, read here or on other peers. Parts that are finished are committed, some at a
+// time, as segments: of a process that dies, the next one takes over what reads the same, and stores nothing again of
+// the rest. The commit of the cut removes them. Parts side by side share a batch that is committed as one.
+import { Mutex, Semaphore } from '../../base/async.ts';
 import { emptyBytes, fromBase64, toBase64, toHex } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
-import type { DatasetId } from '../../model/id.ts';
+import type { SharedWork, WorkContext } from '../../cluster/work-pool.ts';
+import type { CutDataset } from '../../connector/cut-dataset.ts';
+import type { DatasetId, PackId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
-import type { RecordStream } from '../../model/record.ts';
 import type { Draft } from '../../repository/lineage/draft.ts';
 import { PackSet } from '../../repository/lineage/pack-set.ts';
 import { CondemnedPacksError, usePacks } from '../../repository/lineage/pack-table.ts';
@@ -19,6 +21,7 @@ import type { TreeContext } from '../../repository/tree/tree-level.ts';
 import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { SourceContext } from '../source-context.ts';
+import { cutPieceOrder, metered, pieceFromText, type StoredPiece } from './cut-piece.ts';
 
 /** What is read, of which dataset. */
 export interface CutPartPlace {
@@ -38,33 +41,63 @@ export interface CutPacks {
 }
 
 interface Batch {
+  /** Of what is stored here. */
   readonly store: RepositorySession;
   readonly parts: { readonly place: CutPartPlace; readonly part: TreePart }[];
+  /** What other peers have stored of it. */
+  readonly stored: UsedPacks[];
   /** Of parts that are finished or being built. */
   bytes: number;
   open: number;
 }
 
+export interface CutPartsOptions {
+  readonly claim: WriterClaim;
+  readonly meter: ProgressMeter;
+  /** Packs that a commit was refused for: nobody may rely on them again. */
+  readonly refused: Set<PackId>;
+}
+
+type Read = Pick<CutDataset, 'records' | 'described'>;
+
+/** A part of fewer bytes than this share of a segment is not worth the way to another peer. */
+const sharedShareMin = 1 / 64;
+
 export class CutParts {
   readonly #context: SourceContext;
   readonly #claim: WriterClaim;
   readonly #meter: ProgressMeter;
-  /** Takes parts until it has the bytes of a segment. */
+  readonly #refused: Set<PackId>;
+  /** Takes parts that are read here until it has the bytes of a segment. */
   #batch: Batch | undefined;
+  /** Takes those of other peers: nothing in it is being built, so that it never waits. */
+  #others: Batch | undefined;
   /** Not committed. */
   readonly #batches = new Set<Batch>();
   /** What joins parts. */
   readonly #last: RepositorySession;
+  /** Parts that cannot be read elsewhere. */
+  readonly #here: Semaphore;
+  readonly #again = new Mutex();
   #kept = PackSet.empty;
 
-  constructor(
-    context: SourceContext,
-    { claim, meter }: { readonly claim: WriterClaim; readonly meter: ProgressMeter },
-  ) {
+  constructor(context: SourceContext, { claim, meter, refused }: CutPartsOptions) {
     this.#context = context;
     this.#claim = claim;
     this.#meter = meter;
+    this.#refused = refused;
     this.#last = context.repository.session();
+    this.#here = new Semaphore(context.world.limits.workers);
+  }
+
+  /** Parts that are read at a time, on all peers together. */
+  get places(): number {
+    return this.#context.world.sharing.slots;
+  }
+
+  /** How large parts should be. */
+  get partBytes(): number {
+    return this.#context.world.limits.segmentBytes;
   }
 
   /** To join parts with. */
@@ -73,17 +106,88 @@ export class CutParts {
   }
 
   /** As an earlier attempt stored it, or built now. Errors: those of the records; `CondemnedPacksError`. */
-  async part(
-    place: CutPartPlace,
-    records: () => RecordStream,
-    signal: AbortSignal,
-  ): Promise<TreePart> {
+  async part(place: CutPartPlace, read: Read, signal: AbortSignal): Promise<TreePart> {
     const stored = await this.#stored(place);
     if (stored) return stored;
-    const batch = this.#take(place.bytes);
+    const described = this.#isShared(place) ? read.described?.(place.range) : undefined;
+    if (described !== undefined) return await this.#shared(place, { read, described }, signal);
+    await this.#here.take();
+    try {
+      signal.throwIfAborted();
+      return await this.#build(place, read, this.#work(signal));
+    } finally {
+      this.#here.give();
+    }
+  }
+
+  /** What other peers have stored is committed, so that it is known to all of them. */
+  async keepOthers(): Promise<void> {
+    const batch = this.#others;
+    this.#others = undefined;
+    if (batch) await this.#keep(batch);
+  }
+
+  /** Nobody is to rely on these packs from now on. */
+  refuse(packs: readonly PackId[]): void {
+    this.#context.repository.forget(packs);
+    for (const pack of packs) this.#refused.add(pack);
+  }
+
+  /** All that is stored is durable then. */
+  async finish(): Promise<CutPacks> {
+    const all: UsedPacks[] = [];
+    for (const batch of this.#batches) all.push(await this.#flush(batch));
+    all.push(await this.#last.flush());
+    this.#meter.deduplicated(this.#last.knownBytes);
+    return { used: together(all), kept: this.#kept };
+  }
+
+  #isShared({ bytes }: CutPartPlace): boolean {
+    const { connector, world } = this.#context;
+    const isLarge = bytes >= world.limits.segmentBytes * sharedShareMin;
+    return isLarge && connector.openPartReader !== undefined;
+  }
+
+  /** Read wherever there is room. */
+  async #shared(
+    place: CutPartPlace,
+    { read, described }: { readonly read: Read; readonly described: unknown },
+    signal: AbortSignal,
+  ): Promise<TreePart> {
+    const { world, lineage, repository } = this.#context;
+    const refused = [...this.#refused];
+    const work: SharedWork<TreePart | string> = {
+      order: () => cutPieceOrder({ source: lineage.name, described, refused }),
+      here: (own) => this.#build(place, read, own),
+      decode: async (result) => {
+        const piece = await pieceFromText(result, repository.source);
+        return typeof piece === 'string' ? piece : await this.#take(place, piece);
+      },
+      progress: (records, bytes) => this.#meter.add(records, bytes),
+    };
+    const part = await world.sharing.run(work, signal);
+    if (typeof part !== 'string') return part;
+    // A replica is given up only for what was seen here: the other peer may see a wrong file, or have a bad disk.
+    const { dataset } = place;
+    world.log.warn(
+      { dataset, error: part },
+      'a part that another peer could not read is read here',
+    );
+    return await this.#again.run(() => this.#build(place, read, this.#work(signal)));
+  }
+
+  #work(signal: AbortSignal): WorkContext {
+    return { signal, progress: (records, bytes) => this.#meter.add(records, bytes) };
+  }
+
+  /** Reads and stores it here. */
+  async #build(place: CutPartPlace, read: Read, work: WorkContext): Promise<TreePart> {
+    const batch = this.#open(place.bytes);
     let part: TreePart;
     try {
-      part = await buildRange(records(), batch.store.tree(signal));
+      const records = read.records(work.signal, place.range);
+      const { throttle } = this.#context.world;
+      part = await buildRange(metered(records, work, throttle), batch.store.tree(work.signal));
       batch.parts.push({ place, part });
     } finally {
       batch.open -= 1;
@@ -94,26 +198,28 @@ export class CutParts {
     return part;
   }
 
-  /** All that is stored is durable then. */
-  async finish(): Promise<CutPacks> {
-    const stores = [...[...this.#batches].map(({ store }) => store), this.#last];
-    const all: UsedPacks[] = [];
-    for (const store of stores) {
-      all.push(await store.flush());
-      this.#meter.deduplicated(store.knownBytes);
-    }
-    const used = {
-      newPacks: once(all.flatMap(({ newPacks }) => newPacks)),
-      reusedPacks: once(all.flatMap(({ reusedPacks }) => reusedPacks)),
-    };
-    return { used, kept: this.#kept };
+  /** Of another peer. */
+  async #take(place: CutPartPlace, { part, used, knownBytes }: StoredPiece): Promise<TreePart> {
+    this.#others ??= this.#batchOf();
+    const batch = this.#others;
+    batch.parts.push({ place, part });
+    batch.stored.push(used);
+    batch.bytes += part.bytes;
+    this.#meter.deduplicated(knownBytes);
+    if (batch.bytes >= this.partBytes && place.content !== undefined) await this.keepOthers();
+    return part;
   }
 
-  #take(bytes: number): Batch {
-    const store = (): RepositorySession => this.#context.repository.session();
-    this.#batch ??= { store: store(), parts: [], bytes: 0, open: 0 };
-    const batch = this.#batch;
+  #batchOf(): Batch {
+    const store = this.#context.repository.session();
+    const batch: Batch = { store, parts: [], stored: [], bytes: 0, open: 0 };
     this.#batches.add(batch);
+    return batch;
+  }
+
+  #open(bytes: number): Batch {
+    this.#batch ??= this.#batchOf();
+    const batch = this.#batch;
     batch.bytes += bytes;
     batch.open += 1;
     this.#close(batch);
@@ -123,7 +229,7 @@ export class CutParts {
   /** A batch that is large enough takes no more parts. */
   #close(batch: Batch): void {
     if (batch !== this.#batch) return;
-    if (batch.bytes >= this.#context.world.limits.segmentBytes) this.#batch = undefined;
+    if (batch.bytes >= this.partBytes) this.#batch = undefined;
   }
 
   /** Full, and finished. */
@@ -168,7 +274,7 @@ export class CutParts {
       };
       records.push([`${dataset}/${toHex(range.from ?? emptyBytes)}`, record]);
     }
-    const used = await store.flush();
+    const used = await this.#flush(batch);
     let packs = PackSet.empty;
     try {
       await lineage.commit((draft): undefined => {
@@ -180,12 +286,18 @@ export class CutParts {
         }
       });
     } catch (error) {
-      if (error instanceof CondemnedPacksError) repository.forget(error.packs);
+      if (error instanceof CondemnedPacksError) this.refuse(error.packs);
       throw error;
     }
     repository.committed(used);
-    this.#meter.deduplicated(store.knownBytes);
     this.#kept = this.#kept.union(packs);
+  }
+
+  /** What a commit of the batch relies on. */
+  async #flush({ store, stored }: Batch): Promise<UsedPacks> {
+    const used = await store.flush();
+    this.#meter.deduplicated(store.knownBytes);
+    return together([used, ...stored]);
   }
 }
 
@@ -200,6 +312,13 @@ function dropOthers(draft: Draft, { dataset, content }: CutPartPlace): void {
     const record = draft.get<CutPartRecord>(`segment/${rest}`);
     if (record?.content !== content) draft.set(`segment/${rest}`, null);
   }
+}
+
+function together(all: readonly UsedPacks[]): UsedPacks {
+  return {
+    newPacks: once(all.flatMap(({ newPacks }) => newPacks)),
+    reusedPacks: once(all.flatMap(({ reusedPacks }) => reusedPacks)),
+  };
 }
 
 function once(packs: readonly PackRef[]): PackRef[] {

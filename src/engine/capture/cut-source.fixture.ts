@@ -8,7 +8,6 @@ import type {
   CatalogFold,
   Connector,
   CutBefore,
-  CutDataset,
   CutGrade,
   CutMemory,
   CutReader,
@@ -16,6 +15,7 @@ import type {
   FoldInput,
   SourceSession,
 } from '../../connector/connector.ts';
+import type { CutDataset } from '../../connector/cut-dataset.ts';
 import type { CatalogChange, CatalogEntry } from '../../model/catalog.ts';
 import { datasetId, streamId } from '../../model/id.ts';
 import { rangeHolds } from '../../model/key-range.ts';

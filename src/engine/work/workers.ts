@@ -2,6 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { CodrError } from '../../base/error.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
+import { cutPieceKind, cutPieceWork, type WorkerReader } from '../capture/cut-piece.ts';
 import { segmentWork, type WorkerSource } from '../capture/segment-worker.ts';
 import { segmentKind } from '../capture/segments.ts';
 import { foldKind, foldWork, type WorkerPoint } from '../read/fold-work.ts';
@@ -21,12 +22,14 @@ export interface WorkersOptions {
 /** The worker's side of {@link WorkPool}. */
 export class Workers implements AsyncDisposable {
   readonly #sources: IdleCache<WorkerSource>;
+  readonly #readers: IdleCache<WorkerReader>;
   readonly #restores: IdleCache<WorkerRestore>;
   readonly #points: IdleCache<WorkerPoint>;
   readonly #openSource: WorkersOptions['openSource'];
 
   constructor({ clock, openSource }: WorkersOptions) {
     this.#sources = new IdleCache(clock, idleMs);
+    this.#readers = new IdleCache(clock, idleMs);
     this.#restores = new IdleCache(clock, idleMs);
     this.#points = new IdleCache(clock, idleMs);
     this.#openSource = openSource;
@@ -38,6 +41,9 @@ export class Workers implements AsyncDisposable {
     if (kind === segmentKind) {
       return await segmentWork(input, work, { sources: this.#sources, openSource });
     }
+    if (kind === cutPieceKind) {
+      return await cutPieceWork(input, work, { readers: this.#readers, openSource });
+    }
     if (kind === rangeKind) {
       return await rangeWork(input, work, { restores: this.#restores, openSource });
     }
@@ -47,6 +53,7 @@ export class Workers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sources[Symbol.asyncDispose]();
+    await this.#readers[Symbol.asyncDispose]();
     await this.#restores[Symbol.asyncDispose]();
     await this.#points[Symbol.asyncDispose]();
   }

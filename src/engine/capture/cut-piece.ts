@@ -1,0 +1,119 @@
+// One part of a cut that is read on another peer: what goes there, what comes back, and the reading there. That peer
+// asks nothing of the source but the files that are described, stores what it reads, and commits nothing.
+import { fromBase64, toBase64 } from '../../base/bytes.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
+import type { Throttle } from '../../base/throttle.ts';
+import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
+import type { CutPartReader } from '../../connector/cut-dataset.ts';
+import type { PackId } from '../../model/id.ts';
+import { batchBytes, type RecordStream } from '../../model/record.ts';
+import type { LeafSource } from '../../repository/leaf/leaf-store.ts';
+import type { UsedPacks } from '../../repository/pack/blob-session.ts';
+import { buildRange } from '../../repository/tree/range-builder.ts';
+import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
+import { connectorContext, type SourceContext } from '../source-context.ts';
+import type { IdleCache } from '../work/idle-cache.ts';
+
+/** Kind of the order that {@link cutPieceOrder} makes. */
+export const cutPieceKind = 'cut-part';
+
+interface PieceOrder {
+  /** Lineage of the source. */
+  readonly source: string;
+  /** Of `CutDataset.described`. */
+  readonly described: unknown;
+  /** Packs that no commit may rely on any more. */
+  readonly refused: readonly PackId[];
+}
+
+/** What another peer has stored. */
+export interface StoredPiece {
+  readonly part: TreePart;
+  readonly used: UsedPacks;
+  /** Raw bytes that the repository held already. */
+  readonly knownBytes: number;
+}
+
+/** `unread`: why it has to be read where it was described. */
+type PieceText =
+  | { readonly part: string; readonly used: UsedPacks; readonly knownBytes: number }
+  | { readonly unread: string };
+
+export function cutPieceOrder(order: PieceOrder): WorkOrder {
+  return { kind: cutPieceKind, input: order };
+}
+
+/** Text: the piece was not read, and why. */
+export async function pieceFromText(
+  result: unknown,
+  source: LeafSource,
+): Promise<StoredPiece | string> {
+  const text = result as PieceText;
+  if ('unread' in text) return text.unread;
+  const { part, used, knownBytes } = text;
+  return { part: await decodeTreePart(fromBase64(part), source), used, knownBytes };
+}
+
+/** A source whose files this peer reads. */
+export interface WorkerReader extends AsyncDisposable {
+  readonly context: SourceContext;
+  readonly reader: CutPartReader;
+}
+
+/** Errors: `peer-lost` when it cannot be read from here; those of the store. */
+export async function cutPieceWork(
+  input: unknown,
+  work: WorkContext,
+  {
+    readers,
+    openSource,
+  }: {
+    readonly readers: IdleCache<WorkerReader>;
+    openSource(lineage: string): Promise<SourceContext>;
+  },
+): Promise<unknown> {
+  const { source, described, refused } = input as PieceOrder;
+  const open = async (): Promise<WorkerReader> => openReader(await openSource(source));
+  return await readers.use(source, open, async ({ context, reader }) => {
+    const { repository, lineage, world } = context;
+    // What others have committed meanwhile need not be stored again; what was condemned must be.
+    await lineage.refresh();
+    repository.learn(lineage);
+    repository.forget(refused);
+    const store = repository.session();
+    const records = metered(reader.records(described, work.signal), work, world.throttle);
+    let part: TreePart;
+    try {
+      part = await buildRange(records, store.tree(work.signal));
+    } catch (error) {
+      if (!isCodrError(error, 'file-damaged')) throw error;
+      return { unread: error.message } satisfies PieceText;
+    }
+    work.signal.throwIfAborted();
+    const used = await store.flush();
+    // All of it is in the answer: nobody can read packs that are not committed yet.
+    const text = toBase64(await encodeTreePart(part));
+    return { part: text, used, knownBytes: store.knownBytes } satisfies PieceText;
+  });
+}
+
+function openReader(context: SourceContext): WorkerReader {
+  const { connector, config, world } = context;
+  const reader = connector.openPartReader?.(config, connectorContext(world));
+  if (!reader) throw new CodrError('peer-lost', 'cuts of this kind are read by who takes them');
+  return { context, reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
+}
+
+/** Tells what is read, and holds it back as the limits of this peer say. */
+export async function* metered(
+  records: RecordStream,
+  { progress, signal }: WorkContext,
+  throttle: Throttle | undefined,
+): RecordStream {
+  for await (const batch of records) {
+    const bytes = batchBytes(batch);
+    progress(batch.length, bytes);
+    await throttle?.pay(bytes, signal);
+    yield batch;
+  }
+}

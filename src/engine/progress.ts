@@ -56,12 +56,13 @@ export class ProgressMeter {
     this.report();
   }
 
-  add(records: number, bytes: number): void {
+  /** `note`: what is to be said beside the counts, when they are told next. */
+  add(records: number, bytes: number, note?: string): void {
     this.#records += records;
     this.#bytes += bytes;
     this.recordsAll += records;
     this.bytesAll += bytes;
-    if (this.#clock.monotonic() - this.#reportedMs >= reportEveryMs) this.report();
+    if (this.#clock.monotonic() - this.#reportedMs >= reportEveryMs) this.report(note);
   }
 
   deduplicated(bytes: number): void {

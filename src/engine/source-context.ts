@@ -11,6 +11,8 @@ import type { Scope } from '../model/namespace.ts';
 import type { Lineage } from '../repository/lineage/lineage.ts';
 import type { ProcessProbe } from '../repository/lineage/writer.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { SourceLimits } from './source-limits.ts';
+import type { SourcePace } from './source-pace.ts';
 
 export interface EngineWorld {
   readonly clock: Clock;
@@ -46,6 +48,10 @@ export interface SourceContext {
   readonly connector: Connector;
   readonly config: SourceConfig;
   readonly scope: Scope;
+  /** What the source bears of all peers together; absent: no limit. */
+  readonly limits?: SourceLimits;
+  /** Of this process; absent: the source is read at full speed, whatever it says. */
+  readonly pace?: SourcePace;
 }
 
 export function connectorContext(world: EngineWorld): ConnectorContext {

@@ -16,6 +16,7 @@ import type { Connector } from '../connector/connector.ts';
 import { openCoordinator } from '../coordination/all.ts';
 import type { Coordinator } from '../coordination/coordinator.ts';
 import type { EngineWorld, SourceContext } from '../engine/source-context.ts';
+import { SourcePace } from '../engine/source-pace.ts';
 import { InlineSealer, type Sealer } from '../repository/frame/sealer.ts';
 import type { Credential } from '../repository/keys/key-wrap.ts';
 import {
@@ -99,6 +100,8 @@ export class NodeContext implements AsyncDisposable {
   #coordinator: Promise<Coordinator> | undefined;
   readonly #sharing: Sharing;
   readonly #throttle: Throttle;
+  /** How fast each source is read here, by the id of the source. */
+  readonly #paces = new Map<string, SourcePace>();
   /** Absent for a cluster of one. */
   readonly cluster: ClusterParts | undefined;
 
@@ -193,10 +196,24 @@ export class NodeContext implements AsyncDisposable {
       connector: connectorFor(this.connectors, registered.uri),
       config: await resolveConfig(registered, this.env),
       scope: scopeOf(registered),
+      limits: registered.limits ?? {},
+      pace: this.#paceOf(registered),
     };
     const { name, id } = registered;
     this.world.log.debug({ source: name, id, seq: context.lineage.seq, weight }, 'source opened');
     return { registered, context };
+  }
+
+  /** The share of full speed at which each source that was opened is read here. */
+  get paces(): readonly { readonly source: string; readonly share: number }[] {
+    return [...this.#paces.values()].map(({ name, share }) => ({ source: name, share }));
+  }
+
+  #paceOf({ id, name }: RegisteredSource): SourcePace {
+    const { clock, log } = this.world;
+    const there = this.#paces.get(id) ?? new SourcePace({ name, clock, log });
+    this.#paces.set(id, there);
+    return there;
   }
 
   /** Content that any source's commits hold is known: learnt before anything is stored. */

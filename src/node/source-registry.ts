@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { CodrError } from '../base/error.ts';
 import type { Connector, SourceConfig } from '../connector/connector.ts';
+import type { SourceLimits } from '../engine/source-limits.ts';
 import { type SourceId, sourceId } from '../model/id.ts';
 import type { Scope } from '../model/namespace.ts';
 import type { StateView } from '../repository/lineage/state.ts';
@@ -23,6 +24,8 @@ export interface SourceRecord {
   readonly streams: readonly string[];
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  /** Absent: the source is read as fast as the peers can. */
+  readonly limits?: SourceLimits;
   readonly addedMs: number;
 }
 

@@ -4,6 +4,7 @@
 import { compareBytes, emptyBytes, fromBase64, toBase64, toHex } from '../../base/bytes.ts';
 import { type CodrError, isCodrError } from '../../base/error.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
+import type { SharedWork } from '../../cluster/work-pool.ts';
 import type { SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { type DatasetId, datasetId, type PackId } from '../../model/id.ts';
@@ -21,6 +22,7 @@ import { endWant } from '../history/ledger.ts';
 import { baseKey, settledTime } from '../history/source-history.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { SourceContext } from '../source-context.ts';
+import { SourceShares } from '../source-limits.ts';
 import { rangeFromText, rangeToText } from '../work/range-text.ts';
 import {
   type BuiltUnit,
@@ -68,11 +70,14 @@ export class BaseCopyJob implements Job {
   readonly #tooOld = new Map<DatasetId, number>();
   /** Packs that a commit was refused for: nobody may rely on them again. */
   readonly #refused = new Set<PackId>();
+  readonly #shares: SourceShares;
+  #plannedPieces = 0;
 
   constructor(context: SourceContext, options: BaseCopyOptions) {
     this.id = `base-copy/${context.lineage.name}`;
     this.#context = context;
     this.#options = options;
+    this.#shares = new SourceShares(context.limits);
   }
 
   async plan(signal: AbortSignal): Promise<readonly Task[]> {
@@ -102,6 +107,7 @@ export class BaseCopyJob implements Job {
       }
     }
     closeSmall();
+    this.#plannedPieces = tasks.length;
     return tasks;
   }
 
@@ -207,22 +213,24 @@ export class BaseCopyJob implements Job {
     whole: boolean,
     signal: AbortSignal,
   ): Promise<BuiltUnits> {
-    const { world, lineage } = this.#context;
+    const { world, lineage, pace } = this.#context;
     const { session, meter } = this.#options;
+    const most = Math.min(this.#plannedPieces, world.sharing.slots);
     const units = planned.map((unit) => ({ ...unit, fuzzy: this.#isFuzzy(unit.entry.dataset) }));
     const identity = session.identity.id;
     const refused = [...this.#refused];
     const source = lineage.name;
     try {
-      const built = await world.sharing.run(
-        {
-          order: () => segmentOrder({ source, identity, units, whole, refused }),
-          here: (work) => buildUnits(this.#context, session, { units, whole }, work),
+      const built = await this.#shares.use(most, signal, (bytesPerSecond) => {
+        const reading = { units, whole, bytesPerSecond };
+        const shared: SharedWork<BuiltUnits> = {
+          order: () => segmentOrder({ source, identity, refused, ...reading }),
+          here: (work) => buildUnits(this.#context, session, reading, work),
           decode: builtFromText,
-          progress: (records, bytes) => meter.add(records, bytes),
-        },
-        signal,
-      );
+          progress: (records, bytes) => meter.add(records, bytes, pace?.note),
+        };
+        return world.sharing.run(shared, signal);
+      });
       const late = (unit: BuiltUnit | undefined, i: number): boolean =>
         !unit || this.#isTooOld((planned[i] as PlannedUnit).entry.dataset, unit);
       if (built.units.some(late)) await this.#options.caughtUp(signal);

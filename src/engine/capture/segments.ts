@@ -2,7 +2,7 @@
 // comes back, and the reading itself. The reader stores leaves and nodes; whoever asked commits them.
 import { fromBase64, fromHex, toBase64, toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import type { Throttle } from '../../base/throttle.ts';
+import { Throttle } from '../../base/throttle.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import type { SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
@@ -49,18 +49,32 @@ export interface BuiltUnits {
   readonly knownBytes: number;
 }
 
-/** `whole`: each unit is all of its dataset, and its tree is finished. Errors: those of the session. */
+/** What is to be read, and how. */
+export interface Reading {
+  readonly units: readonly Unit[];
+  /** Each unit is all of its dataset, and its tree is finished. */
+  readonly whole: boolean;
+  /** The share of what the source allows that this reading has; 0: no limit. */
+  readonly bytesPerSecond: number;
+}
+
+/** Errors: those of the session. */
 export async function buildUnits(
-  context: Pick<SourceContext, 'repository' | 'world'>,
-  session: Pick<SourceSession, 'readSegment'>,
-  { units, whole }: { readonly units: readonly Unit[]; readonly whole: boolean },
+  context: Pick<SourceContext, 'repository' | 'world' | 'pace'>,
+  session: Pick<SourceSession, 'readSegment' | 'pressure'>,
+  { units, whole, bytesPerSecond }: Reading,
   work: WorkContext,
 ): Promise<BuiltUnits> {
-  const { throttle } = context.world;
+  const { pace, world } = context;
+  const throttles = [new Throttle(bytesPerSecond, world.clock), world.throttle];
+  const slowed = (batches: RecordStream): RecordStream => {
+    const read = metered(batches, work, throttles);
+    return pace ? pace.paced(read, session, work.signal) : read;
+  };
   const store = context.repository.session();
   const built: (BuiltUnit | undefined)[] = [];
   for (const unit of units)
-    built.push(await buildUnit(session, store, unit, { whole, work, throttle }));
+    built.push(await buildUnit(session, store, unit, { whole, work, slowed }));
   work.signal.throwIfAborted();
   return { units: built, used: await store.flush(), knownBytes: store.knownBytes };
 }
@@ -72,17 +86,17 @@ async function buildUnit(
   {
     whole,
     work,
-    throttle,
+    slowed,
   }: {
     readonly whole: boolean;
     readonly work: WorkContext;
-    readonly throttle: Throttle | undefined;
+    slowed(batches: RecordStream): RecordStream;
   },
 ): Promise<BuiltUnit | undefined> {
   try {
     const reader = await session.readSegment(entry, range, work.signal, { fuzzy });
     if (!reader) return undefined;
-    const part = await buildRange(metered(reader.batches, work, throttle), store.tree(work.signal));
+    const part = await buildRange(slowed(reader.batches), store.tree(work.signal));
     const { after } = reader;
     const { records, bytes } = part;
     const read = { after, exactFrom: reader.exactFrom(), records, bytes };
@@ -101,12 +115,12 @@ async function buildUnit(
 async function* metered(
   batches: RecordStream,
   work: WorkContext,
-  throttle: Throttle | undefined,
+  throttles: readonly (Throttle | undefined)[],
 ): RecordStream {
   for await (const batch of batches) {
     const bytes = batchBytes(batch);
     work.progress(batch.length, bytes);
-    await throttle?.pay(bytes, work.signal);
+    for (const throttle of throttles) await throttle?.pay(bytes, work.signal);
     yield batch;
   }
 }
@@ -114,23 +128,19 @@ async function* metered(
 /** Kind of the order that {@link segmentOrder} makes. */
 export const segmentKind = 'segments';
 
-export interface SegmentOrder {
+export interface SegmentOrder extends Reading {
   /** Lineage of the source. */
   readonly source: string;
   /** What the source must call itself. */
   readonly identity: string;
-  readonly units: readonly Unit[];
-  readonly whole: boolean;
   /** Packs that no commit may rely on any more. */
   readonly refused: readonly PackId[];
 }
 
-interface OrderText {
-  readonly source: string;
-  readonly identity: string;
+interface OrderText extends Omit<SegmentOrder, 'units' | 'bytesPerSecond'> {
   readonly units: readonly { entry: EntryText; range: RangeText; fuzzy: boolean }[];
-  readonly whole: boolean;
-  readonly refused: readonly PackId[];
+  /** Peers of versions before leave it out. */
+  readonly bytesPerSecond?: number;
 }
 
 export function segmentOrder({ units, ...order }: SegmentOrder): WorkOrder {
@@ -146,9 +156,10 @@ export function segmentOrder({ units, ...order }: SegmentOrder): WorkOrder {
 }
 
 export function readSegmentOrder(input: unknown): SegmentOrder {
-  const { units, ...order } = input as OrderText;
+  const { units, bytesPerSecond = 0, ...order } = input as OrderText;
   return {
     ...order,
+    bytesPerSecond,
     units: units.map(({ entry, range, fuzzy }) => ({
       entry: entryFromText(entry),
       range: rangeFromText(range),

@@ -299,6 +299,22 @@ test('a transaction open at the survey moves its start back to the first entry',
   await lsid.endSession();
 });
 
+test('operations that queue are pressure, and it is gone when they have had their turn', async () => {
+  assert.equal(await session.pressure(signal), undefined);
+  const writes: Promise<unknown>[] = [];
+  await client.db('admin').command({ fsync: 1, lock: true });
+  try {
+    for (let v = 0; v < 12; v++) writes.push(client.db('app').collection('late').insertOne({ v }));
+    let said: string | undefined;
+    for (let i = 0; i < 1000 && said === undefined; i++) said = await session.pressure(signal);
+    assert.match(said ?? '', /^\d+ operations wait for their turn$/);
+  } finally {
+    await client.db('admin').command({ fsyncUnlock: 1 });
+  }
+  await Promise.all(writes);
+  assert.equal(await session.pressure(signal), undefined);
+});
+
 test('a set of one without faults has only fine findings', async () => {
   const findings = await session.check(everything, signal);
   assert.deepEqual(

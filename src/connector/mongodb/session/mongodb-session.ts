@@ -25,6 +25,7 @@ import { followOplog } from './follow-oplog.ts';
 import { isCapped, listAllCollections } from './list-collections.ts';
 import { timeOf } from './native-time.ts';
 import { planRanges } from './plan-ranges.ts';
+import { SourcePressure } from './pressure.ts';
 import { readIdentity } from './read-identity.ts';
 import { scanKindOf } from './scan-kind.ts';
 import { readAt, readSegment, type SegmentSource } from './segment.ts';
@@ -34,6 +35,7 @@ export class MongodbSession implements SourceSession {
   readonly identity: SourceIdentity;
   readonly #connection: MongodbConnection;
   readonly #context: ConnectorContext;
+  readonly #pressure = new SourcePressure();
   /** Where following begins at the earliest: reads are never older. */
   #notBefore: SourceTime = firstTime;
 
@@ -112,6 +114,10 @@ export class MongodbSession implements SourceSession {
     return this.#connection.patiently(signal, () =>
       this.#connection.note('codr: watermark', signal),
     );
+  }
+
+  pressure(signal: AbortSignal): Promise<string | undefined> {
+    return this.#pressure.look(this.#connection, signal);
   }
 
   async logBounds(

@@ -1,6 +1,7 @@
 // A pin holds what a reader needs while it reads: collection deletes nothing while a live pin is older
 // than its barrier. The pin is created before the state is read, so it always holds what is then seen; it is
 // renewed while the work goes on, since a host that cannot be asked is believed for a day only.
+import { toHex } from '../base/bytes.ts';
 import type { EngineWorld } from '../engine/source-context.ts';
 import { type PinRecord, renewPinMs } from '../repository/collect/pins.ts';
 import type { Lineage } from '../repository/lineage/lineage.ts';
@@ -10,7 +11,6 @@ import {
   removeMutable,
 } from '../repository/lineage/mutable.ts';
 import type { Repository } from '../repository/repository.ts';
-import { newId } from './node-context.ts';
 
 /** What is read: a source, or the repository's own lineage. */
 interface Pinned {
@@ -26,7 +26,7 @@ interface Pinned {
 export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promise<T> {
   const { repository, lineage, world } = context;
   const mutable = { store: repository.store, keys: repository.unlocked.keys };
-  const pin = new StandingPin(mutable, newId(world.random), {
+  const pin = new StandingPin(mutable, toHex(world.random.bytes(16)), {
     lineage: lineage.name,
     holder: world.probe.self,
     sinceMs: world.clock.now(),

@@ -90,6 +90,7 @@ export const apiMethods = {
   checkSource: operation('source-check', operators),
   listSources: read('Sources/List', viewers),
   showSource: read('Sources/Show', viewers),
+  limitSource: change('Sources/Limit', operators, true),
   rebaseSource: operation('source-rebase', admins),
   removeSource: operation('source-remove', admins),
   backup: operation('backup', operators),

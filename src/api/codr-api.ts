@@ -45,6 +45,7 @@ import type {
   BackupResult,
   CheckpointRequest,
   CheckpointResult,
+  LimitSourceRequest,
   Points,
   SourceCheck,
   SourceDescription,
@@ -72,6 +73,8 @@ export interface CodrApi extends AsyncDisposable {
   checkSource(request: SourceRequest, call: Call): Promise<SourceCheck>;
   listSources(call: Call): Promise<SourceList>;
   showSource(request: SourceRequest, call: Call): Promise<SourceDescription>;
+  /** Counts from the next backup on. Errors: `source-unknown`, `usage`. */
+  limitSource(request: LimitSourceRequest, call: Call): Promise<SourceDescription>;
   /** Accepts the cluster that now answers at the source's address; history closes with a hole. */
   rebaseSource(request: SourceRequest, call: Call): Promise<SourceRebased>;
   /** Drops the source and its history; `collect` frees the space. */

@@ -17,6 +17,18 @@ export interface AddSourceRequest {
   /** The password stays outside: read from this file, or this environment variable, at each use. */
   readonly passwordFile?: string;
   readonly passwordEnv?: string;
+  /** As of {@link LimitSourceRequest}. */
+  readonly readers?: number | undefined;
+  readonly bytesPerSecond?: number | undefined;
+}
+
+/** What a base copy asks of the source at most, whoever reads it. 0: no limit; absent: as before. */
+export interface LimitSourceRequest {
+  readonly source: string;
+  /** Pieces that all peers together read at a time. */
+  readonly readers?: number | undefined;
+  /** Raw bytes that all peers together read. */
+  readonly bytesPerSecond?: number | undefined;
 }
 
 export interface SourceDescription {
@@ -33,6 +45,10 @@ export interface SourceDescription {
   readonly exclude: readonly string[];
   /** RFC 3339. */
   readonly added: string;
+  /** Pieces that are read at a time at most; absent: no limit. */
+  readonly readers?: number;
+  /** Read at most; absent: no limit. */
+  readonly bytesPerSecond?: number;
 }
 
 export interface SourceCheck {

@@ -8,8 +8,26 @@ import { option } from '../node/config-option.ts';
 import { defineCommand } from './command.ts';
 import { excludeOption, includeOption, sourceArgument } from './inputs.ts';
 import { type Output, printPairs, printTable } from './output.ts';
+import { formatBytes } from './units.ts';
 
-const describedJson = '{name,id,kind,uri,identity,version,streams,include,exclude,added}';
+const describedJson =
+  '{name,id,kind,uri,identity,version,streams,include,exclude,added,readers?,bytesPerSecond?}';
+const limitOptions = () => ({
+  readers: option(z.coerce.number().int().min(0).optional(), {
+    text: 'pieces that all peers together read at a time; 0: no limit',
+    value: 'N',
+    env: false,
+  }),
+  mibPerSecond: option(z.coerce.number().min(0).optional(), {
+    text: 'MiB a second that all peers together read; 0: no limit',
+    value: 'N',
+    env: false,
+  }),
+});
+
+const bytesOf = (mib: number | undefined): number | undefined =>
+  mib === undefined ? undefined : Math.ceil(mib * 1024 * 1024);
+
 const checkJson = `{source:${describedJson}, findings:[{level,message,remedy?}]}`;
 
 export const sourceAddCommand = defineCommand({
@@ -57,8 +75,12 @@ export const sourceAddCommand = defineCommand({
       value: 'VARIABLE',
       env: false,
     }),
+    ...limitOptions(),
   }),
-  async run({ sourcePasswordFile, sourcePasswordEnv, config, ...request }, { api, call }) {
+  async run(
+    { sourcePasswordFile, sourcePasswordEnv, config, mibPerSecond, ...request },
+    { api, call },
+  ) {
     if (sourcePasswordFile !== undefined && sourcePasswordEnv !== undefined) {
       throw new CodrError(
         'usage',
@@ -71,6 +93,7 @@ export const sourceAddCommand = defineCommand({
     return (await api()).addSource(
       {
         ...request,
+        bytesPerSecond: bytesOf(mibPerSecond),
         ...(config !== undefined && { config: resolve(config) }),
         ...(sourcePasswordFile !== undefined && { passwordFile: resolve(sourcePasswordFile) }),
         ...(sourcePasswordEnv !== undefined && { passwordEnv: sourcePasswordEnv }),
@@ -138,6 +161,30 @@ export const sourceShowCommand = defineCommand({
   print: printDescription,
 });
 
+export const sourceLimitCommand = defineCommand({
+  path: 'source limit',
+  summary: 'say what base copies may ask of a cluster, all peers together',
+  about:
+    'What is not given stays as it is; 0 lifts a limit. Counts from the next backup on. Whatever the limits, a base ' +
+    'copy slows by itself while the cluster is under pressure.',
+  examples: [
+    'codr source limit shop --mib-per-second 50 --readers 4',
+    'codr source limit shop --readers 0',
+  ],
+  json: describedJson,
+  input: z.object({ source: sourceArgument(), ...limitOptions() }),
+  async run({ source, readers, mibPerSecond }, { api, call }) {
+    if (readers === undefined && mibPerSecond === undefined) {
+      throw new CodrError('usage', 'no limit is given', {
+        remedy: 'give --readers, --mib-per-second or both; codr source show has those that hold',
+      });
+    }
+    const bytesPerSecond = bytesOf(mibPerSecond);
+    return (await api()).limitSource({ source, readers, bytesPerSecond }, call);
+  },
+  print: printDescription,
+});
+
 export const sourceRebaseCommand = defineCommand({
   path: 'source rebase',
   summary: 'accept the other cluster that now answers at the address',
@@ -177,8 +224,17 @@ function printDescription(source: SourceDescription, output: Output): void {
     ['identity', source.identity],
     ['streams', source.streams.join(', ')],
     ['scope', scope(source)],
+    ...limitTexts(source).map((text): [string, string] => ['limit', text]),
     ['added', source.added],
   ]);
+}
+
+function limitTexts({ readers, bytesPerSecond }: SourceDescription): string[] {
+  const most = readers === 1 ? '1 reader at a time' : `${readers} readers at a time`;
+  return [
+    ...(readers === undefined ? [] : [most]),
+    ...(bytesPerSecond === undefined ? [] : [`${formatBytes(bytesPerSecond)}/s`]),
+  ];
 }
 
 function printFindings({ findings }: SourceCheck, output: Output): void {

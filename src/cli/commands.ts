@@ -17,6 +17,7 @@ import { restoreCommand } from './command-restore.ts';
 import {
   sourceAddCommand,
   sourceCheckCommand,
+  sourceLimitCommand,
   sourceListCommand,
   sourceRebaseCommand,
   sourceRemoveCommand,
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   sourceCheckCommand,
   sourceListCommand,
   sourceShowCommand,
+  sourceLimitCommand,
   sourceRebaseCommand,
   sourceRemoveCommand,
   backupCommand,

@@ -45,7 +45,7 @@ export function describeSource(
   source: RegisteredSource,
   connector: Connector,
 ): api.SourceDescription {
-  const { name, id, kind, identity, version, streams, include, exclude, addedMs } = source;
+  const { name, id, kind, identity, version, streams, include, exclude, addedMs, limits } = source;
   return {
     name,
     id,
@@ -57,6 +57,7 @@ export function describeSource(
     include,
     exclude,
     added: new Date(addedMs).toISOString(),
+    ...limits,
   };
 }
 

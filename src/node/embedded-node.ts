@@ -8,6 +8,7 @@ import { planRestore, restore, verify } from './calls/restore-calls.ts';
 import {
   addSource,
   checkSource,
+  limitSource,
   listSources,
   rebaseSource,
   removeSource,
@@ -48,6 +49,8 @@ export class EmbeddedNode implements api.CodrApi {
   listSources = (_: api.Call): Promise<api.SourceList> => listSources(this.#node);
   showSource = (request: api.SourceRequest): Promise<api.SourceDescription> =>
     showSource(this.#node, request);
+  limitSource = (request: api.LimitSourceRequest): Promise<api.SourceDescription> =>
+    limitSource(this.#node, request);
   rebaseSource = (request: api.SourceRequest, call: api.Call): Promise<api.SourceRebased> =>
     rebaseSource(this.#node, request, call);
   removeSource = (request: api.SourceRequest, call: api.Call): Promise<api.SourceRemoved> =>

@@ -60,6 +60,8 @@ export class RemoteApi implements api.CodrApi {
   listSources = (call: api.Call): Promise<api.SourceList> => this.#ask('listSources', {}, call);
   showSource = (request: api.SourceRequest, call: api.Call): Promise<api.SourceDescription> =>
     this.#ask('showSource', request, call);
+  limitSource = (request: api.LimitSourceRequest, call: api.Call): Promise<api.SourceDescription> =>
+    this.#ask('limitSource', request, call);
   rebaseSource = (request: api.SourceRequest, call: api.Call): Promise<api.SourceRebased> =>
     this.#work('source-rebase', request, call);
   removeSource = (request: api.SourceRequest, call: api.Call): Promise<api.SourceRemoved> =>

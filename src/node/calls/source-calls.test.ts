@@ -12,7 +12,7 @@ import { NodeContext } from '../node-context.ts';
 import { systemClock } from '../system-clock.ts';
 import { systemRandom } from '../system-random.ts';
 import { backup, points } from './history-calls.ts';
-import { addSource, listSources, rebaseSource, removeSource } from './source-calls.ts';
+import { addSource, limitSource, listSources, rebaseSource, removeSource } from './source-calls.ts';
 import { status } from './status-call.ts';
 
 const call = { signal: new AbortController().signal, progress: () => {} };
@@ -102,4 +102,24 @@ test('a rebased source keeps its cuts, and the next one goes on with their numbe
   assert.equal((await cut(node)).point.id, 'cut:3');
   const { intervals, points: named } = await points(node, { source: 'ring' });
   assert.deepEqual([intervals.length, named.map(({ id }) => id)], [3, ['cut:1', 'cut:2', 'cut:3']]);
+});
+
+test('limits stay until they are changed or lifted one by one, also over a rebase', async (t) => {
+  const node = await open(t, 1);
+  const limits = async (): Promise<unknown> => {
+    const [{ readers, bytesPerSecond } = {}] = (await listSources(node)).sources;
+    return { readers, bytesPerSecond };
+  };
+  assert.deepEqual(await limits(), { readers: undefined, bytesPerSecond: undefined });
+  await limitSource(node, { source: 'ring', readers: 3, bytesPerSecond: 1000 });
+  await limitSource(node, { source: 'ring', readers: 2 });
+  assert.deepEqual(await limits(), { readers: 2, bytesPerSecond: 1000 });
+  const { context } = await node.source('ring');
+  assert.deepEqual(context.limits, { readers: 2, bytesPerSecond: 1000 });
+  await rebaseSource(node, { source: 'ring' }, call);
+  const shown = await limitSource(node, { source: 'ring', bytesPerSecond: 0 });
+  assert.deepEqual([shown.readers, 'bytesPerSecond' in shown], [2, false]);
+  const wrong = { source: 'ring', readers: -1 };
+  await assert.rejects(() => limitSource(node, wrong), { code: 'usage' });
+  assert.deepEqual(await limits(), { readers: 2, bytesPerSecond: undefined });
 });

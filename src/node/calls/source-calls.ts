@@ -10,6 +10,7 @@ import type {
 } from '../../connector/connector.ts';
 import { closeEpoch } from '../../engine/capture/epoch.ts';
 import { connectorContext } from '../../engine/source-context.ts';
+import type { SourceLimits } from '../../engine/source-limits.ts';
 import { sourceId } from '../../model/id.ts';
 import { parseScope, type Scope } from '../../model/namespace.ts';
 import { adoptCondemned } from '../../repository/collect/condemned.ts';
@@ -24,6 +25,8 @@ import {
   resolveConfig,
   type SourceRecord,
 } from '../source-registry.ts';
+
+type Wished = Pick<api.LimitSourceRequest, 'readers' | 'bytesPerSecond'>;
 
 /** A claim for one short commit needs no long silence of others. */
 const shortTickMs = 1000;
@@ -61,6 +64,7 @@ export async function addSource(
     include,
     exclude,
     addedMs,
+    ...limitsOf(request),
   };
   const own = await repository.openLineage(id);
   await lineage.commit(async (draft): Promise<undefined> => {
@@ -116,6 +120,42 @@ export async function showSource(
 ): Promise<api.SourceDescription> {
   const { registered, context } = await node.source(source);
   return describeSource(registered, context.connector);
+}
+
+export async function limitSource(
+  node: NodeContext,
+  { source, ...wished }: api.LimitSourceRequest,
+): Promise<api.SourceDescription> {
+  const { registered, context } = await node.source(source);
+  const { id } = registered;
+  const { lineage } = await node.open();
+  let changed: RegisteredSource = registered;
+  await lineage.commit((draft): undefined => {
+    const before = draft.get<SourceRecord>(`source/${id}`);
+    if (!before) throw new CodrError('source-unknown', `no source is called ${source}`);
+    const { limits, ...record } = before;
+    const now: SourceRecord = { ...record, ...limitsOf({ ...limits, ...given(wished) }) };
+    draft.set(`source/${id}`, now);
+    changed = { ...now, id };
+  });
+  return describeSource(changed, context.connector);
+}
+
+/** 0 lifts a limit. Errors: `usage`. */
+function limitsOf({ readers = 0, bytesPerSecond = 0 }: Wished): Pick<SourceRecord, 'limits'> {
+  for (const [name, value] of Object.entries({ readers, bytesPerSecond })) {
+    if (Number.isSafeInteger(value) && value >= 0) continue;
+    throw new CodrError('usage', `${name} is ${value}, which is no number of 0 or more`);
+  }
+  const limits = { ...(readers > 0 && { readers }), ...(bytesPerSecond > 0 && { bytesPerSecond }) };
+  return Object.keys(limits).length > 0 ? { limits } : {};
+}
+
+function given({ readers, bytesPerSecond }: Wished): SourceLimits {
+  return {
+    ...(readers !== undefined && { readers }),
+    ...(bytesPerSecond !== undefined && { bytesPerSecond }),
+  };
 }
 
 export async function rebaseSource(

@@ -1,5 +1,6 @@
 // Original file: codr/v1/sources.proto
 
+import type { Long } from '@grpc/proto-loader';
 
 export interface AddSourceRequest {
   'source'?: (string);
@@ -9,10 +10,14 @@ export interface AddSourceRequest {
   'exclude'?: (string)[];
   'passwordFile'?: (string);
   'passwordEnv'?: (string);
+  'readers'?: (number | string | Long);
+  'bytesPerSecond'?: (number | string | Long);
   '_uri'?: "uri";
   '_config'?: "config";
   '_passwordFile'?: "passwordFile";
   '_passwordEnv'?: "passwordEnv";
+  '_readers'?: "readers";
+  '_bytesPerSecond'?: "bytesPerSecond";
 }
 
 export interface AddSourceRequest__Output {
@@ -23,8 +28,12 @@ export interface AddSourceRequest__Output {
   'exclude': (string)[];
   'passwordFile'?: (string);
   'passwordEnv'?: (string);
+  'readers'?: (string);
+  'bytesPerSecond'?: (string);
   '_uri'?: "uri";
   '_config'?: "config";
   '_passwordFile'?: "passwordFile";
   '_passwordEnv'?: "passwordEnv";
+  '_readers'?: "readers";
+  '_bytesPerSecond'?: "bytesPerSecond";
 }

@@ -1,5 +1,6 @@
 // Original file: codr/v1/sources.proto
 
+import type { Long } from '@grpc/proto-loader';
 
 export interface SourceDescription {
   'name'?: (string);
@@ -12,6 +13,10 @@ export interface SourceDescription {
   'include'?: (string)[];
   'exclude'?: (string)[];
   'added'?: (string);
+  'readers'?: (number | string | Long);
+  'bytesPerSecond'?: (number | string | Long);
+  '_readers'?: "readers";
+  '_bytesPerSecond'?: "bytesPerSecond";
 }
 
 export interface SourceDescription__Output {
@@ -25,4 +30,8 @@ export interface SourceDescription__Output {
   'include': (string)[];
   'exclude': (string)[];
   'added': (string);
+  'readers'?: (string);
+  'bytesPerSecond'?: (string);
+  '_readers'?: "readers";
+  '_bytesPerSecond'?: "bytesPerSecond";
 }

@@ -115,7 +115,8 @@ export async function openCql(
       reconnection: new policies.reconnection.ConstantReconnectionPolicy(reconnectMs),
     },
     encoding: { useUndefinedAsUnset: true },
-    protocolOptions: { maxSchemaAgreementWaitSeconds: 30 },
+    // A target waits for agreement by itself, and not after each statement.
+    protocolOptions: { maxSchemaAgreementWaitSeconds: side === 'target' ? 0 : 30 },
     socketOptions: { connectTimeout: connectTimeoutMs, readTimeout: readTimeoutMs },
     // Metadata of every keyspace would be held in memory and read again at each change.
     isMetadataSyncEnabled: false,

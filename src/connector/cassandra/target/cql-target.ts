@@ -122,11 +122,13 @@ class CqlTarget implements RestoreTarget {
   }
 
   async load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
+    await this.#tables.agreed(signal);
     return await this.#loadOf(item).load(records, signal);
   }
 
   /** Rows are counted before indexes and views are built on them. */
   async index(item: TargetItem, signal: AbortSignal): Promise<void> {
+    await this.#tables.agreed(signal);
     const load = this.#loadOf(item);
     const { body, keyspace, table } = this.#tables.tableOf(item);
     const place = { keyspace, table };

@@ -169,6 +169,7 @@ export class RestoreMarker {
     const run = (statement: string): Promise<void> => this.#schema.run(statement, signal);
     await run(`CREATE KEYSPACE IF NOT EXISTS ${markerKeyspace} WITH replication = ${replication}`);
     await run(`CREATE TABLE IF NOT EXISTS ${this.name} (step text PRIMARY KEY, body text)`);
+    await this.#schema.agreed(signal);
     // Another run may have begun since the look: two moments must never meet in one target.
     await this.#keep('operation', moment, signal);
     if (begunMs !== undefined) await this.#keep('begun', String(begunMs), signal);

@@ -1,5 +1,6 @@
 // Changes of the target's schema: one at a time and by one node, since changes that meet are not always merged
-// well; after each, all nodes that are up agree.
+// well. That node knows each at once; the others are waited for only where they must know, since they tell each
+// other of versions once a second.
 import { Mutex } from '../../../base/async.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
@@ -18,6 +19,8 @@ export class SchemaRunner {
   /** Native address of the node that changes the schema. */
   readonly #host: string;
   readonly #mutex = new Mutex();
+  /** Since all nodes agreed. */
+  #isChanged = false;
 
   constructor(cql: CqlSession, clock: Clock, host: string) {
     this.#cql = cql;
@@ -28,6 +31,7 @@ export class SchemaRunner {
   /** Errors: `target-unfit`, which names the statement; `target-rights`. */
   async run(statement: string, signal: AbortSignal): Promise<void> {
     await this.#mutex.run(async () => {
+      this.#isChanged = true;
       try {
         const options = { signal, host: this.#host, timeoutMs: statementMs };
         await this.#cql.run(statement, { ...options, consistency: 'quorum' });
@@ -43,7 +47,15 @@ export class SchemaRunner {
           },
         );
       }
+    });
+  }
+
+  /** All nodes that are up know what was changed when this returns. Errors: `target-unfit`. */
+  async agreed(signal: AbortSignal): Promise<void> {
+    await this.#mutex.run(async () => {
+      if (!this.#isChanged) return;
       await this.#agreement(signal);
+      this.#isChanged = false;
     });
   }
 

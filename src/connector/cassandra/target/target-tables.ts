@@ -90,7 +90,12 @@ export class TargetTables {
     await this.#maker.tryAll(made, word, signal);
   }
 
-  /** The table is there and empty when this returns. */
+  /** All nodes know what was made. Errors: `target-unfit`. */
+  async agreed(signal: AbortSignal): Promise<void> {
+    await this.#schema.agreed(signal);
+  }
+
+  /** The table is there and empty when this returns; nodes may not know it yet. */
   async create(item: TargetItem, signal: AbortSignal): Promise<PlannedTable> {
     const planned = this.tableOf(item);
     const { keyspace, table, making } = planned;

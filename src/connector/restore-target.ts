@@ -112,6 +112,8 @@ export interface LoadedRange {
   readonly bytes: number;
   /** Records that the target rewrote by itself and that could not be mended. */
   readonly changedByTarget: readonly ChangedRecord[];
+  /** Of a {@link RestoreTarget.borrow borrowed} item: what its lender must {@link RestoreTarget.adopt adopt}. */
+  readonly receipt?: unknown;
 }
 
 export interface ChangedRecord {
@@ -120,18 +122,63 @@ export interface ChangedRecord {
   readonly text: string;
 }
 
+/** What work on one range of an item needs of a target. */
+export interface RangeTarget {
+  /** Loads final records, ascending; several ranges of an item may load side by side unless `serial`. */
+  load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange>;
+  /** What the target now holds, ascending by key. */
+  readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
+  /**
+   * Of targets that cannot give back records as they are; comes in place of {@link readBack}, after `freeze`, ranges side
+   * by side. Passes on what the range must hold, and ends only when the target holds it, and no more, as far as it can
+   * tell. Errors: `proof-failed`.
+   */
+  compare?(
+    item: TargetItem,
+    range: KeyRange,
+    expected: RecordStream,
+    signal: AbortSignal,
+    keep?: Keep,
+  ): RecordStream;
+  /** Passes on what {@link readBack} has to give, and may keep a sample; after `freeze`, ranges side by side. */
+  watch?(item: TargetItem, expected: RecordStream, keep?: Keep): RecordStream;
+}
+
+/** Of a borrowed item: told, when the stream has ended, what its lender must adopt. */
+export type Keep = (receipt: unknown) => void;
+
 /** One restore into one target. Calls per item, in this order: create, load…, index, readBack…, done; then finish. */
-export interface RestoreTarget extends AsyncDisposable {
+export interface RestoreTarget extends RangeTarget, AsyncDisposable {
   readonly identity: SourceIdentity;
   /** Why nothing here can be read back as it was loaded; absent: it can, and is. Said in the plan's warnings. */
   readonly unprovable?: string;
   /** Later expiry is cut to this second since 1970, counted and told by {@link finish}; absent: all is held. */
   readonly expirySecondsMax?: number;
   /**
-   * Ranges of one item may be loaded and read back through several targets, each in a process of its own that
-   * only planned; what is loaded twice then stands once.
+   * Ranges of one item may be loaded and read back through several targets, each in a process of its own that only
+   * planned, or borrowed the item where items are lent; what is loaded twice then stands once.
    */
   readonly sharesRanges?: true;
+  /**
+   * What a target of another process must know to load ranges of an item that is created, or to read back ranges of one
+   * that is frozen. Survives JSON.
+   */
+  lend?(item: TargetItem): Promise<unknown>;
+  /**
+   * In another process, in place of the plan and of all else: a target for ranges of the item that was lent. It makes,
+   * checks and removes nothing but what it loads. Errors: `peer-lost`, where it cannot be used from here.
+   */
+  borrow?(item: TargetItem, lent: unknown): RangeTarget;
+  /**
+   * What a borrower gave for a range that nobody else has done, before `index` or `spotReads`. Errors: `peer-lost`, when
+   * it does not hold here.
+   */
+  adopt?(item: TargetItem, receipt: unknown): Promise<void>;
+  /**
+   * Into how many ranges the load of so many bytes may be cut; undefined: into any number. `apart`: ranges go to several
+   * processes.
+   */
+  loadRangesMax?(item: TargetItem, bytes: number, apart: boolean): number | undefined;
   /** What an earlier run of the operation left here. Looks, changes nothing; comes before the plan. */
   unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined>;
   /** Looks, changes nothing. Errors: `usage` (a name that no target takes), `target-rights`, `target-unfit`. */
@@ -149,8 +196,6 @@ export interface RestoreTarget extends AsyncDisposable {
   loaded?(item: TargetItem): LoadedRange | undefined;
   /** Makes the dataset with all its options but expiry; one that an earlier run began is made anew. */
   create(item: TargetItem, signal: AbortSignal): Promise<void>;
-  /** Loads final records, ascending; several ranges of an item may load side by side unless `serial`. */
-  load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange>;
   /** True when the item's records must be loaded and read back by one call each, as one stream. */
   serial(item: TargetItem): boolean;
   /** Builds all indexes but expiring ones. */
@@ -160,21 +205,6 @@ export interface RestoreTarget extends AsyncDisposable {
    * moment it gives what is live. Absent: what was loaded is what is read back.
    */
   freeze?(item: TargetItem, signal: AbortSignal): Promise<FrozenMoment>;
-  /** What the target now holds, ascending by key. */
-  readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream;
-  /**
-   * Of targets that cannot give back records as they are; comes in place of {@link readBack}, after `freeze`, ranges side
-   * by side. Passes on what the range must hold, and ends only when the target holds it, and no more, as far as it can
-   * tell. Errors: `proof-failed`.
-   */
-  compare?(
-    item: TargetItem,
-    range: KeyRange,
-    expected: RecordStream,
-    signal: AbortSignal,
-  ): RecordStream;
-  /** Passes on what {@link readBack} has to give, and may keep a sample; after `freeze`, ranges side by side. */
-  watch?(item: TargetItem, expected: RecordStream): RecordStream;
   /**
    * After what was read back is found equal: asks every copy, as its users do, for the sample. Errors: `proof-failed`.
    */

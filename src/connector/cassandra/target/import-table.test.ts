@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLogger } from '../../../base/log.ts';
 import type { NodeControl } from '../session/control.ts';
+import { localFiles } from '../session/local-files.ts';
 import { checkFiles } from './check-files.ts';
 import { dataBytes, deadlineFor, groupFiles } from './import-groups.ts';
 import { importTable } from './import-table.ts';
@@ -28,6 +29,8 @@ async function staged(t: TestContext): Promise<string> {
   return folder;
 }
 
+const waiting = (folder: string) => sizes.map((_, i) => ({ folder, name: `nb-${i + 1}-big` }));
+
 /** A server that takes what it is shown; after `calls` calls it answers no more. */
 function server(calls = Number.POSITIVE_INFINITY) {
   const asked: { readonly files: number; readonly deadlineMs: number | undefined }[] = [];
@@ -45,7 +48,7 @@ function server(calls = Number.POSITIVE_INFINITY) {
 
 test('files are grouped by their bytes, a larger one alone, with all their components', async (t) => {
   const folder = await staged(t);
-  const groups = await groupFiles(folder, 1000);
+  const groups = await groupFiles(folder, waiting(folder), 1000);
   assert.deepEqual(
     groups.map(({ files, bytes }) => [files, bytes]),
     [
@@ -55,7 +58,7 @@ test('files are grouped by their bytes, a larger one alone, with all their compo
       [1, 10],
     ],
   );
-  assert.deepEqual((await readdir(join(folder, '1'))).sort(), [
+  assert.deepEqual((await readdir(join(folder, 'group-1'))).sort(), [
     'nb-1-big-Data.db',
     'nb-1-big-TOC.txt',
     'nb-2-big-Data.db',
@@ -84,7 +87,7 @@ test('a server that checks its files may take as long as they are large, and is 
   const control = {
     verify: async (_ks, _tables, _options, { deadlineMs }) => deadlines.push(deadlineMs) > 1,
   } as Partial<NodeControl> as NodeControl;
-  const node = { address: 'n', control, dataDirectories: [data] };
+  const node = { address: 'n', control, files: localFiles, dataDirectories: [data] };
   const id = '00000000-0000-0000-0000-000000000000';
   const told: string[] = [];
   const log = { ...silentLogger, info: (_: object, message: string) => told.push(message) };
@@ -95,7 +98,7 @@ test('a server that checks its files may take as long as they are large, and is 
 
 test('a run that goes on imports what the one before had not taken, and nothing twice', async (t) => {
   const folder = await staged(t);
-  const groups = await groupFiles(folder, 1000);
+  const groups = await groupFiles(folder, waiting(folder), 1000);
   const steps = new Map<string, number>();
   const told: string[] = [];
   const options = {
@@ -123,7 +126,7 @@ test('a run that goes on imports what the one before had not taken, and nothing 
 
 test('what a call took whose answer nobody heard is not missed, and what is left over is an error', async (t) => {
   const folder = await staged(t);
-  const [group] = await groupFiles(folder, 10_000);
+  const [group] = await groupFiles(folder, waiting(folder), 10_000);
   assert.ok(group);
   const options = { paths: {}, keepLevels: false, log: silentLogger, note: async () => {} };
   const { node } = server();

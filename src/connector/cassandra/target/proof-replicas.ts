@@ -12,6 +12,7 @@ import type { NodeQueries } from '../wire/wire-connection.ts';
 import { type ProofRead, ProofReads } from './proof-reads.ts';
 import { ProofSample, type SampledWindow, type SampleOptions } from './proof-sample.ts';
 import { answeredByItself } from './read-traces.ts';
+import { type SampleText, sampleFromText } from './sample-text.ts';
 import { whatIsTold } from './target-tells.ts';
 
 export interface AskedNode {
@@ -55,6 +56,11 @@ export class ReplicaProof {
   /** Passes on what the target must hold, and keeps some of it. */
   watch(records: RecordStream): RecordStream {
     return this.#sample.watch(records);
+  }
+
+  /** What another process kept of a range. */
+  adopt(sample: SampleText): void {
+    this.#sample.adopt(sampleFromText(sample), sample.passedOver);
   }
 
   /** Errors: `proof-failed`, naming node, table and key; `target-unfit`, `target-rights` where a node cannot be asked. */

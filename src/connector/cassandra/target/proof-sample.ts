@@ -27,6 +27,16 @@ export interface SampledWindow {
   readonly rows: readonly DataRecord[];
 }
 
+/** A window, and the nodes that are to be asked for it. */
+export interface KeptWindow {
+  readonly window: SampledWindow;
+  readonly hash: number;
+  /** Host ids of owners. */
+  readonly own: readonly string[];
+  /** Of those that are its first owners. */
+  readonly first: readonly string[];
+}
+
 export interface SampleOptions {
   readonly ring: Pick<Ring, 'nodes' | 'partitioner'>;
   readonly replication: Replication;
@@ -68,6 +78,30 @@ export class ProofSample {
     for await (const batch of records) {
       for (const record of batch) range.take(record);
       yield batch;
+    }
+  }
+
+  /** All that is kept, each window once. */
+  kept(): KeptWindow[] {
+    const found = new Map<SampledWindow, KeptWindow & { own: string[]; first: string[] }>();
+    for (const part of ['own', 'first'] as const) {
+      for (const [hostId, { held }] of part === 'own' ? this.#own : this.#first) {
+        for (const { hash, window } of held) {
+          const one = found.get(window) ?? { window, hash, own: [], first: [] };
+          found.set(window, one);
+          one[part].push(hostId);
+        }
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** What another process kept of a range that nobody watched here. */
+  adopt(kept: readonly KeptWindow[], passedOver: number): void {
+    this.passedOver += passedOver;
+    for (const { window, hash, own, first } of kept) {
+      for (const hostId of own) this.#own.get(hostId)?.add(hash, window);
+      for (const hostId of first) this.#first.get(hostId)?.add(hash, window);
     }
   }
 
@@ -205,19 +239,19 @@ class Lists {
 class Smallest {
   /** Only smaller hashes are taken. */
   limit = hashBound;
-  readonly #held: { readonly hash: number; readonly window: SampledWindow }[] = [];
+  readonly held: { readonly hash: number; readonly window: SampledWindow }[] = [];
 
   get windows(): SampledWindow[] {
-    return this.#held.map(({ window }) => window);
+    return this.held.map(({ window }) => window);
   }
 
   add(hash: number, window: SampledWindow): void {
     if (hash >= this.limit) return;
-    if (this.#held.some((one) => one.hash === hash)) return;
-    const at = this.#held.findIndex((one) => one.hash > hash);
-    this.#held.splice(at < 0 ? this.#held.length : at, 0, { hash, window });
-    if (this.#held.length > windowsPerReplica) this.#held.pop();
-    if (this.#held.length === windowsPerReplica) this.limit = this.#held.at(-1)?.hash as number;
+    if (this.held.some((one) => one.hash === hash)) return;
+    const at = this.held.findIndex((one) => one.hash > hash);
+    this.held.splice(at < 0 ? this.held.length : at, 0, { hash, window });
+    if (this.held.length > windowsPerReplica) this.held.pop();
+    if (this.held.length === windowsPerReplica) this.limit = this.held.at(-1)?.hash as number;
   }
 }
 

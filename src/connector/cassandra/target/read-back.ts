@@ -14,7 +14,6 @@ import { mergeStaged } from '../merge/staged-merge.ts';
 import { type BlockStream, batchOf } from '../record/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { FileExtents, type FileInput, openLimits } from '../session/file-inputs.ts';
-import type { CutNode } from '../session/node-cut.ts';
 import {
   identityOf,
   type ListedSstable,
@@ -29,13 +28,14 @@ import { partitionerOf, type Ring } from '../session/ring.ts';
 import { notBefore } from '../sstable/key-extent.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
 import { recordOwners } from './record-owners.ts';
+import type { TargetNode } from './target-nodes.ts';
 import { unanimous } from './unanimous.ts';
 
 export interface FrozenTable {
   readonly schema: TableSchema;
   /** UUID of the table in the target. */
   readonly tableId: string;
-  readonly nodes: readonly (CutNode & { readonly hostId: string })[];
+  readonly nodes: readonly TargetNode[];
   readonly ring: Pick<Ring, 'nodes' | 'partitioner'>;
   readonly replication: Replication;
   /** For files that are in another order than records. */
@@ -63,9 +63,10 @@ export async function snapshotFiles({
 }: FrozenTable): Promise<Map<string, ListedSstable[]>> {
   const found = new Map<string, ListedSstable[]>();
   await Promise.all(
-    nodes.map(async ({ dataDirectories, hostId }) => {
+    nodes.map(async (node) => {
+      const { hostId } = node;
       const files: ListedSstable[] = [];
-      for (const folder of await listTableFolders(dataDirectories)) {
+      for (const folder of await listTableFolders(node)) {
         if (folder.tableId !== tableId) continue;
         const { complete, partial } = await listSstables(hostId, folder, `snapshots/${tag}`);
         if (partial.length > 0) {

@@ -45,6 +45,11 @@ export class ReplicaSets {
     this.all = [...known.values()];
   }
 
+  /** Ranges of the ring; neighbours may have one set. */
+  get ranges(): number {
+    return this.#sets.length;
+  }
+
   /** The set that owns a place. What follows the bytes of the place is not looked at. */
   setAt(place: Uint8Array): ReplicaSet {
     return this.#sets[this.#places.rangeAt(place)] as ReplicaSet;

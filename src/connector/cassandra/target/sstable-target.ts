@@ -1,7 +1,6 @@
 // A live cluster that a cut is given back to by SSTables: schema first, then files that each replica imports, then
 // indexes and views, then the proof on every replica. A marker in the target lets the same command resume.
 import { assert } from '../../../base/assert.ts';
-import { forEachLimit } from '../../../base/async.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { ConnectorContext, SourceIdentity } from '../../connector.ts';
@@ -13,6 +12,7 @@ import type {
   LeftBehind,
   LoadedRange,
   PlannedDefinitions,
+  RangeTarget,
   RestoreTarget,
   SpotReads,
   TargetItem,
@@ -21,24 +21,24 @@ import type {
   UnfinishedRestore,
 } from '../../restore-target.ts';
 import type { CassandraConfig } from '../session/cassandra-config.ts';
+import { filesOf } from '../session/cassandra-session.ts';
 import type { CqlSession } from '../session/cql.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
-import { clusterId, partitionerOf, type Ring, readRing } from '../session/ring.ts';
+import { clusterId, partitionerOf, type Ring, readRing, ringDigest } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
-import { checkFiles } from './check-files.ts';
+import { attemptWord, BorrowedTable } from './borrowed-table.ts';
 import { EncodePool } from './encode-pool.ts';
-import { layoutOf } from './file-layout.ts';
+import { type FileLayout, layoutOf } from './file-layout.ts';
 import { checkSpace, neededBytes } from './free-space.ts';
-import { nodeConnection, unaskable } from './node-connection.ts';
+import { FrozenTables, proofTag } from './frozen-tables.ts';
+import { checkedFiles, type LentTable, type TableReceipt } from './lent-table.ts';
+import { loadRangesMax } from './load-ranges.ts';
+import { unaskable } from './node-connection.ts';
 import { refuseMoved } from './placement-rest.ts';
-import { ReplicaProof } from './proof-replicas.ts';
-import { seedOf } from './proof-sample.ts';
-import { type FrozenTable, readFrozen, snapshotTable } from './read-back.ts';
-import { operationWord } from './restore-marker.ts';
 import { type ImportContext, StagedImports } from './staged-imports.ts';
-import { removeStaging, removeTried, StagedTable } from './staging.ts';
+import { removeStagedTable, removeStaging, removeTried, StagedTable } from './staging.ts';
 import { TableLoad } from './table-load.ts';
-import { asTarget, onTarget } from './target-fault.ts';
+import { onTarget } from './target-fault.ts';
 import { checkNodes, configuredNodes, type TargetNode } from './target-nodes.ts';
 import type { PlannedTable } from './target-plan.ts';
 import { TargetTables } from './target-tables.ts';
@@ -50,11 +50,10 @@ const deletionsMayGo =
   'deletions older than gc_grace_seconds may go at the first compaction in the target: the proof is of all that ' +
   'lives and of the younger deletions';
 
-interface Frozen {
-  readonly table: FrozenTable;
-  readonly files: Awaited<ReturnType<typeof snapshotTable>>;
-  readonly moment: FrozenMoment;
-  readonly proof: ReplicaProof;
+interface TableBeingLoaded {
+  readonly staged: StagedTable;
+  readonly load: TableLoad;
+  readonly layout: FileLayout;
 }
 
 export interface OpenedTarget {
@@ -76,11 +75,13 @@ export class SstableTarget implements RestoreTarget {
   /** Those that own data, by host id. */
   #nodes: ReadonlyMap<string, TargetNode> = new Map();
   /** By the item's name in the target. */
-  readonly #loads = new Map<string, { readonly staged: StagedTable; readonly load: TableLoad }>();
+  readonly #loads = new Map<string, TableBeingLoaded>();
   readonly #imports = new StagedImports();
   readonly #encoding: EncodePool | undefined;
   readonly #groupBytes: number | undefined;
-  readonly #frozen = new Map<string, Frozen>();
+  readonly #frozen: FrozenTables;
+  /** Of another process' restore, by the item's name, with what was lent. */
+  readonly #borrowed = new Map<string, { readonly text: string; readonly table: BorrowedTable }>();
   /** Expiries that were cut, by the item's name in the target. */
   readonly #capped = new Map<string, number>();
 
@@ -93,13 +94,13 @@ export class SstableTarget implements RestoreTarget {
     this.#context = context;
     this.#encoding = context.workers ? new EncodePool(context.workers) : undefined;
     this.#tables = new TargetTables(cql, ring, context);
+    const { tables, sorting } = { tables: this.#tables, sorting: this.#sorting };
+    this.#frozen = new FrozenTables({ config, cql, ring, context, tables, sorting });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { signal } = new AbortController();
-    for (const namespace of [...this.#frozen.keys()]) {
-      await this.#thaw(namespace, signal).catch(() => {});
-    }
+    await this.#frozen.thawAll(signal);
     await this.#discardLoads();
     await this.#encoding?.[Symbol.asyncDispose]();
     // A marker that cannot be given back now is taken over when this run is gone.
@@ -123,10 +124,10 @@ export class SstableTarget implements RestoreTarget {
     signal: AbortSignal,
   ): Promise<TargetPlan> {
     const { plan, tables } = await this.#tables.plan(items, options, signal);
-    const nodes = configuredNodes(this.#config, this.#ring);
+    const nodes = configuredNodes(this.#config, filesOf(this.#context), this.#ring);
     const sets = [...tables.values()].flatMap((planned) => planned.sets.all);
     const owners = new Set(sets.flatMap(({ hostIds }) => hostIds));
-    await checkNodes(this.#config, this.#ring, nodes, owners, signal);
+    await checkNodes(this.#ring, nodes, owners, signal);
     this.#nodes = new Map([...nodes].filter(([hostId]) => owners.has(hostId)));
     // What is replaced may give its room back first.
     const added = [...tables.values()].filter(
@@ -145,7 +146,7 @@ export class SstableTarget implements RestoreTarget {
     await this.#tables.begin(signal);
     // What an earlier run left that ended in between.
     for (const namespace of marker.unfinished() ? tables.keys() : []) {
-      const tag = this.#tagOf(namespace);
+      const tag = proofTag(word, namespace);
       for (const { control } of this.#nodes.values()) {
         await onTarget(control.clearSnapshot(tag, { signal }));
       }
@@ -169,38 +170,75 @@ export class SstableTarget implements RestoreTarget {
     const { word } = this.#tables.planned;
     const { compaction } = await this.#tables.settings(item, signal);
     await this.#loads.get(item.namespace)?.load.discard();
-    const staged = new StagedTable(word, keyspace, table);
+    const name = { operation: word, keyspace, table };
+    const staged = new StagedTable(name, attemptWord(this.#context.random));
+    const layout = layoutOf(compaction);
     const load = new TableLoad({
-      ...{ schema: body.schema, keyspace, sets, staged, sorting: this.#sorting },
-      layout: layoutOf(compaction),
+      ...{ schema: body.schema, keyspace, sets, staged, layout, sorting: this.#sorting },
       nodes: this.#nodes,
       ...(this.#encoding && { encoding: this.#encoding }),
     });
-    this.#loads.set(item.namespace, { staged, load });
+    this.#loads.set(item.namespace, { staged, load, layout });
   }
 
   load(item: TargetItem, records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
     return this.#loadOf(item).load.load(records, signal);
   }
 
-  /** What is sorted is sorted as a whole; windows and levels have files that no other stream may have a part of. */
-  serial(item: TargetItem): boolean {
-    // One that an earlier run has finished is only read back.
-    const load = this.#loads.get(item.namespace)?.load;
-    return load?.serial ?? !partitionerOf(this.#ring).isRecordOrder;
+  /** What is sorted is sorted as a whole. */
+  serial(): boolean {
+    return !partitionerOf(this.#ring).isRecordOrder;
+  }
+
+  loadRangesMax(item: TargetItem, bytes: number, apart: boolean): number | undefined {
+    const { layout } = this.#loadOf(item);
+    const { sets } = this.#tables.tableOf(item);
+    return loadRangesMax({ layout, sets, bytes }, { streams: this.#context.workers ?? 1, apart });
+  }
+
+  async lend(item: TargetItem): Promise<LentTable> {
+    const { replication } = this.#tables.tableOf(item);
+    const { word } = this.#tables.planned;
+    const table = { ring: ringDigest(this.#ring), replication, word };
+    const proof = this.#frozen.lend(item);
+    if (proof) return { ...table, proof };
+    const { staged, layout } = this.#loadOf(item);
+    const bases = await staged.bases(this.#ownersOf(item));
+    return { ...table, load: { layout, bases } };
+  }
+
+  borrow(item: TargetItem, lent: unknown): RangeTarget {
+    const text = JSON.stringify(lent);
+    const known = this.#borrowed.get(item.namespace);
+    if (known?.text === text) return known.table;
+    const table = new BorrowedTable(item, lent as LentTable, {
+      nodes: configuredNodes(this.#config, filesOf(this.#context), this.#ring),
+      ...{ ring: this.#ring, sorting: this.#sorting },
+      ...{ encoding: this.#encoding, random: this.#context.random },
+    });
+    this.#borrowed.set(item.namespace, { text, table });
+    return table;
+  }
+
+  async adopt(item: TargetItem, receipt: unknown): Promise<void> {
+    const given = receipt as TableReceipt;
+    if (given.kind === 'sample') return this.#frozen.adopt(item, given.sample);
+    const { staged, load } = this.#loadOf(item);
+    const bases = await staged.bases(this.#ownersOf(item));
+    load.adopt(await checkedFiles(given.loaded, bases, this.#nodes));
   }
 
   async index(item: TargetItem, signal: AbortSignal): Promise<void> {
     const planned = this.#tables.tableOf(item);
     const nodes = this.#nodes;
     if (!this.loaded(item)) await this.#endLoad(item, signal);
+    await this.#tables.agreed(signal);
     await this.#tables.refuseDisplaced(item, signal);
     await this.#tables.refuseIncrements(item, signal);
     await this.#imports.import(planned, this.#importContext, signal);
     const { keyspace, table } = planned;
-    await onTarget(
-      new StagedTable(this.#tables.planned.word, keyspace, table).remove(nodes.values()),
-    );
+    const name = { operation: this.#tables.planned.word, keyspace, table };
+    await onTarget(removeStagedTable(name, nodes.values()));
     if (planned.body.schema.isCounter) {
       for (const { control } of nodes.values()) {
         await onTarget(control.invalidateCounterCache({ signal }));
@@ -209,58 +247,28 @@ export class SstableTarget implements RestoreTarget {
     await this.#tables.index(item, signal);
   }
 
-  /** As of a moment after the snapshot: what expires meanwhile is gone on both sides. */
   async freeze(item: TargetItem, signal: AbortSignal): Promise<FrozenMoment> {
-    await this.#thaw(item.namespace, signal);
+    await this.#frozen.thaw(item.namespace, signal);
     await this.#tables.refuseDisplaced(item, signal);
-    const nodes = this.#nodes;
-    const { body, keyspace, table, replication } = this.#tables.tableOf(item);
-    const frozen: FrozenTable = {
-      schema: { ...body.schema, keyspace, table },
-      tableId: this.#tables.idOf(item),
-      nodes: [...nodes.values()],
-      ring: this.#ring,
-      replication,
-      sorting: this.#sorting,
-      tag: this.#tagOf(item.namespace),
-    };
-    try {
-      const checked = { keyspace, table, id: frozen.tableId };
-      const check = (node: TargetNode, one: AbortSignal) =>
-        checkFiles(node, checked, this.#context, one);
-      await forEachLimit(nodes.values(), nodes.size, check, signal);
-      for (const { control } of nodes.values()) await control.clearSnapshot(frozen.tag, { signal });
-      const files = await snapshotTable(frozen, signal);
-      await this.#refuseMoved([this.#tables.tableOf(item)], { isMade: true }, signal);
-      const nowMs = Math.floor(this.#context.clock.now() / 1000) * 1000;
-      const moment = await this.#momentOf(item, nowMs, signal);
-      const proof = this.#proofOf(frozen, moment);
-      this.#frozen.set(item.namespace, { table: frozen, files, moment, proof });
-      return moment;
-    } catch (error) {
-      throw asTarget(error);
-    }
+    const rest = (): Promise<void> =>
+      this.#refuseMoved([this.#tables.tableOf(item)], { isMade: true }, signal);
+    return await this.#frozen.freeze(item, { nodes: [...this.#nodes.values()], rest }, signal);
   }
 
   watch(item: TargetItem, expected: RecordStream): RecordStream {
-    return this.#frozenOf(item).proof.watch(expected);
+    return this.#frozen.watch(item, expected);
   }
 
-  async *readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream {
-    const { table, files, moment } = this.#frozenOf(item);
-    try {
-      yield* readFrozen(table, files, { range, ...moment }, signal);
-    } catch (error) {
-      throw asTarget(error);
-    }
+  readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream {
+    return this.#frozen.readBack(item, range, signal);
   }
 
   spotReads(item: TargetItem, signal: AbortSignal): Promise<SpotReads> {
-    return onTarget(this.#frozenOf(item).proof.ask(signal));
+    return this.#frozen.spotReads(item, signal);
   }
 
   async done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
-    await this.#thaw(item.namespace, signal);
+    await this.#frozen.thaw(item.namespace, signal);
     await this.#tables.done(item, finished, signal);
   }
 
@@ -302,6 +310,7 @@ export class SstableTarget implements RestoreTarget {
   async #endLoad(item: TargetItem, signal: AbortSignal): Promise<void> {
     const { staged, load } = this.#loadOf(item);
     const finished = await load.finish();
+    if (finished.hasLevels) await load.setLevels(finished.files);
     const { capped } = finished;
     this.#capped.set(item.namespace, capped);
     await this.#tables.planned.marker.noteCapped(item.namespace, capped, signal);
@@ -321,39 +330,22 @@ export class SstableTarget implements RestoreTarget {
     };
   }
 
+  /** Nodes that own data of the item. */
+  #ownersOf(item: TargetItem): TargetNode[] {
+    const { sets } = this.#tables.tableOf(item);
+    const owners = new Set(sets.all.flatMap(({ hostIds }) => hostIds));
+    return [...this.#nodes.values()].filter(({ hostId }) => owners.has(hostId));
+  }
+
   #loadOf({ namespace }: TargetItem) {
     const found = this.#loads.get(namespace);
     assert(found, 'an item is created before it is loaded and indexed');
     return found;
   }
 
-  #frozenOf({ namespace }: TargetItem): Frozen {
-    const frozen = this.#frozen.get(namespace);
-    assert(frozen, 'an item is frozen before it is read back');
-    return frozen;
-  }
-
-  #proofOf({ schema, ring, replication }: FrozenTable, { nowMs }: FrozenMoment): ReplicaProof {
-    const { clock } = this.#context;
-    return new ReplicaProof({
-      ...{ schema, ring, replication, nowMs, clock },
-      nodes: [...this.#nodes.values()],
-      seed: seedOf(this.#tables.planned.word, schema.keyspace, schema.table),
-      connect: ({ nativeAddress }, signal) =>
-        nodeConnection(this.#config, this.#cql, nativeAddress, signal),
-    });
-  }
-
   async #discardLoads(): Promise<void> {
     for (const { load } of this.#loads.values()) await load.discard();
     this.#loads.clear();
-  }
-
-  /** A compaction since the import may have dropped deletions as old as the table lets it. */
-  async #momentOf(item: TargetItem, nowMs: number, signal: AbortSignal): Promise<FrozenMoment> {
-    if (!this.#tables.planned.options.keepsDeletions) return { nowMs };
-    const { gcGraceSeconds } = await this.#tables.settings(item, signal);
-    return { nowMs, deletionsSinceMs: nowMs - gcGraceSeconds * 1000 };
   }
 
   async #refuseMoved(
@@ -370,19 +362,5 @@ export class SstableTarget implements RestoreTarget {
       replication: (keyspace: string) => this.#tables.replicationOf(keyspace, signal),
     };
     await onTarget(refuseMoved({ ring: this.#ring, keyspaces }, look, options));
-  }
-
-  /** The same for all runs of an operation. */
-  #tagOf(namespace: string): string {
-    return `codr-proof-${this.#tables.planned.word}-${operationWord(namespace)}`;
-  }
-
-  async #thaw(namespace: string, signal: AbortSignal): Promise<void> {
-    const frozen = this.#frozen.get(namespace);
-    if (!frozen) return;
-    this.#frozen.delete(namespace);
-    for (const { control } of this.#nodes.values()) {
-      await onTarget(control.clearSnapshot(frozen.table.tag, { signal }));
-    }
   }
 }

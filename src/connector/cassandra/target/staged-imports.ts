@@ -70,11 +70,12 @@ export class StagedImports {
     { item: { namespace } }: Pick<PlannedTable, 'item'>,
     place: FinishedPlace,
     { staged, load }: { readonly staged: StagedTable; readonly load: FinishedLoad },
-    { marker, groupBytes = groupBytesMax }: ImportContext,
+    { marker, nodes, groupBytes = groupBytesMax }: ImportContext,
     signal: AbortSignal,
   ): Promise<void> {
-    const { records, bytes, hasLevels: keepLevels } = load;
-    const row = { records, bytes, keepLevels, nodes: await staged.groups(groupBytes) };
+    const { records, bytes, hasLevels: keepLevels, files } = load;
+    const groups = await staged.groups(files, nodes, groupBytes);
+    const row = { records, bytes, keepLevels, nodes: groups };
     await marker.noteLoaded(namespace, place, row, signal);
     this.#waiting.set(namespace, { row, tableId: place.tableId, isResumed: false });
   }

@@ -1,7 +1,8 @@
 // Where SSTables wait for their import: a folder of the operation beside a node's data, on the same file system,
 // since the server moves the files by renaming them. A file is encoded once and written to every replica.
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { assert } from '../../../base/assert.ts';
 import { CodrError } from '../../../base/error.ts';
 import { setLevel } from '../sstable/write-level.ts';
 import type { SstableComponent, SstableSink } from '../sstable/write-sstable.ts';
@@ -22,16 +23,39 @@ export interface StagedFolder {
   readonly folder: string;
 }
 
-/** The SSTables of one table, in folders `<data directory>/codr-import-<operation>/<keyspace>/<table>`. */
+/** One table of an operation, in the words of folders. */
+export interface StagedName {
+  readonly operation: string;
+  readonly keyspace: string;
+  readonly table: string;
+}
+
+/** An SSTable that is whole, on the nodes that get it. */
+export interface WholeFile {
+  /** In the order of the place's folders. */
+  readonly hostIds: readonly string[];
+  readonly place: StagedPlace;
+}
+
+/**
+ * The SSTables of one table, in `<data directory>/codr-import-<operation>/<keyspace>/<table>/<attempt>`. Whoever writes
+ * has an attempt of its own, so names of files never meet, and what an attempt leaves that nobody names is not imported.
+ */
 export class StagedTable {
   readonly #path: readonly [string, string, string];
-  /** By host id: decided at the first file. */
+  readonly #attempt: string;
+  /** By host id: the table's folder, which another process has made and alone makes. */
+  readonly #lent: Readonly<Record<string, string>> | undefined;
+  readonly #bases = new Map<string, Promise<string>>();
+  /** By host id, the attempt's: decided at the first file. */
   readonly #folders = new Map<string, Promise<StagedFolder>>();
   #count = 0;
 
-  constructor(operation: string, keyspace: string, table: string) {
-    // Names of Cassandra are words, so they are names of folders.
-    this.#path = [`${stagingPrefix}${operation}`, keyspace, table];
+  /** `attempt`: a word that no other writer has. `lent`: what {@link bases} gave to another process. */
+  constructor(name: StagedName, attempt: string, lent?: Readonly<Record<string, string>>) {
+    this.#path = pathOf(name);
+    this.#attempt = attempt;
+    this.#lent = lent;
   }
 
   /** Opens the next SSTable on all nodes. Errors: `target-unfit` when one has too little room. */
@@ -47,27 +71,42 @@ export class StagedTable {
     return await Promise.all(this.#folders.values());
   }
 
-  /** By host id. No file is open. */
-  async groups(bytesMax: number): Promise<Record<string, ImportGroup[]>> {
+  /** The table's folder on each node, made where it is not there; by host id. */
+  async bases(nodes: Iterable<TargetNode>): Promise<Record<string, string>> {
+    const found: Record<string, string> = {};
+    for (const node of nodes) found[node.hostId] = await this.#baseOf(node);
+    return found;
+  }
+
+  /** Moves whole files into groups, in this order; gives the groups by host id. Attempts that are left go. */
+  async groups(
+    written: readonly WholeFile[],
+    nodes: ReadonlyMap<string, TargetNode>,
+    bytesMax: number,
+  ): Promise<Record<string, ImportGroup[]>> {
     const found: Record<string, ImportGroup[]> = {};
-    for (const { node, folder } of await this.folders()) {
+    const all = written.flatMap(({ hostIds, place: { folders, name } }) =>
+      hostIds.map((hostId, i) => ({ hostId, name, folder: folders[i]?.folder ?? '' })),
+    );
+    for (const [hostId, files] of Map.groupBy(all, (one) => one.hostId)) {
+      const node = nodes.get(hostId) as TargetNode;
+      const base = await this.#baseOf(node);
       try {
-        found[node.hostId] = await groupFiles(folder, bytesMax);
+        found[hostId] = await groupFiles(base, files, bytesMax);
       } catch (cause) {
-        throw fileFault(node.address, folder, cause);
+        throw fileFault(node.address, base, cause);
       }
     }
     return found;
   }
 
-  /** Removes what an import leaves behind: indexes and filters that the server made itself. */
-  async remove(nodes: Iterable<TargetNode>): Promise<void> {
-    this.#folders.clear();
-    for (const { dataDirectories } of nodes) {
-      for (const directory of dataDirectories) {
-        await rm(join(directory, ...this.#path), { recursive: true, force: true });
-      }
+  /** Removes the attempt alone, with all its files; none is open. */
+  async discard(): Promise<void> {
+    for (const made of this.#folders.values()) {
+      const staged = await made.catch(() => undefined);
+      if (staged) await removeFolder(staged.folder);
     }
+    this.#folders.clear();
   }
 
   async #folderOf(node: TargetNode): Promise<StagedFolder> {
@@ -80,14 +119,58 @@ export class StagedTable {
   }
 
   async #make(node: TargetNode): Promise<StagedFolder> {
-    const { directory } = await roomiest(node);
-    const folder = join(directory, ...this.#path);
+    const base = await this.#baseOf(node);
+    const folder = join(base, this.#attempt);
     try {
-      await mkdir(folder, { recursive: true });
+      // Not its parents: where another process has removed them, or is on another machine, nothing is made.
+      await mkdir(folder);
     } catch (cause) {
+      if (this.#lent && (cause as NodeJS.ErrnoException).code === 'ENOENT') {
+        const message = `${base} of ${node.address}, where files are to wait, is not seen from here`;
+        throw new CodrError('peer-lost', message, { object: base, cause });
+      }
       throw fileFault(node.address, folder, cause);
     }
     return { node, folder };
+  }
+
+  #baseOf(node: TargetNode): Promise<string> {
+    const known = this.#bases.get(node.hostId) ?? this.#makeBase(node);
+    this.#bases.set(node.hostId, known);
+    return known;
+  }
+
+  async #makeBase(node: TargetNode): Promise<string> {
+    const lent = this.#lent?.[node.hostId];
+    if (this.#lent) {
+      assert(lent, 'a table is lent with the folders of all its nodes');
+      return lent;
+    }
+    const { directory } = await roomiest(node);
+    const base = join(directory, ...this.#path);
+    try {
+      await mkdir(base, { recursive: true });
+    } catch (cause) {
+      throw fileFault(node.address, base, cause);
+    }
+    return base;
+  }
+}
+
+/** Names of Cassandra are words, so they are names of folders. */
+function pathOf({ operation, keyspace, table }: StagedName): readonly [string, string, string] {
+  return [`${stagingPrefix}${operation}`, keyspace, table];
+}
+
+/** Removes all attempts of a table, and what an import leaves: indexes and filters that the server made itself. */
+export async function removeStagedTable(
+  name: StagedName,
+  nodes: Iterable<TargetNode>,
+): Promise<void> {
+  for (const { dataDirectories } of nodes) {
+    for (const directory of dataDirectories) {
+      await removeFolder(join(directory, ...pathOf(name)));
+    }
   }
 }
 
@@ -95,6 +178,14 @@ export class StagedTable {
 export interface StagedPlace {
   readonly folders: readonly { readonly address: string; readonly folder: string }[];
   readonly name: string;
+}
+
+/** What tells a file from another. */
+export interface FileFacts {
+  /** Of Data.db as stored. */
+  readonly bytes: number;
+  /** Text of Digest.crc32, which is of all of Data.db. */
+  readonly digest: string;
 }
 
 /** One SSTable in the making, on all of its replicas. */
@@ -126,6 +217,13 @@ export class StagedSstable implements SstableSink {
       });
     }
     this.#files.clear();
+  }
+
+  /** After {@link close}: of the file on each of its nodes. */
+  async facts(): Promise<FileFacts[]> {
+    const digests = await this.#each('Digest.crc32', (path) => readFile(path, 'utf8'));
+    const sizes = await this.#each('Data.db', (path) => stat(path));
+    return sizes.map(({ size }, i) => ({ bytes: size, digest: (digests[i] as string).trim() }));
   }
 
   /** After {@link close}: for a server that is told to keep levels. */
@@ -199,10 +297,10 @@ export async function removeStaging(
       for (const keyspace of kept.size > 0 ? await namesIn(root) : []) {
         for (const table of await namesIn(join(root, keyspace))) {
           if (kept.has(`${keyspace}.${table}`)) continue;
-          await rm(join(root, keyspace, table), { recursive: true, force: true });
+          await removeFolder(join(root, keyspace, table));
         }
       }
-      if (kept.size === 0) await rm(root, { recursive: true, force: true });
+      if (kept.size === 0) await removeFolder(root);
     }
   }
 }
@@ -224,6 +322,11 @@ export async function removeTried(operation: string, nodes: Iterable<TargetNode>
       }
     }
   }
+}
+
+/** Another process that has not heard of the end may still add to it. */
+async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {

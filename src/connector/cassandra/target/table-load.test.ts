@@ -11,6 +11,7 @@ import { murmur3Partitioner, type Partitioner, randomPartitioner } from '../key/
 import { partitionKeyOf } from '../key/record-key.ts';
 import { batchOf } from '../record/record-block.ts';
 import type { NodeControl } from '../session/control.ts';
+import { localFiles } from '../session/local-files.ts';
 import { listSstables, openSstable as openFiles } from '../session/node-files.ts';
 import type { RingNode } from '../session/replica-placement.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
@@ -28,6 +29,7 @@ const schema = testSchema({
   clustering: [{ name: 'c', type: scalar('int') }],
   regulars: [{ name: 'v', type: scalar('text') }],
 });
+const tableName = { operation: 'op', keyspace: 'ks', table: 't' };
 const partitions = 40;
 const rows = 5;
 
@@ -63,11 +65,11 @@ async function task(
   for (const { hostId, address } of ring) {
     const data = await mkdtemp(join(folder, `${address}-`));
     const control = { address } as NodeControl;
-    const dataDirectories = [data];
-    nodes.set(hostId, { hostId, address, nativeAddress: address, control, dataDirectories });
+    const place = { files: localFiles, dataDirectories: [data] };
+    nodes.set(hostId, { hostId, address, nativeAddress: address, control, ...place });
   }
   const replication = { class: 'SimpleStrategy', replication_factor: String(factor) };
-  const staged = new StagedTable('op', 'ks', 't');
+  const staged = new StagedTable(tableName, 'own');
   const sets = new ReplicaSets(ring, replication, partitioner);
   const sorting = { spill: new MemorySpill(), memoryBytesMax: 64 * 1024 };
   return { schema, keyspace: 'ks', sets, nodes, staged, sorting, layout: layoutOf({}), ...more };
@@ -92,12 +94,12 @@ const rolling = (fileBytes: number): { layout: FileLayout } => ({
 async function written({ staged, sets }: TableLoadOptions): Promise<Map<string, string[][]>> {
   const found = new Map<string, string[][]>();
   for (const { node, folder } of await staged.folders()) {
-    const table = { keyspace: 'ks', table: 't', tableId: '', folder };
+    const table = { keyspace: 'ks', table: 't', tableId: '', files: localFiles, folder };
     const { complete, partial } = await listSstables(node.hostId, table, '.');
     assert.deepEqual(partial, []);
     const files: string[][] = [];
     for (const listed of complete) {
-      await using opened = openFiles(listed);
+      await using opened = openFiles(listed, () => localFiles);
       const keys: string[] = [];
       for await (const block of (await openSstable(opened, sets.partitioner)).records(
         wholeRange,
@@ -197,9 +199,12 @@ test('a load that fails leaves no SSTable, and staging goes as a whole', async (
 test('threads write the same files, and leave none of a load that fails', async (t) => {
   await using pool = new EncodePool(2);
   const own = await task(t, 2);
-  const wanted = await loadAll(own, records());
+  const { files: made, ...wanted } = await loadAll(own, records());
   const other = await task(t, 2, { encoding: pool });
-  assert.deepEqual(await loadAll(other, records()), wanted);
+  const { files: others, ...found } = await loadAll(other, records());
+  assert.deepEqual(found, wanted);
+  const plain = (some: typeof made) => some.map(({ hostIds, bytes }) => ({ hostIds, bytes }));
+  assert.deepEqual(plain(others), plain(made));
   const files = await filesOf(own);
   assert.ok(files.size > 0);
   assert.deepEqual(await filesOf(other), files);
@@ -216,16 +221,15 @@ test('threads write the same files, and leave none of a load that fails', async 
     assert.deepEqual(await readdir(folder), []);
 
   const full = await task(t, 2, { encoding: pool });
-  for (const {
-    dataDirectories: [data = ''],
-  } of full.nodes.values()) {
-    await mkdir(join(data, 'codr-import-op', 'ks', 't', 'nb-1-big-Data.db'), { recursive: true });
+  await full.staged.open([...full.nodes.values()]);
+  for (const { folder } of await full.staged.folders()) {
+    await mkdir(join(folder, 'nb-2-big-Data.db'));
   }
   const second = new TableLoad(full);
   const refused = second.load(streamOf(records()), signal).then(() => second.finish());
   await assert.rejects(refused, {
     code: 'target-unfit',
-    message: /nb-1-big-Data\.db cannot be written/,
+    message: /nb-2-big-Data\.db cannot be written/,
   });
 });
 
@@ -270,15 +274,18 @@ test('more sets than files may be open wait in scratch space, and miss nothing',
 test('files of levels do not overlap on any node, and say the level that holds them', async (t) => {
   const layout = { kind: 'levels', fileBytes: 20_000, fanout: 2 } as const;
   const options = await task(t, 2, { layout });
-  const { hasLevels } = await loadAll(options, records());
+  const load = new TableLoad(options);
+  await load.load(streamOf(records()), signal);
+  const { hasLevels, files: made } = await load.finish();
   assert.ok(hasLevels);
+  await load.setLevels(made);
   for (const { node, folder } of await options.staged.folders()) {
-    const table = { keyspace: 'ks', table: 't', tableId: '', folder };
+    const table = { keyspace: 'ks', table: 't', tableId: '', files: localFiles, folder };
     const { complete } = await listSstables(node.hostId, table, '.');
     const levels = new Set<number>();
     let bytes = 0;
     for (const listed of complete) {
-      await using opened = openFiles(listed);
+      await using opened = openFiles(listed, () => localFiles);
       levels.add((await readStatistics(opened)).stats.level);
       bytes += listed.dataBytes;
     }

@@ -1,16 +1,16 @@
 // Loads a table: its records, in several streams side by side, become SSTables as the table's compaction strategy
 // wants them. Streams that follow one another in key order share files, so that many small ranges do not end in as
 // many small files.
-import { assert } from '../../../base/assert.ts';
 import { compareBytes } from '../../../base/bytes.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { LoadedRange } from '../../restore-target.ts';
 import { type BlockStream, blockOf, type RecordBlock } from '../record/record-block.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
 import { levelFor } from './file-layout.ts';
-import { FileSet, type FileSetOptions, type WrittenFile } from './file-set.ts';
+import { FileSet, type FileSetOptions } from './file-set.ts';
 import { ownedParts } from './owned-parts.ts';
 import type { ReplicaSet, ReplicaSets } from './replica-sets.ts';
+import { StagedSstable, type WholeFile } from './staging.ts';
 
 export interface TableLoadOptions extends Omit<FileSetOptions, 'partitioner' | 'spill'> {
   readonly sets: ReplicaSets;
@@ -18,11 +18,21 @@ export interface TableLoadOptions extends Omit<FileSetOptions, 'partitioner' | '
   readonly sorting: SortingSpace;
 }
 
-export interface FinishedLoad {
+/** A file, and how large it is. */
+export interface LoadedFile extends WholeFile {
+  /** Of Data.db as stored. */
+  readonly bytes: number;
+}
+
+export interface LoadedFiles {
   readonly records: number;
   readonly bytes: number;
   /** Expiries after 2038 that the files cannot hold. */
   readonly capped: number;
+  readonly files: readonly LoadedFile[];
+}
+
+export interface FinishedLoad extends LoadedFiles {
   /** Files have the level of their place: it is to be kept. */
   readonly hasLevels: boolean;
 }
@@ -35,7 +45,9 @@ interface Lane {
 
 export class TableLoad {
   readonly #options: TableLoadOptions;
-  readonly #counts = { records: 0, bytes: 0 };
+  readonly #counts = { records: 0, bytes: 0, capped: 0 };
+  /** Of other processes. */
+  readonly #adopted: LoadedFile[] = [];
   readonly #lanes: Lane[] = [];
   readonly #free = new Set<Lane>();
   /** Of a table in levels: each node has files of its own, that none of its others overlaps. */
@@ -43,12 +55,6 @@ export class TableLoad {
 
   constructor(options: TableLoadOptions) {
     this.#options = options;
-  }
-
-  /** Windows and levels want one file where several streams would make several. */
-  get serial(): boolean {
-    const { layout, sets } = this.#options;
-    return layout.kind !== 'plain' || !sets.partitioner.isRecordOrder;
   }
 
   /** Ascending records of a range that no other load has a part of. */
@@ -78,23 +84,47 @@ export class TableLoad {
     }
     if (lane) {
       lane.last = Uint8Array.from(last);
-      this.#free.add(lane);
+      // Files of levels must not span what another stream has.
+      if (this.#isLevelled) await lane.files.finish();
+      else this.#free.add(lane);
     }
     this.#counts.records += counts.records;
     this.#counts.bytes += counts.bytes;
     return { ...counts, changedByTarget: [] };
   }
 
+  /** What another process has loaded of the table, of ranges that nobody else has. */
+  adopt({ records, bytes, capped, files }: LoadedFiles): void {
+    this.#counts.records += records;
+    this.#counts.bytes += bytes;
+    this.#counts.capped += capped;
+    this.#adopted.push(...files);
+  }
+
   /** All files are on disk when this returns. No load goes on. */
   async finish(): Promise<FinishedLoad> {
-    let capped = 0;
-    for (const { files } of this.#lanes) {
-      await files.finish();
-      capped += files.capped;
+    const files = [...this.#adopted];
+    let { capped } = this.#counts;
+    for (const lane of this.#lanes) {
+      await lane.files.finish();
+      capped += lane.files.capped;
+      for (const { set, files: sstable, bytes } of lane.files.written) {
+        files.push({ hostIds: set.hostIds, place: sstable.place, bytes });
+      }
     }
-    const hasLevels = this.#isLevelled;
-    if (hasLevels) await this.#setLevels(this.#lanes.flatMap(({ files }) => files.written));
-    return { ...this.#counts, capped, hasLevels };
+    return { ...this.#counts, capped, files, hasLevels: this.#isLevelled };
+  }
+
+  /** After {@link finish}, when there is no other load of the table: files say the level that holds all of a node's. */
+  async setLevels(files: readonly LoadedFile[]): Promise<void> {
+    const { layout } = this.#options;
+    for (const own of Map.groupBy(files, ({ hostIds }) => hostIds.join()).values()) {
+      const level = levelFor(
+        own.reduce((sum, { bytes }) => sum + bytes, 0),
+        layout,
+      );
+      for (const { place } of own) await new StagedSstable(place).setLevel(level);
+    }
   }
 
   /** After an error, or when nobody goes on: open files are closed and removed. */
@@ -132,19 +162,6 @@ export class TableLoad {
       const own = this.#single.get(hostId) ?? { hostIds: [hostId] };
       this.#single.set(hostId, own);
       await files.add(own, block);
-    }
-  }
-
-  /** All of a node's files go into the one level that holds them. */
-  async #setLevels(written: readonly WrittenFile[]): Promise<void> {
-    const { layout } = this.#options;
-    assert(this.#lanes.length <= 1, 'files of levels come of one stream');
-    for (const own of Map.groupBy(written, ({ set }) => set).values()) {
-      const level = levelFor(
-        own.reduce((sum, { bytes }) => sum + bytes, 0),
-        layout,
-      );
-      for (const { files } of own) await files.setLevel(level);
     }
   }
 }

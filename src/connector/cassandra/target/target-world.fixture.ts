@@ -7,6 +7,7 @@ import { wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import { systemClock } from '../../../node/system-clock.ts';
+import { systemRandom } from '../../../node/system-random.ts';
 import type { ConnectorContext } from '../../connector.ts';
 import type { CutDataset } from '../../cut-dataset.ts';
 import type {
@@ -116,7 +117,8 @@ export async function openTarget(
   const { groupBytes, ...context } = more;
   const opened = { config, cql, ring, ...(groupBytes !== undefined && { groupBytes }) };
   return new SstableTarget(opened, {
-    ...{ clock: systemClock, log: silentLogger, spill, memoryBytesMax, workers: 2, ...context },
+    ...{ clock: systemClock, random: systemRandom, log: silentLogger, spill, memoryBytesMax },
+    ...{ workers: 2, ...context },
   } as never);
 }
 

@@ -6,7 +6,12 @@ import { foldRange, leadIn } from './fold-range.ts';
 import { parseKey, parseQuery, parseTokenRange } from './render/key-ranges.ts';
 import { renderKey, renderRows } from './render/render-rows.ts';
 import { tableBodyOf } from './schema/table-body.ts';
-import { CassandraSession, configOf, leftAtNodes } from './session/cassandra-session.ts';
+import {
+  CassandraSession,
+  configOf,
+  leftAtNodes,
+  openPartReader,
+} from './session/cassandra-session.ts';
 import { openCassandraTarget } from './target/cassandra-target.ts';
 import { formatTime, timeOfWall, wallMs } from './time-text.ts';
 
@@ -21,6 +26,7 @@ export const cassandraConnector: Connector = {
   },
   connect: (config, context, signal) => CassandraSession.open(config, context, signal),
   openTarget: openCassandraTarget,
+  openPartReader,
   foldRange,
   leadIn,
   /** There is no log, and so no entry of one. */

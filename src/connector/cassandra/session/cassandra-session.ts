@@ -20,6 +20,7 @@ import type {
   SourceSession,
   Survey,
 } from '../../connector.ts';
+import type { CutPartReader } from '../../cut-dataset.ts';
 import {
   type CassandraConfig,
   ourPath,
@@ -36,8 +37,10 @@ import { localFiles } from './local-files.ts';
 import { MergePool } from './merge-pool.ts';
 import type { CutNode } from './node-cut.ts';
 import { openControl } from './open-control.ts';
+import type { SortingSpace } from './owned-blocks.ts';
+import { CassandraPartReader } from './part-reader.ts';
 import { stopLinks } from './release-cut.ts';
-import { clusterId, readRing } from './ring.ts';
+import { clusterId, nodeAt, readRing } from './ring.ts';
 import { takeCut } from './take-cut.ts';
 
 /** The part of the memory in which files of another order are sorted, of a table. */
@@ -122,11 +125,15 @@ export class CassandraSession implements SourceSession {
       log,
       signal,
     });
-    const { spill, memoryBytesMax } = this.#context;
-    const sorting = { spill, memoryBytesMax: Math.floor(memoryBytesMax / sortingShare) };
+    const seenBy = Object.entries(this.#config.nodes).map(([address, { peer }]) => {
+      return [nodeAt(taken.ring, address)?.hostId, peer] as const;
+    });
+    const peers = new Map(seenBy);
     return new CassandraCut({
-      ...{ taken, before, state, datacenters, sorting, pool: this.#pool, log },
+      ...{ taken, before, state, datacenters, pool: this.#pool, log },
+      sorting: sortingSpace(this.#context),
       filesOf: filesOf(this.#context),
+      peerOf: (hostId) => peers.get(hostId),
     });
   }
 
@@ -233,6 +240,16 @@ export function cutNodes(config: CassandraConfig, filesOf: FilesOf): CutNode[] {
       ourPath: (path) => ourPath(paths, path),
     };
   });
+}
+
+/** Reads parts that a cut has described: of the source it wants nothing but its files. */
+export function openPartReader(_: SourceConfig, context: ConnectorContext): CutPartReader {
+  const options = { filesOf: filesOf(context), sorting: sortingSpace(context) };
+  return new CassandraPartReader(options, context);
+}
+
+function sortingSpace({ spill, memoryBytesMax }: ConnectorContext): SortingSpace {
+  return { spill, memoryBytesMax: Math.floor(memoryBytesMax / sortingShare) };
 }
 
 /** Files of this machine, and of peers. Errors: `source-unfit` for a peer where there are none. */

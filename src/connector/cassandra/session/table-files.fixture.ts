@@ -41,10 +41,11 @@ export async function listedFile(
   await mkdir(folder, { recursive: true });
   const name = `nb-${number}-big`;
   for (const one of sink.names) await writeFile(join(folder, `${name}-${one}`), sink.bytes(one));
+  const digest = Buffer.from(sink.bytes('Digest.crc32')).toString('utf8').trim();
   const { size } = await stat(join(folder, `${name}-Data.db`));
   return {
     ...{ hostId, tableId: rowSchema.id, keyspace: 'k', table: 't', folder, name },
-    ...{ version: 'nb', format: 'big', components: sink.names, dataBytes: size, digest: '' },
+    ...{ version: 'nb', format: 'big', components: sink.names, dataBytes: size, digest },
     modifiedMs: 1,
   };
 }
@@ -54,14 +55,15 @@ export interface ReaderWorld {
   readonly spill?: Spill;
   /** 1 MiB unless given. */
   readonly memoryBytesMax?: number;
+  readonly peerOf?: (hostId: string) => string | undefined;
 }
 
 export function readerOf(files: readonly ListedSstable[], world: ReaderWorld = {}) {
   const damaged: DamagedFile[] = [];
-  const { pool, spill = new MemorySpill(), memoryBytesMax = 1 << 20 } = world;
+  const { pool, peerOf, spill = new MemorySpill(), memoryBytesMax = 1 << 20 } = world;
   const replication = { class: 'SimpleStrategy', replication_factor: '3' };
   const sorting = { memoryBytesMax, spill };
-  const place = { ring, replication, sorting, filesOf: () => localFiles };
+  const place = { ring, replication, sorting, filesOf: () => localFiles, peerOf };
   const options = { schema: rowSchema, files, ...place, pool, log: silentLogger };
   return { damaged, reader: new TableReader({ ...options, threadedBytesMin: 1024 }, damaged) };
 }

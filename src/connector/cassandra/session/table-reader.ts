@@ -1,8 +1,7 @@
 // What a cut found of one table, as records: all files merged, as a whole in this thread, or in parts side by side in
-// threads. A file that cannot be read is noted and left out from then on.
+// threads, and on other peers, which are told what they need for it. A file that cannot be read is noted and left out from then on.
 import { createHash } from 'node:crypto';
 import { assert } from '../../../base/assert.ts';
-import { compareBytes } from '../../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { FilesOf } from '../../../base/file-access.ts';
 import type { Logger } from '../../../base/log.ts';
@@ -14,21 +13,22 @@ import { type BlockStream, batchOf } from '../record/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { notBefore } from '../sstable/key-extent.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
-import { FileExtents, type FileInput, type OpenLimits, openLimits } from './file-inputs.ts';
-import { type JobFile, JobFileError } from './merge-files.ts';
+import { FileExtents, type FileInput, openLimits } from './file-inputs.ts';
 import type { MergePool } from './merge-pool.ts';
 import { identityOf, type ListedSstable, openSstable as openFiles } from './node-files.ts';
 import { ownedBlocks, ownedTokens, type SortingSpace, shareOf } from './owned-blocks.ts';
 import { type PartPlan, planParts } from './part-plan.ts';
+import { partToText } from './part-text.ts';
 import type { Replication } from './replica-placement.ts';
 import { partitionerOf, type Ring, ringDigest } from './ring.ts';
+import { type PartFile, PartFileError, partBlocks, type TablePart } from './table-part.ts';
 
-/** Stored bytes of a table from which on threads cost less than they save. */
+/** Stored bytes of a table from which on threads, and other peers, cost less than they save. */
 const threadedBytesDefault = 8 * 1024 * 1024;
 /** Rises with whatever changes the records that are read of the same files. */
 const recordsVersion = 1;
-/** Parts for each thread, so that all end at about the same time. */
-const partsPerThread = 4;
+/** Parts for each that is read at a time, so that all end at about the same time. */
+const partsPerPlace = 4;
 
 export interface DamagedFile {
   readonly file: ListedSstable;
@@ -43,6 +43,8 @@ export interface TableReaderOptions {
   /** For files that are in another order than records. */
   readonly sorting: SortingSpace;
   readonly filesOf: FilesOf;
+  /** Who sees the files of a host, where only one peer does. */
+  readonly peerOf?: ((hostId: string) => string | undefined) | undefined;
   /** Absent: this thread does all. */
   readonly pool?: MergePool | undefined;
   /** Smaller tables are read in this thread, and parts have half of it at least; 8 MiB unless given. */
@@ -63,14 +65,14 @@ export class TableReader {
     this.#damaged = damaged;
   }
 
-  /** What may be read side by side; ascending, all of it. */
-  async ranges(partBytes: number, signal: AbortSignal): Promise<readonly KeyRange[]> {
-    const { pool, threadedBytesMin = threadedBytesDefault } = this.#options;
+  /** What may be read side by side, in `places` at a time; ascending, all of it. */
+  async ranges(partBytes: number, signal: AbortSignal, places = 1): Promise<readonly KeyRange[]> {
+    const { pool, filesOf, threadedBytesMin = threadedBytesDefault } = this.#options;
     this.#plan = undefined;
-    if (!pool || !this.#isThreaded()) return [wholeRange];
-    const partBytesMin = threadedBytesMin / 2;
-    const size = { partBytes, count: partsPerThread * pool.threads, partBytesMin };
-    this.#plan = await planParts(this.#whole(), size, this.#options.filesOf, signal);
+    if (!this.#isLarge() || (!pool && places < 2)) return [wholeRange];
+    const count = partsPerPlace * Math.max(pool?.threads ?? 1, places);
+    const size = { partBytes, count, partBytesMin: threadedBytesMin / 2 };
+    this.#plan = await planParts(this.#whole(), size, filesOf, signal);
     return this.#plan.ranges;
   }
 
@@ -86,72 +88,69 @@ export class TableReader {
 
   /** `range`: one of `ranges`. Errors: `file-damaged`; read again, it is there without the file. */
   async *records(range: KeyRange, signal: AbortSignal): RecordStream {
-    const { schema, sorting } = this.#options;
-    const isThreaded = this.#isThreaded();
-    assert(isThreaded || (!range.from && !range.to), 'parts are merged in threads');
-    const files = this.#whole().filter((file) => !this.#plan || this.#plan.placeOf(file, range));
-    const limits = openLimits(this.#memoryBytesMax(isThreaded), files.length);
-    const inputs = await this.#inputs(files, limits, range, signal);
-    const { length: clusteringCount } = schema.clustering;
-    const merged = (some: readonly FileInput[]): BlockStream =>
-      isThreaded ? this.#inThread(some, limits, range, signal) : this.#here(some, limits, signal);
-    const { spill } = sorting;
-    const stages = { openMax: limits.openMax, spill, clusteringCount, merged, signal };
-    for await (const block of mergeStaged(inputs, stages)) yield batchOf(block);
+    const isPart = this.#plan !== undefined || (this.#options.pool && this.#isLarge());
+    assert(isPart || (!range.from && !range.to), 'parts are those that were asked for');
+    const blocks = isPart ? this.#partBlocks(range, signal) : this.#wholeBlocks(signal);
+    for await (const block of blocks) yield batchOf(block);
+  }
+
+  /** For a `CassandraPartReader`; undefined where it could not tell these files from others. */
+  described(range: KeyRange): unknown {
+    const isRecordOrder = partitionerOf(this.#options.ring).isRecordOrder;
+    if (!isRecordOrder || this.#whole().some(({ digest }) => digest === '')) return undefined;
+    return partToText(this.#part(range), this.#options.peerOf ?? (() => undefined));
   }
 
   #whole(): ListedSstable[] {
     return this.#options.files.filter((file) => !this.#damaged.some((one) => one.file === file));
   }
 
-  #isThreaded(): boolean {
-    const { pool, ring, threadedBytesMin: least = threadedBytesDefault } = this.#options;
-    if (!pool || !partitionerOf(ring).isRecordOrder) return false;
+  /** Worth parts. */
+  #isLarge(): boolean {
+    const { ring, threadedBytesMin: least = threadedBytesDefault } = this.#options;
+    if (!partitionerOf(ring).isRecordOrder) return false;
     return this.#whole().reduce((sum, file) => sum + file.dataBytes, 0) >= least;
   }
 
-  /** Of what one part, or the whole, may hold of its files. */
-  #memoryBytesMax(isThreaded: boolean): number {
-    const { pool, sorting } = this.#options;
-    if (!isThreaded || !pool) return sorting.memoryBytesMax;
-    return Math.floor((2 * sorting.memoryBytesMax) / Math.max(2, pool.threads));
-  }
-
-  /** Those with something in the range. */
-  async #inputs(
-    files: readonly ListedSstable[],
-    limits: OpenLimits,
-    { from }: KeyRange,
-    signal: AbortSignal,
-  ): Promise<FileInput[]> {
-    const inputs = await this.#extents.inputs(files, limits, signal);
-    return inputs.filter(({ last }) => !from || !last || compareBytes(last, from) >= 0);
-  }
-
-  async *#inThread(
-    inputs: readonly FileInput[],
-    { bufferBytes }: OpenLimits,
-    range: KeyRange,
-    signal: AbortSignal,
-  ): BlockStream {
-    const { ring, replication, schema, pool, filesOf } = this.#options;
-    assert(pool, 'threads are used where there are some');
-    const files = inputs.map(({ file: listed, first }): JobFile => {
-      const owned = ownedTokens(ring, replication, listed.hostId);
-      return { listed, owned, ...this.#plan?.placeOf(listed, range), ...(first && { first }) };
+  #part(range: KeyRange): TablePart {
+    const { ring, replication, schema } = this.#options;
+    const owned = new Map<string, PartFile['owned']>();
+    const files = this.#whole().flatMap((listed): PartFile[] => {
+      const place = this.#plan ? this.#plan.placeOf(listed, range) : {};
+      if (place === undefined) return [];
+      const { hostId } = listed;
+      const tokens = owned.get(hostId) ?? ownedTokens(ring, replication, hostId);
+      owned.set(hostId, tokens);
+      return [{ listed, owned: tokens, ...place }];
     });
-    const { length: clusteringCount } = schema.clustering;
+    return { files, range, clusteringCount: schema.clustering.length };
+  }
+
+  async *#partBlocks(range: KeyRange, signal: AbortSignal): BlockStream {
+    const { filesOf, sorting, pool } = this.#options;
+    const place = { filesOf, sorting, pool, extents: this.#extents };
     try {
-      yield* pool.merged({ files, range, clusteringCount, bufferBytes }, filesOf, signal);
+      yield* partBlocks(this.#part(range), place, signal);
     } catch (error) {
-      if (!(error instanceof JobFileError)) throw error;
-      throw this.#lost((files[error.index] as JobFile).listed, error.cause);
+      throw error instanceof PartFileError ? this.#lost(error.listed, error.cause) : error;
     }
+  }
+
+  async *#wholeBlocks(signal: AbortSignal): BlockStream {
+    const { sorting, schema } = this.#options;
+    const files = this.#whole();
+    const { openMax, bufferBytes } = openLimits(sorting.memoryBytesMax, files.length);
+    const inputs = await this.#extents.inputs(files, { openMax, bufferBytes }, signal);
+    const merged = (some: readonly FileInput[]): BlockStream =>
+      this.#here(some, bufferBytes, signal);
+    const { length: clusteringCount } = schema.clustering;
+    const stages = { openMax, spill: sorting.spill, clusteringCount, merged, signal };
+    yield* mergeStaged(inputs, stages);
   }
 
   async *#here(
     inputs: readonly FileInput[],
-    { bufferBytes }: OpenLimits,
+    bufferBytes: number,
     signal: AbortSignal,
   ): BlockStream {
     const { ring, replication, schema, sorting } = this.#options;

@@ -15,8 +15,12 @@ export interface RecordBlock {
 
 export type BlockStream = AsyncIterable<RecordBlock>;
 
+/** What batches were made of, for who wants it as a block again: a record is copied once less. */
+const origins = new WeakMap<RecordBatch, RecordBlock>();
+
 /** Views over the block's memory. */
-export function batchOf({ bytes, bounds, count }: RecordBlock): RecordBatch {
+export function batchOf(block: RecordBlock): RecordBatch {
+  const { bytes, bounds, count } = block;
   const batch = new Array<{ key: Uint8Array; value: Uint8Array }>(count);
   for (let i = 0; i < count; i++) {
     const middle = bounds[2 * i + 1] as number;
@@ -25,11 +29,14 @@ export function batchOf({ bytes, bounds, count }: RecordBlock): RecordBatch {
       value: bytes.subarray(middle, bounds[2 * i + 2] as number),
     };
   }
+  origins.set(batch, block);
   return batch;
 }
 
-/** One buffer with all records of a batch. */
+/** One buffer with all records of a batch; others may read it too, so its memory is not to be given away. */
 export function blockOf(batch: RecordBatch): RecordBlock {
+  const origin = origins.get(batch);
+  if (origin) return origin;
   const bounds = new Uint32Array(2 * batch.length + 1);
   let at = 0;
   batch.forEach(({ key, value }, i) => {

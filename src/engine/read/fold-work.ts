@@ -44,14 +44,15 @@ export interface FoldedPiece {
 const rangeBytesMin = 8 * 1024 * 1024;
 const rangesPerSlot = 4;
 
-/** Ranges of about equal size that need nothing from before their starts; one for what is small. */
+/** Ranges of about equal size, not more than `rangesMax`, that need nothing from before their starts; one for what is small. */
 export async function rangesOf(
   { repository, connector, world }: Pick<SourceContext, 'repository' | 'connector' | 'world'>,
   { base: { tree } }: PointDataset,
+  rangesMax = Number.POSITIVE_INFINITY,
 ): Promise<KeyRange[]> {
   if (!tree || tree.bytes < rangeBytesMin) return [wholeRange];
   const wanted = Math.ceil(tree.bytes / rangeBytesMin);
-  const most = world.sharing.slots * rangesPerSlot;
+  const most = Math.min(world.sharing.slots * rangesPerSlot, rangesMax);
   const ranges = await splitTree(repository.source, treeRootOf(tree), Math.min(wanted, most));
   const bounds: Uint8Array[] = [];
   for (const { from } of ranges) {

@@ -10,6 +10,7 @@ import type {
   ChangedRecord,
   FinishedItem,
   LoadedRange,
+  RestoreTarget,
   SpotReads,
 } from '../../connector/restore-target.ts';
 import type { DatasetId } from '../../model/id.ts';
@@ -22,7 +23,12 @@ import type { DatasetCount } from '../read/counts.ts';
 import { treeRootOf } from '../read/fold.ts';
 import { rangesOf } from '../read/fold-work.ts';
 import { type Expiring, ExpiringCount } from './expiring.ts';
-import { type RestoreReference, rangeOrder, resultFromText } from './range-order.ts';
+import {
+  type RangeOrder,
+  type RestoreReference,
+  rangeOrder,
+  resultFromText,
+} from './range-order.ts';
 import {
   type RangeContext,
   type RangeOperation,
@@ -48,6 +54,7 @@ export interface RestoredItem {
 }
 
 export interface SharedRestore extends RangeContext {
+  readonly target: RestoreTarget;
   /** Of every dataset: those whose count is exact are as their base copy holds them. */
   readonly counts: ReadonlyMap<DatasetId, DatasetCount>;
   readonly verify: boolean;
@@ -56,6 +63,12 @@ export interface SharedRestore extends RangeContext {
   readonly slots: Semaphore;
   /** How other peers open the same restore; absent: all ranges are done here. */
   readonly reference?: RestoreReference;
+}
+
+/** Ranges that are done side by side, and whether on other peers too. */
+interface Spread {
+  readonly ranges: readonly KeyRange[];
+  readonly isShared: boolean;
 }
 
 interface CountedItem {
@@ -82,20 +95,20 @@ export class ItemRestore {
     const { target, verify } = this.#shared;
     const before = target.loaded?.(this.#item);
     if (!before) await target.create(this.#item, signal);
-    const ranges = await this.#ranges();
     if (target.freeze || target.unprovable !== undefined) {
-      return await this.#runFrozen(ranges, before, signal);
+      return await this.#runFrozen(before, signal);
     }
     assert(!before, 'only what can be frozen is gone on with behind its load');
+    const spread = await this.#spread();
     const captured = verify ? this.#capturedRoot() : undefined;
     let expected = captured;
     if (verify && !captured) {
-      expected = await this.#load(ranges, signal);
+      expected = await this.#load(spread, signal);
     } else {
-      await this.#loadUncut(ranges, signal);
+      await this.#loadUncut(spread, signal);
     }
     await target.index(this.#item, signal);
-    if (expected) await this.#prove(ranges, expected, signal);
+    if (expected) await this.#prove(spread, expected, signal);
     return await this.#done(
       { records: expected?.records ?? this.#records, bytes: expected?.bytes ?? this.#bytes },
       expected,
@@ -106,38 +119,34 @@ export class ItemRestore {
   /** For a dataset that an earlier run loaded without proof: folds it again and reads it back. */
   async proveFinished(finished: FinishedItem, signal: AbortSignal): Promise<RestoredItem> {
     this.#changed.push(...finished.changedByTarget);
-    const ranges = await this.#ranges();
+    const spread = await this.#spread();
     if (this.#shared.target.freeze) {
       const { records, bytes } = finished;
-      const { root, reads } = await this.#proveFrozen(ranges, signal);
+      const { root, reads } = await this.#proveFrozen(spread, signal);
       return await this.#done({ records, bytes, reads }, root, signal);
     }
-    const folded = await this.#eachRange(ranges, { kind: 'fold', leftOut: [] }, signal, true);
+    const folded = await this.#eachRange(spread, { kind: 'fold', leftOut: [] }, signal, true);
     for (const { expired } of folded) this.#expiring.addCount(expired);
     const expected = await this.#join(folded, signal);
-    await this.#prove(ranges, expected, signal);
+    await this.#prove(spread, expected, signal);
     return await this.#done(expected, expected, signal);
   }
 
   /** What is live may change between loading and reading back: both sides are taken as of one moment after it. */
-  async #runFrozen(
-    ranges: readonly KeyRange[],
-    before: LoadedRange | undefined,
-    signal: AbortSignal,
-  ): Promise<RestoredItem> {
+  async #runFrozen(before: LoadedRange | undefined, signal: AbortSignal): Promise<RestoredItem> {
     const { target, verify, meter } = this.#shared;
     if (before) meter.add(before.records, before.bytes);
-    else await this.#loadUncut(ranges, signal);
+    else await this.#loadUncut(await this.#spreadOfLoad(), signal);
     await target.index(this.#item, signal);
     const counted = before ?? { records: this.#records, bytes: this.#bytes };
     if (!verify || target.unprovable !== undefined) {
       return await this.#done(counted, undefined, signal);
     }
-    const { root, reads } = await this.#proveFrozen(ranges, signal);
+    const { root, reads } = await this.#proveFrozen(await this.#spread(), signal);
     return await this.#done({ ...counted, reads }, root, signal);
   }
 
-  async #proveFrozen(ranges: readonly KeyRange[], signal: AbortSignal) {
+  async #proveFrozen(spread: Spread, signal: AbortSignal) {
     const { target, live } = this.#shared;
     const frozen = await target.freeze?.(this.#item, signal);
     assert(frozen, 'only what can be frozen is proven so');
@@ -149,8 +158,8 @@ export class ItemRestore {
       ...(live.deletions && sinceMs !== undefined && { deletions: { sinceMs } }),
     };
     const fold = { kind: 'fold', leftOut: [], ...(form && { form }) } as const;
-    const expected = await this.#rootOf(ranges, fold, signal);
-    if (!target.compare) await this.#prove(ranges, expected, signal);
+    const expected = await this.#rootOf(spread, fold, signal);
+    if (!target.compare) await this.#prove(spread, expected, signal);
     return { root: expected, reads: await target.spotReads?.(this.#item, signal) };
   }
 
@@ -174,20 +183,28 @@ export class ItemRestore {
     return restoredItem(entry.namespace, finished, this.#expiring.found);
   }
 
-  /** One range when the records must keep their insertion order. */
-  async #ranges(): Promise<KeyRange[]> {
-    const { target, context } = this.#shared;
-    if (target.serial(this.#item)) return [wholeRange];
-    return await rangesOf(context, this.#item.dataset);
+  /** One range, done here, when the records must be one stream. */
+  async #spread(): Promise<Spread> {
+    const { target, context, reference } = this.#shared;
+    if (target.serial(this.#item)) return { ranges: [wholeRange], isShared: false };
+    const ranges = await rangesOf(context, this.#item.dataset);
+    return { ranges, isShared: reference !== undefined };
+  }
+
+  /** As the target wants ranges to be cut, where it does; then others get them only if they are there. */
+  async #spreadOfLoad(): Promise<Spread> {
+    const { target, context, reference } = this.#shared;
+    if (!target.loadRangesMax || target.serial(this.#item)) return await this.#spread();
+    const { sharing, limits } = context.world;
+    const isShared = reference !== undefined && sharing.slots > limits.workers;
+    const { dataset } = this.#item;
+    const most = target.loadRangesMax(this.#item, dataset.base.tree?.bytes ?? 0, isShared);
+    return { ranges: await rangesOf(context, dataset, most), isShared };
   }
 
   /** What is only compared is no progress of the restore. */
-  async #rootOf(
-    ranges: readonly KeyRange[],
-    operation: RangeOperation,
-    signal: AbortSignal,
-  ): Promise<TreeRoot> {
-    return await this.#join(await this.#eachRange(ranges, operation, signal, false), signal);
+  async #rootOf(spread: Spread, operation: RangeOperation, signal: AbortSignal): Promise<TreeRoot> {
+    return await this.#join(await this.#eachRange(spread, operation, signal, false), signal);
   }
 
   async #join(results: readonly RangeResult[], signal: AbortSignal): Promise<TreeRoot> {
@@ -199,12 +216,14 @@ export class ItemRestore {
   }
 
   async #eachRange(
-    ranges: readonly KeyRange[],
+    { ranges, isShared }: Spread,
     operation: RangeOperation,
     signal: AbortSignal,
     isProgress: boolean,
   ): Promise<RangeResult[]> {
-    const { slots, context, meter } = this.#shared;
+    const { slots, context, meter, target } = this.#shared;
+    const lent = isShared ? await target.lend?.(this.#item) : undefined;
+    const order = { operation, isShared, ...(lent !== undefined && { lent }) };
     const progress = (records: number, bytes: number): void => {
       if (isProgress) meter.add(records, bytes);
     };
@@ -214,7 +233,7 @@ export class ItemRestore {
       async (range, stop) => {
         await slots.take();
         try {
-          return await this.#one(range, operation, { signal: stop, progress });
+          return await this.#one(range, order, { signal: stop, progress });
         } finally {
           slots.give();
         }
@@ -223,18 +242,25 @@ export class ItemRestore {
     );
   }
 
-  async #one(range: KeyRange, operation: RangeOperation, work: WorkContext): Promise<RangeResult> {
+  async #one(
+    range: KeyRange,
+    { isShared, ...order }: Pick<RangeOrder, 'operation' | 'lent'> & Pick<Spread, 'isShared'>,
+    work: WorkContext,
+  ): Promise<RangeResult> {
     const { reference, context, target } = this.#shared;
     const here = (own: WorkContext): Promise<RangeResult> =>
-      runRange(this.#shared, this.#item, range, operation, own);
-    // What must keep its order is loaded by one writer.
-    if (!reference || target.serial(this.#item)) return await here(work);
+      runRange(this.#shared, this.#item, range, order.operation, own);
+    if (!reference || !isShared) return await here(work);
     const { namespace } = this.#item;
     return await context.world.sharing.run(
       {
-        order: () => rangeOrder({ reference, namespace, range, operation }),
+        order: () => rangeOrder({ reference, namespace, range, ...order }),
         here,
-        decode: (result) => resultFromText(result, context.repository.source),
+        decode: async (text) => {
+          const result = await resultFromText(text, context.repository.source);
+          if (result.receipt !== undefined) await target.adopt?.(this.#item, result.receipt);
+          return result;
+        },
         progress: work.progress,
       },
       work.signal,
@@ -255,13 +281,13 @@ export class ItemRestore {
   }
 
   /** For what is not compared, or with a root that is known: half of the work beside the target's. */
-  async #loadUncut(ranges: readonly KeyRange[], signal: AbortSignal): Promise<void> {
-    this.#note(await this.#eachRange(ranges, { kind: 'load', cut: false }, signal, true));
+  async #loadUncut(spread: Spread, signal: AbortSignal): Promise<void> {
+    this.#note(await this.#eachRange(spread, { kind: 'load', cut: false }, signal, true));
   }
 
   /** Loads, and cuts what was loaded. */
-  async #load(ranges: readonly KeyRange[], signal: AbortSignal): Promise<TreeRoot> {
-    const loaded = await this.#eachRange(ranges, { kind: 'load', cut: true }, signal, true);
+  async #load(spread: Spread, signal: AbortSignal): Promise<TreeRoot> {
+    const loaded = await this.#eachRange(spread, { kind: 'load', cut: true }, signal, true);
     this.#note(loaded);
     return await this.#join(loaded, signal);
   }
@@ -280,11 +306,11 @@ export class ItemRestore {
   }
 
   /** Records that the target rewrote by itself are reported, and left out on both sides. */
-  async #prove(ranges: readonly KeyRange[], loaded: TreeRoot, signal: AbortSignal): Promise<void> {
+  async #prove(spread: Spread, loaded: TreeRoot, signal: AbortSignal): Promise<void> {
     const leftOut = this.#changed.map(({ key }) => toHex(key));
     const expected =
-      leftOut.length === 0 ? loaded : await this.#rootOf(ranges, { kind: 'fold', leftOut }, signal);
-    const actual = await this.#rootOf(ranges, { kind: 'read-back', leftOut }, signal);
+      leftOut.length === 0 ? loaded : await this.#rootOf(spread, { kind: 'fold', leftOut }, signal);
+    const actual = await this.#rootOf(spread, { kind: 'read-back', leftOut }, signal);
     if (compareRoots(expected, actual) === 'equal') return;
     throw new CodrError(
       'proof-failed',

@@ -1,5 +1,6 @@
 // A range of a restore as an order to another peer, and what comes back. The peer opens the same point and the
 // same target, and keeps both open from one order to the next; it never writes the target's marker.
+import { assert } from '../../base/assert.ts';
 import { fromBase64, toBase64 } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
@@ -47,6 +48,8 @@ export interface RangeOrder {
   readonly namespace: string;
   readonly range: KeyRange;
   readonly operation: RangeOperation;
+  /** {@link RestoreTarget.lend}; absent where targets lend nothing. */
+  readonly lent?: unknown;
 }
 
 type OrderText = Omit<RangeOrder, 'range'> & { readonly range: RangeText };
@@ -81,7 +84,8 @@ export async function resultFromText(result: unknown, source: LeafSource): Promi
 
 /** A restore that this worker takes part in. */
 export interface WorkerRestore extends AsyncDisposable {
-  readonly shared: RangeContext;
+  readonly shared: Omit<RangeContext, 'target'>;
+  readonly target: RestoreTarget;
   readonly items: ReadonlyMap<string, RestoreItem>;
 }
 
@@ -97,16 +101,19 @@ export async function rangeWork(
     openSource(lineage: string): Promise<SourceContext>;
   },
 ): Promise<unknown> {
-  const { reference, namespace, range, operation } = input as OrderText;
+  const { reference, namespace, range, operation, lent } = input as OrderText;
   const open = async (): Promise<WorkerRestore> =>
     await openRestore(await openSource(reference.source), reference, work.signal);
-  return await restores.use(reference.run, open, async ({ shared, items }) => {
+  return await restores.use(reference.run, open, async ({ shared, target, items }) => {
     const item = items.get(namespace);
     if (!item) {
       const message = `${namespace} is not in the restore as this peer sees it`;
       throw new CodrError('peer-lost', message, { object: namespace });
     }
-    return await resultToText(await runRange(shared, item, rangeFromText(range), operation, work));
+    const into = lent === undefined ? target : target.borrow?.(item, lent);
+    assert(into, 'what is lent can be borrowed');
+    const here = { ...shared, target: into };
+    return await resultToText(await runRange(here, item, rangeFromText(range), operation, work));
   });
 }
 
@@ -127,10 +134,10 @@ async function openRestore(
   );
   const target = await connector.openTarget(to, connectorContext(world), signal);
   try {
-    await target.plan(items, options, signal);
-    const shared: RangeContext = {
+    // What is lent was planned by its lender.
+    if (!target.borrow) await target.plan(items, options, signal);
+    const shared = {
       context,
-      target,
       runs: new OpenedRuns(context),
       at: time,
       ttl: options.ttl,
@@ -139,6 +146,7 @@ async function openRestore(
     };
     return {
       shared,
+      target,
       items: new Map(items.map((item) => [item.namespace, item])),
       [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
     };

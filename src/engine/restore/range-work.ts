@@ -6,7 +6,7 @@ import type { WorkContext } from '../../cluster/work-pool.ts';
 import type { LiveForm } from '../../connector/connector.ts';
 import type {
   ChangedRecord,
-  RestoreTarget,
+  RangeTarget,
   TargetItem,
   TtlMode,
 } from '../../connector/restore-target.ts';
@@ -29,7 +29,7 @@ export type RestoreItem = TargetItem & { readonly dataset: PointDataset };
 /** What every range of a restore needs. */
 export interface RangeContext {
   readonly context: SourceContext;
-  readonly target: RestoreTarget;
+  readonly target: RangeTarget;
   readonly runs: OpenedRuns;
   readonly at: SourceTime;
   readonly ttl: TtlMode;
@@ -55,6 +55,8 @@ export interface RangeResult {
   readonly expired: number;
   readonly changed: readonly ChangedRecord[];
   readonly part?: TreePart;
+  /** What the lender of the item must adopt. */
+  readonly receipt?: unknown;
 }
 
 /** Idempotent: what is loaded twice stands once. Errors: those of the fold and of the target. */
@@ -101,7 +103,8 @@ class RangeRun {
     }
     if (this.#pieces().length === 0) return this.#counts([]);
     const folded = this.#metered(this.#fold(live));
-    return this.#counts((await target.load(this.#item, folded, signal)).changedByTarget);
+    const { changedByTarget, receipt } = await target.load(this.#item, folded, signal);
+    return { ...this.#counts(changedByTarget), ...(receipt !== undefined && { receipt }) };
   }
 
   async cutFold(leftOut: readonly string[], form: LiveForm | undefined): Promise<RangeResult> {
@@ -109,13 +112,17 @@ class RangeRun {
     const folded = this.#native(this.#metered(this.#fold(form)));
     // What is frozen is compared in a form: only then it is what the target must give back.
     const { signal } = this.#work;
+    let receipt: unknown;
+    const keep = (kept: unknown): void => {
+      receipt = kept;
+    };
     const seen = form
-      ? (target.compare?.(this.#item, this.#range, folded, signal) ??
-        target.watch?.(this.#item, folded) ??
+      ? (target.compare?.(this.#item, this.#range, folded, signal, keep) ??
+        target.watch?.(this.#item, folded, keep) ??
         folded)
       : folded;
     const part = await this.#build(without(seen, new Set(leftOut)));
-    return { ...this.#counts([]), part };
+    return { ...this.#counts([]), part, ...(receipt !== undefined && { receipt }) };
   }
 
   async cutTarget(leftOut: readonly string[]): Promise<RangeResult> {

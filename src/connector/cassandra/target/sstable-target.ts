@@ -67,6 +67,7 @@ export interface OpenedTarget {
 export class SstableTarget implements RestoreTarget {
   readonly identity: SourceIdentity;
   readonly expirySecondsMax = deletionTimeMax;
+  readonly sharesRanges = true;
   readonly #config: CassandraConfig;
   readonly #cql: CqlSession;
   readonly #ring: Ring;

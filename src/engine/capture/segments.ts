@@ -120,7 +120,7 @@ async function* metered(
   for await (const batch of batches) {
     const bytes = batchBytes(batch);
     work.progress(batch.length, bytes);
-    for (const throttle of throttles) await throttle?.pay(bytes, work.signal);
+    await Promise.all(throttles.map((throttle) => throttle?.pay(bytes, work.signal)));
     yield batch;
   }
 }

@@ -187,6 +187,10 @@ export class PeerNode implements AsyncDisposable {
         ['codr_fingerprints_unanswered_total', 'that nobody answered for', counts.unanswered],
         ['codr_fingerprints_served_total', 'answered for other peers', counts.served],
         ...(await this.#lags()),
+        ...this.#node.paces.map(({ source, share }): Figure => {
+          const help = 'share of full speed at which it is read here: less under pressure';
+          return [`codr_source_pace{source="${source}"}`, help, share];
+        }),
       ],
     });
     this.#closing.push(http);

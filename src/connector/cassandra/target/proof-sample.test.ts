@@ -7,6 +7,7 @@ import type { DataRecord } from '../../../model/record.ts';
 import { partitionPrefixBytesMax, writePartitionPrefix } from '../key/record-key.ts';
 import { keyKinds } from '../record/record-layout.ts';
 import { ProofSample, type SampledWindow, seedOf, windowsPerReplica } from './proof-sample.ts';
+import { sampleFromText, sampleToText } from './sample-text.ts';
 
 const hosts = ['a', 'b', 'c'];
 const ring = {
@@ -72,6 +73,26 @@ test('one seed chooses the same windows whatever the order of the ranges, anothe
   for (const host of hosts) {
     assert.deepEqual(keysOf(parts.windowsOf(host).own), keysOf(whole.windowsOf(host).own));
     assert.notDeepEqual(keysOf(other.windowsOf(host).own), keysOf(whole.windowsOf(host).own));
+  }
+});
+
+test('ranges that other processes watch are asked for as if they were watched here', async () => {
+  const all = table(200, 4, true);
+  const cut = 5 * 90;
+  const whole = await watched(5, all);
+  const own = await watched(5, all.slice(cut));
+  const other = await watched(5, all.slice(0, cut));
+  const told = JSON.parse(JSON.stringify(sampleToText(3, other.kept())));
+  own.adopt(sampleFromText(told), told.passedOver);
+  assert.equal(own.passedOver, 3);
+  for (const host of hosts) {
+    const [found, wanted] = [own, whole].map((one) => one.windowsOf(host));
+    assert.deepEqual(keysOf(found?.own ?? []), keysOf(wanted?.own ?? []));
+    assert.deepEqual(keysOf(found?.first ?? []), keysOf(wanted?.first ?? []));
+    assert.deepEqual(
+      found?.own.map(({ staticRow }) => toHex(staticRow?.key ?? new Uint8Array(0))),
+      wanted?.own.map(({ staticRow }) => toHex(staticRow?.key ?? new Uint8Array(0))),
+    );
   }
 });
 

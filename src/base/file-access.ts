@@ -23,7 +23,8 @@ export interface FileFacts {
 
 /** A file that is read; removing its names does not disturb it. */
 export interface OpenFile {
-  readonly bytes: number;
+  /** When it was opened. */
+  readonly facts: FileFacts;
   /** Fewer bytes only where the file ends. They may lie in `into`, which has room for all. */
   read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;

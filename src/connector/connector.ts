@@ -66,6 +66,8 @@ export interface Connector {
   ): Promise<RestoreTarget>;
   /** For parts of cuts that a session has described; opening it costs nothing. Absent: whoever takes a cut reads it. */
   openPartReader?(config: SourceConfig, context: ConnectorContext): CutPartReader;
+  /** What a peer gives away to others below folders of its machine, by the rules of this kind. Absent: it has no files. */
+  serveFiles?(roots: readonly string[]): FileAccess;
   /**
    * Live records of one key range at one time, in key order: a streaming merge. Pure. Splitting a range
    * anywhere never changes the bytes that come out.

@@ -24,6 +24,8 @@ export interface EngineWorld {
   runJob(job: Job, signal: AbortSignal): Promise<void>;
   /** Where pieces of work are done. */
   readonly sharing: Sharing;
+  /** Of connectors; absent where there are no peers. */
+  readonly peerFiles?: ConnectorContext['peerFiles'];
   readonly limits: EngineLimits;
   /** Holds back reading of base copies, so that a source keeps its strength; absent: none. */
   readonly throttle?: Throttle;
@@ -55,7 +57,7 @@ export interface SourceContext {
 }
 
 export function connectorContext(world: EngineWorld): ConnectorContext {
-  const { clock, random, log, spill, limits } = world;
+  const { clock, random, log, spill, limits, peerFiles } = world;
   return {
     clock,
     random,
@@ -63,5 +65,6 @@ export function connectorContext(world: EngineWorld): ConnectorContext {
     spill,
     memoryBytesMax: limits.memoryBytesMax,
     workers: limits.workers,
+    ...(peerFiles && { peerFiles }),
   };
 }

@@ -5,6 +5,7 @@ import { assert } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { CodrError, isCodrError } from '../base/error.ts';
+import type { FileAccess } from '../base/file-access.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Spill } from '../base/spill.ts';
@@ -76,6 +77,8 @@ export interface ClusterParts {
   readonly sharing: Sharing;
   /** Who this process is among its peers, and what it knows of others. */
   probe(self: ProcessProbe): ProcessProbe;
+  /** Files that another peer sees; undefined: this one is that peer. */
+  peerFiles(peer: string): FileAccess | undefined;
   /** What `status` says of the cluster. `lags`: seconds by source. */
   describe(
     lags: ReadonlyMap<string, number>,
@@ -223,6 +226,7 @@ export class NodeContext implements AsyncDisposable {
 
   async engineWorld(): Promise<EngineWorld> {
     const { clock, random, log, spill, segmentBytes = segmentBytesDefault } = this.world;
+    const { cluster } = this;
     const self = await currentProcess();
     const local: ProcessProbe = { self, isAlive };
     const probe = this.cluster?.probe(local) ?? local;
@@ -240,6 +244,7 @@ export class NodeContext implements AsyncDisposable {
         memoryBytesMax,
       },
       sharing: this.#sharing,
+      ...(cluster && { peerFiles: (peer: string) => cluster.peerFiles(peer) }),
       throttle: this.#throttle,
       runJob: async (job, signal) => await this.#runJob(job, describeProcess(self), signal),
     };

@@ -11,16 +11,17 @@ const pingMs = 5000;
 
 export class PeerLink implements PeerCalls, Disposable {
   readonly operations: RemoteOperations;
-  readonly #channel: Channel;
+  /** For what else is asked of the peer. */
+  readonly channel: Channel;
 
   /** Connects when it is first used. Errors: `config-invalid`. */
   constructor(target: ChannelTarget) {
-    this.#channel = new Channel(target);
-    this.operations = new RemoteOperations(this.#channel);
+    this.channel = new Channel(target);
+    this.operations = new RemoteOperations(this.channel);
   }
 
   [Symbol.dispose](): void {
-    this.#channel[Symbol.dispose]();
+    this.channel[Symbol.dispose]();
   }
 
   async lookUp(batch: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
@@ -37,6 +38,6 @@ export class PeerLink implements PeerCalls, Disposable {
     request: object,
     limits: { readonly deadlineMs: number; readonly signal: AbortSignal },
   ): Promise<object> {
-    return this.#channel.unary(methodNamed(`Peer/${method}`, 'codr.peer.v1'), request, limits);
+    return this.channel.unary(methodNamed(`Peer/${method}`, 'codr.peer.v1'), request, limits);
   }
 }

@@ -25,7 +25,7 @@ export function loadProtos(files: readonly string[], options: { readonly keepCas
   });
 }
 
-const peerProtos = ['peer', 'work'].map((name) => `codr/peer/v1/${name}.proto`);
+const peerProtos = ['peer', 'work', 'files'].map((name) => `codr/peer/v1/${name}.proto`);
 const loaded = loadProtos([...publicProtos, ...peerProtos], { keepCase: false });
 
 /** A message or an enumeration by its name in an enclosing scope. */

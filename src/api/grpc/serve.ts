@@ -5,12 +5,14 @@ import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Clock } from '../../base/clock.ts';
 import { CodrError } from '../../base/error.ts';
+import type { FileAccess } from '../../base/file-access.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Authorise } from '../access.ts';
 import type { AuditLog } from '../audit-log.ts';
 import type { CodrApi } from '../codr-api.ts';
 import type { OperationStore } from '../operations.ts';
 import { drainMs as drainMsDefault, heartbeatMs, serverOptions } from './channel-options.ts';
+import { fileHandlers } from './file-handlers.ts';
 import { Gate } from './gate.ts';
 import { operationHandlers } from './operation-handlers.ts';
 import { type PeerCalls, peerHandlers } from './peer-handlers.ts';
@@ -35,6 +37,8 @@ export interface ServeOptions {
   readonly peer?: PeerCalls;
   /** Work that peers do for each other; absent: none. */
   readonly work?: DoWork;
+  /** Files that other peers may have from this machine; absent: none. */
+  readonly files?: FileAccess;
   /** Lets tools like grpcurl ask for the protos. */
   readonly reflection?: boolean;
   readonly heartbeatMs?: number;
@@ -66,6 +70,7 @@ const services = ['Sources', 'Points', 'Repository', 'Restores', 'Contents', 'Op
 );
 const peerService = 'codr.peer.v1.Peer';
 const workService = 'codr.peer.v1.Work';
+const filesService = 'codr.peer.v1.Files';
 /** What is left to connections to say goodbye once no call runs. */
 const goodbyeMs = 500;
 
@@ -82,11 +87,18 @@ export async function serve(options: ServeOptions): Promise<Served> {
     ...(options.work && {
       [workService]: workHandlers(gate, options.work, { clock: options.clock, heartbeatMs: beat }),
     }),
+    ...(options.files && {
+      [filesService]: fileHandlers(gate, options.files, {
+        clock: options.clock,
+        heartbeatMs: beat,
+      }),
+    }),
   };
   const names = [
     ...services,
     ...(options.peer ? [peerService] : []),
     ...(options.work ? [workService] : []),
+    ...(options.files ? [filesService] : []),
   ];
   for (const name of names) {
     server.addService(serviceNamed(name), { ...handlers[name] });

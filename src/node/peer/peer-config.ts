@@ -44,6 +44,8 @@ const schema = z.strictObject({
     })
     .prefault({}),
   auditFile: file.optional(),
+  /** Folders of this machine whose files other peers may have: the data directories of a database's node. */
+  files: z.array(file).default([]),
   tempDir: file.optional(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   limits: z
@@ -88,6 +90,8 @@ export interface PeerConfig
   readonly tls?: Pem;
   readonly access: AccessRules;
   readonly auditFile?: string;
+  /** Folders, absolute. */
+  readonly files: readonly string[];
   readonly segmentBytes: number;
   readonly sourceBytesPerSecond: number;
 }
@@ -138,6 +142,7 @@ export function readPeerConfig(
     ...(etcd && { etcd: etcdOf(etcd, pem) }),
     ...(tls && { tls: pem(tls) }),
     access: withViewers(access),
+    files: data.files.map(at),
     segmentBytes: data.limits.segmentMiB * 1024 * 1024,
     sourceBytesPerSecond: data.limits.sourceMiBPerSecond * 1024 * 1024,
     ...(auditFile !== undefined && { auditFile: at(auditFile) }),

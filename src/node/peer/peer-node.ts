@@ -4,10 +4,12 @@
 import { authoriseBy, everybody } from '../../api/access.ts';
 import type { AuditLog } from '../../api/audit-log.ts';
 import { PeerLink } from '../../api/client/peer-link.ts';
+import { RemoteFiles } from '../../api/client/remote-files.ts';
 import { RemoteWorkplace } from '../../api/client/remote-workplace.ts';
 import type { ClientSecurity } from '../../api/client/security.ts';
 import { type Served, serve } from '../../api/grpc/serve.ts';
 import { CodrError } from '../../base/error.ts';
+import type { FileAccess } from '../../base/file-access.ts';
 import type { Logger } from '../../base/log.ts';
 import type { FingerprintExchange } from '../../cluster/fingerprint-exchange.ts';
 import type { Peer } from '../../cluster/membership.ts';
@@ -40,6 +42,8 @@ export class PeerNode implements AsyncDisposable {
   readonly #peers: PeersView<PeerLink>;
   readonly #life: PeerLife;
   readonly #closing: AsyncDisposable[] = [];
+  /** By peer. */
+  readonly #files = new Map<string, RemoteFiles>();
   #served: Served | undefined;
 
   private constructor(config: PeerConfig, world: NodeWorld, env: NodeContext['env']) {
@@ -59,6 +63,7 @@ export class PeerNode implements AsyncDisposable {
       sharing: this.#pool,
       probe: (local) => this.#life.probe(local),
       describe: (lags) => this.#describe(lags),
+      peerFiles: (peer) => this.#peerFiles(peer),
     });
     this.#api = EmbeddedNode.over(this.#node);
     this.#workers = new Workers({ clock, openSource: (lineage) => this.#openSource(lineage) });
@@ -109,6 +114,15 @@ export class PeerNode implements AsyncDisposable {
     await this.#node[Symbol.asyncDispose]();
   }
 
+  #peerFiles(peer: string): FileAccess | undefined {
+    if (peer === this.#config.name) return undefined;
+    const { clock } = this.#world;
+    const channel = () => this.#peers.link(peer)?.channel;
+    const known = this.#files.get(peer) ?? new RemoteFiles({ peer, channel, clock });
+    this.#files.set(peer, known);
+    return known;
+  }
+
   get #log(): Logger {
     return this.#world.log;
   }
@@ -129,6 +143,9 @@ export class PeerNode implements AsyncDisposable {
       },
     });
     repository.joinExchange(exchange);
+    // One kind of source has files; without roots everything is refused, and the error says what to configure.
+    const kind = this.#node.connectors.find(({ serveFiles }) => serveFiles);
+    const files = kind?.serveFiles?.(config.files);
     this.#served = await serve({
       listen: config.listen,
       credentials: config.tls ?? 'insecure',
@@ -140,6 +157,7 @@ export class PeerNode implements AsyncDisposable {
       log: this.#log,
       redact: redactText,
       reflection: config.reflection,
+      ...(files && { files }),
       peer: {
         lookUp: (batch) => exchange.serve(batch),
         ping: async () => ({

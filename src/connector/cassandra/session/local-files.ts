@@ -1,4 +1,5 @@
 // Files of this machine.
+import type { Stats } from 'node:fs';
 import {
   type FileHandle,
   link,
@@ -13,7 +14,7 @@ import {
   statfs,
   writeFile,
 } from 'node:fs/promises';
-import type { FileAccess, OpenFile, WrittenFile } from '../../../base/file-access.ts';
+import type { FileAccess, FileFacts, OpenFile, WrittenFile } from '../../../base/file-access.ts';
 
 export const localFiles: FileAccess = {
   peer: undefined,
@@ -21,17 +22,7 @@ export const localFiles: FileAccess = {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
   },
-  stat: async (path) => {
-    const { size, mtimeMs, uid, nlink, dev, ino } = await stat(path);
-    return {
-      bytes: size,
-      modifiedMs: Math.floor(mtimeMs),
-      userId: uid,
-      names: nlink,
-      device: String(dev),
-      identity: `${dev}:${ino}`,
-    };
-  },
+  stat: async (path) => factsOf(await stat(path)),
   realPath: (path) => realpath(path),
   freeBytes: async (path) => {
     const { bavail, bsize } = await statfs(path);
@@ -41,8 +32,7 @@ export const localFiles: FileAccess = {
   open: async (path) => {
     const handle = await open(path, 'r');
     try {
-      const { size } = await handle.stat();
-      return openFile(handle, size);
+      return openFile(handle, factsOf(await handle.stat()));
     } catch (error) {
       await handle.close();
       throw error;
@@ -63,9 +53,20 @@ export const localFiles: FileAccess = {
   removeFolder: (path) => rm(path, { recursive: true, force: true }),
 };
 
-function openFile(handle: FileHandle, bytes: number): OpenFile {
+function factsOf({ size, mtimeMs, uid, nlink, dev, ino }: Stats): FileFacts {
   return {
-    bytes,
+    bytes: size,
+    modifiedMs: Math.floor(mtimeMs),
+    userId: uid,
+    names: nlink,
+    device: String(dev),
+    identity: `${dev}:${ino}`,
+  };
+}
+
+function openFile(handle: FileHandle, facts: FileFacts): OpenFile {
+  return {
+    facts,
     read: async (position, length, into = Buffer.allocUnsafe(length)) => {
       let done = 0;
       while (done < length) {

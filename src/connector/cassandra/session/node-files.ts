@@ -148,7 +148,7 @@ export function openSstable(listed: ListedSstable, filesOf: ReadsOf): HeldSstabl
         const file = await filesOf(listed.peer).open(path);
         opened.add(file);
         return {
-          size: file.bytes,
+          size: file.facts.bytes,
           read: (position, length, into) =>
             file.read(position, length, into).catch((cause: unknown) => {
               throw unreadable(path, cause);

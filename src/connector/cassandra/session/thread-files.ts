@@ -2,7 +2,7 @@
 // has. Bytes are handed over, not copied.
 import { assert } from '../../../base/assert.ts';
 import { isCodrError } from '../../../base/error.ts';
-import type { FileAccess, OpenFile } from '../../../base/file-access.ts';
+import type { FileAccess, FileFacts, OpenFile } from '../../../base/file-access.ts';
 import { packError, type ThreadError, unpackError } from '../../../base/thread-error.ts';
 import { type ReadsOf, unreadable } from './node-files.ts';
 
@@ -29,7 +29,7 @@ export interface FileAnswer {
   readonly id: number;
   readonly file?: number;
   /** Of an opened file. */
-  readonly size?: number;
+  readonly facts?: FileFacts;
   readonly bytes?: Uint8Array;
   readonly error?: ThreadError;
 }
@@ -54,10 +54,10 @@ export class AskedFiles {
   of(peer: string): Pick<FileAccess, 'open'> {
     return {
       open: async (path) => {
-        const { file, size } = await this.#ask({ act: 'open', peer, path });
-        assert(file !== undefined && size !== undefined, 'an opened file has a number and a size');
+        const { file, facts } = await this.#ask({ act: 'open', peer, path });
+        assert(file !== undefined && facts, 'an opened file has a number');
         return {
-          bytes: size,
+          facts,
           read: async (position, length) => {
             const { bytes } = await this.#ask({ act: 'read', file, position, length });
             assert(bytes, 'what was read comes with the answer');
@@ -115,13 +115,13 @@ export class AnsweredFiles {
     this.#open.clear();
   }
 
-  async #answer(ask: FileAsk): Promise<Pick<FileAnswer, 'file' | 'size' | 'bytes'>> {
+  async #answer(ask: FileAsk): Promise<Pick<FileAnswer, 'file' | 'facts' | 'bytes'>> {
     if (ask.act === 'open') {
       const opened = await this.#filesOf(ask.peer).open(ask.path);
       const file = ++this.#count;
       this.#open.set(file, opened);
       if (this.#hasEnded) await this.end();
-      return { file, size: opened.bytes };
+      return { file, facts: opened.facts };
     }
     const opened = this.#open.get(ask.file);
     assert(opened, 'a thread reads files that it has opened');

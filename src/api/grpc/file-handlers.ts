@@ -1,0 +1,241 @@
+// The service by which a peer gives files away that it alone sees. What is opened belongs to a lease, which is a
+// stream: it ends when the caller goes, when the connection breaks, and when this peer stops.
+import type {
+  handleUnaryCall,
+  ServerWritableStream,
+  UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { mapLimit } from '../../base/async.ts';
+import type { Clock } from '../../base/clock.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
+import type { FileAccess, OpenFile, WrittenFile } from '../../base/file-access.ts';
+import { type FileAct, type FileFault, type FileResult, leaseLost } from '../file-calls.ts';
+import { type Gate, StoppingError } from './gate.ts';
+import { fromWire, toWire } from './mapper.ts';
+import { methodNamed } from './protos.ts';
+
+/** Done side by side. */
+const actsAtOnce = 64;
+/** Of one lease: a caller that forgets to close is not to take all that the machine has. */
+const openMax = 4096;
+/** What is read at once is held in memory. */
+const readBytesMax = 8 * 1024 * 1024;
+
+const deed = { action: 'files', roles: ['peer'], changes: false } as const;
+
+export function fileHandlers(
+  gate: Gate,
+  files: FileAccess,
+  beat: { readonly clock: Clock; readonly heartbeatMs: number },
+): UntypedServiceImplementation {
+  const leases = new Leases(files, beat.clock);
+  return {
+    Hold: (call: ServerWritableStream<object, object>) => hold(gate, leases, beat, call),
+    Act: handler<{ acts: readonly FileAct[] }>(gate, 'Act', async ({ acts }) => ({
+      results: await mapLimit(acts, actsAtOnce, (act) => orFault(() => leases.act(act))),
+    })),
+    Read: handler<ReadWish>(gate, 'Read', (wish) =>
+      orFault(async () => ({ bytes: await leases.read(wish) })),
+    ),
+    Write: handler<WriteWish>(gate, 'Write', (wish) =>
+      orFault(async () => {
+        await leases.written(wish).write(wish.bytes);
+        return {};
+      }),
+    ),
+  };
+}
+
+interface Place {
+  readonly lease: number;
+  readonly file: number;
+}
+interface ReadWish extends Place {
+  readonly position: number;
+  readonly length: number;
+}
+interface WriteWish extends Place {
+  readonly bytes: Uint8Array;
+}
+
+type AnyFile = OpenFile | WrittenFile;
+
+/** What is open, by lease and number. */
+class Leases {
+  readonly #files: FileAccess;
+  readonly #open = new Map<number, Map<number, AnyFile>>();
+  /** Numbers of a peer that began anew are none of those before: who has an old one must not read another file. */
+  #count: number;
+
+  constructor(files: FileAccess, clock: Clock) {
+    this.#files = files;
+    this.#count = clock.now() * 1000;
+  }
+
+  begin(): number {
+    this.#open.set(++this.#count, new Map());
+    return this.#count;
+  }
+
+  async end(lease: number): Promise<void> {
+    const opened = [...(this.#open.get(lease)?.values() ?? [])];
+    this.#open.delete(lease);
+    await Promise.allSettled(opened.map((file) => file.close()));
+  }
+
+  async read({ position, length, ...place }: ReadWish): Promise<Uint8Array> {
+    const file = this.#find(place);
+    if (!('read' in file)) throw new CodrError('failed', 'a file that is written is not read');
+    return await file.read(position, Math.min(length, readBytesMax));
+  }
+
+  written(place: Place): WrittenFile {
+    const file = this.#find(place);
+    if ('write' in file) return file;
+    throw new CodrError('failed', 'a file that is read is not written');
+  }
+
+  async act({
+    kind,
+    path = '',
+    to = '',
+    bytes,
+    lease = 0,
+    file = 0,
+  }: FileAct): Promise<FileResult> {
+    const files = this.#files;
+    if (kind === 'list') return { entries: await files.list(path) };
+    if (kind === 'stat') return { facts: await files.stat(path) };
+    if (kind === 'real-path') return { path: await files.realPath(path) };
+    if (kind === 'free-bytes') return { bytesFree: await files.freeBytes(path) };
+    if (kind === 'read-whole') return { bytes: await files.readWhole(path) };
+    if (kind === 'open') return await this.#opened(lease, path);
+    if (kind === 'create') return { file: await this.#note(lease, files.create(path)) };
+    if (kind === 'write-over') {
+      return { file: await this.#note(lease, files.create(path, { over: true })) };
+    }
+    if (kind === 'sync') await this.written({ lease, file }).sync();
+    else if (kind === 'close') await this.#close({ lease, file });
+    else if (kind === 'write-whole') await files.writeWhole(path, bytes ?? new Uint8Array());
+    else if (kind === 'make-folder') await files.makeFolder(path);
+    else if (kind === 'make-folders') await files.makeFolders(path);
+    else if (kind === 'link') await files.link(path, to);
+    else if (kind === 'rename') await files.rename(path, to);
+    else if (kind === 'remove') await files.remove(path);
+    else await files.removeFolder(path);
+    return {};
+  }
+
+  /** With what it is, so that who opens it again knows whether it is the same. */
+  async #opened(lease: number, path: string): Promise<FileResult> {
+    const opening = this.#files.open(path);
+    const file = await this.#note(lease, opening);
+    return { file, facts: (await opening).facts };
+  }
+
+  async #note(lease: number, opening: Promise<AnyFile>): Promise<number> {
+    const file = await opening;
+    // It may have ended meanwhile.
+    const opened = this.#open.get(lease);
+    if (opened && opened.size < openMax) {
+      opened.set(++this.#count, file);
+      return this.#count;
+    }
+    await file.close();
+    if (!opened) throw new LeaseLost();
+    throw new CodrError('failed', `more than ${openMax} files are open for one peer`);
+  }
+
+  async #close(place: Place): Promise<void> {
+    const file = this.#find(place);
+    this.#of(place.lease).delete(place.file);
+    await file.close();
+  }
+
+  #of(lease: number): Map<number, AnyFile> {
+    const opened = this.#open.get(lease);
+    if (opened) return opened;
+    throw new LeaseLost();
+  }
+
+  #find({ lease, file }: Place): AnyFile {
+    const found = this.#of(lease).get(file);
+    if (found) return found;
+    throw new LeaseLost();
+  }
+}
+
+class LeaseLost extends Error {
+  readonly code = leaseLost;
+}
+
+/** What a file or a machine says is an answer, not a failed call. */
+async function orFault(work: () => Promise<FileResult>): Promise<FileResult> {
+  try {
+    return await work();
+  } catch (error) {
+    return { fault: faultOf(error) };
+  }
+}
+
+function faultOf(error: unknown): FileFault {
+  if (isCodrError(error)) {
+    const { code, message, object, remedy } = error;
+    return { code, message, isOurs: true, remedy, ...(object !== undefined && { object }) };
+  }
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return { code, message, isOurs: false };
+}
+
+function hold(
+  gate: Gate,
+  leases: Leases,
+  { clock, heartbeatMs }: { readonly clock: Clock; readonly heartbeatMs: number },
+  call: ServerWritableStream<object, object>,
+): void {
+  const { resultName } = methodNamed('Files/Hold', 'codr.peer.v1');
+  gate
+    .pass(
+      call,
+      () => deed,
+      async ({ signal }) => {
+        const ended = AbortSignal.any([signal, gate.draining]);
+        const lease = leases.begin();
+        try {
+          for (;;) {
+            call.write(toWire(resultName, { lease }));
+            await clock.sleep(heartbeatMs, ended);
+          }
+        } catch (error) {
+          throw gate.draining.aborted ? new StoppingError() : error;
+        } finally {
+          await leases.end(lease);
+        }
+      },
+    )
+    .then(
+      () => call.end(),
+      (status) => call.emit('error', status),
+    );
+}
+
+function handler<Q extends object>(
+  gate: Gate,
+  method: string,
+  work: (request: Q) => Promise<object>,
+): handleUnaryCall<object, object> {
+  const rpc = methodNamed(`Files/${method}`, 'codr.peer.v1');
+  return (call, callback) => {
+    gate
+      .pass(
+        call,
+        () => deed,
+        async () =>
+          toWire(rpc.resultName, await work(fromWire(rpc.requestName, call.request) as Q)),
+      )
+      .then(
+        (wire) => callback(null, wire),
+        (status) => callback(status),
+      );
+  };
+}

@@ -6,6 +6,7 @@ import { foldRange, leadIn } from './fold-range.ts';
 import { parseKey, parseQuery, parseTokenRange } from './render/key-ranges.ts';
 import { renderKey, renderRows } from './render/render-rows.ts';
 import { tableBodyOf } from './schema/table-body.ts';
+import { servedFiles } from './served-files.ts';
 import {
   CassandraSession,
   configOf,
@@ -26,6 +27,7 @@ export const cassandraConnector: Connector = {
   },
   connect: (config, context, signal) => CassandraSession.open(config, context, signal),
   openTarget: openCassandraTarget,
+  serveFiles: servedFiles,
   openPartReader,
   foldRange,
   leadIn,

@@ -15,6 +15,7 @@ import { SlotFollower } from '../../cluster/slot-keeper.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import type { Coordinator } from '../../coordination/coordinator.ts';
 import type { Workers } from '../../engine/work/workers.ts';
+import type { CommittedLeaves } from '../../repository/known/committed-leaves.ts';
 import type { ProcessIdentity, ProcessProbe } from '../../repository/lineage/writer.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { PeerSession } from './peer-session.ts';
@@ -47,6 +48,8 @@ export interface PeerPlace {
 }
 
 const rejoinMs = { first: 500, max: 10_000 } as const;
+/** How long a peer that begins reads what is committed before it takes slots all the same. */
+const readFirstMs = 30_000;
 
 export class PeerLife {
   /** The table of slots, over all sessions. */
@@ -55,6 +58,7 @@ export class PeerLife {
   readonly #slotsForOthers: Semaphore;
   readonly #stop = new AbortController();
   #session: PeerSession | undefined;
+  #leaves: CommittedLeaves | undefined;
   #running: Promise<void> | undefined;
   #draining = false;
   #worked = 0;
@@ -84,6 +88,7 @@ export class PeerLife {
   exchange(repository: Repository, transport: PeerTransport): FingerprintExchange {
     const { name, clock, log } = this.#options;
     const leaves = repository.committedLeaves(() => this.#ownedSlots(), log);
+    this.#leaves = leaves;
     const slots = (): SlotAssignment | undefined => this.slots.current;
     return new FingerprintExchange({ self: name, slots, leaves, clock, log, transport });
   }
@@ -92,12 +97,29 @@ export class PeerLife {
   async start(place: PeerPlace): Promise<void> {
     const coordinator = await place.openCoordinator();
     try {
+      await this.#readFirst();
       this.#session = await this.#join(coordinator, place);
     } catch (error) {
       await coordinator[Symbol.asyncDispose]();
       throw error;
     }
     this.#running = this.#live(coordinator, place);
+  }
+
+  /** Until it can answer for slots, those who have them now shall go on to. */
+  async #readFirst(): Promise<void> {
+    const { clock, log } = this.#options;
+    if (!this.#leaves) return;
+    const done = new AbortController();
+    const late = async (): Promise<void> => {
+      await clock.sleep(readFirstMs, done.signal);
+      log.warn(
+        {},
+        'it takes long to read what is committed: until then equal data is stored twice',
+      );
+    };
+    const read = this.#leaves.settled().finally(() => done.abort());
+    await Promise.race([read, late().catch(() => {})]);
   }
 
   /** Takes nothing new from now on. */

@@ -1,0 +1,59 @@
+// When a peer becomes one of many.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ManualClock } from '../../../test/harness/manual-clock.ts';
+import type { CodrApi } from '../../api/codr-api.ts';
+import { silentLogger } from '../../base/log.ts';
+import { SeededRandom } from '../../base/random.ts';
+import { listPeers } from '../../cluster/membership.ts';
+import { MemoryCoordinator } from '../../coordination/memory/memory-coordinator.ts';
+import type { Workers } from '../../engine/work/workers.ts';
+import type { Repository } from '../../repository/repository.ts';
+import { PeerLife } from './peer-life.ts';
+import { valueSeal } from './value-seal.ts';
+
+/** A peer whose reading of what is committed ends when `read` does. */
+function begin(read: Promise<void>) {
+  const clock = new ManualClock();
+  const coordinator = new MemoryCoordinator(clock, 'memory');
+  const life = new PeerLife({
+    ...{ name: 'a', slots: 1, clock, random: new SeededRandom(1), log: silentLogger },
+    ...{ redact: (text) => text, api: {} as CodrApi, workers: {} as Workers },
+  });
+  const leaves = { settled: () => read, find: async () => [], hint: () => {} };
+  const repository = { committedLeaves: () => leaves } as unknown as Repository;
+  life.exchange(repository, { call: () => Promise.reject(new Error('no other peer')) });
+  const started = life.start({
+    seal: valueSeal(Buffer.alloc(32, 1)),
+    self: () => ({ name: 'a', address: 'a:1', version: '1', weight: 1 }),
+    openCoordinator: async () => coordinator,
+    relay: () => undefined,
+    seen: () => {},
+    reachable: () => {},
+  });
+  const names = async () => (await listPeers(coordinator)).map(({ name }) => name);
+  return { clock, life, started, names };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('a peer joins, and so gets slots, when it has read what is committed', async () => {
+  let end: () => void = () => {};
+  const { life, started, names } = begin(new Promise<void>((resolve) => (end = resolve)));
+  await turn();
+  assert.deepEqual([await names(), life.isReady], [[], false]);
+  end();
+  await started;
+  assert.deepEqual([await names(), life.isReady], [['a'], true]);
+  life.leave();
+});
+
+test('a peer that reads for too long joins all the same', async () => {
+  const { clock, life, started, names } = begin(new Promise<void>(() => {}));
+  await clock.advance(29_000);
+  assert.deepEqual(await names(), []);
+  await clock.advance(1000);
+  await started;
+  assert.deepEqual(await names(), ['a']);
+  life.leave();
+});

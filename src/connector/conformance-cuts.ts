@@ -36,6 +36,7 @@ export function cutConformance(
   check('splitting a folded range anywhere gives the same records', splitsAnywhere);
   check('cuts merge to the same in any order and grouping', mergesInAnyOrder);
   check('a cut that was not committed is given again, by another session too', givesAgain);
+  check('parts that another process is told of are what the cut itself reads', othersReadTheSame);
   check('a cut of a database at rest has nothing new, and a later time', restsQuietly);
   check('a deletion is kept over cuts: what it took away does not return', keepsDeletions);
   check('a table that was emptied begins anew', emptiedBegins);
@@ -247,6 +248,31 @@ async function givesAgain(run: CutRun): Promise<void> {
   assert.ok(texts(lost).length > 0);
   assert.deepEqual(texts(again), texts(lost));
   assert.deepEqual(await run.foldedTexts(name), await world.seen(name));
+}
+
+async function othersReadTheSame(run: CutRun): Promise<void> {
+  const { world, signal, session } = run;
+  const name = run.name('told');
+  await world.create(name);
+  await world.write(
+    name,
+    Array.from({ length: 60 }, (_, i) => put(i, i)),
+  );
+  await world.write(name, [put(5, 7), remove(6)]);
+  await using reader = world.connector.openPartReader?.(world.source, world.context);
+  if (!reader || !session.cut) return;
+  await using cut = await session.cut(undefined, run.scope, signal);
+  const dataset = cut.datasets.find(({ entry }) => entry.namespace === name);
+  assert.ok(dataset?.described, 'its parts can be described');
+  const ranges = (await dataset.ranges?.(1000, signal, 3)) ?? [wholeRange];
+  let count = 0;
+  for (const range of ranges) {
+    const told: unknown = JSON.parse(JSON.stringify(dataset.described(range)));
+    const read: string[] = (await gather(reader.records(told, signal))).map(recordText);
+    assert.deepEqual(read, (await gather(dataset.records(signal, range))).map(recordText));
+    count += read.length;
+  }
+  assert.ok(count >= 60, `${count} records`);
 }
 
 async function restsQuietly(run: CutRun): Promise<void> {

@@ -177,7 +177,7 @@ export class ReplicaCut implements CutReader {
       const files = this.#files.filter(({ dataset }) => dataset === entry.dataset);
       const isNew = begins.get(entry.dataset) ?? false;
       if (!isNew && files.length === 0) return [];
-      const bytes = files.reduce((sum, { writes }) => sum + writes.size * 20, 0);
+      const bytes = files.reduce((sum, { writes }) => sum + bytesOf(writes), 0);
       const records = (_: AbortSignal, range = wholeRange): RecordStream =>
         this.#records(files, range);
       const ranges = async (partBytes: number): Promise<KeyRange[]> =>
@@ -343,6 +343,12 @@ export class ReplicaCut implements CutReader {
       this.#taken.cluster.between('records are read');
     }
   }
+}
+
+function bytesOf(writes: Iterable<Write>): number {
+  let bytes = 0;
+  for (const { change } of writes) bytes += 20 + (change.kind === 'put' ? change.text.length : 0);
+  return bytes;
 }
 
 /** Ranges between partitions with about so many bytes of all files each. */

@@ -31,7 +31,8 @@ export async function buildCut(
     order,
     parts.places,
     async ([i, dataset], one) => {
-      built[i] = { dataset, tree: treeRecordOf(await buildDataset(dataset, parts, one)) };
+      const root = await buildDataset(dataset, { parts, beside: order.length }, one);
+      built[i] = { dataset, tree: treeRecordOf(root) };
     },
     signal,
   );
@@ -40,7 +41,8 @@ export async function buildCut(
 
 async function buildDataset(
   dataset: CutDataset,
-  parts: CutParts,
+  /** `beside`: datasets of the cut. */
+  { parts, beside }: { readonly parts: CutParts; readonly beside: number },
   signal: AbortSignal,
 ): Promise<TreeRoot> {
   const { places, partBytes } = parts;
@@ -50,8 +52,9 @@ async function buildDataset(
       const ranges = (await dataset.ranges?.(partBytes, signal, places)) ?? [wholeRange];
       const content = dataset.content?.();
       const bytes = dataset.bytes / ranges.length;
+      const most = Math.min(places, Math.max(beside, ranges.length));
       const one = async (range: KeyRange, stop: AbortSignal): Promise<TreePart> =>
-        await parts.part({ dataset: id, content, range, bytes }, dataset, stop);
+        await parts.part({ dataset: id, content, range, bytes, most }, dataset, stop);
       const built = await mapLimit(ranges, places, one, signal);
       return await joinParts(built, parts.tree(signal));
     } catch (error) {

@@ -21,6 +21,7 @@ import type { TreeContext } from '../../repository/tree/tree-level.ts';
 import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { SourceContext } from '../source-context.ts';
+import { SourceShares } from '../source-limits.ts';
 import { cutPieceOrder, metered, pieceFromText, type StoredPiece } from './cut-piece.ts';
 
 /** What is read, of which dataset. */
@@ -31,6 +32,8 @@ export interface CutPartPlace {
   readonly range: KeyRange;
   /** Estimate. */
   readonly bytes: number;
+  /** Parts that could be read at the same time. */
+  readonly most: number;
 }
 
 /** What the commit of a cut relies on. */
@@ -60,6 +63,11 @@ export interface CutPartsOptions {
 
 type Read = Pick<CutDataset, 'records' | 'described'>;
 
+interface Building {
+  readonly work: WorkContext;
+  readonly bytesPerSecond: number;
+}
+
 /** A part of fewer bytes than this share of a segment is not worth the way to another peer. */
 const sharedShareMin = 1 / 64;
 
@@ -79,6 +87,7 @@ export class CutParts {
   /** Parts that cannot be read elsewhere. */
   readonly #here: Semaphore;
   readonly #again = new Mutex();
+  readonly #shares: SourceShares;
   #kept = PackSet.empty;
 
   constructor(context: SourceContext, { claim, meter, refused }: CutPartsOptions) {
@@ -86,6 +95,7 @@ export class CutParts {
     this.#claim = claim;
     this.#meter = meter;
     this.#refused = refused;
+    this.#shares = new SourceShares(context.limits);
     this.#last = context.repository.session();
     this.#here = new Semaphore(context.world.limits.workers);
   }
@@ -109,15 +119,19 @@ export class CutParts {
   async part(place: CutPartPlace, read: Read, signal: AbortSignal): Promise<TreePart> {
     const stored = await this.#stored(place);
     if (stored) return stored;
-    const described = this.#isShared(place) ? read.described?.(place.range) : undefined;
-    if (described !== undefined) return await this.#shared(place, { read, described }, signal);
-    await this.#here.take();
-    try {
-      signal.throwIfAborted();
-      return await this.#build(place, read, this.#work(signal));
-    } finally {
-      this.#here.give();
-    }
+    return await this.#shares.use(place.most, signal, async (bytesPerSecond) => {
+      const described = this.#isShared(place) ? read.described?.(place.range) : undefined;
+      if (described !== undefined) {
+        return await this.#shared(place, { read, described, bytesPerSecond }, signal);
+      }
+      await this.#here.take();
+      try {
+        signal.throwIfAborted();
+        return await this.#build(place, read, { work: this.#work(signal), bytesPerSecond });
+      } finally {
+        this.#here.give();
+      }
+    });
   }
 
   /** What other peers have stored is committed, so that it is known to all of them. */
@@ -151,14 +165,16 @@ export class CutParts {
   /** Read wherever there is room. */
   async #shared(
     place: CutPartPlace,
-    { read, described }: { readonly read: Read; readonly described: unknown },
+    given: { readonly read: Read; readonly described: unknown; readonly bytesPerSecond: number },
     signal: AbortSignal,
   ): Promise<TreePart> {
     const { world, lineage, repository } = this.#context;
+    const { read, described, bytesPerSecond } = given;
     const refused = [...this.#refused];
+    const source = lineage.name;
     const work: SharedWork<TreePart | string> = {
-      order: () => cutPieceOrder({ source: lineage.name, described, refused }),
-      here: (own) => this.#build(place, read, own),
+      order: () => cutPieceOrder({ source, described, bytesPerSecond, refused }),
+      here: (own) => this.#build(place, read, { work: own, bytesPerSecond }),
       decode: async (result) => {
         const piece = await pieceFromText(result, repository.source);
         return typeof piece === 'string' ? piece : await this.#take(place, piece);
@@ -173,7 +189,8 @@ export class CutParts {
       { dataset, error: part },
       'a part that another peer could not read is read here',
     );
-    return await this.#again.run(() => this.#build(place, read, this.#work(signal)));
+    const here = { work: this.#work(signal), bytesPerSecond };
+    return await this.#again.run(() => this.#build(place, read, here));
   }
 
   #work(signal: AbortSignal): WorkContext {
@@ -181,13 +198,13 @@ export class CutParts {
   }
 
   /** Reads and stores it here. */
-  async #build(place: CutPartPlace, read: Read, work: WorkContext): Promise<TreePart> {
+  async #build(place: CutPartPlace, read: Read, building: Building): Promise<TreePart> {
+    const { signal } = building.work;
     const batch = this.#open(place.bytes);
     let part: TreePart;
     try {
-      const records = read.records(work.signal, place.range);
-      const { throttle } = this.#context.world;
-      part = await buildRange(metered(records, work, throttle), batch.store.tree(work.signal));
+      const records = metered(read.records(signal, place.range), this.#context, building);
+      part = await buildRange(records, batch.store.tree(signal));
       batch.parts.push({ place, part });
     } finally {
       batch.open -= 1;

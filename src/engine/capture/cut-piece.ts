@@ -2,7 +2,7 @@
 // asks nothing of the source but the files that are described, stores what it reads, and commits nothing.
 import { fromBase64, toBase64 } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import type { Throttle } from '../../base/throttle.ts';
+import { Throttle } from '../../base/throttle.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import type { CutPartReader } from '../../connector/cut-dataset.ts';
 import type { PackId } from '../../model/id.ts';
@@ -22,6 +22,8 @@ interface PieceOrder {
   readonly source: string;
   /** Of `CutDataset.described`. */
   readonly described: unknown;
+  /** The share of what the source allows that this reading has; 0: no limit. */
+  readonly bytesPerSecond: number;
   /** Packs that no commit may rely on any more. */
   readonly refused: readonly PackId[];
 }
@@ -72,19 +74,20 @@ export async function cutPieceWork(
     openSource(lineage: string): Promise<SourceContext>;
   },
 ): Promise<unknown> {
-  const { source, described, refused } = input as PieceOrder;
+  const { source, described, bytesPerSecond, refused } = input as PieceOrder;
   const open = async (): Promise<WorkerReader> => openReader(await openSource(source));
   return await readers.use(source, open, async ({ context, reader }) => {
-    const { repository, lineage, world } = context;
+    const { repository, lineage } = context;
     // What others have committed meanwhile need not be stored again; what was condemned must be.
     await lineage.refresh();
     repository.learn(lineage);
     repository.forget(refused);
     const store = repository.session();
-    const records = metered(reader.records(described, work.signal), work, world.throttle);
+    const records = reader.records(described, work.signal);
     let part: TreePart;
     try {
-      part = await buildRange(records, store.tree(work.signal));
+      const held = metered(records, context, { work, bytesPerSecond });
+      part = await buildRange(held, store.tree(work.signal));
     } catch (error) {
       if (!isCodrError(error, 'file-damaged')) throw error;
       return { unread: error.message } satisfies PieceText;
@@ -104,16 +107,21 @@ function openReader(context: SourceContext): WorkerReader {
   return { context, reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
 }
 
-/** Tells what is read, and holds it back as the limits of this peer say. */
+/** Tells what is read, and holds it back to its share, and to what this process may read at all. */
 export async function* metered(
   records: RecordStream,
-  { progress, signal }: WorkContext,
-  throttle: Throttle | undefined,
+  { world }: Pick<SourceContext, 'world'>,
+  {
+    work: { progress, signal },
+    bytesPerSecond,
+  }: { readonly work: WorkContext; readonly bytesPerSecond: number },
 ): RecordStream {
+  const own = new Throttle(bytesPerSecond, world.clock);
   for await (const batch of records) {
     const bytes = batchBytes(batch);
     progress(batch.length, bytes);
-    await throttle?.pay(bytes, signal);
+    await own.pay(bytes, signal);
+    await world.throttle?.pay(bytes, signal);
     yield batch;
   }
 }

@@ -1,31 +1,65 @@
-// A real S3 server for tests: versitygw on a folder. It is built by Go from pinned modules once and kept in the
-// user's cache; CODR_VERSITYGW names another program, CODR_S3_URL a server that runs (see README.md).
-import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+// A real S3 server for tests: versitygw unless CODR_S3 says seaweedfs or rgw; CODR_S3_URL names a server that runs
+// (see README.md). All of them are fetched once, pinned, into the user's cache.
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { rootFolder } from '../source-files.ts';
+import {
+  CreateBucketCommand,
+  PutBucketVersioningCommand,
+  PutObjectLockConfigurationCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { startRgw } from './s3-rgw.ts';
+import { startSeaweedfs } from './s3-seaweedfs.ts';
+import { startVersitygw } from './s3-versitygw.ts';
 
-const run = promisify(execFile);
-const readyMsMax = 20_000;
-const pollMs = 50;
+/** What the server knows its one user by; the environment of this process gets them too. */
+export interface S3Keys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+export interface S3Process {
+  /** `http://127.0.0.1:port`. */
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+interface S3Kind {
+  readonly start: (folder: string, keys: S3Keys) => Promise<S3Process>;
+  /** It refuses a body whose checksum is wrong. */
+  readonly checksChecksums: boolean;
+  /** `If-None-Match` means the same in buckets that keep versions. */
+  readonly fitWithVersions: boolean;
+}
+
+const kinds = {
+  versitygw: { start: startVersitygw, checksChecksums: true, fitWithVersions: false },
+  seaweedfs: { start: startSeaweedfs, checksChecksums: true, fitWithVersions: true },
+  rgw: { start: startRgw, checksChecksums: false, fitWithVersions: false },
+} as const satisfies Record<string, S3Kind>;
+
+/** Of a new bucket. `locked`: with object lock, each object for a day. */
+export interface BucketOptions {
+  readonly versioned?: boolean;
+  readonly locked?: boolean;
+}
 
 /** A server and its one pair of keys, which the environment of this process gets too. */
 export interface S3Server extends AsyncDisposable {
-  /** `http://127.0.0.1:port`. */
   readonly endpoint: string;
+  readonly keeps: Omit<S3Kind, 'start'>;
+  /** For what CODR itself never asks. */
+  readonly client: S3Client;
   /** A new bucket; gives its name. */
-  bucket(): Promise<string>;
+  bucket(options?: BucketOptions): Promise<string>;
 }
 
-const accessKeyId = process.env.CODR_S3_ACCESS_KEY ?? 'codr';
-const secretAccessKey = process.env.CODR_S3_SECRET_KEY ?? 'codrsecret';
+const keys: S3Keys = {
+  accessKeyId: process.env.CODR_S3_ACCESS_KEY ?? 'codr',
+  secretAccessKey: process.env.CODR_S3_SECRET_KEY ?? 'codrsecret',
+};
 
 /** One server for all tests of a file, ended after the last. Call it at the file's top level. */
 export function sharedS3(): () => Promise<S3Server> {
@@ -40,104 +74,49 @@ export function sharedS3(): () => Promise<S3Server> {
   };
 }
 
-async function startS3(): Promise<S3Server> {
-  process.env.AWS_ACCESS_KEY_ID = accessKeyId;
-  process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
-  const running = process.env.CODR_S3_URL;
-  if (running) return serverAt(running, async () => {});
-  const program = await findVersitygw();
-  const folder = await mkdtemp(join(tmpdir(), 'codr-s3-'));
-  const data = join(folder, 'data');
-  await mkdir(data);
-  const port = await freePort();
-  // The server goes when our end of the pipe closes, however we end.
-  const script =
-    '"$1" --port "127.0.0.1:$2" --quiet --health /healthz posix "$3" & server=$!; ' +
-    'cat >/dev/null; kill -9 $server; rm -rf "$4"';
-  const child = spawn('sh', ['-c', script, 'codr-s3', program, `${port}`, data, folder], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-    env: { ...process.env, ROOT_ACCESS_KEY: accessKeyId, ROOT_SECRET_KEY: secretAccessKey },
-  });
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.unref();
-  (child.stdin as unknown as { unref?: () => void }).unref?.();
-  const endpoint = `http://127.0.0.1:${port}`;
-  const stop = async (): Promise<void> => {
-    child.stdin?.destroy();
-    await gone;
-  };
-  const end = performance.now() + readyMsMax;
-  while (!(await isHealthy(endpoint))) {
-    if (performance.now() > end) {
-      await stop();
-      throw new Error(`versitygw did not answer in ${readyMsMax} ms`);
-    }
-    await sleep(pollMs);
-  }
-  return serverAt(endpoint, stop);
+/** Of this run: `versitygw`, `seaweedfs` or `rgw`. */
+function wantedKind(): S3Kind {
+  const name = process.env.CODR_S3 || 'versitygw';
+  if (Object.hasOwn(kinds, name)) return kinds[name as keyof typeof kinds];
+  throw new Error(`CODR_S3=${name}: there are ${Object.keys(kinds).join(', ')}`);
 }
 
-function serverAt(endpoint: string, stop: () => Promise<void>): S3Server {
-  const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true });
+async function startS3(): Promise<S3Server> {
+  process.env.AWS_ACCESS_KEY_ID = keys.accessKeyId;
+  process.env.AWS_SECRET_ACCESS_KEY = keys.secretAccessKey;
+  const kind = wantedKind();
+  const running = process.env.CODR_S3_URL;
+  if (running) return serverAt({ endpoint: running, stop: async () => {} }, kind);
+  const folder = await mkdtemp(join(tmpdir(), 'codr-s3-'));
+  return serverAt(await kind.start(folder, keys), kind);
+}
+
+function serverAt({ endpoint, stop }: S3Process, keeps: S3Kind): S3Server {
+  const region = 'us-east-1';
+  const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials: keys });
   let buckets = 0;
   return {
-    endpoint,
-    async bucket() {
-      const name = `codr-test-${process.pid}-${Date.now()}-${buckets++}`;
-      await client.send(new CreateBucketCommand({ Bucket: name }));
-      return name;
+    ...{ endpoint, keeps, client },
+    async bucket({ versioned = false, locked = false } = {}) {
+      const Bucket = `codr-test-${process.pid}-${Date.now()}-${buckets++}`;
+      await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: locked }));
+      if (versioned) {
+        const VersioningConfiguration = { Status: 'Enabled' } as const;
+        await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }));
+      }
+      if (locked) {
+        const DefaultRetention = { Mode: 'COMPLIANCE', Days: 1 } as const;
+        const ObjectLockConfiguration = {
+          ...{ ObjectLockEnabled: 'Enabled' as const, Rule: { DefaultRetention } },
+        };
+        const rule = new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration });
+        await client.send(rule);
+      }
+      return Bucket;
     },
     async [Symbol.asyncDispose]() {
       client.destroy();
       await stop();
     },
   };
-}
-
-/** CODR_VERSITYGW, or what Go makes of `versitygw/go.mod`, kept under the sum of that file's sums. */
-async function findVersitygw(): Promise<string> {
-  const named = process.env.CODR_VERSITYGW;
-  if (named) return named;
-  const modules = join(rootFolder, 'test/harness/versitygw');
-  const sums = await readFile(join(modules, 'go.sum'));
-  const id = createHash('sha256').update(sums).digest('hex').slice(0, 16);
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const folder = join(cache, 'codr', 'servers');
-  const program = join(folder, `versitygw-${id}`);
-  const isThere = await access(program).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return program;
-  await mkdir(folder, { recursive: true });
-  const made = `${program}-${process.pid}`;
-  const name = 'github.com/versity/versitygw/cmd/versitygw';
-  try {
-    const flags = ['-mod=readonly', '-trimpath', '-ldflags=-s -w', '-o', made];
-    await run('go', ['build', ...flags, name], { cwd: modules });
-    await rename(made, program);
-  } catch (error) {
-    const remedy = 'install Go 1.25 or later, or let CODR_VERSITYGW name the program';
-    throw new Error(`versitygw could not be built: ${remedy}`, { cause: error });
-  } finally {
-    await rm(made, { force: true });
-  }
-  return program;
-}
-
-async function isHealthy(endpoint: string): Promise<boolean> {
-  return await fetch(`${endpoint}/healthz`).then(
-    (answer) => answer.ok,
-    () => false,
-  );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }

@@ -1,6 +1,12 @@
 // The store against a real S3 server: bare, under all wrappers, and behind a proxy that fails.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+} from '@aws-sdk/client-s3';
 import { startFaultyProxy } from '../../../test/harness/faulty-proxy.ts';
 import { ManualClock } from '../../../test/harness/manual-clock.ts';
 import { sharedS3 } from '../../../test/harness/s3.ts';
@@ -10,9 +16,10 @@ import { SeededRandom } from '../../base/random.ts';
 import { objectStoreConformance } from '../conformance.ts';
 import { LimitedObjectStore } from '../limited-object-store.ts';
 import { MeteredObjectStore } from '../metered-object-store.ts';
-import type { ObjectStore } from '../object-store.ts';
+import type { ObjectStore, StoreLack } from '../object-store.ts';
 import { RetryingObjectStore } from '../retrying-object-store.ts';
 import { openS3 } from './open-s3.ts';
+import type { S3ObjectStore } from './s3-object-store.ts';
 
 const shared = sharedS3();
 const seed = testSeed(3);
@@ -109,6 +116,99 @@ test('two prefixes of one bucket do not see each other', async () => {
     ['one'],
   );
   assert.deepEqual(await all.listFolders(''), ['a', 'ab']);
+});
+
+/** A store in that bucket, and what it said it lacks. */
+async function told(bucket: string): Promise<{ store: S3ObjectStore; lacks: StoreLack[] }> {
+  const lacks: StoreLack[] = [];
+  const url = `s3://${bucket}/codr?endpoint=${(await shared()).endpoint}`;
+  const store = await openS3(url, { random: random(), onLack: (lack) => lacks.push(lack) });
+  return { store, lacks };
+}
+
+test('what a server lacks is said once by name, with what follows from it', async () => {
+  const server = await shared();
+  const { store, lacks } = await told(await server.bucket());
+  for (const name of ['a', 'b']) await store.create(name, []);
+  const wrong = lacks.filter(({ what }) => /takes objects whose checksum is wrong/.test(what));
+  assert.equal(wrong.length, server.keeps.checksChecksums ? 0 : 1);
+  assert.equal(lacks.length, wrong.length);
+  for (const { consequence } of wrong) assert.match(consequence, /run verify/);
+});
+
+test('a bucket that keeps versions is used where conditions hold in it, and refused by name where not', async () => {
+  const server = await shared();
+  const { store, lacks } = await told(await server.bucket({ versioned: true }));
+  if (!server.keeps.fitWithVersions) {
+    await assert.rejects(
+      () => store.create('object', []),
+      (error) =>
+        isCodrError(error, 'store-unfit') &&
+        /If-None-Match|name of a removed object/.test(error.message) &&
+        /without versioning/.test(error.remedy),
+    );
+    assert.deepEqual(await Array.fromAsync(store.list('')), []);
+    return;
+  }
+  assert.equal(await store.create('object', [Buffer.from('first')]), 'created');
+  assert.equal(await store.create('object', [Buffer.from('second')]), 'exists');
+  await store.remove('object');
+  assert.equal(await store.stat('object'), undefined);
+  assert.deepEqual(await Array.fromAsync(store.list('')), []);
+  assert.equal(await store.create('object', [Buffer.from('third')]), 'created');
+  assert.equal(Buffer.from(await store.get('object')).toString(), 'third');
+  const versions = lacks.filter(({ what }) => /keeps old versions/.test(what));
+  assert.equal(versions.length, 1);
+  assert.match(versions[0]?.consequence ?? '', /lifecycle/);
+});
+
+test('versions that are turned on under a running process are noticed with its next object', async () => {
+  const server = await shared();
+  const Bucket = await server.bucket();
+  const { store, lacks } = await told(Bucket);
+  await store.create('before', []);
+  const VersioningConfiguration = { Status: 'Enabled' } as const;
+  await server.client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }));
+  const after = store.create('after', []);
+  if (server.keeps.fitWithVersions) {
+    assert.equal(await after, 'created');
+    assert.ok(lacks.some(({ what }) => /keeps old versions/.test(what)));
+  } else {
+    await assert.rejects(after, (error) => isCodrError(error, 'store-unfit'));
+    // It stays refused.
+    await assert.rejects(
+      () => store.create('more', []),
+      (error) => isCodrError(error, 'store-unfit'),
+    );
+  }
+});
+
+test('object lock is left alone: what is removed is hidden, and its locked version stays', async () => {
+  const server = await shared();
+  const bucket = await server.bucket({ locked: true });
+  const { store } = await told(bucket);
+  if (!server.keeps.fitWithVersions) {
+    await assert.rejects(
+      () => store.create('locked', []),
+      (error) => isCodrError(error, 'store-unfit'),
+    );
+    return;
+  }
+  await store.create('locked', [Buffer.from('kept')]);
+  await store.remove('locked');
+  assert.deepEqual(await Array.fromAsync(store.list('')), []);
+  const Key = 'codr/locked';
+  const answer = await server.client.send(
+    new ListObjectVersionsCommand({ Bucket: bucket, Prefix: Key }),
+  );
+  const [version] = answer.Versions ?? [];
+  assert.ok(version?.VersionId !== undefined, 'the version is there');
+  const kept = { Bucket: bucket, Key, VersionId: version.VersionId };
+  await assert.rejects(server.client.send(new DeleteObjectCommand(kept)), {
+    name: 'AccessDenied',
+  });
+  const there = await server.client.send(new GetObjectCommand(kept));
+  assert.equal(await there.Body?.transformToString(), 'kept');
 });
 
 test('wrong keys, a bucket that is not there and a server that is not there are told apart', async () => {

@@ -27,6 +27,14 @@ import type { S3Place } from './s3-url.ts';
 /** Bytes of a chance object that is made to see what the server does. */
 const probeBytes = 32;
 
+/** What became of a PUT; `keepsVersions`: the bucket gave the object a version. */
+interface Put {
+  readonly outcome: 'created' | 'exists';
+  readonly keepsVersions: boolean;
+}
+
+const taken: Put = { outcome: 'exists', keepsVersions: false };
+
 export class S3ObjectStore implements ObjectStore {
   readonly url: string;
   readonly #client: S3Client;
@@ -34,6 +42,8 @@ export class S3ObjectStore implements ObjectStore {
   readonly #random: Random;
   readonly #onLack: (lack: StoreLack) => void;
   #probed: Promise<void> | undefined;
+  /** The bucket did so when it was asked. */
+  #keepsVersions = false;
 
   constructor(
     client: S3Client,
@@ -72,7 +82,13 @@ export class S3ObjectStore implements ObjectStore {
     // One piece, and a copy: a stream could not be signed, nor the caller's buffers be free afterwards.
     const bytes = Buffer.concat(body);
     await this.probe(signal);
-    return await this.#put(name, bytes, signal);
+    const { outcome, keepsVersions } = await this.#put(name, bytes, signal);
+    // Versions were turned on meanwhile, and there are servers that forget conditions then.
+    if (keepsVersions && !this.#keepsVersions) {
+      this.#probed = undefined;
+      await this.probe(signal);
+    }
+    return outcome;
   }
 
   async get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array> {
@@ -181,7 +197,7 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  async #put(name: string, bytes: Buffer, signal?: AbortSignal): Promise<'created' | 'exists'> {
+  async #put(name: string, bytes: Buffer, signal?: AbortSignal): Promise<Put> {
     const input = {
       ...this.#key(name),
       Body: bytes,
@@ -192,16 +208,15 @@ export class S3ObjectStore implements ObjectStore {
     };
     return await this.#send('write', name, signal, async (abort) => {
       try {
-        await this.#client.send(new PutObjectCommand(input), abort);
-        return 'created';
+        const { VersionId } = await this.#client.send(new PutObjectCommand(input), abort);
+        return { outcome: 'created', keepsVersions: (VersionId ?? 'null') !== 'null' };
       } catch (error) {
         const status = statusOf(error);
-        if (status === 412) return 'exists';
-        if (status !== undefined && status !== 409) throw error;
+        if (status !== undefined && status !== 409 && status !== 412) throw error;
         signal?.throwIfAborted();
-        // Another writer of the name was under way; or the server refused the name and hung up while the
-        // body was sent, so that nobody heard it. Only an object that is there has won.
-        if (await this.#stat(name, signal)) return 'exists';
+        // The name is taken, or was by a removed version; another writer of it was under way; or the server
+        // refused it and hung up while the body was sent, so that nobody heard. Only what is there has won.
+        if (await this.#stat(name, signal)) return taken;
         throw s3Error(error, 'write', `${this.url}${name}`);
       }
     });
@@ -212,8 +227,8 @@ export class S3ObjectStore implements ObjectStore {
     const name = `${temporaryPrefix}${toHex(this.#random.bytes(8))}`;
     const [mine, other] = [this.#random.bytes(probeBytes), this.#random.bytes(probeBytes)];
     try {
-      await this.#put(name, Buffer.from(mine), signal);
-      const second = await this.#put(name, Buffer.from(other), signal);
+      const { keepsVersions } = await this.#put(name, Buffer.from(mine), signal);
+      const { outcome: second } = await this.#put(name, Buffer.from(other), signal);
       const there = await this.#get(name, undefined, signal);
       if (second !== 'exists' || toHex(there) !== toHex(mine)) {
         throw this.#unfit('lets an object be replaced in spite of If-None-Match');
@@ -221,6 +236,7 @@ export class S3ObjectStore implements ObjectStore {
       const part = await this.#get(name, { offset: 3, length: 5 }, signal);
       if (toHex(part) !== toHex(mine.subarray(3, 8))) throw this.#unfit('ignores ranges of bytes');
       await this.#probeChecksum(name, signal);
+      if (keepsVersions) await this.#probeVersions(name, signal);
     } finally {
       // An aborted probe too takes its object away.
       await this.#remove(name).catch(() => {});
@@ -242,6 +258,26 @@ export class S3ObjectStore implements ObjectStore {
     this.#onLack({
       what: `${this.url} takes objects whose checksum is wrong`,
       consequence: 'what is damaged on its way there is found when it is read: run verify often',
+    });
+  }
+
+  /** There are servers to whom the mark of a removed object is an object. */
+  async #probeVersions(name: string, signal?: AbortSignal): Promise<void> {
+    await this.#remove(name, signal);
+    try {
+      await this.#put(name, Buffer.from(this.#random.bytes(probeBytes)), signal);
+    } catch (error) {
+      if ((error as CodrError).facts?.status !== 412) throw error;
+      throw this.#unfit(
+        'keeps versions, and never lets the name of a removed object be used again',
+      );
+    }
+    if (this.#keepsVersions) return;
+    this.#keepsVersions = true;
+    this.#onLack({
+      what: `the bucket of ${this.url} keeps old versions`,
+      consequence:
+        'what collect frees goes when the bucket lets old versions go: give it a lifecycle rule for them',
     });
   }
 

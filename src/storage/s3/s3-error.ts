@@ -26,6 +26,19 @@ const lasting: Readonly<Record<string, string>> = {
   QuotaExceeded: 'raise the quota of the bucket; the work resumes',
   XMinioStorageFull: 'free space in the store; the work resumes',
 };
+const distrust =
+  'let "ca" in the URL of the repository name the certificate of the store\'s authority';
+/** Why a connection was not trusted; nothing was sent over it. */
+const lastingCodes: Readonly<Record<string, string>> = {
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: distrust,
+  UNABLE_TO_GET_ISSUER_CERT: distrust,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: distrust,
+  SELF_SIGNED_CERT_IN_CHAIN: distrust,
+  DEPTH_ZERO_SELF_SIGNED_CERT: distrust,
+  CERT_HAS_EXPIRED: "renew the store's certificate, or correct the clock of this machine",
+  CERT_NOT_YET_VALID: "correct the clock of this machine, or the store's certificate",
+  ERR_TLS_CERT_ALTNAME_INVALID: 'use a name of the store that stands in its certificate',
+};
 const lastingStatus = new Set([301, 400, 401, 403, 405, 411, 501, 507]);
 /** Refusals that say "later", whatever their status. */
 const passing = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling']);
@@ -43,7 +56,7 @@ export function s3Error(error: unknown, what: string, object: string): CodrError
   if (error instanceof CodrError) return error;
   const { name = 'Error', message = '' } = (error ?? {}) as Partial<ServerError>;
   const status = statusOf(error);
-  const remedy = lasting[name];
+  const remedy = lasting[name] ?? lastingCodes[codeOf(error) ?? ''];
   const isLasting =
     !passing.has(name) &&
     (remedy !== undefined || (status !== undefined && lastingStatus.has(status)));

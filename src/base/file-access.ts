@@ -41,8 +41,10 @@ export interface WrittenFile {
 
 /** Paths are absolute. Calls that are made side by side have no order. */
 export interface FileAccess {
-  /** Whose machine it is; undefined: this one. */
+  /** As configured, who sees the files; undefined: whoever works with them has them on its paths. */
   readonly peer: string | undefined;
+  /** They are those of this machine. */
+  readonly isHere: boolean;
   list(folder: string): Promise<readonly FolderEntry[]>;
   stat(path: string): Promise<FileFacts>;
   /** Without symbolic links. */

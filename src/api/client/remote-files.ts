@@ -39,6 +39,7 @@ interface Waiting extends PromiseWithResolvers<FileResult> {
 
 export class RemoteFiles implements FileAccess {
   readonly peer: string;
+  readonly isHere = false;
   readonly #of: RemotePeer;
   readonly #lease: FileLease;
   readonly #waiting: Waiting[] = [];

@@ -17,6 +17,7 @@ export function servedFiles(roots: readonly string[]): FileAccess {
   const { list, stat, realPath, freeBytes, readWhole, open, ...own } = localFiles;
   return {
     peer: undefined,
+    isHere: true,
     list: async (folder) => await list(await guard.there(folder)),
     stat: async (path) => await stat(await guard.there(path)),
     realPath: async (path) => await realPath(await guard.there(path)),

@@ -256,7 +256,7 @@ function sortingSpace({ spill, memoryBytesMax }: ConnectorContext): SortingSpace
 export function filesOf({ peerFiles }: Pick<ConnectorContext, 'peerFiles'>): FilesOf {
   return (peer) => {
     if (peer === undefined) return localFiles;
-    if (peerFiles) return peerFiles(peer) ?? localFiles;
+    if (peerFiles) return peerFiles(peer) ?? { ...localFiles, peer };
     const message = `files are seen by peer ${peer} alone, and this program is no peer of a cluster`;
     throw new CodrError('source-unfit', message, {
       object: peer,

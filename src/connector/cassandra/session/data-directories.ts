@@ -39,7 +39,7 @@ export async function sharedDirectories(
       // One that is not there, or not to be reached, is told where it is read.
       const found = await files.stat(directory).catch(() => undefined);
       if (!found) continue;
-      const place = `${files.peer ?? ''}:${found.identity}`;
+      const place = `${files.isHere ? '' : files.peer}:${found.identity}`;
       const other = owners.get(place) ?? address;
       owners.set(place, other);
       if (other === address) continue;

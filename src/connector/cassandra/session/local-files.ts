@@ -18,6 +18,7 @@ import type { FileAccess, FileFacts, OpenFile, WrittenFile } from '../../../base
 
 export const localFiles: FileAccess = {
   peer: undefined,
+  isHere: true,
   list: async (folder) => {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));

@@ -70,7 +70,7 @@ export class MergePool implements AsyncDisposable {
 function hereOf(job: MergeJob, filesOf: FilesOf): MergeJob {
   const files = job.files.map(({ listed, ...more }) => {
     const { peer, ...here } = listed;
-    return { ...more, listed: filesOf(peer).peer === undefined ? here : listed };
+    return { ...more, listed: filesOf(peer).isHere ? here : listed };
   });
   return { ...job, files };
 }

@@ -2,6 +2,7 @@
 // in place of a cluster.
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FilesOf } from '../../../base/file-access.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { MemorySpill, type Spill } from '../../../base/spill.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
@@ -56,14 +57,21 @@ export interface ReaderWorld {
   /** 1 MiB unless given. */
   readonly memoryBytesMax?: number;
   readonly peerOf?: (hostId: string) => string | undefined;
+  readonly filesOf?: FilesOf;
 }
 
 export function readerOf(files: readonly ListedSstable[], world: ReaderWorld = {}) {
   const damaged: DamagedFile[] = [];
-  const { pool, peerOf, spill = new MemorySpill(), memoryBytesMax = 1 << 20 } = world;
+  const {
+    pool,
+    peerOf,
+    filesOf = () => localFiles,
+    spill = new MemorySpill(),
+    memoryBytesMax = 1 << 20,
+  } = world;
   const replication = { class: 'SimpleStrategy', replication_factor: '3' };
   const sorting = { memoryBytesMax, spill };
-  const place = { ring, replication, sorting, filesOf: () => localFiles, peerOf };
+  const place = { ring, replication, sorting, filesOf, peerOf };
   const options = { schema: rowSchema, files, ...place, pool, log: silentLogger };
   return { damaged, reader: new TableReader({ ...options, threadedBytesMin: 1024 }, damaged) };
 }

@@ -3,7 +3,8 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { isCodrError } from '../../../base/error.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
+import type { FileAccess } from '../../../base/file-access.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
 import { int, TestRecords, text } from '../sstable/write-records.fixture.ts';
 import { localFiles } from './local-files.ts';
@@ -54,6 +55,43 @@ test('parts that threads merge, one behind another, are what one thread makes of
   assert.deepEqual(await bytesOf(reader, ranges), whole);
   assert.deepEqual(damaged, []);
   assert.ok(whole.length > 1_000_000);
+});
+
+test('files that a peer alone sees are read by threads through this one, and closed', async () => {
+  const files = await makeFiles('elsewhere');
+  const whole = await bytesOf(readerOf(files).reader, [wholeRange]);
+  const [paths, left] = [new Set<string>(), new Set<string>()];
+  const away: FileAccess = {
+    ...localFiles,
+    isHere: false,
+    open: async (path) => {
+      const file = await localFiles.open(path);
+      const close = async (): Promise<void> => {
+        left.delete(path);
+        await file.close();
+      };
+      paths.add(path);
+      left.add(path);
+      return { ...file, close };
+    },
+  };
+  const filesOf = (peer: string | undefined) => (peer === undefined ? localFiles : away);
+  const seen = files.map((file, i) => (i === 0 ? file : { ...file, peer: 'n2' }));
+  const { reader } = readerOf(seen, { pool, filesOf });
+  const ranges = await reader.ranges(500_000, signal);
+  paths.clear();
+  assert.deepEqual(await bytesOf(reader, ranges), whole);
+  const data = [...paths].filter((path) => path.endsWith('Data.db'));
+  assert.equal(data.length, files.length - 1, 'the thread reads its own files itself');
+  assert.deepEqual([...left], []);
+  const gone: FileAccess = {
+    ...away,
+    open: async () => Promise.reject(new CodrError('source-unreachable', 'peer n2 is gone')),
+  };
+  const lost = readerOf(seen, { pool, filesOf: (peer) => (peer ? gone : localFiles) });
+  const reading = bytesOf(lost.reader, await lost.reader.ranges(500_000, signal));
+  await assert.rejects(reading, (error) => isCodrError(error, 'file-damaged'));
+  assert.match(lost.damaged[0]?.message ?? '', /peer n2 is gone/);
 });
 
 test('without an index there is one part, which a thread reads all the same', async () => {

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ManualClock } from '../../../../test/harness/manual-clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import { FakeCluster, hostsOf, namesOf } from './fake-cluster.fixture.ts';
+import { worstGrade } from './grade.ts';
 
 const captured = 'captured';
 const grades = ({ grades }: Awaited<ReturnType<FakeCluster['cut']>>): string[] => [
@@ -152,4 +153,30 @@ test('what this machine lacks is no fault of a node: there is no cut without its
   });
   await assert.rejects(cluster.cut({ nodes }), error);
   assert.deepEqual(namesOf(await cluster.cut()), ['1 nb-1-big', '2 nb-1-big', '3 nb-1-big']);
+});
+
+test('a node whose peer is gone is a missing replica, the others are captured', async () => {
+  await using cluster = await FakeCluster.open(3);
+  const { files } = cluster.node(2);
+  await cluster.flush('nb-1-big');
+  await cluster.cut();
+  const lost = new CodrError('source-unreachable', 'peer n2 gives no files');
+  const gone = async (): Promise<never> => Promise.reject(lost);
+  const none = Object.entries(files).map(([name, one]) => [
+    name,
+    typeof one === 'function' ? gone : one,
+  ]);
+  cluster.node(2).files = Object.fromEntries(none) as typeof files;
+  await cluster.flush('nb-2-big');
+  const cut = await cluster.cut();
+  const reasons = cut.nodes.map(({ captured, reason }) => [captured, reason]);
+  assert.deepEqual(reasons, [
+    [true, undefined],
+    [false, 'peer n2 gives no files'],
+    [true, undefined],
+  ]);
+  assert.equal(worstGrade([...cut.grades.values()].flat()), 'quorum-safe');
+  cluster.node(2).files = files;
+  const whole = await cluster.cut();
+  assert.ok(whole.nodes.every(({ captured }) => captured));
 });

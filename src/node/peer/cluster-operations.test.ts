@@ -6,6 +6,7 @@ import type { OperationEvent } from '../../api/operations.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import { silentLogger } from '../../base/log.ts';
 import { SeededRandom } from '../../base/random.ts';
+import type { Outcome } from '../../coordination/coordinator.ts';
 import { MemoryCoordinator } from '../../coordination/memory/memory-coordinator.ts';
 import { ClusterOperations } from './cluster-operations.ts';
 import { valueSeal } from './value-seal.ts';
@@ -13,9 +14,20 @@ import { valueSeal } from './value-seal.ts';
 const secret = Buffer.alloc(32, 7);
 const request = { readDataPercent: 10, repair: false };
 
+/** Of so many transactions to come the outcome is not told, though they happen. */
+class DoubtfulCoordinator extends MemoryCoordinator {
+  doubts = 0;
+
+  override async transact(...args: Parameters<MemoryCoordinator['transact']>): Promise<Outcome> {
+    const outcome = await super.transact(...args);
+    if (this.doubts-- <= 0) return outcome;
+    throw new CodrError('transaction-in-doubt', 'nobody says how it went');
+  }
+}
+
 /** Peers whose only work is `check`: it goes on until the test lets it end. */
 class World {
-  readonly coordinator = new MemoryCoordinator(new ManualClock({ jumps: true }), 'memory');
+  readonly coordinator = new DoubtfulCoordinator(new ManualClock({ jumps: true }), 'memory');
   readonly peers = new Map<string, ClusterOperations>();
   /** Names of peers that began the work, in order. */
   readonly begun: string[] = [];
@@ -152,5 +164,36 @@ test('an operation that nobody knows is named', async () => {
     error instanceof CodrError && error.code === 'operation-unknown' && error.object === 'x';
   await assert.rejects(() => peer.get('x'), unknown);
   await assert.rejects(() => peer.cancel('x'), unknown);
+  world.stop.abort();
+});
+
+test('an operation that was made in doubt is run by the peer that owns it, once', async () => {
+  const world = new World();
+  const { peer } = await world.peer('a');
+  await peer.list();
+  world.coordinator.doubts = 1;
+  const ask = () => peer.create('check', request, 'key', 'anna');
+  await assert.rejects(ask, (error) => isCodrError(error, 'transaction-in-doubt'));
+  await until(() => world.begun.length === 1);
+  const { id } = await ask();
+  world.finish(42);
+  await until(async () => (await peer.get(id)).state === 'done');
+  assert.deepEqual(world.begun, ['a']);
+  world.stop.abort();
+});
+
+test('an operation that was taken over in doubt is run by the peer that took it', async () => {
+  const world = new World();
+  const a = await world.peer('a');
+  const { id } = await a.peer.create('check', request, 'key', 'anna');
+  await until(() => world.begun.length === 1);
+  const b = await world.peer('b');
+  await until(async () => (await b.peer.list()).length === 1);
+  world.coordinator.doubts = 1;
+  world.coordinator.expire(a.lease);
+  await until(() => world.begun.length === 2);
+  assert.deepEqual(world.begun.at(-1), 'b');
+  world.finish(1);
+  await until(async () => (await b.peer.get(id)).state === 'done');
   world.stop.abort();
 });

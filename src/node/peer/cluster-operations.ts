@@ -18,12 +18,19 @@ import type { Clock } from '../../base/clock.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
-import type { Coordinator, CoordinatorEntry, Lease } from '../../coordination/coordinator.ts';
+import type {
+  Coordinator,
+  CoordinatorEntry,
+  Lease,
+  Outcome,
+} from '../../coordination/coordinator.ts';
+import { base, translated, translatedEvent } from './operation-events.ts';
 import {
   askedHash,
   cancelKey,
   cancelsPrefix,
   describeOperation,
+  forgetOld,
   idempotencyName,
   type KeyRecord,
   type OperationRecord,
@@ -33,7 +40,6 @@ import {
   ownerKey,
   ownersPrefix,
   recordOf,
-  resultsPrefix,
   sealedError,
   sealedRequest,
   writeResult,
@@ -66,16 +72,14 @@ interface Owned {
   readonly backsUp?: string;
 }
 
-/** Events of one owner are numbered in a space of their own, above those of owners before it. */
-const eventsPerOwner = 1_000_000;
-/** Ended operations that are still known. */
-const endedMax = 1000;
 const retryMs = 2000;
 
 export class ClusterOperations implements OperationStore {
   readonly #options: ClusterOperationsOptions;
   readonly #local: LocalOperations;
   readonly #owned = new Map<string, Owned>();
+  /** Operations that this peer asked to run, and does not know whether it may. */
+  readonly #doubted = new Set<string>();
   /** What goes on until an end is written down. */
   readonly #endings = new Set<Promise<void>>();
   #draining = false;
@@ -142,7 +146,13 @@ export class ClusterOperations implements OperationStore {
       { put: operationKey(id), value: JSON.stringify(record) },
       ...(this.#draining ? [] : [own]),
     ];
-    const made = await coordinator.transact([{ key, createRevision: 0 }], puts);
+    const made = await this.#asking(id, () =>
+      coordinator.transact([{ key, createRevision: 0 }], puts),
+    ).catch(async (error: unknown) => {
+      // What happened already has told its hint already; of what happens later there will be one.
+      if (this.#doubted.has(id)) await this.#look();
+      throw error;
+    });
     if (!made.done) return await this.#madeBefore(key, asked);
     if (!this.#draining) await this.#start(record, made.revision);
     return await this.get(id);
@@ -193,7 +203,7 @@ export class ClusterOperations implements OperationStore {
         : owner && this.#options.relay(owner.value)?.watch(id, seen, signal);
       try {
         for await (const event of events ?? []) {
-          const told = mine ? this.#translatedEvent(id, mine, event) : event;
+          const told = mine ? translatedEvent(id, mine, event) : event;
           // How it ends is told once it is written down.
           if (told.changed && isEnded(told.changed)) break;
           seen = told.sequence;
@@ -222,46 +232,56 @@ export class ClusterOperations implements OperationStore {
 
   /** One look at everything: what has no owner is taken, what is to be cancelled is told. */
   async #look(): Promise<void> {
-    const { coordinator, lease, name } = this.#options;
+    const { coordinator, name } = this.#options;
     const entries = await coordinator.list(operationsPrefix);
-    const owners = new Set((await coordinator.list(ownersPrefix)).map(({ key }) => key));
+    const listed = await coordinator.list(ownersPrefix);
+    const owners = new Map(listed.map((owner) => [owner.key, owner]));
     const cancels = new Set((await coordinator.list(cancelsPrefix)).map(({ key }) => key));
     for (const entry of entries) {
       const record = recordOf(entry);
       const { id } = record;
       if (record.state !== 'running') continue;
-      if (!owners.has(ownerKey(id)) && !this.#owned.has(id) && !this.#draining) {
-        const guards = [
-          { key: ownerKey(id), createRevision: 0 },
-          { key: entry.key, modifyRevision: entry.modifyRevision },
-        ];
-        const put = { put: ownerKey(id), value: name, lease };
-        const taken = await coordinator.transact(guards, [put]);
-        if (taken.done) await this.#start(record, taken.revision);
+      if (!this.#owned.has(id) && !this.#draining) {
+        const owner = owners.get(ownerKey(id));
+        if (!owner) await this.#take(entry, record);
+        else if (owner.value === name && this.#doubted.delete(id)) {
+          await this.#start(record, owner.createRevision);
+        }
       }
       const mine = this.#owned.get(id);
       if (mine && cancels.has(cancelKey(id))) await this.#local.cancel(mine.localId);
     }
-    await this.#forgetOld(entries);
+    await forgetOld(coordinator, entries);
   }
 
-  /** Of what ended, the newest stay. */
-  async #forgetOld(entries: readonly CoordinatorEntry[]): Promise<void> {
-    const ended = entries.map(recordOf).filter(({ state }) => state !== 'running');
-    if (ended.length <= endedMax) return;
-    const { coordinator } = this.#options;
-    ended.sort((a, b) => ((a.ended ?? '') < (b.ended ?? '') ? -1 : 1));
-    for (const { id, key } of ended.slice(0, ended.length - endedMax)) {
-      for (const part of await coordinator.list(`${resultsPrefix}${id}/`)) {
-        await coordinator.transact([], [{ delete: part.key }]);
-      }
-      await coordinator.transact([], [{ delete: operationKey(id) }, { delete: key }]);
+  /** Runs what nobody runs. */
+  async #take({ key, modifyRevision }: CoordinatorEntry, record: OperationRecord): Promise<void> {
+    const { coordinator, lease, name } = this.#options;
+    const owner = ownerKey(record.id);
+    const guards = [
+      { key: owner, createRevision: 0 },
+      { key, modifyRevision },
+    ];
+    const taken = await this.#asking(record.id, () =>
+      coordinator.transact(guards, [{ put: owner, value: name, lease }]),
+    );
+    if (taken.done) await this.#start(record, taken.revision);
+  }
+
+  /** When nobody says how it went, this peer may be the owner all the same: a later look shows it. */
+  async #asking(id: string, transact: () => Promise<Outcome>): Promise<Outcome> {
+    try {
+      return await transact();
+    } catch (error) {
+      if (isCodrError(error, 'transaction-in-doubt')) this.#doubted.add(id);
+      throw error;
     }
   }
 
   async #start(record: OperationRecord, claim: number): Promise<void> {
     const { seal, log, name } = this.#options;
     const { id, kind, by, source } = record;
+    this.#doubted.delete(id);
     const request = openedRequest(seal, record);
     const local = await this.#local.create(kind, request, `${id} ${claim}`, by);
     const backsUp = kind === 'backup' && source !== undefined ? { backsUp: source } : {};
@@ -277,7 +297,7 @@ export class ClusterOperations implements OperationStore {
     const mine = this.#owned.get(id);
     if (!mine) return undefined;
     const operation = await this.#local.get(mine.localId);
-    return isEnded(operation) ? undefined : this.#translated(id, mine, operation);
+    return isEnded(operation) ? undefined : translated(id, mine, operation);
   }
 
   /** Waits for the end of the work and writes it down, as long as this peer may. */
@@ -374,22 +394,4 @@ export class ClusterOperations implements OperationStore {
       throw error;
     }
   }
-
-  #translated(id: string, owned: Owned, operation: Operation): Operation {
-    return { ...operation, id, sequence: base(owned) + operation.sequence };
-  }
-
-  #translatedEvent(id: string, owned: Owned, event: OperationEvent): OperationEvent {
-    const { changed, sequence } = event;
-    return {
-      ...event,
-      sequence: base(owned) + sequence,
-      ...(changed && { changed: this.#translated(id, owned, changed) }),
-    };
-  }
-}
-
-/** Number before the first event of this owner. */
-function base({ claim }: Pick<Owned, 'claim'>): number {
-  return claim * eventsPerOwner;
 }

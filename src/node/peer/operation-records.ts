@@ -47,7 +47,7 @@ export interface KeyRecord {
 export const operationsPrefix = 'operations/';
 export const ownersPrefix = 'operation-owners/';
 export const cancelsPrefix = 'operation-cancels/';
-export const resultsPrefix = 'operation-results/';
+const resultsPrefix = 'operation-results/';
 const keysPrefix = 'operation-keys/';
 
 export const operationKey = (id: string): string => `${operationsPrefix}${id}`;
@@ -136,6 +136,25 @@ export async function describeOperation(
     ...(result !== undefined && { result: result as NonNullable<Operation['result']> }),
     ...(error !== undefined && { error: openedText(seal, error) as ErrorDetail }),
   };
+}
+
+/** Ended operations that are still known. */
+const endedMax = 1000;
+
+/** Of what ended, the newest stay. */
+export async function forgetOld(
+  coordinator: Coordinator,
+  entries: readonly CoordinatorEntry[],
+): Promise<void> {
+  const ended = entries.map(recordOf).filter(({ state }) => state !== 'running');
+  if (ended.length <= endedMax) return;
+  ended.sort((a, b) => ((a.ended ?? '') < (b.ended ?? '') ? -1 : 1));
+  for (const { id, key } of ended.slice(0, ended.length - endedMax)) {
+    for (const part of await coordinator.list(`${resultsPrefix}${id}/`)) {
+      await coordinator.transact([], [{ delete: part.key }]);
+    }
+    await coordinator.transact([], [{ delete: operationKey(id) }, { delete: key }]);
+  }
 }
 
 export function recordOf({ value }: Pick<CoordinatorEntry, 'value'>): OperationRecord {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../../../test/harness/manual-clock.ts';
 import type { CodrApi } from '../../api/codr-api.ts';
+import { isCodrError } from '../../base/error.ts';
 import { silentLogger } from '../../base/log.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { listPeers } from '../../cluster/membership.ts';
@@ -32,7 +33,7 @@ function begin(read: Promise<void>) {
     reachable: () => {},
   });
   const names = async () => (await listPeers(coordinator)).map(({ name }) => name);
-  return { clock, life, started, names };
+  return { clock, coordinator, life, started, names };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -56,4 +57,24 @@ test('a peer that reads for too long joins all the same', async () => {
   await started;
   assert.deepEqual(await names(), ['a']);
   life.leave();
+});
+
+test('a call that is under way when the session ends says that the peer is cut off', async () => {
+  const { coordinator, life, started } = begin(Promise.resolve());
+  await started;
+  const held = Promise.withResolvers<void>();
+  const get = coordinator.get.bind(coordinator);
+  coordinator.get = async (key) => {
+    if (key.startsWith('operations/')) await held.promise;
+    return await get(key);
+  };
+  const asked = life.operations.get('of-old');
+  life.leave();
+  await life.left();
+  held.resolve();
+  await assert.rejects(asked, (error) => isCodrError(error, 'peer-unreachable'));
+  await assert.rejects(
+    () => life.operations.list(),
+    (error) => isCodrError(error, 'peer-unreachable'),
+  );
 });

@@ -1,7 +1,8 @@
 // What a peer is among its equals, whatever carries the calls between them: session after session under a lease,
 // each with the operations that it runs, and what is known of other peers by their registration.
 import type { CodrApi } from '../../api/codr-api.ts';
-import type { Operation, OperationStore } from '../../api/operations.ts';
+import type { OperationEvent, OperationStore } from '../../api/operations.ts';
+import { BrokenPromiseError } from '../../base/assert.ts';
 import { Semaphore } from '../../base/async.ts';
 import type { Clock } from '../../base/clock.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
@@ -159,11 +160,11 @@ export class PeerLife {
 
   /** Of the session that there is now. */
   readonly operations: OperationStore = {
-    create: async (...wish): Promise<Operation> => await this.#operations().create(...wish),
-    get: async (id) => await this.#operations().get(id),
-    list: async () => await this.#operations().list(),
-    watch: (...wish) => this.#operations().watch(...wish),
-    cancel: async (id) => await this.#operations().cancel(id),
+    create: (...wish) => this.#within((store) => store.create(...wish)),
+    get: (id) => this.#within((store) => store.get(id)),
+    list: () => this.#within((store) => store.list()),
+    watch: (...wish) => this.#watch(...wish),
+    cancel: (id) => this.#within((store) => store.cancel(id)),
   };
 
   /** Peers are known by their registration: one that is paused for too long counts as dead. */
@@ -193,11 +194,36 @@ export class PeerLife {
     return this.#owned;
   }
 
-  #operations(): OperationStore {
-    if (this.#session) return this.#session.operations;
+  async #within<T>(work: (store: OperationStore) => Promise<T>): Promise<T> {
+    const session = this.#session;
+    if (!session) throw this.#cutOff(undefined);
+    try {
+      return await work(session.operations);
+    } catch (error) {
+      throw this.#endedWith(session, error);
+    }
+  }
+
+  async *#watch(...wish: Parameters<OperationStore['watch']>): AsyncGenerator<OperationEvent> {
+    const session = this.#session;
+    if (!session) throw this.#cutOff(undefined);
+    try {
+      yield* session.operations.watch(...wish);
+    } catch (error) {
+      throw this.#endedWith(session, error);
+    }
+  }
+
+  /** A call that is under way when its session ends meets a coordinator that is closed. */
+  #endedWith(session: PeerSession, error: unknown): unknown {
+    const isOver = this.#session !== session && error instanceof BrokenPromiseError;
+    return isOver ? this.#cutOff(error) : error;
+  }
+
+  #cutOff(cause: unknown): CodrError {
     const message = `peer ${this.#options.name} is cut off from the others`;
     const remedy = 'ask another peer, or this one again later';
-    throw new CodrError('peer-unreachable', message, { remedy });
+    return new CodrError('peer-unreachable', message, { remedy, cause });
   }
 
   async #join(coordinator: Coordinator, place: PeerPlace): Promise<PeerSession> {

@@ -146,7 +146,7 @@ test('ranges of several processes are imported once each, though one was lost in
   assert.equal(copies.size, partitions);
   assert.deepEqual(new Set(copies.values()), new Set([2]));
   // What nobody named is gone before anything is imported.
-  assert.deepEqual(new Set(await attempts(bases)), new Set(['group-1']));
+  assert.deepEqual(new Set(await attempts(bases)), new Set(['1']));
 });
 
 test('a range that fails leaves nothing, and one whose folder is gone is done elsewhere', async (t) => {

@@ -58,7 +58,7 @@ test('files are grouped by their bytes, a larger one alone, with all their compo
       [1, 10],
     ],
   );
-  assert.deepEqual((await readdir(join(folder, 'group-1'))).sort(), [
+  assert.deepEqual((await readdir(join(folder, '1'))).sort(), [
     'nb-1-big-Data.db',
     'nb-1-big-TOC.txt',
     'nb-2-big-Data.db',

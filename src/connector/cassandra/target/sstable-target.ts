@@ -226,7 +226,10 @@ export class SstableTarget implements RestoreTarget {
     if (given.kind === 'sample') return this.#frozen.adopt(item, given.sample);
     const { staged, load } = this.#loadOf(item);
     const bases = await staged.bases(this.#ownersOf(item));
-    load.adopt(await checkedFiles(given.loaded, bases, this.#nodes));
+    const loaded = await checkedFiles(given.loaded, bases, this.#nodes);
+    load.adopt(loaded);
+    const facts = { table: item.namespace, records: loaded.records, files: loaded.files.length };
+    this.#context.log.debug(facts, 'another peer has loaded a range');
   }
 
   async index(item: TargetItem, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import type { Moment } from './call.ts';
 
 export interface RestoreRequest {
   readonly source: string;
-  /** A driver URI. */
+  /** A driver URI, or what a URI cannot say as in the `config` of `AddSourceRequest`. */
   readonly to: string;
   /** WHEN. */
   readonly at: string;
@@ -123,7 +123,7 @@ export interface VerifyRequest {
   readonly at: string;
   readonly include: readonly string[];
   readonly exclude: readonly string[];
-  /** A driver URI: compare with this live cluster. Absent: look at the repository alone. */
+  /** As the `to` of a restore: compare with this live cluster. Absent: look at the repository alone. */
   readonly against?: string;
   /** Read and decode every byte that the point needs, not only names and sizes. */
   readonly readData: boolean;

@@ -9,7 +9,7 @@ export interface AddSourceRequest {
   readonly source: string;
   /** A URI of the database's own driver. Its password is kept encrypted in the repository. */
   readonly uri?: string | undefined;
-  /** In place of the URI: path of a file that says what a URI cannot. */
+  /** In place of the URI: what a URI cannot say, as JSON with absolute paths, or the path of such a file at the peer. */
   readonly config?: string | undefined;
   /** Namespace globs; empty means all. */
   readonly include: readonly string[];

@@ -11,6 +11,7 @@ import type {
 import type { ExitCode } from '../base/error-catalogue.ts';
 import { parseRenames } from '../model/namespace.ts';
 import { option } from '../node/config-option.ts';
+import { clusterText } from '../node/source-file.ts';
 import { defineCommand } from './command.ts';
 import { atOption, consent, excludeOption, includeOption, sourceArgument } from './inputs.ts';
 import { type Output, printTable } from './output.ts';
@@ -47,7 +48,7 @@ export const restoreCommand = defineCommand({
   input: z.object({
     source: sourceArgument(),
     to: option(z.string().min(1), {
-      text: "URI of the target, of the database's own driver",
+      text: "URI of the target, of the database's own driver, or a file as of source add --config",
       value: 'URI',
       fileToo: true,
     }),
@@ -102,7 +103,8 @@ export const restoreCommand = defineCommand({
     const { dryRun, rename, tokenRange, query, mapDc, ...rest } = input;
     parseRenames(rename);
     const parts = { ranges: tokenRange, queries: query, datacenters: mapDc };
-    const request: RestoreRequest = { ...rest, renames: rename, ...parts };
+    const to = await clusterText(rest.to);
+    const request: RestoreRequest = { ...rest, to, renames: rename, ...parts };
     const codr = await api();
     return dryRun ? codr.planRestore(request, call) : codr.restore(request, call);
   },

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
-import { resolve } from 'node:path';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import type { AddSourceRequest, LimitSourceRequest } from '../api/codr-api.ts';
+import type {
+  AddSourceRequest,
+  LimitSourceRequest,
+  RestoreRequest,
+  VerifyRequest,
+} from '../api/codr-api.ts';
+import { CodrError } from '../base/error.ts';
 import { runFake } from './fake-world.ts';
 
 const source = {
@@ -9,19 +17,51 @@ const source = {
   ...{ version: '5.0.9', streams: ['cuts'], include: [], exclude: [], added: '' },
 };
 
-test('the file of source add --config is that of the source, not of the program', async () => {
+test('the file of source add --config is read here, and is that of the source, not of the program', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-cli-source-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'ring.yaml');
+  await writeFile(path, 'kind: cassandra\ncontactPoints: [db1]\npasswordFile: ring.password\n');
   const asked: AddSourceRequest[] = [];
-  const run = await runFake(['source', 'add', 'ring', '--config', 'ring.yaml'], {
-    api: {
-      addSource: async (request) => {
-        asked.push(request);
-        return { source, findings: [] };
+  const add = (file: string) =>
+    runFake(['source', 'add', 'ring', '--config', file], {
+      api: {
+        addSource: async (request) => {
+          asked.push(request);
+          return { source, findings: [] };
+        },
       },
-    },
-  });
+    });
+  const run = await add(path);
   assert.equal(run.exitCode, 0, run.stderr);
-  assert.equal(asked[0]?.config, resolve('ring.yaml'));
+  assert.deepEqual(JSON.parse(asked[0]?.config ?? ''), {
+    ...{ kind: 'cassandra', contactPoints: ['db1'], passwordFile: join(folder, 'ring.password') },
+  });
   assert.equal(run.config?.config, undefined);
+  const missing = await add(join(folder, 'none.yaml'));
+  assert.equal(missing.exitCode, 2);
+  assert.match(missing.stderr, /none\.yaml: ENOENT/);
+  assert.equal(asked.length, 1);
+});
+
+test('restore and verify send the text of a file in place of a URI', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-cli-target-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'other.yaml');
+  await writeFile(path, 'kind: cassandra\ncontactPoints: [db2]\n');
+  const sent: unknown[] = [];
+  const stop = (text: string | undefined): never => {
+    sent.push(JSON.parse(text ?? ''));
+    throw new CodrError('usage', 'enough');
+  };
+  const api = {
+    planRestore: async ({ to }: RestoreRequest) => stop(to),
+    verify: async ({ against }: VerifyRequest) => stop(against),
+  };
+  await runFake(['restore', 'ring', '--to', path, '--dry-run'], { api });
+  await runFake(['verify', 'ring', '--against', path], { api });
+  const file = { kind: 'cassandra', contactPoints: ['db2'] };
+  assert.deepEqual(sent, [file, file]);
 });
 
 test('limits are given in MiB a second, and what is not given is not asked for', async () => {

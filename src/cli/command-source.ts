@@ -5,6 +5,7 @@ import type { SourceCheck, SourceDescription } from '../api/codr-api.ts';
 import { CodrError } from '../base/error.ts';
 import type { ExitCode } from '../base/error-catalogue.ts';
 import { option } from '../node/config-option.ts';
+import { sourceFileText } from '../node/source-file.ts';
 import { defineCommand } from './command.ts';
 import { excludeOption, includeOption, sourceArgument } from './inputs.ts';
 import { type Output, printPairs, printTable } from './output.ts';
@@ -94,7 +95,7 @@ export const sourceAddCommand = defineCommand({
       {
         ...request,
         bytesPerSecond: bytesOf(mibPerSecond),
-        ...(config !== undefined && { config: resolve(config) }),
+        ...(config !== undefined && { config: await sourceFileText(resolve(config)) }),
         ...(sourcePasswordFile !== undefined && { passwordFile: resolve(sourcePasswordFile) }),
         ...(sourcePasswordEnv !== undefined && { passwordEnv: sourcePasswordEnv }),
       },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { VerifiedDataset } from '../api/codr-api.ts';
 import type { ExitCode } from '../base/error-catalogue.ts';
 import { option } from '../node/config-option.ts';
+import { clusterText } from '../node/source-file.ts';
 import { defineCommand } from './command.ts';
 import { atOption, consent, excludeOption, includeOption, sourceArgument } from './inputs.ts';
 import { printTable } from './output.ts';
@@ -36,14 +37,16 @@ export const verifyCommand = defineCommand({
     include: includeOption(),
     exclude: excludeOption(),
     against: option(z.string().min(1).optional(), {
-      text: 'URI of a live cluster to compare with',
+      text: 'URI of a live cluster to compare with, or the file of one',
       value: 'URI',
       fileToo: true,
     }),
     readData: consent('read and decode every byte that the point needs'),
   }),
-  run: async ({ against, ...rest }, { api, call }) =>
-    (await api()).verify({ ...rest, ...(against !== undefined && { against }) }, call),
+  async run({ against, ...rest }, { api, call }) {
+    const other = against === undefined ? {} : { against: await clusterText(against) };
+    return await (await api()).verify({ ...rest, ...other }, call);
+  },
   print({ source, at, against, datasets, bytesRead, seconds }, output) {
     const subject = against === undefined ? source : `${against} against ${source}`;
     output.line(`verified ${subject} at ${at.wall} (${at.time})`);

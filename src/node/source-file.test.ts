@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { isCodrError } from '../base/error.ts';
-import { readSourceFile } from './source-file.ts';
+import { clusterText, readSourceFile, sourceFileText } from './source-file.ts';
 
 let folder: string;
 before(async () => {
@@ -44,4 +44,32 @@ test('a password in the file is refused wherever it stands, and not shown', asyn
       return true;
     });
   }
+});
+
+test('what a client sends of a file says the same as the file, wherever it is read', async () => {
+  const more =
+    'passwordFile: cql\ntls: { ca: ca.pem }\nnodes: { x: { control: { passwordFile: jmx } } }\n';
+  const file = await read(more);
+  const path = join(folder, 'source.yaml');
+  const text = await sourceFileText(path);
+  assert.deepEqual(await readSourceFile(text), file);
+  assert.equal(await clusterText(path), text);
+  assert.equal(await clusterText('some://a:1'), 'some://a:1');
+});
+
+test('a text that was sent names files by absolute paths and holds no password; faults do not show it', async () => {
+  const sent = { kind: 'some', contactPoints: ['a'] };
+  const refused = (more: object, fault: RegExp) =>
+    assert.rejects(readSourceFile(JSON.stringify({ ...sent, ...more })), (error) => {
+      assert.ok(isCodrError(error, 'config-invalid'));
+      assert.match(error.message, fault);
+      assert.equal(error.object, 'the file that was sent');
+      return true;
+    });
+  await refused({ passwordFile: 'cql' }, /passwordFile: cql is no absolute path/);
+  await refused({ tls: { ca: 'ca.pem' } }, /tls: ca\.pem is no absolute path/);
+  const inner = { nodes: { x: { passwordFile: 'jmx' } } };
+  await refused(inner, /nodes\.x\.passwordFile: jmx is no absolute path/);
+  await refused({ password: 'hush' }, /password: a secret does not belong/);
+  await refused({ contactPoints: [] }, /contactPoints: /);
 });

@@ -1,7 +1,8 @@
 // A source or target that a URI cannot say: a YAML file. Its fields are the connector's own; what is common to
-// all kinds is read here: the kind, where the cluster is, and where its password lies.
+// all kinds is read here: the kind, where the cluster is, and where its password lies. A client reads the file and
+// sends its text to a peer; the files that are named in it, of secrets and certificates, are read where they are used.
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { CodrError } from '../base/error.ts';
@@ -24,22 +25,48 @@ const common = z.looseObject({
   tls: z.record(z.string(), z.string()).optional(),
 });
 
-/** Errors: `config-invalid`, naming the file and the field. */
-export async function readSourceFile(path: string): Promise<SourceFile> {
-  const read = common.safeParse(await parsed(path));
+/** What is read: for messages its name, and how paths in it are meant. */
+interface Place {
+  readonly name: string;
+  at(file: string, field: readonly string[]): string;
+}
+
+/** True for a URI; all else that names a cluster is a file. */
+export function isClusterUri(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:/i.test(text);
+}
+
+/**
+ * A cluster as it is named on a command line, a URI or the path of a file, so that a peer understands it: the text of the
+ * file, with all paths absolute. Errors: `config-invalid`.
+ */
+export async function clusterText(uriOrPath: string): Promise<string> {
+  return isClusterUri(uriOrPath) ? uriOrPath : await sourceFileText(resolve(uriOrPath));
+}
+
+/** What {@link readSourceFile} takes in place of the path. Errors: `config-invalid`. */
+export async function sourceFileText(path: string): Promise<string> {
+  const { settings, passwordFile, passwordEnv } = await readSourceFile(path);
+  return JSON.stringify({ ...settings, passwordFile, passwordEnv });
+}
+
+/** `given`: a path, or the text of {@link sourceFileText}. Errors: `config-invalid`, naming the file and the field. */
+export async function readSourceFile(given: string): Promise<SourceFile> {
+  const isText = given.startsWith('{');
+  const place: Place = isText ? sent : { name: given, at: (file) => resolve(dirname(given), file) };
+  const read = common.safeParse(await parsed(place.name, isText ? given : undefined));
   if (!read.success) {
     const [issue] = read.error.issues;
     const field = issue?.path.join('.') || 'the file';
-    throw wrong(path, `${field}: ${issue?.message ?? 'not valid'}`);
+    throw wrong(place.name, `${field}: ${issue?.message ?? 'not valid'}`);
   }
   const { passwordFile, passwordEnv, tls, ...rest } = read.data;
-  const at = (file: string): string => resolve(dirname(path), file);
-  const inner = Object.entries(rest).map(([name, value]) => [name, placed(path, [name], value)]);
-  const files = tls && Object.entries(tls).map(([name, file]) => [name, at(file)]);
+  const inner = Object.entries(rest).map(([name, value]) => [name, placed(place, [name], value)]);
+  const files = tls && Object.entries(tls).map(([name, file]) => [name, place.at(file, ['tls'])]);
   return {
     kind: rest.kind,
     uri: `${rest.kind}://${rest.contactPoints.join(',')}`,
-    ...(passwordFile !== undefined && { passwordFile: at(passwordFile) }),
+    ...(passwordFile !== undefined && { passwordFile: place.at(passwordFile, ['passwordFile']) }),
     ...(passwordEnv !== undefined && { passwordEnv }),
     settings: { ...Object.fromEntries(inner), ...(files && { tls: Object.fromEntries(files) }) },
   };
@@ -49,21 +76,29 @@ export async function readSourceFile(path: string): Promise<SourceFile> {
  * A field with all that is in it: files of passwords are meant from the file's folder, and a password itself is
  * refused wherever it stands, since settings are kept in the repository.
  */
-function placed(path: string, field: readonly string[], value: unknown): unknown {
+function placed(place: Place, field: readonly string[], value: unknown): unknown {
   const name = field.at(-1);
   if (name === 'password') {
     const fault = 'a secret does not belong into the file; name a passwordFile';
-    throw wrong(path, `${field.join('.')}: ${fault}`);
+    throw wrong(place.name, `${field.join('.')}: ${fault}`);
   }
-  if (name === 'passwordFile' && typeof value === 'string') return resolve(dirname(path), value);
+  if (name === 'passwordFile' && typeof value === 'string') return place.at(value, field);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const inner = Object.entries(value);
-  return Object.fromEntries(inner.map(([key, one]) => [key, placed(path, [...field, key], one)]));
+  return Object.fromEntries(inner.map(([key, one]) => [key, placed(place, [...field, key], one)]));
 }
 
-async function parsed(path: string): Promise<unknown> {
+const sent: Place = {
+  name: 'the file that was sent',
+  at(file, field) {
+    if (isAbsolute(file)) return file;
+    throw wrong(sent.name, `${field.join('.')}: ${file} is no absolute path`);
+  },
+};
+
+async function parsed(path: string, text: string | undefined): Promise<unknown> {
   try {
-    return parse(await readFile(path, 'utf8'));
+    return parse(text ?? (await readFile(path, 'utf8')));
   } catch (error) {
     throw wrong(path, (error as Error).message.split('\n')[0] ?? 'cannot be read', error);
   }

@@ -6,7 +6,7 @@ import type { SourceLimits } from '../engine/source-limits.ts';
 import { type SourceId, sourceId } from '../model/id.ts';
 import type { Scope } from '../model/namespace.ts';
 import type { StateView } from '../repository/lineage/state.ts';
-import { readSourceFile } from './source-file.ts';
+import { isClusterUri, readSourceFile } from './source-file.ts';
 
 /** `source/<id>` in the repository's lineage, which is encrypted as a whole. */
 export interface SourceRecord {
@@ -77,13 +77,13 @@ export async function resolveConfig(
   return { kind: source.kind, uri };
 }
 
-/** A cluster that is no source: a URI, or the path of a file. Errors: `usage`, `config-invalid`. */
+/** A cluster that is no source: a URI, or what {@link readSourceFile} takes. Errors: `usage`, `config-invalid`. */
 export async function namedCluster(
   connectors: readonly Connector[],
   text: string,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<{ readonly connector: Connector; readonly config: SourceConfig }> {
-  if (/^[a-z][a-z0-9+.-]*:/i.test(text)) {
+  if (isClusterUri(text)) {
     const connector = connectorFor(connectors, text);
     return { connector, config: { kind: connector.kind, uri: text } };
   }
@@ -109,6 +109,7 @@ async function readPassword(
   } catch (cause) {
     throw new CodrError('config-invalid', `${passwordFile} cannot be read`, {
       object: passwordFile,
+      remedy: 'it is read where the work is done, at each use: with peers, put it on each of them',
       cause,
     });
   }

@@ -94,6 +94,8 @@ export async function verify(
   const { connector } = context;
   const { readData, against } = request;
   const { include, exclude } = parseScope(request);
+  const other =
+    against === undefined ? undefined : await namedCluster(node.connectors, against, node.env);
   return await withPin(context, async () => {
     const at = parseWhen(pointContext(context), request.at);
     const point = resolvePoint(pointContext(context), at, { include, exclude });
@@ -103,9 +105,7 @@ export async function verify(
         point,
         scope: { include, exclude },
         readData,
-        ...(against !== undefined && {
-          against: (await namedCluster(node.connectors, against, node.env)).config,
-        }),
+        ...(other && { against: other.config }),
         ...(call.progress && { listener: call.progress }),
       },
       call.signal,
@@ -113,7 +113,7 @@ export async function verify(
     return {
       source: request.source,
       at: momentOf(connector, at),
-      ...(against !== undefined && { against: connector.redact(against) }),
+      ...(other && { against: connector.redact(other.config.uri) }),
       ...outcome,
       datasets: await withEstimates(context, point, outcome.datasets),
     };

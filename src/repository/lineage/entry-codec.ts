@@ -13,11 +13,17 @@
 //
 // Body before encryption: one byte 0 (plain) or 1 (zstd), then u32 length of the JSON, the JSON, and the
 // attachments (inline runs) as they come.
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  timingSafeEqual,
+} from 'node:crypto';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { ByteReader, ByteWriter, concatBytes, view } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import type { RepositoryKeys } from '../keys/repository-keys.ts';
+import { type RepositoryKeys, secretOf } from '../keys/repository-keys.ts';
 
 /** One change of the state: a key gets a value, or goes (null). */
 export type StateChange = readonly [key: string, value: unknown];
@@ -74,7 +80,7 @@ export function encodeEntry(
   const smaller = packed.length < plain.length;
   const cipher = createCipheriv(
     'aes-256-gcm',
-    context.keys.entryKey(context.keys.epoch, salt),
+    createSecretKey(context.keys.entryKey(context.keys.epoch, salt)),
     Buffer.alloc(12),
   );
   cipher.setAAD(additionalData(context, header));
@@ -85,7 +91,10 @@ export function encodeEntry(
     cipher.final(),
     cipher.getAuthTag(),
   ]);
-  return concatBytes([sealed, createHmac('sha256', context.keys.mac).update(sealed).digest()]);
+  return concatBytes([
+    sealed,
+    createHmac('sha256', secretOf(context.keys.mac)).update(sealed).digest(),
+  ]);
 }
 
 export interface DecodedEntry {
@@ -99,7 +108,7 @@ export function decodeEntry(context: EntryContext, name: string, bytes: Uint8Arr
     new CodrError('object-damaged', `${name}: ${why}`, { object: name, cause });
   if (bytes.length < headerBytes + 1 + tagBytes + macBytes) throw damaged('too short');
   const sealed = bytes.subarray(0, bytes.length - macBytes);
-  const mac = createHmac('sha256', context.keys.mac).update(sealed).digest();
+  const mac = createHmac('sha256', secretOf(context.keys.mac)).update(sealed).digest();
   const header = sealed.subarray(0, headerBytes);
   if (view(header).toString('latin1', 0, 8) !== magic) throw damaged('not a lineage entry');
   if (!timingSafeEqual(mac, bytes.subarray(-macBytes))) throw damaged('its MAC does not fit');
@@ -110,7 +119,7 @@ export function decodeEntry(context: EntryContext, name: string, bytes: Uint8Arr
   try {
     const decipher = createDecipheriv(
       'aes-256-gcm',
-      context.keys.entryKey(epoch, salt),
+      createSecretKey(context.keys.entryKey(epoch, salt)),
       Buffer.alloc(12),
     );
     decipher.setAAD(additionalData(context, header));

@@ -1,7 +1,7 @@
 // Real Cassandra clusters for tests: one for each test file. The version is CODR_CASSANDRA_VERSION, the jars
 // come from CODR_CASSANDRA_LIB, the cache or Maven (see README.md).
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -14,6 +14,7 @@ import {
   deleteAllLinks,
   listTableFolders,
 } from '../../src/connector/cassandra/session/node-files.ts';
+import { stagingPrefix } from '../../src/connector/cassandra/target/staging.ts';
 import { cassandra41, cassandra50 } from '../../src/node/demo/cassandra-jars.ts';
 import { storageService } from '../../src/node/demo/cassandra-jmx.ts';
 import { jvmFlags } from '../../src/node/demo/cassandra-jvm.ts';
@@ -23,6 +24,7 @@ import {
   findCassandra,
 } from '../../src/node/demo/cassandra-program.ts';
 import { CassandraCluster, type CassandraOptions } from '../../src/node/demo/cassandra-server.ts';
+import { archiveFlags } from './class-archive.ts';
 
 const run = promisify(execFile);
 
@@ -57,8 +59,9 @@ export async function cassandraProgram(
 /** Starts a cluster; `await using` it. */
 export async function startCassandra(options: TestClusterOptions = {}): Promise<CassandraCluster> {
   const { version, jvm = [], ...rest } = options;
-  const flags = rest.fast === false ? jvm : [...cheapFlags, ...jvm];
   const program = await cassandraProgram(version);
+  const flags =
+    rest.fast === false ? jvm : [...cheapFlags, ...(await soonerFlags(program)), ...jvm];
   const cluster = await CassandraCluster.start(program, { ...rest, jvm: flags });
   // A schema would else be on disk before a power cut; rows of other keyspaces are left as they are.
   const { stopNode } = cluster;
@@ -68,6 +71,31 @@ export async function startCassandra(options: TestClusterOptions = {}): Promise<
   };
   return cluster;
 }
+
+/** Flags by which a JVM whose class path begins with the program's jars starts sooner. */
+export async function soonerFlags(program: CassandraProgram): Promise<string[]> {
+  return await archiveFlags(program, async (jvm) => {
+    await using cluster = await CassandraCluster.start(program, { jvm });
+    await using client = await connectCql(cluster);
+    for (const statement of rehearsed) await client.cql(statement);
+    await cluster.jmx(1).flush('r', 't');
+    await cluster.jmx(1).compact('r', 't');
+    await client.cql('DROP KEYSPACE r');
+    // The list of classes is whole at the end of a JVM that ends by itself.
+    await cluster.stopNode(1);
+  });
+}
+
+/** A little of what tests do, for the classes that it takes. */
+const rehearsed = [
+  "CREATE KEYSPACE r WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+  'CREATE TYPE r.u (a int, b text)',
+  'CREATE TABLE r.t (k int, c int, v text, s text static, l list<text>, u u, PRIMARY KEY (k, c))',
+  'CREATE INDEX t_v ON r.t (v)',
+  "INSERT INTO r.t (k, c, v, s, l, u) VALUES (1, 1, 'v', 's', ['l'], {a: 1}) USING TTL 9000",
+  'DELETE FROM r.t WHERE k = 1 AND c > 3 AND c < 5',
+  'SELECT k, writetime(v), ttl(v) FROM r.t',
+];
 
 /**
  * One cluster for all tests of a file, started at the first call of the function that this gives and ended
@@ -80,6 +108,12 @@ export function sharedCassandra(options: TestClusterOptions = {}): () => Promise
   sharedByOptions.set(key, shared);
   const file = Symbol();
   return () => shared.forFile(file);
+}
+
+/** A cluster of one node with what any file of `one-node.group.ts` wants. */
+export function sharedNode(): () => Promise<CassandraCluster> {
+  const yaml = ['sasi_indexes_enabled: true', 'user_defined_functions_enabled: true'];
+  return sharedCassandra({ jmx: true, cdc: true, yaml });
 }
 
 const sharedByOptions = new Map<string, SharedCluster>();
@@ -112,7 +146,7 @@ class SharedCluster {
   }
 }
 
-/** Without keyspaces of tests, links and their marks, and with the switch as the configuration says. */
+/** Without keyspaces of tests, links and what unfinished restores left, and with the switch as configured. */
 async function asItWas(cluster: CassandraCluster, links: boolean): Promise<CassandraCluster> {
   await using client = await connectCql(cluster);
   const { rows } = await client.cql('SELECT keyspace_name FROM system_schema.keyspaces');
@@ -125,6 +159,10 @@ async function asItWas(cluster: CassandraCluster, links: boolean): Promise<Cassa
     const place = { files: localFiles, dataDirectories: [cluster.dataFolder(node)] };
     for (const folder of await listTableFolders(place)) await deleteAllLinks(folder);
     await unmarkLinks(place);
+    for (const name of await readdir(cluster.dataFolder(node))) {
+      if (!name.startsWith(stagingPrefix)) continue;
+      await rm(join(cluster.dataFolder(node), name), { recursive: true });
+    }
   }
   return cluster;
 }
@@ -185,8 +223,9 @@ export async function sstableDumpLines(
       [
         ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData'],
         ...(await jvmFlags(program)),
+        ...(await soonerFlags(program)),
         ...[`-Dcassandra.config=file://${yaml}`, `-Dcassandra.storagedir=${folder}`],
-        ...['-cp', `${folder}:${program.lib}/*`],
+        ...['-cp', `${program.lib}/*:${folder}`],
         ...['org.apache.cassandra.tools.SSTableExport', dataFile, '-t', '-l'],
       ],
       { maxBuffer: dumpBytesMax, cwd: folder },

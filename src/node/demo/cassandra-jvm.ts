@@ -95,6 +95,8 @@ export async function nodeArguments(
     `-Dcassandra.config=file://${folder}/conf/cassandra.yaml`,
     `-Dcassandra.storagedir=${folder}`,
     `-Dcassandra.logdir=${folder}`,
+    // Native libraries are unpacked there, and left behind by a node that is killed.
+    `-Djava.io.tmpdir=${folder}`,
     ...(jmxPort === undefined ? [] : [`-Dcassandra.jmx.local.port=${jmxPort}`]),
     '-Dcassandra.ring_delay_ms=3000',
     '-Dcassandra.skip_wait_for_gossip_to_settle=0',
@@ -102,7 +104,8 @@ export async function nodeArguments(
     '-Dcassandra.superuser_setup_delay_ms=0',
     '-Dcassandra-foreground=yes',
     ...settings.jvm,
-    ...['-cp', `${folder}/conf:${program.lib}/*`],
+    // The jars first: an archive of their classes fits only then.
+    ...['-cp', `${program.lib}/*:${folder}/conf`],
     'org.apache.cassandra.service.CassandraDaemon',
   ];
 }

@@ -20,11 +20,11 @@ async function read(count: number, pressure: (second: number) => Promise<string 
       yield [] as RecordBatch;
     }
   };
-  const session = { pressure: () => pressure(Math.floor(clock.monotonic() / 1000)) };
+  pace.asks({ pressure: () => pressure(Math.floor(clock.monotonic() / 1000)) });
   const tookMs: number[] = [];
   const notes: (string | undefined)[] = [];
   let fromMs = 0;
-  for await (const _ of pace.paced(batches(), session, never)) {
+  for await (const _ of pace.paced(batches(), never)) {
     await new Promise((turn) => setImmediate(turn));
     tookMs.push(clock.monotonic() - fromMs);
     notes.push(pace.note);

@@ -30,6 +30,7 @@ export class SourcePace {
   #why = '';
   #askedAtMs = Number.NEGATIVE_INFINITY;
   #isAsking = false;
+  #session: Pick<SourceSession, 'pressure'> = {};
 
   constructor(options: SourcePaceOptions) {
     this.#options = options;
@@ -50,16 +51,17 @@ export class SourcePace {
     return `slowed to ${Math.round(this.#share * 100)} %: ${this.#why}`;
   }
 
+  /** Through this session from now on; one that has ended is not heard, which changes nothing. */
+  asks(session: Pick<SourceSession, 'pressure'>): void {
+    this.#session = session;
+  }
+
   /** The batches, as fast as the source bears. Rejects with the signal's reason. */
-  async *paced(
-    batches: RecordStream,
-    session: Pick<SourceSession, 'pressure'>,
-    signal: AbortSignal,
-  ): RecordStream {
+  async *paced(batches: RecordStream, signal: AbortSignal): RecordStream {
     const { clock } = this.#options;
     let fromMs = clock.monotonic();
     for await (const batch of batches) {
-      this.#look(session, signal);
+      this.#look(signal);
       yield batch;
       const workedMs = clock.monotonic() - fromMs;
       const restMs = Math.min(restMsMax, workedMs * (1 / this.#share - 1));
@@ -69,9 +71,10 @@ export class SourcePace {
   }
 
   /** Asks in the background, once at a time: reading does not wait for the answer. */
-  #look(session: Pick<SourceSession, 'pressure'>, signal: AbortSignal): void {
+  #look(signal: AbortSignal): void {
     const { clock, log, name } = this.#options;
     const now = clock.monotonic();
+    const session = this.#session;
     if (!session.pressure || this.#isAsking || now - this.#askedAtMs < askEveryMs) return;
     this.#isAsking = true;
     this.#askedAtMs = now;

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { silentLogger } from '../../base/log.ts';
 import { cutsOf } from '../history/cut-history.ts';
 import { epochsOf, restorableIntervals } from '../history/source-history.ts';
+import { ProgressMeter } from '../progress.ts';
+import { SourcePace } from '../source-pace.ts';
+import { takeCut } from './cut-backup.ts';
+import { cutSession } from './cut-source.fixture.ts';
 import { CutWorld, wallOf } from './cut-world.fixture.ts';
 import { closeEpoch } from './epoch.ts';
 
@@ -207,4 +212,17 @@ test('a cut that is not later than the last is refused: clocks went back', async
   world.database.nowMs -= 3_600_000;
   await assert.rejects(world.cut(), { code: 'source-unfit' });
   assert.equal(world.keys('cut').length, 1);
+});
+
+test('a cut is read at the pace that its source bears', async () => {
+  const pace = new SourcePace({ name: 'ring', clock: world.clock, log: silentLogger });
+  const session = { ...cutSession(world.database), pressure: async () => '40 operations wait' };
+  const meter = new ProgressMeter(world.clock);
+  const { claim } = world;
+  await takeCut(
+    { ...world.context, pace },
+    { session, claim, meter, minGrade: 'best-effort' },
+    new AbortController().signal,
+  );
+  assert.equal(pace.note, 'slowed to 50 %: 40 operations wait');
 });

@@ -68,6 +68,7 @@ export async function takeCut(
   signal: AbortSignal,
 ): Promise<TakenCut> {
   const { session, meter } = options;
+  context.pace?.asks(session);
   meter.phase('cut');
   const epoch = runningCutEpoch(context);
   assert(session.cut, 'a kind without an ordered log takes cuts');

@@ -19,10 +19,11 @@ import type { RepositorySession } from '../../repository/repository.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
 import type { TreeContext } from '../../repository/tree/tree-level.ts';
 import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
+import { heldReading } from '../held-reading.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { SourceContext } from '../source-context.ts';
 import { SourceShares } from '../source-limits.ts';
-import { cutPieceOrder, metered, pieceFromText, type StoredPiece } from './cut-piece.ts';
+import { cutPieceOrder, pieceFromText, type StoredPiece } from './cut-piece.ts';
 
 /** What is read, of which dataset. */
 export interface CutPartPlace {
@@ -179,7 +180,7 @@ export class CutParts {
         const piece = await pieceFromText(result, repository.source);
         return typeof piece === 'string' ? piece : await this.#take(place, piece);
       },
-      progress: (records, bytes) => this.#meter.add(records, bytes),
+      progress: (records, bytes) => this.#note(records, bytes),
     };
     const part = await world.sharing.run(work, signal);
     if (typeof part !== 'string') return part;
@@ -194,7 +195,11 @@ export class CutParts {
   }
 
   #work(signal: AbortSignal): WorkContext {
-    return { signal, progress: (records, bytes) => this.#meter.add(records, bytes) };
+    return { signal, progress: (records, bytes) => this.#note(records, bytes) };
+  }
+
+  #note(records: number, bytes: number): void {
+    this.#meter.add(records, bytes, this.#context.pace?.note);
   }
 
   /** Reads and stores it here. */
@@ -203,7 +208,7 @@ export class CutParts {
     const batch = this.#open(place.bytes);
     let part: TreePart;
     try {
-      const records = metered(read.records(signal, place.range), this.#context, building);
+      const records = heldReading(read.records(signal, place.range), this.#context, building);
       part = await buildRange(records, batch.store.tree(signal));
       batch.parts.push({ place, part });
     } finally {

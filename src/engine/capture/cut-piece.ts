@@ -2,15 +2,14 @@
 // asks nothing of the source but the files that are described, stores what it reads, and commits nothing.
 import { fromBase64, toBase64 } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import { Throttle } from '../../base/throttle.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import type { CutPartReader } from '../../connector/cut-dataset.ts';
 import type { PackId } from '../../model/id.ts';
-import { batchBytes, type RecordStream } from '../../model/record.ts';
 import type { LeafSource } from '../../repository/leaf/leaf-store.ts';
 import type { UsedPacks } from '../../repository/pack/blob-session.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
 import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
+import { heldReading } from '../held-reading.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import type { IdleCache } from '../work/idle-cache.ts';
 
@@ -86,7 +85,7 @@ export async function cutPieceWork(
     const records = reader.records(described, work.signal);
     let part: TreePart;
     try {
-      const held = metered(records, context, { work, bytesPerSecond });
+      const held = heldReading(records, context, { work, bytesPerSecond });
       part = await buildRange(held, store.tree(work.signal));
     } catch (error) {
       if (!isCodrError(error, 'file-damaged')) throw error;
@@ -105,23 +104,4 @@ function openReader(context: SourceContext): WorkerReader {
   const reader = connector.openPartReader?.(config, connectorContext(world));
   if (!reader) throw new CodrError('peer-lost', 'cuts of this kind are read by who takes them');
   return { context, reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
-}
-
-/** Tells what is read, and holds it back to its share, and to what this process may read at all. */
-export async function* metered(
-  records: RecordStream,
-  { world }: Pick<SourceContext, 'world'>,
-  {
-    work: { progress, signal },
-    bytesPerSecond,
-  }: { readonly work: WorkContext; readonly bytesPerSecond: number },
-): RecordStream {
-  const own = new Throttle(bytesPerSecond, world.clock);
-  for await (const batch of records) {
-    const bytes = batchBytes(batch);
-    progress(batch.length, bytes);
-    await own.pay(bytes, signal);
-    await world.throttle?.pay(bytes, signal);
-    yield batch;
-  }
 }

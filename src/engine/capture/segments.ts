@@ -2,13 +2,12 @@
 // comes back, and the reading itself. The reader stores leaves and nodes; whoever asked commits them.
 import { fromBase64, fromHex, toBase64, toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import { Throttle } from '../../base/throttle.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import type { SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { leafId, type PackId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
-import { batchBytes, type RecordStream } from '../../model/record.ts';
+import type { RecordStream } from '../../model/record.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { UsedPacks } from '../../repository/pack/blob-session.ts';
 import type { RepositorySession } from '../../repository/repository.ts';
@@ -16,6 +15,7 @@ import { joinParts } from '../../repository/tree/join.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
 import { encodeTreePart } from '../../repository/tree/tree-part.ts';
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
+import { heldReading } from '../held-reading.ts';
 import type { SourceContext } from '../source-context.ts';
 import { type EntryText, entryFromText, entryToText } from '../work/entry-text.ts';
 import { type RangeText, rangeFromText, rangeToText } from '../work/range-text.ts';
@@ -65,12 +65,9 @@ export async function buildUnits(
   { units, whole, bytesPerSecond }: Reading,
   work: WorkContext,
 ): Promise<BuiltUnits> {
-  const { pace, world } = context;
-  const throttles = [new Throttle(bytesPerSecond, world.clock), world.throttle];
-  const slowed = (batches: RecordStream): RecordStream => {
-    const read = metered(batches, work, throttles);
-    return pace ? pace.paced(read, session, work.signal) : read;
-  };
+  context.pace?.asks(session);
+  const slowed = (batches: RecordStream): RecordStream =>
+    heldReading(batches, context, { work, bytesPerSecond });
   const store = context.repository.session();
   const built: (BuiltUnit | undefined)[] = [];
   for (const unit of units)
@@ -109,19 +106,6 @@ async function buildUnit(
     const silent = isCodrError(error.cause, 'source-unreachable');
     const facts = { ...error.facts, dataset: entry.dataset, silent };
     throw new CodrError(error.code, error.message, { cause: error, facts });
-  }
-}
-
-async function* metered(
-  batches: RecordStream,
-  work: WorkContext,
-  throttles: readonly (Throttle | undefined)[],
-): RecordStream {
-  for await (const batch of batches) {
-    const bytes = batchBytes(batch);
-    work.progress(batch.length, bytes);
-    await Promise.all(throttles.map((throttle) => throttle?.pay(bytes, work.signal)));
-    yield batch;
   }
 }
 

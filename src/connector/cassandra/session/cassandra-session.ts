@@ -26,6 +26,7 @@ import {
   ourPath,
   parseCassandraConfig,
   pathsOf,
+  serverPath,
 } from './cassandra-config.ts';
 import { checkCassandra } from './check-cassandra.ts';
 import { type CqlSession, openCql } from './cql.ts';
@@ -40,7 +41,7 @@ import { openControl } from './open-control.ts';
 import type { SortingSpace } from './owned-blocks.ts';
 import { CassandraPartReader } from './part-reader.ts';
 import { stopLinks } from './release-cut.ts';
-import { clusterId, nodeAt, readRing } from './ring.ts';
+import { clusterId, readRing } from './ring.ts';
 import { takeCut } from './take-cut.ts';
 
 /** The part of the memory in which files of another order are sorted, of a table. */
@@ -125,15 +126,10 @@ export class CassandraSession implements SourceSession {
       log,
       signal,
     });
-    const seenBy = Object.entries(this.#config.nodes).map(([address, { peer }]) => {
-      return [nodeAt(taken.ring, address)?.hostId, peer] as const;
-    });
-    const peers = new Map(seenBy);
     return new CassandraCut({
       ...{ taken, before, state, datacenters, pool: this.#pool, log },
       sorting: sortingSpace(this.#context),
       filesOf: filesOf(this.#context),
-      peerOf: (hostId) => peers.get(hostId),
     });
   }
 
@@ -238,6 +234,7 @@ export function cutNodes(config: CassandraConfig, filesOf: FilesOf): CutNode[] {
       files: filesOf(node.peer),
       dataDirectories: node.dataDirectories.map((path) => ourPath(paths, path)),
       ourPath: (path) => ourPath(paths, path),
+      serverPath: (path) => serverPath(paths, path),
     };
   });
 }

@@ -37,8 +37,6 @@ export interface CutReaderOptions {
   /** Data centres that grades are computed for; empty: all. */
   readonly datacenters: readonly string[];
   readonly filesOf: FilesOf;
-  /** Who sees the files of a host, where only one peer does. */
-  readonly peerOf?: (hostId: string) => string | undefined;
   /** For files that are in another order than records. */
   readonly sorting: SortingSpace;
   /** Threads that read large tables; absent: this one does. */
@@ -142,10 +140,10 @@ export class CassandraCut implements CutReader {
   }
 
   #reader(schema: TableSchema, files: readonly ListedSstable[]): TableReader {
-    const { taken, sorting, filesOf, peerOf, pool, log } = this.#options;
+    const { taken, sorting, filesOf, pool, log } = this.#options;
     const { ring, schema: keyspaces } = taken;
     const replication = keyspaces.find(({ name }) => name === schema.keyspace)?.replication ?? {};
-    const place = { ring, replication, filesOf, peerOf, sorting, pool, log };
+    const place = { ring, replication, filesOf, sorting, pool, log };
     return new TableReader({ schema, files, ...place }, this.#damaged);
   }
 }

@@ -114,16 +114,3 @@ test('files that nothing tells from others of their size are read by the cut alo
   const files = (await makeFiles('digests')).map((file) => ({ ...file, digest: '' }));
   assert.equal(readerOf(files).reader.described(wholeRange), undefined);
 });
-
-test('the peer that alone sees the files of a host is named', async () => {
-  const files = await makeFiles('peers');
-  const [first] = files as [ListedSstable];
-  const { reader } = readerOf([{ ...first, peer: 'n2' }, ...files.slice(1)], {
-    peerOf: (hostId) => (hostId === files[1]?.hostId ? 'n1' : undefined),
-  });
-  const described = reader.described(wholeRange) as { files: { listed: ListedSstable }[] };
-  assert.deepEqual(
-    described.files.map(({ listed }) => listed.peer),
-    ['n2', 'n1', undefined],
-  );
-});

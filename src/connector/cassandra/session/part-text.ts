@@ -25,11 +25,8 @@ interface FileText {
   readonly aheadEnd?: number;
 }
 
-/** `peerOf`: who sees the files of a host, where only one peer does. */
-export function partToText(
-  { files, range: { from, to }, clusteringCount }: TablePart,
-  peerOf: (hostId: string) => string | undefined,
-): unknown {
+export function partToText({ files, range, clusteringCount }: TablePart): unknown {
+  const { from, to } = range;
   const owned = files.map(({ listed, owned }) => [listed.hostId, owned.map(tokensToText)]);
   const text: PartText = {
     version,
@@ -38,10 +35,8 @@ export function partToText(
     clusteringCount,
     owned: Object.fromEntries(owned),
     files: files.map(({ listed, start, aheadEnd }): FileText => {
-      // Of files on the machine of whoever describes them nothing else says so.
-      const peer = listed.peer ?? peerOf(listed.hostId);
       return {
-        listed: { ...listed, ...(peer !== undefined && { peer }) },
+        listed,
         ...(start && { start: { ...start, prefix: toBase64(start.prefix) } }),
         ...(aheadEnd !== undefined && { aheadEnd }),
       };

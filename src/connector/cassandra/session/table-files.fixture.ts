@@ -56,7 +56,6 @@ export interface ReaderWorld {
   readonly spill?: Spill;
   /** 1 MiB unless given. */
   readonly memoryBytesMax?: number;
-  readonly peerOf?: (hostId: string) => string | undefined;
   readonly filesOf?: FilesOf;
 }
 
@@ -64,14 +63,13 @@ export function readerOf(files: readonly ListedSstable[], world: ReaderWorld = {
   const damaged: DamagedFile[] = [];
   const {
     pool,
-    peerOf,
     filesOf = () => localFiles,
     spill = new MemorySpill(),
     memoryBytesMax = 1 << 20,
   } = world;
   const replication = { class: 'SimpleStrategy', replication_factor: '3' };
   const sorting = { memoryBytesMax, spill };
-  const place = { ring, replication, sorting, filesOf, peerOf };
+  const place = { ring, replication, sorting, filesOf };
   const options = { schema: rowSchema, files, ...place, pool, log: silentLogger };
   return { damaged, reader: new TableReader({ ...options, threadedBytesMin: 1024 }, damaged) };
 }

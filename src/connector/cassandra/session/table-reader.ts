@@ -43,8 +43,6 @@ export interface TableReaderOptions {
   /** For files that are in another order than records. */
   readonly sorting: SortingSpace;
   readonly filesOf: FilesOf;
-  /** Who sees the files of a host, where only one peer does. */
-  readonly peerOf?: ((hostId: string) => string | undefined) | undefined;
   /** Absent: this thread does all. */
   readonly pool?: MergePool | undefined;
   /** Smaller tables are read in this thread, and parts have half of it at least; 8 MiB unless given. */
@@ -98,7 +96,7 @@ export class TableReader {
   described(range: KeyRange): unknown {
     const isRecordOrder = partitionerOf(this.#options.ring).isRecordOrder;
     if (!isRecordOrder || this.#whole().some(({ digest }) => digest === '')) return undefined;
-    return partToText(this.#part(range), this.#options.peerOf ?? (() => undefined));
+    return partToText(this.#part(range));
   }
 
   #whole(): ListedSstable[] {

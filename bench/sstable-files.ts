@@ -1,7 +1,9 @@
 // SSTables of the benchmarks in a folder, made by our own writer: no server is needed. As the files of one node.
+
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecordBlock } from '../src/connector/cassandra/record/record-block.ts';
+import { localFiles } from '../src/connector/cassandra/session/local-files.ts';
 import type { ListedSstable } from '../src/connector/cassandra/session/node-files.ts';
 import { SstableWriter } from '../src/connector/cassandra/sstable/write-sstable.ts';
 import { StagedSstable } from '../src/connector/cassandra/target/staging.ts';
@@ -19,7 +21,7 @@ export async function makeSstable(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const place = { folders: [{ address: folder, folder }], name: `nb-${number}-big` };
-  const files = new StagedSstable(place);
+  const files = new StagedSstable(place, () => localFiles);
   const { keyspace } = benchTable;
   const writer = new SstableWriter({ schema: benchTable, keyspace, compression: 'lz4' }, files);
   for (const block of blocks) await writer.write(block);

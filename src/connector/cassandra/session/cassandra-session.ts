@@ -40,6 +40,7 @@ import type { CutNode } from './node-cut.ts';
 import { openControl } from './open-control.ts';
 import type { SortingSpace } from './owned-blocks.ts';
 import { CassandraPartReader } from './part-reader.ts';
+import { ClusterPressure } from './pressure.ts';
 import { stopLinks } from './release-cut.ts';
 import { clusterId, readRing } from './ring.ts';
 import { takeCut } from './take-cut.ts';
@@ -54,6 +55,7 @@ export class CassandraSession implements SourceSession {
   readonly #cql: CqlSession;
   readonly #nodes: readonly CutNode[];
   readonly #pool: MergePool | undefined;
+  readonly #pressure = new ClusterPressure();
 
   private constructor(
     identity: SourceIdentity,
@@ -175,6 +177,11 @@ export class CassandraSession implements SourceSession {
     const { owner } = this.#context;
     assert(owner, 'who takes cuts is called by a name of its own');
     return owner;
+  }
+
+  pressure(signal: AbortSignal): Promise<string | undefined> {
+    const controls = this.#nodes.map(({ control }) => control);
+    return this.#pressure.look(controls, signal);
   }
 
   /** What a live cluster holds cannot be said without a cut. */

@@ -51,7 +51,9 @@ export const localFiles: FileAccess = {
   link: (from, to) => link(from, to),
   rename: (from, to) => rename(from, to),
   remove: (path) => rm(path, { force: true }),
-  removeFolder: (path) => rm(path, { recursive: true, force: true }),
+  // Another process may still add to it.
+  removeFolder: (path) =>
+    rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }),
 };
 
 function factsOf({ size, mtimeMs, uid, nlink, dev, ino }: Stats): FileFacts {

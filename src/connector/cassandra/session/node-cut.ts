@@ -38,6 +38,8 @@ export interface CutNode extends NodeData {
   readonly control: NodeControl;
   /** What the server calls a path → what it is for who sees it; absent: the same. */
   readonly ourPath?: (path: string) => string;
+  /** The way back. */
+  readonly serverPath?: (path: string) => string;
 }
 
 /** What a node's part needs to know of the cut. */

@@ -73,7 +73,7 @@ export class BorrowedTable implements RangeTarget {
     try {
       const range = await load.load(records, signal);
       const { hasLevels: _, ...finished } = await load.finish();
-      const loaded = await receiptOf(finished);
+      const loaded = await receiptOf(finished, this.#nodes);
       signal.throwIfAborted();
       return { ...range, receipt: { kind: 'files', loaded } satisfies TableReceipt };
     } catch (error) {

@@ -29,7 +29,7 @@ export async function checkFiles(
   for (let left = triesMax; left > 0; left--) {
     const folders = await listTableFolders(node);
     const own = folders.filter(({ tableId }) => tableId === id).map(({ folder }) => folder);
-    const bytes = await dataBytes(own);
+    const bytes = await dataBytes(node.files, own);
     log.info(
       { node: address, bytes },
       `${address} checks ${Math.ceil(bytes / mib)} MiB of ${name}`,

@@ -5,7 +5,7 @@ import { moduleUrl } from '../../../base/module-url.ts';
 import { type ThreadError, unpackError } from '../../../base/thread-error.ts';
 import type { RecordBlock } from '../record/record-block.ts';
 import type { WriterOptions } from '../sstable/write-sstable.ts';
-import type { EncodedFile, Encoding, FileEncoder } from './file-encoder.ts';
+import { type EncodedFile, type Encoding, type FileEncoder, ownEncoding } from './file-encoder.ts';
 import type { StagedPlace, StagedSstable } from './staging.ts';
 
 /** Of one file, about 100 KiB each. */
@@ -38,6 +38,8 @@ export class EncodePool implements Encoding, AsyncDisposable {
   }
 
   open(options: WriterOptions, files: StagedSstable): FileEncoder {
+    // A thread has no connection to the peer that sees a node.
+    if (!files.isHere) return ownEncoding.open(options, files);
     return new RemoteEncoder(this.#laneOf(), options, files);
   }
 

@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { packError } from '../../../base/thread-error.ts';
 import { partitionerNamed } from '../key/partitioner.ts';
+import { localFiles } from '../session/local-files.ts';
 import { SstableWriter } from '../sstable/write-sstable.ts';
 import type { EncodeJob, EncodeReply, EncodeRequest } from './encode-pool.ts';
 import { StagedSstable } from './staging.ts';
@@ -16,7 +17,7 @@ class OpenFile {
 
   constructor(id: number, { place, partitioner, ...options }: EncodeJob) {
     this.#id = id;
-    this.#files = new StagedSstable(place);
+    this.#files = new StagedSstable(place, () => localFiles);
     const named = partitioner === undefined ? undefined : partitionerNamed(partitioner);
     this.#writer = new SstableWriter(
       { ...options, ...(named && { partitioner: named }) },

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { localFiles } from '../session/local-files.ts';
 import { testSchema } from '../sstable/write-records.fixture.ts';
 import { checkSpace, neededBytes } from './free-space.ts';
 
@@ -36,7 +37,8 @@ test('each node needs its share of a table, and all of it where it is a replica 
 });
 
 test('a node with too little room is named with what it needs and has', async () => {
-  const nodes = new Map([['h0', { address: 'n0', dataDirectories: [tmpdir(), tmpdir()] }]]);
+  const place = { files: localFiles, dataDirectories: [tmpdir(), tmpdir()] };
+  const nodes = new Map([['h0', { address: 'n0', ...place }]]);
   await checkSpace(nodes, new Map([['h0', 1]]));
   await assert.rejects(checkSpace(nodes, new Map([['h0', 2 ** 70]])), {
     code: 'target-unfit',

@@ -1,9 +1,10 @@
 // Whether the files of a restore can fit on the nodes that get them, before anything is written. It refuses what is
 // surely too much: how well data compresses is not known, so files are still looked at one by one as they begin.
-import { stat, statfs } from 'node:fs/promises';
 import { CodrError } from '../../../base/error.ts';
+import type { NodeData } from '../session/node-files.ts';
 import { replicasOf } from '../session/replica-placement.ts';
 import { partitionerOf, type Ring } from '../session/ring.ts';
+import { onTarget } from './target-fault.ts';
 import type { TargetNode } from './target-nodes.ts';
 import type { PlannedTable } from './target-plan.ts';
 
@@ -35,12 +36,13 @@ export function neededBytes(
 
 /** Errors: `target-unfit`, which names the node, what it needs and what it has. */
 export async function checkSpace(
-  nodes: ReadonlyMap<string, Pick<TargetNode, 'address' | 'dataDirectories'>>,
+  nodes: ReadonlyMap<string, Pick<TargetNode, 'address' | 'files' | 'dataDirectories'>>,
   needed: ReadonlyMap<string, number>,
 ): Promise<void> {
-  for (const [hostId, { address, dataDirectories }] of nodes) {
+  for (const [hostId, node] of nodes) {
+    const { address } = node;
     const bytes = needed.get(hostId) ?? 0;
-    const free = await freeBytes(dataDirectories);
+    const free = await onTarget(freeBytes(node));
     if (bytes <= free) continue;
     const [wanted, there] = [bytes, free].map((one) => Math.floor(one / mib));
     const message = `${address}: at least ${wanted} MiB are needed, ${there} MiB are free`;
@@ -52,11 +54,11 @@ export async function checkSpace(
 }
 
 /** Directories on one file system share its room. */
-async function freeBytes(directories: readonly string[]): Promise<number> {
-  const rooms = new Map<number, number>();
-  for (const directory of directories) {
-    const { bavail, bsize } = await statfs(directory);
-    rooms.set((await stat(directory)).dev, bavail * bsize);
+async function freeBytes({ files, dataDirectories }: NodeData): Promise<number> {
+  const rooms = new Map<string, number>();
+  for (const directory of dataDirectories) {
+    const free = await files.freeBytes(directory);
+    rooms.set((await files.stat(directory)).device, free);
   }
   return [...rooms.values()].reduce((sum, room) => sum + room, 0);
 }

@@ -43,12 +43,12 @@ function server(calls = Number.POSITIVE_INFINITY) {
       return [];
     },
   } as Partial<NodeControl> as NodeControl;
-  return { asked, node: { hostId: 'h', address: 'n', control } as TargetNode };
+  return { asked, node: { hostId: 'h', address: 'n', control, files: localFiles } as TargetNode };
 }
 
 test('files are grouped by their bytes, a larger one alone, with all their components', async (t) => {
   const folder = await staged(t);
-  const groups = await groupFiles(folder, waiting(folder), 1000);
+  const groups = await groupFiles(localFiles, folder, waiting(folder), 1000);
   assert.deepEqual(
     groups.map(({ files, bytes }) => [files, bytes]),
     [
@@ -66,7 +66,13 @@ test('files are grouped by their bytes, a larger one alone, with all their compo
     'nb-3-big-Data.db',
     'nb-3-big-TOC.txt',
   ]);
-  assert.equal(await dataBytes(groups.map((group) => group.folder)), 3510);
+  assert.equal(
+    await dataBytes(
+      localFiles,
+      groups.map((group) => group.folder),
+    ),
+    3510,
+  );
 });
 
 test('a call may last the longer the more bytes it has to look at', () => {
@@ -98,11 +104,10 @@ test('a server that checks its files may take as long as they are large, and is 
 
 test('a run that goes on imports what the one before had not taken, and nothing twice', async (t) => {
   const folder = await staged(t);
-  const groups = await groupFiles(folder, waiting(folder), 1000);
+  const groups = await groupFiles(localFiles, folder, waiting(folder), 1000);
   const steps = new Map<string, number>();
   const told: string[] = [];
   const options = {
-    paths: {},
     keepLevels: false,
     log: { ...silentLogger, info: (_: object, message: string) => told.push(message) },
     note: async (hostId: string, taken: number) => {
@@ -126,9 +131,9 @@ test('a run that goes on imports what the one before had not taken, and nothing 
 
 test('what a call took whose answer nobody heard is not missed, and what is left over is an error', async (t) => {
   const folder = await staged(t);
-  const [group] = await groupFiles(folder, waiting(folder), 10_000);
+  const [group] = await groupFiles(localFiles, folder, waiting(folder), 10_000);
   assert.ok(group);
-  const options = { paths: {}, keepLevels: false, log: silentLogger, note: async () => {} };
+  const options = { keepLevels: false, log: silentLogger, note: async () => {} };
   const { node } = server();
   const idle = { ...node, control: { importSstables: async () => [] } as never };
   const refused = importTable([{ node: idle, groups: [group], taken: 0 }], place, options, signal);
@@ -153,7 +158,9 @@ test('loaded files are gone on with only while all that nobody took is there, an
   };
   let taken = 1;
   const marker = { loaded: () => row, taken: () => taken } as unknown as RestoreMarker;
-  const nodes = new Map([['h', { dataDirectories: [data] } as unknown as TargetNode]]);
+  const nodes = new Map([
+    ['h', { files: localFiles, dataDirectories: [data] } as unknown as TargetNode],
+  ]);
   const planned = { item: { namespace: 'ks.t' } } as never;
   const imports = new StagedImports();
   const at = { tableId: 'id', placement: 'p' };

@@ -1,11 +1,9 @@
 // Has every replica take the SSTables that wait for it, group by group; what is taken is noted, so that a run that
 // goes on begins behind it. A server that takes nothing may still say that all is well, so what is left in the
 // folder is counted.
-import { rm } from 'node:fs/promises';
 import { forEachLimit } from '../../../base/async.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { Logger } from '../../../base/log.ts';
-import { serverPath } from '../session/cassandra-config.ts';
 import { deadlineFor, type ImportGroup } from './import-groups.ts';
 import { leftover } from './staging.ts';
 import type { NamedTable } from './table-statements.ts';
@@ -13,15 +11,13 @@ import { onTarget } from './target-fault.ts';
 import type { TargetNode } from './target-nodes.ts';
 
 export interface NodeImport {
-  readonly node: Pick<TargetNode, 'hostId' | 'address' | 'control'>;
+  readonly node: Pick<TargetNode, 'hostId' | 'address' | 'control' | 'files' | 'serverPath'>;
   readonly groups: readonly ImportGroup[];
   /** Groups that an earlier run knows to be taken. */
   readonly taken: number;
 }
 
 export interface ImportOptions {
-  /** Prefixes of the servers' paths and ours. */
-  readonly paths: Readonly<Record<string, string>>;
   /** Files stay in the level that they say. */
   readonly keepLevels: boolean;
   readonly log: Logger;
@@ -46,7 +42,7 @@ export async function importTable(
       await importGroup(node, group, { place, ...options }, one);
       await options.note(node.hostId, i + 1);
       // Indexes and filters that the server made itself.
-      await rm(group.folder, { recursive: true, force: true });
+      await node.files.removeFolder(group.folder);
       const facts = { node: node.address, files: group.files, bytes: group.bytes };
       const table = `${place.keyspace}.${place.table}`;
       const count = `${i + 1} of ${groups.length} groups of files of ${table}`;
@@ -57,23 +53,23 @@ export async function importTable(
 }
 
 async function importGroup(
-  { address, control }: NodeImport['node'],
+  { address, control, files, serverPath = (path) => path }: NodeImport['node'],
   { folder, bytes }: ImportGroup,
-  { place, paths, keepLevels }: Pick<ImportOptions, 'paths' | 'keepLevels'> & { place: NamedTable },
+  { place, keepLevels }: Pick<ImportOptions, 'keepLevels'> & { place: NamedTable },
   signal: AbortSignal,
 ): Promise<void> {
   // A call that nobody waited for any more may have taken all of it.
-  if ((await leftover(folder)).length === 0) return;
+  if ((await leftover(files, folder)).length === 0) return;
   const { keyspace, table } = place;
   // Every value is read by the proof, and by the server's own look before it: once is enough.
   const checks = { verify: true, extended: false, keepLevels };
   const call = { signal, deadlineMs: deadlineFor(bytes) };
-  const theirs = [serverPath(paths, folder)];
+  const theirs = [serverPath(folder)];
   const refused = await onTarget(control.importSstables(keyspace, table, theirs, checks, call));
-  const left = await leftover(folder);
+  const left = await leftover(files, folder);
   if (refused.length === 0 && left.length === 0) return;
-  const files = left.length > 0 ? left.join(', ') : refused.join(', ');
-  const message = `${address} did not take SSTables of ${keyspace}.${table}: ${files}`;
+  const names = left.length > 0 ? left.join(', ') : refused.join(', ');
+  const message = `${address} did not take SSTables of ${keyspace}.${table}: ${names}`;
   throw new CodrError('target-unfit', message, {
     object: folder,
     remedy: "see the node's log for the reason, then run the same command again",

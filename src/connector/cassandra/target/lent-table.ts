@@ -6,7 +6,7 @@ import type { FrozenMoment } from '../../restore-target.ts';
 import type { Replication } from '../session/replica-placement.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { SampleText } from './sample-text.ts';
-import { type FileFacts, StagedSstable } from './staging.ts';
+import { type FileFacts, filesOfNodes, StagedSstable } from './staging.ts';
 import type { LoadedFile, LoadedFiles } from './table-load.ts';
 import type { TargetNode } from './target-nodes.ts';
 
@@ -48,10 +48,13 @@ export interface LoadedReceipt extends LoadedFiles {
 }
 
 /** What a process that has loaded a range says of it. Errors: `target-unfit`, when a replica got another file. */
-export async function receiptOf(loaded: LoadedFiles): Promise<LoadedReceipt> {
+export async function receiptOf(
+  loaded: LoadedFiles,
+  nodes: ReadonlyMap<string, TargetNode>,
+): Promise<LoadedReceipt> {
   const files = await Promise.all(
     loaded.files.map(async (file) => {
-      const [first, ...others] = await new StagedSstable(file.place).facts();
+      const [first, ...others] = await new StagedSstable(file.place, filesOfNodes(nodes)).facts();
       const odd = others.findIndex((other) => !isSame(other, first));
       if (!first || odd >= 0) {
         const { address, folder } = file.place.folders[odd + 1] ?? { address: '', folder: '' };
@@ -78,9 +81,11 @@ export async function checkedFiles(
         return dirname(folder) === bases[hostId] && address === nodes.get(hostId)?.address;
       });
       if (!isOurs || !/^nb-[0-9]+-big$/.test(name)) throw notSeen(name);
-      const facts = await new StagedSstable(place).facts().catch((cause: unknown) => {
-        throw notSeen(`${folders[0]?.folder}: ${name}`, cause);
-      });
+      const facts = await new StagedSstable(place, filesOfNodes(nodes))
+        .facts()
+        .catch((cause: unknown) => {
+          throw notSeen(`${folders[0]?.folder}: ${name}`, cause);
+        });
       if (!facts.every((one) => isSame(one, { bytes, digest }))) {
         throw notSeen(`${folders[0]?.folder}: ${name}`);
       }

@@ -328,7 +328,6 @@ export class SstableTarget implements RestoreTarget {
     return {
       marker: this.#tables.planned.marker,
       nodes: this.#nodes,
-      paths: this.#config.paths,
       log: this.#context.log,
       ...(this.#groupBytes !== undefined && { groupBytes: this.#groupBytes }),
     };

@@ -1,6 +1,5 @@
 // Tables whose records all lie in files that wait on their nodes: noted in the marker, so that a run which goes on
 // neither folds nor encodes them again and imports only what no node has taken yet.
-import { access } from 'node:fs/promises';
 import type { Logger } from '../../../base/log.ts';
 import { groupBytesMax } from './import-groups.ts';
 import { importTable } from './import-table.ts';
@@ -13,8 +12,6 @@ import type { PlannedTable } from './target-plan.ts';
 export interface ImportContext {
   readonly marker: RestoreMarker;
   readonly nodes: ReadonlyMap<string, TargetNode>;
-  /** Prefixes of the servers' paths and ours. */
-  readonly paths: Readonly<Record<string, string>>;
   readonly log: Logger;
   /** For tests. */
   readonly groupBytes?: number;
@@ -52,9 +49,10 @@ export class StagedImports {
     if (!row) return false;
     const { tableId } = place;
     for (const [hostId, groups] of Object.entries(row.nodes)) {
-      if (!nodes.has(hostId)) return false;
+      const node = nodes.get(hostId);
+      if (!node) return false;
       for (const { folder } of groups.slice(marker.taken(tableId, hostId))) {
-        const isThere = await access(folder).then(
+        const isThere = await node.files.stat(folder).then(
           () => true,
           () => false,
         );
@@ -83,7 +81,7 @@ export class StagedImports {
   /** Every node has taken every file when this returns. */
   async import(
     { item: { namespace }, keyspace, table }: PlannedTable,
-    { marker, nodes, paths, log }: ImportContext,
+    { marker, nodes, log }: ImportContext,
     signal: AbortSignal,
   ): Promise<void> {
     const { row, tableId, isResumed } = this.#waiting.get(namespace) as Waiting;
@@ -94,7 +92,7 @@ export class StagedImports {
     }));
     const note = (hostId: string, taken: number): Promise<void> =>
       marker.noteTaken(tableId, hostId, taken, signal);
-    const options = { paths, keepLevels: row.keepLevels, log, note };
+    const options = { keepLevels: row.keepLevels, log, note };
     await importTable(imports, { keyspace, table }, options, signal);
     this.#waiting.delete(namespace);
   }

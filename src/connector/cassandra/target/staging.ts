@@ -1,9 +1,11 @@
 // Where SSTables wait for their import: a folder of the operation beside a node's data, on the same file system,
 // since the server moves the files by renaming them. A file is encoded once and written to every replica.
-import { type FileHandle, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../../base/assert.ts';
+import { view } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
+import type { FileAccess, FilesOf, WrittenFile } from '../../../base/file-access.ts';
+import { isMissing } from '../session/node-files.ts';
 import { setLevel } from '../sstable/write-level.ts';
 import type { SstableComponent, SstableSink } from '../sstable/write-sstable.ts';
 import { groupFiles, type ImportGroup } from './import-groups.ts';
@@ -19,7 +21,7 @@ const freeBytesMin = 512 * 1024 * 1024;
 /** What waits on one node for one table. */
 export interface StagedFolder {
   readonly node: TargetNode;
-  /** On our paths. */
+  /** On the paths of who sees it. */
   readonly folder: string;
 }
 
@@ -63,8 +65,11 @@ export class StagedTable {
     this.#count += 1;
     const name = `nb-${this.#count}-big`;
     const folders = await Promise.all(nodes.map((node) => this.#folderOf(node)));
-    const places = folders.map(({ node: { address }, folder }) => ({ address, folder }));
-    return new StagedSstable({ folders: places, name });
+    const places = folders.map(({ node, folder }) => {
+      const { address, files } = node;
+      return { address, ...(files.peer !== undefined && { peer: files.peer }), folder };
+    });
+    return new StagedSstable({ folders: places, name }, filesOfNodes(nodes));
   }
 
   async folders(): Promise<StagedFolder[]> {
@@ -92,7 +97,7 @@ export class StagedTable {
       const node = nodes.get(hostId) as TargetNode;
       const base = await this.#baseOf(node);
       try {
-        found[hostId] = await groupFiles(base, files, bytesMax);
+        found[hostId] = await groupFiles(node.files, base, files, bytesMax);
       } catch (cause) {
         throw fileFault(node.address, base, cause);
       }
@@ -104,7 +109,7 @@ export class StagedTable {
   async discard(): Promise<void> {
     for (const made of this.#folders.values()) {
       const staged = await made.catch(() => undefined);
-      if (staged) await removeFolder(staged.folder);
+      if (staged) await staged.node.files.removeFolder(staged.folder);
     }
     this.#folders.clear();
   }
@@ -123,9 +128,9 @@ export class StagedTable {
     const folder = join(base, this.#attempt);
     try {
       // Not its parents: where another process has removed them, or is on another machine, nothing is made.
-      await mkdir(folder);
+      await node.files.makeFolder(folder);
     } catch (cause) {
-      if (this.#lent && (cause as NodeJS.ErrnoException).code === 'ENOENT') {
+      if (this.#lent && isMissing(cause)) {
         const message = `${base} of ${node.address}, where files are to wait, is not seen from here`;
         throw new CodrError('peer-lost', message, { object: base, cause });
       }
@@ -149,7 +154,7 @@ export class StagedTable {
     const { directory } = await roomiest(node);
     const base = join(directory, ...this.#path);
     try {
-      await mkdir(base, { recursive: true });
+      await node.files.makeFolders(base);
     } catch (cause) {
       throw fileFault(node.address, base, cause);
     }
@@ -167,17 +172,36 @@ export async function removeStagedTable(
   name: StagedName,
   nodes: Iterable<TargetNode>,
 ): Promise<void> {
-  for (const { dataDirectories } of nodes) {
+  for (const { files, dataDirectories } of nodes) {
     for (const directory of dataDirectories) {
-      await removeFolder(join(directory, ...pathOf(name)));
+      await files.removeFolder(join(directory, ...pathOf(name)));
     }
   }
 }
 
 /** Where one SSTable is made, on all of its replicas; plain data. */
 export interface StagedPlace {
-  readonly folders: readonly { readonly address: string; readonly folder: string }[];
+  readonly folders: readonly PlacedFolder[];
   readonly name: string;
+}
+
+interface PlacedFolder {
+  readonly address: string;
+  /** Who sees it; absent: whoever has the paths of the target. */
+  readonly peer?: string;
+  readonly folder: string;
+}
+
+/** By the peers that the nodes name. */
+export function filesOfNodes(
+  nodes: ReadonlyMap<string, TargetNode> | Iterable<TargetNode>,
+): FilesOf {
+  const all = nodes instanceof Map ? [...nodes.values()] : [...(nodes as Iterable<TargetNode>)];
+  return (peer) => {
+    const found = all.find(({ files }) => files.peer === peer)?.files;
+    if (found) return found;
+    throw new CodrError('target-unfit', `no node of the target is seen by peer ${peer}`);
+  };
 }
 
 /** What tells a file from another. */
@@ -191,20 +215,24 @@ export interface FileFacts {
 /** One SSTable in the making, on all of its replicas. */
 export class StagedSstable implements SstableSink {
   readonly place: StagedPlace;
-  readonly #files = new Map<SstableComponent, Promise<readonly FileHandle[]>>();
+  readonly #filesOf: FilesOf;
+  readonly #files = new Map<SstableComponent, Promise<readonly WrittenFile[]>>();
 
-  constructor(place: StagedPlace) {
+  constructor(place: StagedPlace, filesOf: FilesOf) {
     this.place = place;
+    this.#filesOf = filesOf;
+  }
+
+  /** All its files are those of this machine. */
+  get isHere(): boolean {
+    return this.place.folders.every(({ peer }) => this.#filesOf(peer).isHere);
   }
 
   async write(component: SstableComponent, bytes: Uint8Array): Promise<void> {
     const known = this.#files.get(component) ?? this.#create(component);
     this.#files.set(component, known);
     const handles = await known;
-    await this.#each(component, async (path, i) => {
-      await writeAll(handles[i] as FileHandle, bytes);
-      return path;
-    });
+    await this.#each(component, (_, i) => (handles[i] as WrittenFile).write(bytes));
   }
 
   /** The bytes are on disk when this returns: the server only renames the files. */
@@ -212,7 +240,7 @@ export class StagedSstable implements SstableSink {
     for (const [component, opened] of this.#files) {
       const handles = await opened;
       await this.#each(component, async (_, i) => {
-        await handles[i]?.datasync();
+        await handles[i]?.sync();
         await handles[i]?.close();
       });
     }
@@ -221,20 +249,22 @@ export class StagedSstable implements SstableSink {
 
   /** After {@link close}: of the file on each of its nodes. */
   async facts(): Promise<FileFacts[]> {
-    const digests = await this.#each('Digest.crc32', (path) => readFile(path, 'utf8'));
-    const sizes = await this.#each('Data.db', (path) => stat(path));
-    return sizes.map(({ size }, i) => ({ bytes: size, digest: (digests[i] as string).trim() }));
+    const digests = await this.#each('Digest.crc32', async (path, _, files) =>
+      view(await files.readWhole(path)).toString('utf8'),
+    );
+    const sizes = await this.#each('Data.db', (path, _, files) => files.stat(path));
+    return sizes.map(({ bytes }, i) => ({ bytes, digest: (digests[i] as string).trim() }));
   }
 
   /** After {@link close}: for a server that is told to keep levels. */
   async setLevel(level: number): Promise<void> {
-    await this.#each('Statistics.db', async (path) => {
-      const statistics = await readFile(path);
+    await this.#each('Statistics.db', async (path, _, files) => {
+      const statistics = Buffer.from(await files.readWhole(path));
       setLevel(statistics, level);
-      const handle = await open(path, 'r+');
+      const handle = await files.create(path, { over: true });
       try {
-        await writeAll(handle, statistics);
-        await handle.datasync();
+        await handle.write(statistics);
+        await handle.sync();
       } finally {
         await handle.close();
       }
@@ -245,26 +275,29 @@ export class StagedSstable implements SstableSink {
   async discard(): Promise<void> {
     for (const [component, opened] of this.#files) {
       for (const handle of await opened.catch(() => [])) await handle.close().catch(() => {});
-      for (const { folder } of this.place.folders) {
-        await rm(join(folder, `${this.place.name}-${component}`), { force: true }).catch(() => {});
+      for (const { folder, peer } of this.place.folders) {
+        const path = join(folder, `${this.place.name}-${component}`);
+        await this.#filesOf(peer)
+          .remove(path)
+          .catch(() => {});
       }
     }
     this.#files.clear();
   }
 
-  #create(component: SstableComponent): Promise<readonly FileHandle[]> {
-    return this.#each(component, (path) => open(path, 'w'));
+  #create(component: SstableComponent): Promise<readonly WrittenFile[]> {
+    return this.#each(component, (path, _, files) => files.create(path));
   }
 
   #each<T>(
     component: SstableComponent,
-    work: (path: string, index: number) => Promise<T>,
+    work: (path: string, index: number, files: FileAccess) => Promise<T>,
   ): Promise<T[]> {
     return Promise.all(
-      this.place.folders.map(async ({ address, folder }, i) => {
+      this.place.folders.map(async ({ address, folder, peer }, i) => {
         const path = join(folder, `${this.place.name}-${component}`);
         try {
-          return await work(path, i);
+          return await work(path, i, this.#filesOf(peer));
         } catch (cause) {
           throw fileFault(address, path, cause);
         }
@@ -274,15 +307,17 @@ export class StagedSstable implements SstableSink {
 }
 
 /** SSTables that are still in a staging folder: the server has not taken them. */
-export async function leftover(folder: string): Promise<string[]> {
-  return (await namesIn(folder)).filter((name) => name.endsWith('-Data.db')).sort();
+export async function leftover(files: FileAccess, folder: string): Promise<string[]> {
+  return (await namesIn(files, folder)).filter((name) => name.endsWith('-Data.db')).sort();
 }
 
-async function namesIn(folder: string): Promise<string[]> {
-  return await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
+async function namesIn(files: FileAccess, folder: string): Promise<string[]> {
+  try {
+    return (await files.list(folder)).map(({ name }) => name);
+  } catch (error) {
+    if (isMissing(error)) return [];
     throw error;
-  });
+  }
 }
 
 /** Removes the operation's staging folders on these nodes; those of `kept` tables, as `keyspace.table`, stay. */
@@ -291,16 +326,16 @@ export async function removeStaging(
   nodes: Iterable<TargetNode>,
   kept: ReadonlySet<string> = new Set(),
 ): Promise<void> {
-  for (const { dataDirectories } of nodes) {
+  for (const { files, dataDirectories } of nodes) {
     for (const directory of dataDirectories) {
       const root = join(directory, `${stagingPrefix}${operation}`);
-      for (const keyspace of kept.size > 0 ? await namesIn(root) : []) {
-        for (const table of await namesIn(join(root, keyspace))) {
+      for (const keyspace of kept.size > 0 ? await namesIn(files, root) : []) {
+        for (const table of await namesIn(files, join(root, keyspace))) {
           if (kept.has(`${keyspace}.${table}`)) continue;
-          await removeFolder(join(root, keyspace, table));
+          await files.removeFolder(join(root, keyspace, table));
         }
       }
-      if (kept.size === 0) await removeFolder(root);
+      if (kept.size === 0) await files.removeFolder(root);
     }
   }
 }
@@ -310,29 +345,17 @@ export async function removeStaging(
  * schema has no more. The names are the operation's own.
  */
 export async function removeTried(operation: string, nodes: Iterable<TargetNode>): Promise<void> {
-  for (const { address, dataDirectories } of nodes) {
+  for (const { address, files, dataDirectories } of nodes) {
     for (const directory of dataDirectories) {
       try {
-        const names = await readdir(directory);
+        const names = await namesIn(files, directory);
         for (const name of names.filter((one) => one.startsWith(triedPrefix(operation)))) {
-          await rm(join(directory, name), { recursive: true, force: true });
+          await files.removeFolder(join(directory, name));
         }
       } catch (cause) {
         throw fileFault(address, directory, cause);
       }
     }
-  }
-}
-
-/** Another process that has not heard of the end may still add to it. */
-async function removeFolder(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done);
-    done += bytesWritten;
   }
 }
 

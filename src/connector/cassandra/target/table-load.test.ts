@@ -188,7 +188,7 @@ test('a load that fails leaves no SSTable, and staging goes as a whole', async (
   await assert.rejects(load.load(failing(), signal), /the source broke/);
   await load.discard();
   for (const { folder } of await options.staged.folders()) {
-    assert.deepEqual(await leftover(folder), []);
+    assert.deepEqual(await leftover(localFiles, folder), []);
   }
   await removeStaging('op', options.nodes.values());
   for (const { dataDirectories } of options.nodes.values()) {

@@ -10,7 +10,7 @@ import { levelFor } from './file-layout.ts';
 import { FileSet, type FileSetOptions } from './file-set.ts';
 import { ownedParts } from './owned-parts.ts';
 import type { ReplicaSet, ReplicaSets } from './replica-sets.ts';
-import { StagedSstable, type WholeFile } from './staging.ts';
+import { filesOfNodes, StagedSstable, type WholeFile } from './staging.ts';
 
 export interface TableLoadOptions extends Omit<FileSetOptions, 'partitioner' | 'spill'> {
   readonly sets: ReplicaSets;
@@ -117,13 +117,14 @@ export class TableLoad {
 
   /** After {@link finish}, when there is no other load of the table: files say the level that holds all of a node's. */
   async setLevels(files: readonly LoadedFile[]): Promise<void> {
-    const { layout } = this.#options;
+    const { layout, nodes } = this.#options;
+    const filesOf = filesOfNodes(nodes);
     for (const own of Map.groupBy(files, ({ hostIds }) => hostIds.join()).values()) {
       const level = levelFor(
         own.reduce((sum, { bytes }) => sum + bytes, 0),
         layout,
       );
-      for (const { place } of own) await new StagedSstable(place).setLevel(level);
+      for (const { place } of own) await new StagedSstable(place, filesOf).setLevel(level);
     }
   }
 

@@ -23,6 +23,7 @@ export function asTarget(error: unknown): unknown {
 
 /** A file that cannot be made, with the node it is of. */
 export function fileFault(address: string, path: string, cause: unknown): CodrError {
+  if (isCodrError(cause)) return asTarget(cause) as CodrError;
   const { code, message } = cause as NodeJS.ErrnoException;
   const rights = code === 'EACCES' || code === 'EPERM';
   const text = `${address}: ${path} cannot be written: ${code ?? message}`;

@@ -19,6 +19,8 @@ export interface TargetNode extends NodeData {
   readonly control: NodeControl;
   /** What the server calls a path → what it is for who sees it. */
   readonly ourPath?: (path: string) => string;
+  /** The way back. */
+  readonly serverPath?: (path: string) => string;
 }
 
 /** Members of the ring that are configured, by host id. */

@@ -31,6 +31,11 @@ export interface PeersOptions {
   readonly logLevel?: 'debug' | 'info';
   /** How long a peer waits for a balancer before it stops. */
   readonly balancerSeconds?: number;
+  /** Of the peer of that number: more fields of its configuration, and where its process runs. */
+  readonly place?: (number: number) => {
+    readonly fields?: Readonly<Record<string, unknown>>;
+    readonly cwd?: string;
+  };
   /** A network that can fail lies in front of each peer, and between each peer and etcd. */
   readonly proxied?: boolean;
 }
@@ -71,7 +76,8 @@ export class Peers implements AsyncDisposable {
     await writeFile(join(folder, 'password'), password);
     const all: PeerProcess[] = [];
     for (let i = 1; i <= options.count; i++) {
-      all.push(await configured(`n${i}`, { ...options, folder, etcd, url }));
+      const place = options.place?.(i) ?? {};
+      all.push(await configured(`n${i}`, { ...options, ...place, folder, etcd, url }));
     }
     const peers = new Peers(etcd, folder, all, url);
     try {
@@ -103,6 +109,14 @@ export class Peers implements AsyncDisposable {
 
 const password = 'a passphrase';
 
+interface PeerPlace {
+  readonly folder: string;
+  readonly etcd: EtcdCluster;
+  readonly url: string;
+  readonly fields?: Readonly<Record<string, unknown>>;
+  readonly cwd?: string;
+}
+
 /** Writes the peer's file; it is not started yet. */
 async function configured(
   name: string,
@@ -114,7 +128,9 @@ async function configured(
     proxied,
     balancerSeconds = 0,
     logLevel = 'debug',
-  }: PeersOptions & { readonly folder: string; readonly etcd: EtcdCluster; readonly url: string },
+    fields = {},
+    cwd,
+  }: PeersOptions & PeerPlace,
 ): Promise<PeerProcess> {
   const listen = `127.0.0.1:${await freePort()}`;
   const metrics = `127.0.0.1:${await freePort()}`;
@@ -133,11 +149,13 @@ async function configured(
     },
     auditFile: `${name}.audit`,
     limits: { workers: 2, ...limits },
+    ...fields,
   };
   // JSON is YAML too.
   await writeFile(join(folder, `${name}.yaml`), JSON.stringify(config));
   await mkdir(join(folder, `tmp-${name}`));
-  return new PeerProcess({ name, listen, metrics }, folder, [...(front ? [front] : []), ...behind]);
+  const links = [...(front ? [front] : []), ...behind];
+  return new PeerProcess({ name, listen, metrics }, { folder, cwd }, links);
 }
 
 export async function embedded(repository: string, folder: string): Promise<EmbeddedNode> {
@@ -158,13 +176,14 @@ export class PeerProcess {
   /** The networks in front of it and behind it. */
   readonly links: readonly TcpProxy[];
   readonly #folder: string;
+  readonly #cwd: string | undefined;
   #child: ChildProcess | undefined;
   /** All that it has said, of all its lives. */
   log = '';
 
   constructor(
     { name, listen, metrics }: Readonly<Record<'name' | 'listen' | 'metrics', string>>,
-    folder: string,
+    { folder, cwd }: { readonly folder: string; readonly cwd: string | undefined },
     links: readonly TcpProxy[],
   ) {
     this.name = name;
@@ -172,6 +191,7 @@ export class PeerProcess {
     this.address = listen;
     this.metrics = metrics;
     this.#folder = folder;
+    this.#cwd = cwd;
   }
 
   /** Resolves when it serves. */
@@ -183,6 +203,7 @@ export class PeerProcess {
       [`${rootFolder}src/cli/main.ts`, 'node', '--config', config],
       {
         stdio: ['ignore', 'ignore', 'pipe'],
+        ...(this.#cwd !== undefined && { cwd: this.#cwd }),
         env: { ...process.env, TMPDIR: join(this.#folder, `tmp-${this.name}`) },
       },
     );

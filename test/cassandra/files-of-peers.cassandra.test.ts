@@ -1,0 +1,136 @@
+// Three peers, each beside one node of the ring, and each sees that node's files alone: the same path leads each
+// elsewhere, and nowhere where a node's files are not its own. Cuts are whole, stored once, and graded when one is gone.
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { forEachLimit } from '../../src/base/async.ts';
+import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
+import { call, type PeerProcess, Peers } from '../cluster/peers.ts';
+import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
+
+const nodes = [1, 2, 3];
+const cluster = sharedCassandra({ nodes: 3, hints: false });
+const partitions = 3000;
+const closing = new AsyncDisposableStack();
+after(() => closing.disposeAsync());
+
+async function fill({ client, cql }: TestClient): Promise<void> {
+  const replication = "{'class': 'SimpleStrategy', 'replication_factor': 3}";
+  await cql(`CREATE KEYSPACE seen WITH replication = ${replication}`);
+  await cql('CREATE TABLE seen.t (k int, c int, v text, PRIMARY KEY (k, c))');
+  const insert = 'INSERT INTO seen.t (k, c, v) VALUES (?, ?, ?)';
+  const keys = Array.from({ length: partitions * 4 }, (_, i) => i);
+  await forEachLimit(keys, 32, async (i) => {
+    const text = `order ${i} of customer ${(i * 7919) % 1000}, ${'to be sent, '.repeat(i % 40)}`;
+    await client.execute(insert, [i % partitions, Math.floor(i / partitions), text], {
+      prepare: true,
+      consistency: 5,
+    });
+  });
+}
+
+/** Bytes of the live files of the table at all nodes. */
+async function copies(ring: CassandraCluster): Promise<number> {
+  let bytes = 0;
+  for (const node of nodes) {
+    await ring.jmx(node).flush('seen', 't');
+    const keyspace = join(ring.dataFolder(node), 'seen');
+    for (const table of await readdir(keyspace)) {
+      for (const file of await readdir(join(keyspace, table))) {
+        if (file.endsWith('-Data.db')) bytes += (await stat(join(keyspace, table, file))).size;
+      }
+    }
+  }
+  return bytes;
+}
+
+/** Whoever of the peers has stored it. */
+async function bytesBelow(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = files.map(
+    async ({ parentPath, name }) => (await stat(join(parentPath, name))).size,
+  );
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+/** Where the files of a node are, for who runs in the folder of its peer. */
+const pathOf = (node: number): string => `/proc/self/cwd/node-${node}`;
+
+/** Peer `n1` runs in a folder that leads to the files of node 1, and so on. */
+async function startPeers(ring: CassandraCluster): Promise<Peers> {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-seen-'));
+  closing.defer(() => rm(folder, { recursive: true, force: true }));
+  for (const node of nodes) {
+    await mkdir(join(folder, `n${node}`));
+    await symlink(ring.dataFolder(node), join(folder, `n${node}`, `node-${node}`));
+  }
+  const place = (node: number) => ({
+    cwd: join(folder, `n${node}`),
+    fields: { files: [pathOf(node)] },
+  });
+  return closing.use(await Peers.start({ count: 3, place }));
+}
+
+/** What a user would write for the ring; gives the file's path. */
+async function configFile(ring: CassandraCluster, folder: string): Promise<string> {
+  const path = join(folder, 'ring.yaml');
+  const placed = nodes.map((node) => [
+    ring.address(node),
+    {
+      dataDirectories: [ring.dataFolder(node)],
+      control: { jolokia: ring.httpUrl(node) },
+      peer: `n${node}`,
+      paths: { [ring.dataFolder(node)]: pathOf(node) },
+    },
+  ]);
+  const content = {
+    ...{ kind: 'cassandra', contactPoints: ring.contactPoints, ownsBackups: true },
+    nodes: Object.fromEntries(placed),
+  };
+  // JSON is YAML too.
+  await writeFile(path, JSON.stringify(content));
+  return path;
+}
+
+test('a ring is captured by peers that each see one node, stored once, and graded when one of them is gone', async () => {
+  const ring = await cluster();
+  await using client = await connectCql(ring);
+  await fill(client);
+  const peers = await startPeers(ring);
+  const config = await configFile(ring, peers.folder);
+  const [first, second] = peers.all as [PeerProcess, PeerProcess];
+  await using api = first.api();
+  const added = await api.addSource(
+    { source: 'seen', config, include: ['seen.*'], exclude: [] },
+    call,
+  );
+  const faults = added.findings.filter(({ level }) => level !== 'fine');
+  assert.deepEqual(faults, [], 'every node is checked through its own peer');
+
+  const bytes = await copies(ring);
+  const empty = await bytesBelow(peers.repository);
+  const base = await api.backup({ source: 'seen', follow: false, rpoSeconds: 1 }, call);
+  assert.equal(base.grade, 'complete');
+  const stored = (await bytesBelow(peers.repository)) - empty;
+  const share = stored / bytes;
+  assert.ok(share <= 0.3, `${stored} of ${bytes} bytes are stored, ${share.toFixed(3)}`);
+
+  await client.cql("INSERT INTO seen.t (k, c, v) VALUES (1, 1000, 'late')");
+  const next = await api.backup({ source: 'seen', follow: false, rpoSeconds: 1 }, call);
+  assert.equal(next.grade, 'complete');
+  for (const node of nodes) {
+    const keyspace = join(ring.dataFolder(node), 'seen');
+    const [table = ''] = await readdir(keyspace);
+    const links = await readdir(join(keyspace, table, 'backups')).catch(() => []);
+    assert.deepEqual(links, [], `node ${node} keeps no link that is captured`);
+    const tags = await readdir(join(keyspace, table, 'snapshots')).catch(() => []);
+    assert.deepEqual(tags, [], `node ${node} keeps no snapshot`);
+  }
+
+  await second.kill();
+  const poor = await api.backup({ source: 'seen', follow: false, rpoSeconds: 1 }, call);
+  assert.equal(poor.grade, 'quorum-safe');
+});

@@ -32,12 +32,24 @@ interface S3Kind {
   readonly checksChecksums: boolean;
   /** `If-None-Match` means the same in buckets that keep versions. */
   readonly fitWithVersions: boolean;
+  /** Lists come in the order of whole names. */
+  readonly listsByName: boolean;
 }
 
 const kinds = {
-  versitygw: { start: startVersitygw, checksChecksums: true, fitWithVersions: false },
-  seaweedfs: { start: startSeaweedfs, checksChecksums: true, fitWithVersions: true },
-  rgw: { start: startRgw, checksChecksums: false, fitWithVersions: false },
+  versitygw: {
+    start: startVersitygw,
+    checksChecksums: true,
+    fitWithVersions: false,
+    listsByName: true,
+  },
+  seaweedfs: {
+    start: startSeaweedfs,
+    checksChecksums: true,
+    fitWithVersions: true,
+    listsByName: false,
+  },
+  rgw: { start: startRgw, checksChecksums: false, fitWithVersions: false, listsByName: true },
 } as const satisfies Record<string, S3Kind>;
 
 /** Of a new bucket. `locked`: with object lock, each object for a day. */

@@ -78,3 +78,29 @@ test('init on a repository that is there, a wrong passphrase and a bucket that i
   assert.match(missing.json.error.message, /NoSuchBucket/);
   assert.doesNotMatch(JSON.stringify(missing), /codrsecret/);
 });
+
+test('of two repositories in one bucket, one inside the other, neither sees or harms the other', async () => {
+  const server = await shared();
+  const bucket = await server.bucket();
+  // The worst place: where the outer one keeps its own packs.
+  await using outer = await CodrProgram.at(`s3://${bucket}/?endpoint=${server.endpoint}`);
+  await using inner = await CodrProgram.at(`s3://${bucket}/packs?endpoint=${server.endpoint}`);
+  await fill(world.client, 'pair.orders', rows(1000));
+  const [first, second] = [outer, inner];
+  for (const codr of [first, second]) {
+    await codr.run('init');
+    await codr.run('source', 'add', 'pair', world.source.uri, '--include', 'pair.*');
+    await codr.run('backup', 'pair');
+  }
+  for (const [gone, kept] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    await gone.run('source', 'remove', 'pair');
+    for (let i = 0; i < 2; i++) await gone.run('collect');
+    const { json } = await kept.run('check', '--read-data');
+    assert.deepEqual(json.problems, []);
+    await gone.run('source', 'add', 'pair', world.source.uri, '--include', 'pair.*');
+    await gone.run('backup', 'pair');
+  }
+});

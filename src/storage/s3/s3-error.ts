@@ -70,6 +70,30 @@ export function s3Error(error: unknown, what: string, object: string): CodrError
   });
 }
 
+/** What the SDK takes beside a command. */
+export interface Abortable {
+  readonly abortSignal?: AbortSignal;
+}
+
+export function abortable(signal?: AbortSignal): Abortable {
+  return signal ? { abortSignal: signal } : {};
+}
+
+/** One call: an aborted signal rejects with its reason, all else as {@link s3Error} says. */
+export async function sent<T>(
+  what: string,
+  object: string,
+  signal: AbortSignal | undefined,
+  call: (abort: Abortable) => Promise<T>,
+): Promise<T> {
+  try {
+    return await call(abortable(signal));
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw s3Error(error, what, object);
+  }
+}
+
 /** `ECONNREFUSED` and the like. */
 function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code;

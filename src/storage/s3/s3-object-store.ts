@@ -5,8 +5,8 @@ import { crc32 } from 'node:zlib';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadBucketCommand,
   HeadObjectCommand,
-  ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -21,7 +21,8 @@ import {
   temporaryPrefix,
 } from '../object-name.ts';
 import type { ByteRange, ObjectStore, StoredObject, StoreLack } from '../object-store.ts';
-import { s3Error, statusOf } from './s3-error.ts';
+import { type Abortable, abortable, s3Error, sent, statusOf } from './s3-error.ts';
+import { S3Listing } from './s3-listing.ts';
 import type { S3Place } from './s3-url.ts';
 
 /** Bytes of a chance object that is made to see what the server does. */
@@ -39,6 +40,7 @@ export class S3ObjectStore implements ObjectStore {
   readonly url: string;
   readonly #client: S3Client;
   readonly #place: S3Place;
+  readonly #listing: S3Listing;
   readonly #random: Random;
   readonly #onLack: (lack: StoreLack) => void;
   #probed: Promise<void> | undefined;
@@ -54,6 +56,7 @@ export class S3ObjectStore implements ObjectStore {
     this.url = `s3://${place.bucket}/${place.prefix}`;
     this.#client = client;
     this.#place = place;
+    this.#listing = new S3Listing(client, place);
     this.#random = random;
     this.#onLack = onLack;
   }
@@ -144,28 +147,17 @@ export class S3ObjectStore implements ObjectStore {
 
   async *list(prefix: string, signal?: AbortSignal): AsyncGenerator<StoredObject> {
     assertFolderPrefix(prefix);
-    for await (const page of this.#pages(prefix, undefined, signal)) {
-      for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
-        const name = Key.slice(this.#place.prefix.length);
-        // Folder marks and the like, which other tools leave.
-        if (!name.split('/').every(isNamePart)) continue;
-        signal?.throwIfAborted();
-        yield { name, size: Size, modifiedMs: secondOf(LastModified) };
-      }
+    for await (const { key, size, modified } of this.#listing.objects(prefix, signal)) {
+      // Folder marks and the like, which other tools leave.
+      if (!key.split('/').every(isNamePart)) continue;
+      signal?.throwIfAborted();
+      yield { name: key, size, modifiedMs: secondOf(modified) };
     }
   }
 
   async listFolders(prefix: string, signal?: AbortSignal): Promise<string[]> {
     assertFolderPrefix(prefix);
-    const folders: string[] = [];
-    const start = this.#place.prefix.length + prefix.length;
-    for await (const page of this.#pages(prefix, '/', signal)) {
-      for (const { Prefix = '' } of page.CommonPrefixes ?? []) {
-        const folder = Prefix.slice(start, -1);
-        if (isNamePart(folder)) folders.push(folder);
-      }
-    }
-    return folders.sort();
+    return (await this.#listing.folders(prefix, signal)).filter(isNamePart);
   }
 
   async remove(name: string, signal?: AbortSignal): Promise<void> {
@@ -177,12 +169,10 @@ export class S3ObjectStore implements ObjectStore {
   /** What probes that were killed left behind. */
   async sweep(beforeMs: number, signal?: AbortSignal): Promise<number> {
     let count = 0;
-    for await (const page of this.#pages(temporaryPrefix, undefined, signal)) {
-      for (const { Key = '', LastModified } of page.Contents ?? []) {
-        if (secondOf(LastModified) >= beforeMs) continue;
-        await this.#remove(Key.slice(this.#place.prefix.length), signal);
-        count++;
-      }
+    for await (const { key, modified } of this.#listing.objects(temporaryPrefix, signal)) {
+      if (secondOf(modified) >= beforeMs) continue;
+      await this.#remove(key, signal);
+      count++;
     }
     return count;
   }
@@ -225,6 +215,7 @@ export class S3ObjectStore implements ObjectStore {
   async #probe(signal?: AbortSignal): Promise<void> {
     // A name that no list gives.
     const name = `${temporaryPrefix}${toHex(this.#random.bytes(8))}`;
+    await this.#probeBucket(signal);
     const [mine, other] = [this.#random.bytes(probeBytes), this.#random.bytes(probeBytes)];
     try {
       const { keepsVersions } = await this.#put(name, Buffer.from(mine), signal);
@@ -237,9 +228,42 @@ export class S3ObjectStore implements ObjectStore {
       if (toHex(part) !== toHex(mine.subarray(3, 8))) throw this.#unfit('ignores ranges of bytes');
       await this.#probeChecksum(name, signal);
       if (keepsVersions) await this.#probeVersions(name, signal);
+      // Amazon's own lists are what the others' are measured by.
+      if (this.#place.endpoint !== undefined) await this.#probeOrder(name, signal);
     } finally {
       // An aborted probe too takes its object away.
       await this.#remove(name).catch(() => {});
+    }
+  }
+
+  /** Some servers make a bucket that is not there with its first object. */
+  async #probeBucket(signal?: AbortSignal): Promise<void> {
+    const command = new HeadBucketCommand({ Bucket: this.#place.bucket });
+    await this.#send('look at', '', signal, async (abort) => {
+      // Whatever else it says, the first write says better: this answer has no body.
+      const error: unknown = await this.#client.send(command, abort).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      if (statusOf(error) !== 404) return;
+      throw Object.assign(error as Error, { name: 'NoSuchBucket', message: 'NoSuchBucket' });
+    });
+  }
+
+  /** A server that keeps folders as trees lists by folder, not by whole name. */
+  async #probeOrder(name: string, signal?: AbortSignal): Promise<void> {
+    const pair = [`${name}-o-x`, `${name}-o/x`];
+    try {
+      for (const one of pair) await this.#put(one, Buffer.from(one), signal);
+      const ordered = await this.#listing.isOrdered(`${name}-o`, signal);
+      if (ordered || this.#listing.walks) return;
+      this.#listing.walks = true;
+      this.#onLack({
+        what: `${this.url} lists objects by folder, not by name`,
+        consequence: 'each folder is listed by itself, so lists take more requests',
+      });
+    } finally {
+      for (const one of pair) await this.#remove(one).catch(() => {});
     }
   }
 
@@ -290,21 +314,6 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  async *#pages(prefix: string, delimiter: string | undefined, signal?: AbortSignal) {
-    const { bucket, prefix: own } = this.#place;
-    let token: string | undefined;
-    do {
-      signal?.throwIfAborted();
-      const input = { Bucket: bucket, Prefix: own + prefix, Delimiter: delimiter };
-      const command = new ListObjectsV2Command({ ...input, ContinuationToken: token });
-      const page = await this.#send('list', prefix, signal, (abort) =>
-        this.#client.send(command, abort),
-      );
-      yield page;
-      token = page.IsTruncated ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
-  }
-
   #key(name: string): { readonly Bucket: string; readonly Key: string } {
     return { Bucket: this.#place.bucket, Key: this.#place.prefix + name };
   }
@@ -313,19 +322,10 @@ export class S3ObjectStore implements ObjectStore {
     what: string,
     name: string,
     signal: AbortSignal | undefined,
-    call: (abort: { readonly abortSignal?: AbortSignal }) => Promise<T>,
+    call: (abort: Abortable) => Promise<T>,
   ): Promise<T> {
-    try {
-      return await call(abortable(signal));
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw s3Error(error, what, `${this.url}${name}`);
-    }
+    return await sent(what, `${this.url}${name}`, signal, call);
   }
-}
-
-function abortable(signal?: AbortSignal): { readonly abortSignal?: AbortSignal } {
-  return signal ? { abortSignal: signal } : {};
 }
 
 function rangeHeader(range: ByteRange): string {

@@ -1,7 +1,7 @@
 // The keyed hash that decides where leaves and nodes begin: AES-128 over xxh64 of the key. The universal
 // hash spreads, the block cipher keeps the cuts unpredictable to whoever lacks the key.
 import { type Cipheriv, createCipheriv } from 'node:crypto';
-import xxhash from 'xxhash-wasm';
+import xxhash, { type XXHashAPI } from 'xxhash-wasm';
 import type { RepositoryKeys } from '../keys/repository-keys.ts';
 
 /** Anything that has a place in key order: a record, a node entry. */
@@ -26,12 +26,15 @@ export interface CutHashing {
 
 const blockBytes = 16;
 const blocksPerCall = 1024;
+/** Keeps nothing between two calls: one for all repositories of a thread. */
+let spreading: Promise<XXHashAPI> | undefined;
 
 /** The hashing of a repository. Holds its AES keys; one object serves any number of builders in a thread. */
 export async function openCutHashing(
   keys: Pick<RepositoryKeys, 'boundary' | 'boundarySeed'>,
 ): Promise<CutHashing> {
-  const { h64Raw } = await xxhash();
+  spreading ??= xxhash();
+  const { h64Raw } = await spreading;
   const seed = keys.boundarySeed;
   const blocks = Buffer.alloc(blocksPerCall * blockBytes);
   const hashes = new DataView(blocks.buffer, blocks.byteOffset, blocks.length);

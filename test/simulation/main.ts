@@ -1,6 +1,7 @@
-// `npm run simulate -- --seed N --of cuts` tells the story of one seed of one kind of world, `logs` or `cuts`;
-// `--seeds COUNT [--from N]` runs a range of both, or of one, and says which seeds fail.
+// `npm run simulate -- --seed N --of cuts` tells the story of one seed of one kind of world, `logs`, `cuts` or `peers`;
+// `--seeds COUNT [--from N]` runs a range of all, or of one, and says which seeds fail.
 import { parseArgs } from 'node:util';
+import { simulateCluster } from './cluster-simulation.ts';
 import { simulateCuts } from './cut-simulation.ts';
 import { simulate, type Trace } from './simulation.ts';
 
@@ -8,6 +9,7 @@ const failuresMax = 20;
 const worlds: Readonly<Record<string, (seed: number, trace?: Trace) => Promise<object>>> = {
   logs: simulate,
   cuts: simulateCuts,
+  peers: simulateCluster,
 };
 
 const { values } = parseArgs({
@@ -18,7 +20,7 @@ const { values } = parseArgs({
     of: { type: 'string' },
   },
 });
-if (values.of !== undefined && !worlds[values.of]) throw new Error('--of logs, or --of cuts');
+if (values.of !== undefined && !worlds[values.of]) throw new Error('--of logs, cuts or peers');
 
 for (const [name, run] of Object.entries(worlds)) {
   if (values.of !== undefined && values.of !== name) continue;

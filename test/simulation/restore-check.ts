@@ -136,7 +136,7 @@ export class RestoreCheck {
     );
     const target = await this.#restore(context, point, scope, names);
     if (!target) return;
-    this.#compare(target, at, scope, names);
+    this.compare(target, at, scope, names);
     if (random.below(3) === 0) await this.#compareRecord(context, point);
     this.restores++;
   }
@@ -244,7 +244,8 @@ export class RestoreCheck {
       );
   }
 
-  #compare(target: MemoryDatabase, at: SourceTime, scope: Scope, names: readonly Rename[]): void {
+  /** What a target holds is what the database held at that time. */
+  compare(target: MemoryDatabase, at: SourceTime, scope: Scope, names: readonly Rename[]): void {
     const { database } = this.#world;
     const expected = new Map<string, string>();
     for (const { dataset, namespace, role, indexes } of this.#definitions(at, scope)) {

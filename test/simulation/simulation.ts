@@ -56,7 +56,7 @@ export function describeState(state: StateView, kinds: readonly string[]): strin
 }
 
 /** From the first restorable moment to the last, each one can be restored or lies in a hole. */
-function assertAllTold(state: StateView): void {
+export function assertAllTold(state: StateView): void {
   const holes = holesOf(state);
   const intervals = restorableIntervals(state);
   for (const [i, { from }] of intervals.entries()) {

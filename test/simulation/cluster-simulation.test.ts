@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ClusterSimulationReport, simulateCluster } from './cluster-simulation.ts';
+
+/** A quarter of all worlds. `CODR_SEED_FROM` says where they begin. */
+const seeds = Math.max(1, Math.round(Number(process.env.CODR_SEEDS ?? 2000) / 4));
+const first = Number(process.env.CODR_SEED_FROM ?? 1);
+
+test(`${seeds} simulated clusters of peers lose nothing, act once, and never stand still`, async (t) => {
+  const totals = new Map<string, number>();
+  for (let seed = first; seed < first + seeds; seed++) {
+    let report: ClusterSimulationReport;
+    try {
+      report = await simulateCluster(seed);
+    } catch (error) {
+      const how = `npm run simulate -- --of peers --seed ${seed}`;
+      throw new Error(`seed ${seed} failed; see it with: ${how}`, { cause: error });
+    }
+    for (const [name, value] of Object.entries(report)) {
+      totals.set(name, (totals.get(name) ?? 0) + value);
+    }
+  }
+  t.diagnostic(JSON.stringify(Object.fromEntries(totals)));
+  const total = (name: string): number => totals.get(name) ?? 0;
+  // A world in which nothing happens would pass too.
+  for (const name of ['restores', 'done', 'terms', 'lives']) {
+    assert.ok(total(name) >= seeds, `${name}: ${total(name)}`);
+  }
+  for (const name of ['faults', 'expired']) assert.ok(total(name) >= seeds / 2, name);
+  const most = total('quietLeaves') / 10;
+  assert.ok(total('quietDuplicates') <= most, `${total('quietDuplicates')} leaves stored twice`);
+});
+
+test('a seed of peers always tells the same story', async () => {
+  const tell = async (): Promise<string[]> => {
+    const story: string[] = [];
+    await simulateCluster(9, (line) => story.push(line));
+    return story;
+  };
+  assert.deepEqual(await tell(), await tell());
+});

@@ -228,6 +228,24 @@ test('a peer that is gone is a source that is not reached, and is named', async 
   await file.close();
 });
 
+test('a peer that leaves in the middle of a call is lost, and not waited for', async () => {
+  await using world = await elsewhere();
+  const { folder, served } = world;
+  const channel = new Channel({ tls: 'insecure', address: served.address, clock });
+  let now: Channel | undefined = channel;
+  const files = new RemoteFiles({ peer: 'n2', channel: () => now, clock });
+  await writeFile(join(folder, 'f'), 'f');
+  const file = await files.open(join(folder, 'f'));
+  const isGone = (error: unknown): boolean => isCodrError(error, 'source-unreachable');
+  const reading = assert.rejects(file.read(0, 1), isGone);
+  now = undefined;
+  channel[Symbol.dispose]();
+  await reading;
+  await assert.rejects(file.read(0, 1), isGone);
+  await assert.rejects(files.open(join(folder, 'f')), isGone);
+  await file.close();
+});
+
 test('files are for peers alone', async () => {
   const files = servedFiles(['/']);
   const access = { peers: [], certificates: [], tokens: [] };

@@ -132,9 +132,14 @@ export class RemoteFiles implements FileAccess {
     const rpc = methodNamed(`Files/${method}`, 'codr.peer.v1');
     const { signal } = new AbortController();
     const limits = { deadlineMs: callMs, signal };
-    const answer = (await this.#channel().unary(rpc, request, limits)) as T & {
-      readonly fault?: FileFault;
-    };
+    const channel = this.#channel();
+    let answer: T & { readonly fault?: FileFault };
+    try {
+      answer = (await channel.unary(rpc, request, limits)) as T;
+    } catch (error) {
+      // Who leaves the peers in the middle of a call has its connection closed, however that ends the call.
+      throw this.#of.channel() === channel ? error : this.#lost(error);
+    }
     if (answer.fault) throw this.#errorOf(answer.fault);
     return answer;
   }

@@ -27,6 +27,7 @@ function read(fields: object) {
 test('the least file gives a cluster of one with the limits of every command', () => {
   const config = read(least);
   assert.equal(config.etcd, undefined);
+  assert.deepEqual(config.files, []);
   assert.equal(config.common.repo, 'file:///r');
   assert.equal(config.common.password, 'a passphrase');
   assert.equal(config.common.memoryMib, 1024);
@@ -45,6 +46,7 @@ test('every field of the manual is read, and files are meant from the folder of 
       tokens: [{ name: 'ci', roles: ['restorer'], sha256: '0'.repeat(64) }],
     },
     auditFile: 'audit.jsonl',
+    files: ['/var/lib/cassandra/data', 'here'],
     limits: {
       ...{ memoryMiB: 512, workers: 3, sourceMiBPerSecond: 10, storeConcurrency: 4, segmentMiB: 8 },
     },
@@ -54,6 +56,7 @@ test('every field of the manual is read, and files are meant from the folder of 
   });
   assert.equal(String(config.tls?.cert), 'cert');
   assert.deepEqual(config.etcd?.tls, { ca: 'ca', certificate: 'cert', key: 'key' });
+  assert.deepEqual(config.files, ['/var/lib/cassandra/data', join(folder, 'here')]);
   assert.equal(config.auditFile, join(folder, 'audit.jsonl'));
   assert.equal(config.sourceBytesPerSecond, 10 * 1024 * 1024);
   assert.equal(config.common.workers, 3);

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
-import { ourPath, parseCassandraConfig, serverPath, withPort } from './cassandra-config.ts';
+import {
+  ourPath,
+  parseCassandraConfig,
+  pathsOf,
+  serverPath,
+  withPort,
+} from './cassandra-config.ts';
 
 const node = {
   dataDirectories: ['/var/lib/cassandra/data'],
@@ -50,6 +56,11 @@ const faults: [field: string, input: unknown][] = [
     },
   ],
   ['paths./a', { ...whole, paths: { '/a': 'b' } }],
+  ['nodes.10.0.0.1.peer', { ...whole, nodes: { '10.0.0.1': { ...node, peer: '' } } }],
+  [
+    'nodes.10.0.0.1.paths./a',
+    { ...whole, nodes: { '10.0.0.1': { ...node, paths: { '/a': 'b' } } } },
+  ],
   ['linkLimit', { ...whole, linkLimit: '20 elephants' }],
   ['pendingCompactionsMax', { ...whole, pendingCompactionsMax: -1 }],
   ['ownsBackups', { ...whole, ownsBackups: 'yes' }],
@@ -80,6 +91,20 @@ test('contact points without a port get the port of the native protocol', () => 
     '[::1]:9042',
     '[::1]:2',
   ]);
+});
+
+test('a node may name the peer that sees its files, whose paths are its own', () => {
+  const paths = { '/var/lib': '/mnt' };
+  const own = { '/var/lib': '/srv' };
+  const nodes = {
+    plain: node,
+    moved: { ...node, paths: own },
+    away: { ...node, peer: 'n2' },
+    both: { ...node, peer: 'n2', paths: own },
+  };
+  const config = parseCassandraConfig({ ...whole, paths, nodes });
+  const seen = Object.entries(config.nodes).map(([name, one]) => [name, pathsOf(config, one)]);
+  assert.deepEqual(Object.fromEntries(seen), { plain: paths, moved: own, away: {}, both: own });
 });
 
 test('the longest prefix maps a path, whole names only, and back', () => {

@@ -21,6 +21,14 @@ export interface NodeIdentity {
   readonly jvmStartMs: number | undefined;
 }
 
+/** Whether a node keeps up with its clients. */
+export interface NodeStrain {
+  /** Requests that wait for a thread, in the stage where most do. */
+  readonly waiting: number;
+  /** Messages that it gave up since the JVM started, of all kinds: they had waited too long. */
+  readonly dropped: number;
+}
+
 export interface NodeControl {
   /** As the configuration names the node. */
   readonly address: string;
@@ -41,6 +49,8 @@ export interface NodeControl {
   incrementalBackups(call: CallOptions): Promise<boolean>;
   setIncrementalBackups(on: boolean, call: CallOptions): Promise<void>;
   pendingCompactions(call: CallOptions): Promise<number>;
+  /** Absent where the driver cannot tell at little cost. */
+  strain?(call: CallOptions): Promise<NodeStrain>;
   /** Bytes that streams brought in since the JVM started; undefined where the driver cannot tell. */
   streamedBytes(call: CallOptions): Promise<number | undefined>;
   /**

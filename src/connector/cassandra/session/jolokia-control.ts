@@ -12,6 +12,7 @@ import {
   deadlines,
   type NodeControl,
   type NodeIdentity,
+  type NodeStrain,
   withinDeadline,
 } from './control.ts';
 import type { RingMember } from './ring-members.ts';
@@ -35,6 +36,9 @@ const attributes = z.object({
   ReleaseVersion: z.string(),
   OperationMode: z.string(),
 });
+
+/** By the name of the bean: its attributes. */
+const beans = z.record(z.string(), z.record(z.string(), z.number()));
 
 const ringAttributes = z.object({
   TokenToEndpointWithPortMap: z.record(z.string(), z.string()),
@@ -114,6 +118,21 @@ export class JolokiaControl implements NodeControl {
     const what = 'count pending compactions';
     const bean = `${metrics}Compaction,name=PendingTasks`;
     return this.#shape(z.number(), await this.#read(what, bean, 'Value', call), what);
+  }
+
+  async strain(call: CallOptions): Promise<NodeStrain> {
+    const what = 'say whether it keeps up';
+    // Stages and kinds of messages have other names in each version: all of them are read.
+    const all = async (bean: string, attribute: string): Promise<number[]> => {
+      const read = await this.#read(what, metrics + bean, attribute, call);
+      return Object.values(this.#shape(beans, read, what)).map((bean) => bean[attribute] ?? 0);
+    };
+    const pending = (path: string) =>
+      all(`ThreadPools,path=${path},scope=*,name=PendingTasks`, 'Value');
+    const waiting = [...(await pending('transport')), ...(await pending('request'))];
+    const dropped = await all('DroppedMessage,scope=*,name=Dropped', 'Count');
+    const sum = dropped.reduce((total, count) => total + count, 0);
+    return { waiting: Math.max(0, ...waiting), dropped: sum };
   }
 
   /** The bean appears with the first stream (StreamingMetrics is loaded then): until then, nothing came. */

@@ -57,6 +57,29 @@ test('nodetool and Jolokia say the same of a node', async () => {
   assert.equal(await nodetool.incrementalBackups(call), false);
 });
 
+test('requests that wait for a thread are seen through Jolokia, and nothing waits in the end', async () => {
+  await using world = await CutWorld.open(await shared(), 'busy');
+  const { control } = world.node(1);
+  const strain = async () => {
+    assert.ok(control.strain);
+    return await control.strain(call);
+  };
+  const insert = async (k: number): Promise<void> =>
+    world.run(`INSERT INTO busy.t (k, v) VALUES (${k}, 'v')`);
+  let most = 0;
+  for (let round = 0; round < 20 && most === 0; round++) {
+    let isDone = false;
+    const writing = Promise.all(Array.from({ length: 2000 }, (_, k) => insert(k)));
+    const ended = writing.finally(() => (isDone = true));
+    while (!isDone) most = Math.max(most, (await strain()).waiting);
+    await ended;
+  }
+  assert.ok(most > 0);
+  const last = await strain();
+  assert.equal(last.waiting, 0);
+  assert.ok(Number.isInteger(last.dropped));
+});
+
 test('a cut through nodetool reads what one through Jolokia reads, but proves less', async () => {
   await using world = await CutWorld.open(await shared(), 'tooled');
   const [, control] = await controls(world);

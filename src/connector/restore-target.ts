@@ -161,9 +161,9 @@ export interface RestoreTarget extends RangeTarget, AsyncDisposable {
   readonly sharesRanges?: true;
   /**
    * What a target of another process must know to load ranges of an item that is created, or to read back ranges of one
-   * that is frozen. Survives JSON.
+   * that is frozen. Survives JSON. Undefined: all ranges of it stay here.
    */
-  lend?(item: TargetItem): Promise<unknown>;
+  lend?(item: TargetItem, signal: AbortSignal): Promise<unknown>;
   /**
    * In another process, in place of the plan and of all else: a target for ranges of the item that was lent. It makes,
    * checks and removes nothing but what it loads. Errors: `peer-lost`, where it cannot be used from here.

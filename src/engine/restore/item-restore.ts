@@ -222,8 +222,9 @@ export class ItemRestore {
     isProgress: boolean,
   ): Promise<RangeResult[]> {
     const { slots, context, meter, target } = this.#shared;
-    const lent = isShared ? await target.lend?.(this.#item) : undefined;
-    const order = { operation, isShared, ...(lent !== undefined && { lent }) };
+    const lent = isShared ? await target.lend?.(this.#item, signal) : undefined;
+    const goesOut = isShared && (lent !== undefined || !target.lend);
+    const order = { operation, isShared: goesOut, ...(lent !== undefined && { lent }) };
     const progress = (records: number, bytes: number): void => {
       if (isProgress) meter.add(records, bytes);
     };

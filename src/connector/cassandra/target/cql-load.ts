@@ -21,21 +21,48 @@ export interface CqlLoadOptions {
   readonly table: NamedTable;
   readonly sender: BatchSender;
   readonly clock: Clock;
+  /** Writes whose times to live were reckoned so long ago are not sent; absent: however late. */
+  readonly waitSecondsMax?: number;
 }
+
+/** What was loaded of a table, survives JSON. */
+export interface LoadedByCql {
+  /** Rows as COUNT counts them: a partition with a static row alone is one. */
+  readonly rows: number;
+  readonly bytes: number;
+  /** Of the rows those that no time to live takes away. */
+  readonly lastingRows: number;
+  /** The longest time from when a time to live was reckoned to when its write was answered, rounded up. */
+  readonly lateSeconds: number;
+}
+
+/** What nobody waited for any more may have been tried again and again. */
+export const lateSecondsMax = 220;
+/** What another process sends later than this, having slept, nobody reckons with. */
+export const waitSecondsMax = 20;
 
 /** Makes the writes of one table; ranges may be loaded side by side. */
 export class CqlLoad {
   readonly #options: CqlLoadOptions;
-  /** Rows as COUNT counts them: a partition with a static row alone is one. */
-  rows = 0;
-  bytes = 0;
-  /** Of the rows those that no time to live takes away. */
-  lastingRows = 0;
-  /** The longest time from when a time to live was reckoned to when its write was answered, rounded up. */
-  lateSeconds = 0;
+  #counts: LoadedByCql = { rows: 0, bytes: 0, lastingRows: 0, lateSeconds: 0 };
 
   constructor(options: CqlLoadOptions) {
     this.#options = options;
+  }
+
+  get counts(): LoadedByCql {
+    return this.#counts;
+  }
+
+  /** What else was loaded, here or by another process. */
+  add({ rows, bytes, lastingRows, lateSeconds }: LoadedByCql): void {
+    const before = this.#counts;
+    this.#counts = {
+      rows: before.rows + rows,
+      bytes: before.bytes + bytes,
+      lastingRows: before.lastingRows + lastingRows,
+      lateSeconds: Math.max(before.lateSeconds, lateSeconds),
+    };
   }
 
   async load(records: RecordStream, signal: AbortSignal): Promise<LoadedRange> {
@@ -54,10 +81,8 @@ export class CqlLoad {
     } finally {
       await range.settled();
     }
-    this.rows += range.rows;
-    this.bytes += bytes;
-    this.lastingRows += range.lastingRows;
-    this.lateSeconds = Math.max(this.lateSeconds, range.lateSeconds);
+    const { rows, lastingRows, lateSeconds } = range;
+    this.add({ rows, bytes, lastingRows, lateSeconds });
     return { records: count, bytes, changedByTarget: [] };
   }
 }
@@ -167,6 +192,11 @@ class RangeLoad {
     if (this.#failure) {
       sender.leave();
       throw this.#failure.error;
+    }
+    const { waitSecondsMax: waitMax = Number.POSITIVE_INFINITY } = this.#options;
+    if (clock.now() / 1000 - madeSeconds > waitMax) {
+      sender.leave();
+      throw new CodrError('peer-lost', `a write waited for more than ${waitMax} s`);
     }
     const sent = sender
       .send(batch, this.#token, this.#signal)

@@ -10,6 +10,7 @@ import type { CassandraConfig } from '../session/cassandra-config.ts';
 import type { CqlSession } from '../session/cql.ts';
 import type { Ring } from '../session/ring.ts';
 import { CqlComparison } from './cql-compare.ts';
+import { type LoadedByCql, lateSecondsMax } from './cql-load.ts';
 import { cqlRows } from './cql-rows.ts';
 import { nodeConnection } from './node-connection.ts';
 import { whatIsTold } from './target-tells.ts';
@@ -20,32 +21,30 @@ export interface CqlAccess {
   readonly ring: Ring;
 }
 
-/** What the load of a table knows. */
-export interface LoadedRows {
-  readonly rows: number;
-  readonly bytes: number;
-  readonly lateSeconds: number;
-}
-
 interface ComparedRange {
-  readonly namespace: string;
   /** As the target names it. */
   readonly schema: TableSchema;
   readonly range: KeyRange;
+  readonly look: CqlLook;
+  /** Called at the end. */
+  told(compared: Compared): void;
 }
 
-interface Look {
+/** The same for all ranges of a table, in whichever process they are compared; survives JSON. */
+export interface CqlLook {
   readonly nowSeconds: number;
   readonly slackSeconds: number;
   readonly pageRows: number;
-  compared: number;
-  passedOver: number;
+}
+
+/** Rows, survives JSON. */
+export interface Compared {
+  readonly compared: number;
+  readonly passedOver: number;
 }
 
 /** Clocks are no further apart (clock-skew.ts), and seconds are cut. */
 const clockSlackSeconds = 7;
-/** What an earlier run wrote may have been tried again and again. */
-const lateSecondsMax = 200;
 /** A page of an answer holds about so much. */
 const pageBytes = 1024 * 1024;
 const pageRowsMax = 1_000;
@@ -54,7 +53,7 @@ const pageRowsUnknown = 100;
 export class CqlProof {
   readonly #access: CqlAccess;
   readonly #clock: Clock;
-  readonly #looks = new Map<string, Look>();
+  readonly #looks = new Map<string, CqlLook & { counts: Compared }>();
   #asked = 0;
 
   constructor(access: CqlAccess, clock: Clock) {
@@ -63,26 +62,41 @@ export class CqlProof {
   }
 
   /** What lives by the moment is expected: it lies before the look by as much as times to live may be late. */
-  begin(namespace: string, loaded: LoadedRows | undefined): FrozenMoment {
+  begin(namespace: string, loaded: LoadedByCql | undefined): FrozenMoment {
     const nowSeconds = Math.floor(this.#clock.now() / 1000);
     const slackSeconds = clockSlackSeconds + (loaded?.lateSeconds ?? lateSecondsMax);
     const rowBytes = loaded && loaded.rows > 0 ? loaded.bytes / loaded.rows : undefined;
     const fitting = rowBytes ? Math.floor(pageBytes / rowBytes) : pageRowsUnknown;
     const pageRows = Math.min(pageRowsMax, Math.max(1, fitting));
-    this.#looks.set(namespace, {
-      ...{ nowSeconds, slackSeconds, pageRows },
-      ...{ compared: 0, passedOver: 0 },
-    });
+    const counts = { compared: 0, passedOver: 0 };
+    this.#looks.set(namespace, { nowSeconds, slackSeconds, pageRows, counts });
     return { nowMs: (nowSeconds - slackSeconds) * 1000 };
+  }
+
+  /** Undefined before the table is looked at. */
+  look(namespace: string): CqlLook | undefined {
+    const known = this.#looks.get(namespace);
+    if (!known) return undefined;
+    const { counts: _, ...look } = known;
+    return look;
+  }
+
+  /** A range that was compared, here or by another process. */
+  add(namespace: string, { compared, passedOver }: Compared): void {
+    const look = this.#lookOf(namespace);
+    const { counts } = look;
+    look.counts = {
+      compared: counts.compared + compared,
+      passedOver: counts.passedOver + passedOver,
+    };
   }
 
   /** Errors: `proof-failed`, naming table and key. */
   async *compare(
-    { namespace, schema, range }: ComparedRange,
+    { schema, range, look, told }: ComparedRange,
     expected: RecordStream,
     signal: AbortSignal,
   ): RecordStream {
-    const look = this.#lookOf(namespace);
     const { config, cql, ring } = this.#access;
     const up = ring.nodes.filter(({ hostId }) => ring.up.includes(hostId));
     const node = up[this.#asked++ % up.length];
@@ -96,17 +110,16 @@ export class CqlProof {
     const { nowSeconds, pageRows } = look;
     const asked = { schema, connection, selected, nowSeconds, pageRows, clock: this.#clock };
     yield* comparison.watch(expected, cqlRows(asked, range, signal));
-    look.compared += comparison.compared;
-    look.passedOver += comparison.passedOver;
+    told({ compared: comparison.compared, passedOver: comparison.passedOver });
   }
 
   /** Of all ranges together. */
   result(namespace: string): SpotReads {
-    const { compared, passedOver } = this.#lookOf(namespace);
+    const { compared, passedOver } = this.#lookOf(namespace).counts;
     return { made: compared, own: 0, expired: passedOver, warnings: [] };
   }
 
-  #lookOf(namespace: string): Look {
+  #lookOf(namespace: string) {
     const look = this.#looks.get(namespace);
     assert(look, 'a table is looked at as of one second');
     return look;

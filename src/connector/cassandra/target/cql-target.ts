@@ -1,6 +1,7 @@
 // Any cluster that speaks CQL, with no access to its files: schema first, then writes with the timestamps of the
 // cells, then indexes and views, then every row is read at ALL and compared. What CQL cannot say, and what it cannot
 // tell, is told before it starts.
+import { assert } from '../../../base/assert.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
@@ -13,6 +14,7 @@ import type {
   LeftBehind,
   LoadedRange,
   PlannedDefinitions,
+  RangeTarget,
   RestoreTarget,
   SpotReads,
   TargetItem,
@@ -22,12 +24,19 @@ import type {
 } from '../../restore-target.ts';
 import { tableBodyOf } from '../schema/table-body.ts';
 import type { CqlSession } from '../session/cql.ts';
-import { replicasOf } from '../session/replica-placement.ts';
+import { type Replication, replicasOf } from '../session/replica-placement.ts';
 import { clusterId, partitionerOf, type Ring, readRing } from '../session/ring.ts';
+import {
+  BorrowedCqlTable,
+  type CqlReceipt,
+  type LentCqlTable,
+  mayBeLoadedTwice,
+} from './borrowed-cql.ts';
 import { countRows, refuseOtherCount } from './cql-count.ts';
-import { CqlLoad } from './cql-load.ts';
-import { type CqlAccess, CqlProof } from './cql-proof.ts';
+import { CqlLoad, lateSecondsMax, waitSecondsMax } from './cql-load.ts';
+import { type Compared, type CqlAccess, CqlProof } from './cql-proof.ts';
 import { BatchSender } from './cql-sender.ts';
+import { namesOf } from './table-statements.ts';
 import { TargetTables } from './target-tables.ts';
 
 const counterReason = 'counters cannot be set by CQL: restore them with the files of the target';
@@ -52,11 +61,14 @@ export async function openCqlTarget(
 class CqlTarget implements RestoreTarget {
   readonly identity: SourceIdentity;
   readonly unprovable?: string;
+  readonly sharesRanges = true;
   readonly #proof: CqlProof;
   readonly #cql: CqlSession;
   readonly #ring: Ring;
   readonly #context: ConnectorContext;
   readonly #open = new Map<string, CqlLoad>();
+  /** Of tables of another process' restore. */
+  readonly #senders = new Map<string, BatchSender>();
   readonly #tables: TargetTables;
   #warnings: readonly string[] = [];
 
@@ -102,19 +114,34 @@ class CqlTarget implements RestoreTarget {
   }
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
-    const { body, keyspace, table, replication } = await this.#tables.create(item, signal);
-    const { clock } = this.#context;
-    // Where a key of another partitioner lies is left to the driver.
-    const isKnown = partitionerOf(this.#ring).isRecordOrder;
-    const sender = new BatchSender({
-      client: this.#cql.client,
-      clock,
-      members: this.#ring.nodes,
-      ranges: isKnown ? replicasOf(this.#ring.nodes, replication) : [],
-      where: item.namespace,
-    });
-    const load = new CqlLoad({ schema: body.schema, table: { keyspace, table }, sender, clock });
-    this.#open.set(item.namespace, load);
+    const { replication } = await this.#tables.create(item, signal);
+    this.#open.set(item.namespace, this.#openLoad(item, this.#senderOf(item, replication)));
+  }
+
+  async lend(item: TargetItem, signal: AbortSignal): Promise<LentCqlTable | undefined> {
+    const { body, replication } = this.#tables.tableOf(item);
+    const look = this.#proof.look(item.namespace);
+    if (look) return { replication, look };
+    if (!mayBeLoadedTwice(body.schema)) return undefined;
+    await this.#tables.agreed(signal);
+    // What a process that is lost has written may be as late as can be.
+    this.#loadOf(item).add({ rows: 0, bytes: 0, lastingRows: 0, lateSeconds: lateSecondsMax });
+    return { replication };
+  }
+
+  borrow(item: TargetItem, lent: unknown): RangeTarget {
+    const { replication, look } = lent as LentCqlTable;
+    const known = this.#senders.get(item.namespace);
+    const sender = known ?? this.#senderOf(item, replication);
+    this.#senders.set(item.namespace, sender);
+    const openLoad = (): CqlLoad => this.#openLoad(item, sender, { waitSecondsMax });
+    return new BorrowedCqlTable({ look, proof: this.#proof, openLoad });
+  }
+
+  async adopt(item: TargetItem, receipt: unknown): Promise<void> {
+    const given = receipt as CqlReceipt;
+    if (given.kind === 'loaded') this.#loadOf(item).add(given.loaded);
+    else this.#proof.add(item.namespace, given.compared);
   }
 
   serial(): boolean {
@@ -136,16 +163,16 @@ class CqlTarget implements RestoreTarget {
       this.#cql,
       place,
       body.schema,
-      { about: load.rows, partitioner: partitionerOf(this.#ring) },
+      { about: load.counts.rows, partitioner: partitionerOf(this.#ring) },
       signal,
     );
-    refuseOtherCount(item.namespace, found, load);
+    refuseOtherCount(item.namespace, found, load.counts);
     await this.#tables.index(item, signal);
   }
 
   async freeze(item: TargetItem, signal: AbortSignal): Promise<FrozenMoment> {
     await this.#tables.refuseDisplaced(item, signal);
-    return this.#proof.begin(item.namespace, this.#open.get(item.namespace));
+    return this.#proof.begin(item.namespace, this.#open.get(item.namespace)?.counts);
   }
 
   compare(
@@ -156,7 +183,10 @@ class CqlTarget implements RestoreTarget {
   ): RecordStream {
     const { body, keyspace, table } = this.#tables.tableOf(item);
     const schema = { ...body.schema, keyspace, table };
-    return this.#proof.compare({ namespace: item.namespace, schema, range }, expected, signal);
+    const look = this.#proof.look(item.namespace);
+    assert(look, 'an item is frozen before it is compared');
+    const told = (compared: Compared): void => this.#proof.add(item.namespace, compared);
+    return this.#proof.compare({ schema, range, look, told }, expected, signal);
   }
 
   async spotReads({ namespace }: TargetItem): Promise<SpotReads> {
@@ -196,6 +226,28 @@ class CqlTarget implements RestoreTarget {
     if (this.unprovable !== undefined) return [this.unprovable];
     const isOld = Number.parseInt(this.#ring.version, 10) < 5;
     return isOld ? [compared, withoutTimes] : [compared];
+  }
+
+  /** Of one table, for all of its ranges. */
+  #senderOf({ namespace }: TargetItem, replication: Replication): BatchSender {
+    const { nodes } = this.#ring;
+    // Where a key of another partitioner lies is left to the driver.
+    const isKnown = partitionerOf(this.#ring).isRecordOrder;
+    return new BatchSender({
+      ...{ client: this.#cql.client, clock: this.#context.clock, members: nodes },
+      ranges: isKnown ? replicasOf(nodes, replication) : [],
+      where: namespace,
+    });
+  }
+
+  #openLoad(
+    { entry, namespace }: TargetItem,
+    sender: BatchSender,
+    limits: { readonly waitSecondsMax?: number } = {},
+  ): CqlLoad {
+    const { schema } = tableBodyOf(entry);
+    const { clock } = this.#context;
+    return new CqlLoad({ schema, table: namesOf(namespace), sender, clock, ...limits });
   }
 
   #loadOf({ namespace }: TargetItem): CqlLoad {

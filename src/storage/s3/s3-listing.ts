@@ -8,6 +8,7 @@ import {
 import { mapLimit } from '../../base/async.ts';
 import { CodrError } from '../../base/error.ts';
 import { temporaryPrefix } from '../object-name.ts';
+import { isTransientStoreError } from '../retrying-object-store.ts';
 import { sent } from './s3-error.ts';
 import type { S3Place } from './s3-url.ts';
 
@@ -20,6 +21,7 @@ interface ListedKey {
 
 /** Folders that are looked into side by side. */
 const looksAtOnce = 8;
+const pageAttempts = 3;
 
 export class S3Listing {
   /** Lists come by folder: each is listed by itself. */
@@ -121,11 +123,25 @@ export class S3Listing {
         ...{ Bucket: bucket, Prefix: own + prefix, Delimiter: delimiter, MaxKeys: keysMax },
         ContinuationToken: token,
       });
-      const object = `s3://${bucket}/${own}${prefix}`;
-      const page = await sent('list', object, signal, (abort) => this.#client.send(command, abort));
+      const page = await this.#page(command, signal);
       yield page;
       token = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
+  }
+
+  /** Asked for again at once when it does not come: who tries again later begins the whole list anew. */
+  async #page(
+    command: ListObjectsV2Command,
+    signal: AbortSignal | undefined,
+  ): Promise<ListObjectsV2CommandOutput> {
+    const object = `s3://${this.#place.bucket}/${command.input.Prefix}`;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await sent('list', object, signal, (abort) => this.#client.send(command, abort));
+      } catch (error) {
+        if (attempt >= pageAttempts || !isTransientStoreError(error)) throw error;
+      }
+    }
   }
 
   #disordered(last: string, key: string): CodrError {

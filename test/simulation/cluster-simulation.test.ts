@@ -23,7 +23,7 @@ test(`${seeds} simulated clusters of peers lose nothing, act once, and never sta
   t.diagnostic(JSON.stringify(Object.fromEntries(totals)));
   const total = (name: string): number => totals.get(name) ?? 0;
   // A world in which nothing happens would pass too.
-  for (const name of ['restores', 'done', 'terms', 'lives']) {
+  for (const name of ['restores', 'done', 'terms', 'commits', 'lives']) {
     assert.ok(total(name) >= seeds, `${name}: ${total(name)}`);
   }
   for (const name of ['faults', 'expired']) assert.ok(total(name) >= seeds / 2, name);

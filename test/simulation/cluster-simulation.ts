@@ -8,12 +8,12 @@ import { everything } from '../../src/model/namespace.ts';
 import { timeFromHex, timeToHex } from '../../src/model/time.ts';
 import { createRepository } from '../../src/repository/keys/repository-config.ts';
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
-import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
 import { ManualClock } from '../harness/manual-clock.ts';
 import { ClusterClient, type Wish } from './cluster-client.ts';
 import { ClusterFaults } from './cluster-faults.ts';
 import { ClusterReader } from './cluster-reader.ts';
 import type { ClusterWorld, SourceInWorld } from './cluster-world.ts';
+import { WatchedStore } from './commit-watch.ts';
 import { CoordinatorService } from './coordinator-service.ts';
 import { RandomWorkload } from './random-workload.ts';
 import { RestoreCheck } from './restore-check.ts';
@@ -28,6 +28,8 @@ export interface ClusterSimulationReport {
   /** Those that ended well. */
   readonly done: number;
   readonly terms: number;
+  /** Entries that protect a source. */
+  readonly commits: number;
   readonly faults: number;
   readonly lives: number;
   readonly expired: number;
@@ -47,8 +49,6 @@ const passing = [
   'source-unreachable',
   'busy',
   'lease-lost',
-  'interrupted',
-  'peer-lost',
   'coordinator-unreachable',
   'coordinator-replaced',
   'transaction-in-doubt',
@@ -78,8 +78,9 @@ class ClusterSimulation {
   static async create(seed: number, trace: Trace): Promise<ClusterSimulation> {
     const random = new SeededRandom(seed);
     const clock = new ManualClock();
-    const store = new MemoryObjectStore(clock);
+    const store = new WatchedStore(clock);
     const opened = await createRepository(store, undefined, { random, cut: cutParameterSet });
+    store.watch(opened, ['one', 'two']);
     const pick = <T>(...of: readonly [T, ...T[]]): T => of[random.below(of.length)] as T;
     const databases = new MemoryDatabases();
     const isQuiet = random.below(6) === 0;
@@ -206,7 +207,8 @@ class ClusterSimulation {
   }
 
   #judgeAll(): void {
-    for (const error of [...this.#broken, ...this.#world.service.broken]) throw error;
+    const { service, store } = this.#world;
+    for (const error of [...this.#broken, ...service.broken, ...store.broken]) throw error;
     for (const wish of this.#client.wishes) {
       if (!wish.ended || this.#judged.has(wish)) continue;
       this.#judged.add(wish);
@@ -332,6 +334,7 @@ class ClusterSimulation {
       operations: this.#client.wishes.length,
       done: this.#done,
       terms: service.counts.terms,
+      commits: this.#world.store.commits,
       faults: this.#faults.count,
       lives: service.life,
       expired: service.counts.expired,

@@ -22,6 +22,7 @@ import type { ProcessIdentity, ProcessProbe } from '../../src/repository/lineage
 import { Repository } from '../../src/repository/repository.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import type { ManualClock } from '../harness/manual-clock.ts';
+import type { WatchedStore } from './commit-watch.ts';
 import type { CoordinatorService } from './coordinator-service.ts';
 import type { PeerClock } from './peer-clock.ts';
 import type { RandomWorkload } from './random-workload.ts';
@@ -42,7 +43,7 @@ export interface ClusterWorld {
   readonly seed: number;
   readonly clock: ManualClock;
   readonly random: Random;
-  readonly store: ObjectStore;
+  readonly store: WatchedStore;
   readonly opened: OpenedRepository;
   readonly databases: MemoryDatabases;
   readonly connector: UnsteadyConnector;

@@ -21,6 +21,7 @@ const seed = testSeed(3);
 const random = new SeededRandom(seed);
 const pick = <T>(of: readonly T[]): T => of[random.below(of.length)] as T;
 const name = 'chaos';
+const dayMs = 86_400_000;
 
 let world: World;
 let peers: Peers;
@@ -32,7 +33,14 @@ before(async () => {
   const repository = `s3://${await server.bucket()}/codr?endpoint=${store.endpoint}`;
   world = await World.open({ repository });
   const limits = { segmentMiB: 1 };
-  peers = await Peers.start({ count: 3, members: 3, repository, limits, proxied: true });
+  peers = await Peers.start({
+    count: 3,
+    members: 3,
+    repository,
+    limits,
+    proxied: true,
+    ownClocks: true,
+  });
 });
 after(async () => {
   await peers?.[Symbol.asyncDispose]();
@@ -59,6 +67,12 @@ type Fault = (victim: PeerProcess) => Promise<() => Promise<void>>;
 const healed = async (): Promise<void> => {
   store.faults = {};
 };
+
+/** There and back, each a jump of minutes under a process that runs. */
+async function clockJumps(victim: PeerProcess, seconds: number): Promise<() => Promise<void>> {
+  await victim.setClock(seconds);
+  return () => victim.setClock(0);
+}
 
 /** Each breaks something and answers with how it is mended. */
 const faults: Readonly<Record<string, Fault>> = {
@@ -112,6 +126,12 @@ const faults: Readonly<Record<string, Fault>> = {
     store.faults = { lostReplyPerMille: 200, cutReplyPerMille: 100, twicePerMille: 200 };
     return healed;
   },
+  'store full': async () => {
+    store.faults = { isFull: true };
+    return healed;
+  },
+  'clock ahead': (victim) => clockJumps(victim, 60 + random.below(1140)),
+  'clock behind': (victim) => clockJumps(victim, -60 - random.below(1140)),
   'etcd begun anew': async () => {
     await peers.etcd.wipe();
     return async () => {};
@@ -204,6 +224,7 @@ test(`after ${seconds} s of faults of seed ${seed} every time is what it was`, a
   await writing;
   const lives = peers.all.flatMap((peer) => peer.lines('an operation runs here')).length;
   t.diagnostic(`${told.length} faults, the follower begun ${lives} times: ${told.join(', ')}`);
+  t.diagnostic(`what the store did: ${JSON.stringify(store.counts)}`);
   const { holes } = await anywhere((api) => api.points({ source: name }, call));
   assert.deepEqual(holes, [], told.join(', '));
   for (const { id } of await running()) await anywhere((api) => api.cancelOperation({ id }, call));
@@ -232,10 +253,20 @@ function oneCoordinatorAnEpoch(): void {
   assert.equal(new Set(terms).size, terms.length, 'an epoch has one coordinator');
 }
 
-/** Whole after a collection, and nothing is left that another one would take. */
+/**
+ * Days later, when what no commit took up counts as left behind: a collection leaves nothing that another one would
+ * take, what is left is whole, and once the source is gone all of it can be freed.
+ */
 async function nothingIsStrayed(): Promise<void> {
-  await using node = await peers.embedded();
+  await using node = await peers.embedded(3 * dayMs);
   await node.collect({ dryRun: false }, call);
-  const { problems } = await node.check({ readDataPercent: 100, repair: false }, call);
+  const { packsRemoved } = await node.collect({ dryRun: true }, call);
+  assert.equal(packsRemoved, 0, 'a collection leaves nothing that another one would take');
+  const { problems, packs } = await node.check({ readDataPercent: 100, repair: false }, call);
   assert.deepEqual(problems, []);
+  assert.ok(packs > 0);
+  await node.removeSource({ source: name }, call);
+  for (let i = 0; i < 2; i++) await node.collect({ dryRun: false }, call);
+  const empty = await node.check({ readDataPercent: 0, repair: false }, call);
+  assert.deepEqual([empty.packs, empty.problems], [0, []], 'all packs can be freed');
 }

@@ -17,6 +17,7 @@ import { systemClock } from '../../src/node/system-clock.ts';
 import { systemRandom } from '../../src/node/system-random.ts';
 import { TemporarySpill } from '../../src/node/temporary-spill.ts';
 import { EtcdCluster } from '../harness/etcd.ts';
+import { type FakeClock, fakeClock } from '../harness/faketime.ts';
 import { TcpProxy } from '../harness/tcp-proxy.ts';
 import { rootFolder } from '../source-files.ts';
 
@@ -38,6 +39,8 @@ export interface PeersOptions {
   };
   /** A network that can fail lies in front of each peer, and between each peer and etcd. */
   readonly proxied?: boolean;
+  /** Each peer has a wall clock of its own, which can jump. */
+  readonly ownClocks?: boolean;
 }
 
 const readyMsMax = 60_000;
@@ -94,9 +97,9 @@ export class Peers implements AsyncDisposable {
     return this.all[number - 1] as PeerProcess;
   }
 
-  /** CODR in this process on the same repository. */
-  async embedded(): Promise<EmbeddedNode> {
-    return await embedded(this.repository, this.folder);
+  /** CODR in this process on the same repository, its clock so far ahead. */
+  async embedded(aheadMs = 0): Promise<EmbeddedNode> {
+    return await embedded(this.repository, this.folder, aheadMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -126,6 +129,7 @@ async function configured(
     url,
     limits,
     proxied,
+    ownClocks,
     balancerSeconds = 0,
     logLevel = 'debug',
     fields = {},
@@ -155,13 +159,18 @@ async function configured(
   await writeFile(join(folder, `${name}.yaml`), JSON.stringify(config));
   await mkdir(join(folder, `tmp-${name}`));
   const links = [...(front ? [front] : []), ...behind];
-  return new PeerProcess({ name, listen, metrics }, { folder, cwd }, links);
+  const clock = ownClocks ? await fakeClock(join(folder, `clock-${name}`)) : undefined;
+  return new PeerProcess({ name, listen, metrics }, { folder, cwd, clock }, links);
 }
 
-export async function embedded(repository: string, folder: string): Promise<EmbeddedNode> {
+export async function embedded(
+  repository: string,
+  folder: string,
+  aheadMs = 0,
+): Promise<EmbeddedNode> {
   const config = loadConfig({ repo: repository }, { CODR_PASSWORD: password });
   return await EmbeddedNode.open(config, {
-    clock: systemClock,
+    clock: { ...systemClock, now: () => systemClock.now() + aheadMs },
     random: systemRandom,
     spill: new TemporarySpill(folder),
     log: silentLogger,
@@ -176,6 +185,7 @@ export class PeerProcess {
   /** The networks in front of it and behind it. */
   readonly links: readonly TcpProxy[];
   readonly #folder: string;
+  readonly #clock: FakeClock | undefined;
   readonly #cwd: string | undefined;
   #child: ChildProcess | undefined;
   /** All that it has said, of all its lives. */
@@ -183,7 +193,15 @@ export class PeerProcess {
 
   constructor(
     { name, listen, metrics }: Readonly<Record<'name' | 'listen' | 'metrics', string>>,
-    { folder, cwd }: { readonly folder: string; readonly cwd: string | undefined },
+    {
+      folder,
+      cwd,
+      clock,
+    }: {
+      readonly folder: string;
+      readonly cwd: string | undefined;
+      readonly clock: FakeClock | undefined;
+    },
     links: readonly TcpProxy[],
   ) {
     this.name = name;
@@ -192,6 +210,7 @@ export class PeerProcess {
     this.metrics = metrics;
     this.#folder = folder;
     this.#cwd = cwd;
+    this.#clock = clock;
   }
 
   /** Resolves when it serves. */
@@ -204,7 +223,11 @@ export class PeerProcess {
       {
         stdio: ['ignore', 'ignore', 'pipe'],
         ...(this.#cwd !== undefined && { cwd: this.#cwd }),
-        env: { ...process.env, TMPDIR: join(this.#folder, `tmp-${this.name}`) },
+        env: {
+          ...process.env,
+          ...this.#clock?.environment,
+          TMPDIR: join(this.#folder, `tmp-${this.name}`),
+        },
       },
     );
     this.#child = child;
@@ -241,6 +264,12 @@ export class PeerProcess {
   get isRunning(): boolean {
     const child = this.#child;
     return child !== undefined && child.exitCode === null && child.signalCode === null;
+  }
+
+  /** How far its wall clock is ahead of the machine's. */
+  async setClock(aheadSeconds: number): Promise<void> {
+    assert.ok(this.#clock, 'peers have clocks of their own');
+    await this.#clock.set(aheadSeconds);
   }
 
   freeze(): void {

@@ -19,6 +19,8 @@ export interface ProxyFaults {
   readonly refusedPerMille?: number;
   /** Each request waits a random time below this. */
   readonly delayMsMax?: number;
+  /** Nothing more can be stored, as full servers and used quotas say: 507 or 403. */
+  readonly isFull?: boolean;
   /** A refusal of a condition is passed as success: what a server does that knows no conditions. */
   readonly hidesConflicts?: boolean;
 }
@@ -57,7 +59,14 @@ export async function startFaultyProxy(target: string, random: Random): Promise<
     const { delayMsMax = 0 } = proxy.faults;
     if (delayMsMax > 0) await sleep(random.below(delayMsMax));
     if (chosen('cut')) return void req.socket.destroy();
-    if (chosen('refused')) return refuse(req, res, random);
+    if (proxy.faults.isFull && req.method === 'PUT') {
+      counts.full = (counts.full ?? 0) + 1;
+      return refuse(req, res, fullAnswers[random.below(fullAnswers.length)] ?? fullAnswers[0]);
+    }
+    if (chosen('refused')) {
+      const answer = random.below(req.method === 'PUT' ? 3 : 2);
+      return refuse(req, res, busyAnswers[answer] ?? busyAnswers[0]);
+    }
     if (chosen('twice')) await forward(agent, target, req, body);
     const answer = await forward(agent, target, req, body);
     if (chosen('lostReply')) return void req.socket.destroy();
@@ -80,13 +89,22 @@ export async function startFaultyProxy(target: string, random: Random): Promise<
   return proxy;
 }
 
-function refuse(req: IncomingMessage, res: ServerResponse, random: Random): void {
-  const answers = [
-    [500, 'InternalError'],
-    [503, 'SlowDown'],
-    [409, 'ConditionalRequestConflict'],
-  ] as const;
-  const [status, code] = answers[random.below(req.method === 'PUT' ? 3 : 2)] ?? answers[0];
+const fullAnswers = [
+  [507, 'XMinioStorageFull'],
+  [403, 'QuotaExceeded'],
+] as const;
+/** The last one is for a PUT alone. */
+const busyAnswers = [
+  [500, 'InternalError'],
+  [503, 'SlowDown'],
+  [409, 'ConditionalRequestConflict'],
+] as const;
+
+function refuse(
+  req: IncomingMessage,
+  res: ServerResponse,
+  [status, code]: readonly [number, string],
+): void {
   const text = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>later</Message></Error>`;
   res.writeHead(status, { 'content-type': 'application/xml', 'content-length': text.length });
   res.end(req.method === 'HEAD' ? undefined : text);

@@ -162,6 +162,25 @@ for (const [where, open] of Object.entries(worlds)) {
   });
 }
 
+test('readings of many files side by side give each its own bytes', async () => {
+  await using world = await elsewhere();
+  const { folder, files } = world;
+  const size = 700_000;
+  const contents = Array.from({ length: 12 }, (_, i) => Buffer.alloc(size, `${i} of many, `));
+  await Promise.all(
+    contents.map(async (content, i) => {
+      await writeFile(join(folder, `f${i}`), content);
+      const file = await files.open(join(folder, `f${i}`));
+      const piece = i % 2 === 0 ? 131_072 : 50_000;
+      for (let at = 0; at < size; at += piece) {
+        const read = Buffer.from(await file.read(at, piece));
+        assert.ok(read.equals(content.subarray(at, at + piece)), `file ${i} at ${at}`);
+      }
+      await file.close();
+    }),
+  );
+});
+
 test('a file that is read goes on over another connection, if it is still the same file', async () => {
   await using world = await elsewhere();
   const { folder, files, proxy } = world;

@@ -13,6 +13,7 @@ import { type FileAct, type FileFault, type FileResult, leaseLost } from '../fil
 import { type Gate, StoppingError } from './gate.ts';
 import { fromWire, toWire } from './mapper.ts';
 import { methodNamed } from './protos.ts';
+import { ReadAnswer, ReadRooms } from './read-message.ts';
 
 /** Done side by side. */
 const actsAtOnce = 64;
@@ -34,9 +35,7 @@ export function fileHandlers(
     Act: handler<{ acts: readonly FileAct[] }>(gate, 'Act', async ({ acts }) => ({
       results: await mapLimit(acts, actsAtOnce, (act) => orFault(() => leases.act(act))),
     })),
-    Read: handler<ReadWish>(gate, 'Read', (wish) =>
-      orFault(async () => ({ bytes: await leases.read(wish) })),
-    ),
+    Read: handler<ReadWish>(gate, 'Read', (wish) => orFault(() => leases.read(wish))),
     Write: handler<WriteWish>(gate, 'Write', (wish) =>
       orFault(async () => {
         await leases.written(wish).write(wish.bytes);
@@ -64,6 +63,7 @@ type AnyFile = OpenFile | WrittenFile;
 class Leases {
   readonly #files: FileAccess;
   readonly #open = new Map<number, Map<number, AnyFile>>();
+  readonly #rooms = new ReadRooms();
   /** Numbers of a peer that began anew are none of those before: who has an old one must not read another file. */
   #count: number;
 
@@ -83,10 +83,14 @@ class Leases {
     await Promise.allSettled(opened.map((file) => file.close()));
   }
 
-  async read({ position, length, ...place }: ReadWish): Promise<Uint8Array> {
+  /** The message of the answer. */
+  async read({ position, length, ...place }: ReadWish): Promise<ReadAnswer> {
     const file = this.#find(place);
     if (!('read' in file)) throw new CodrError('failed', 'a file that is written is not read');
-    return await file.read(position, Math.min(length, readBytesMax));
+    return await this.#rooms.answer(Math.min(length, readBytesMax), async (room) => {
+      const { length: count } = await file.read(position, room.length, room);
+      return count;
+    });
   }
 
   written(place: Place): WrittenFile {
@@ -170,7 +174,9 @@ class LeaseLost extends Error {
 }
 
 /** What a file or a machine says is an answer, not a failed call. */
-async function orFault(work: () => Promise<FileResult>): Promise<FileResult> {
+async function orFault<T extends object>(
+  work: () => Promise<T>,
+): Promise<T | { readonly fault: FileFault }> {
   try {
     return await work();
   } catch (error) {
@@ -230,11 +236,16 @@ function handler<Q extends object>(
       .pass(
         call,
         () => deed,
-        async () =>
-          toWire(rpc.resultName, await work(fromWire(rpc.requestName, call.request) as Q)),
+        async () => {
+          const answer = await work(fromWire(rpc.requestName, call.request) as Q);
+          return answer instanceof ReadAnswer ? answer : toWire(rpc.resultName, answer);
+        },
       )
       .then(
-        (wire) => callback(null, wire),
+        (wire) => {
+          callback(null, wire);
+          if (wire instanceof ReadAnswer) wire.sent();
+        },
         (status) => callback(status),
       );
   };

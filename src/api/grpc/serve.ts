@@ -17,6 +17,7 @@ import { Gate } from './gate.ts';
 import { operationHandlers } from './operation-handlers.ts';
 import { type PeerCalls, peerHandlers } from './peer-handlers.ts';
 import { loadProtos, publicProtos, serviceNamed } from './protos.ts';
+import { filesService } from './read-message.ts';
 import { type ServerSecurity, type ServerTls, serverSecurity } from './server-credentials.ts';
 import { unaryHandlers } from './unary-handlers.ts';
 import { type DoWork, workHandlers } from './work-handlers.ts';
@@ -70,7 +71,7 @@ const services = ['Sources', 'Points', 'Repository', 'Restores', 'Contents', 'Op
 );
 const peerService = 'codr.peer.v1.Peer';
 const workService = 'codr.peer.v1.Work';
-const filesService = 'codr.peer.v1.Files';
+const filesServiceName = 'codr.peer.v1.Files';
 /** What is left to connections to say goodbye once no call runs. */
 const goodbyeMs = 500;
 
@@ -88,7 +89,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
       [workService]: workHandlers(gate, options.work, { clock: options.clock, heartbeatMs: beat }),
     }),
     ...(options.files && {
-      [filesService]: fileHandlers(gate, options.files, {
+      [filesServiceName]: fileHandlers(gate, options.files, {
         clock: options.clock,
         heartbeatMs: beat,
       }),
@@ -98,10 +99,11 @@ export async function serve(options: ServeOptions): Promise<Served> {
     ...services,
     ...(options.peer ? [peerService] : []),
     ...(options.work ? [workService] : []),
-    ...(options.files ? [filesService] : []),
+    ...(options.files ? [filesServiceName] : []),
   ];
   for (const name of names) {
-    server.addService(serviceNamed(name), { ...handlers[name] });
+    const service = name === filesServiceName ? filesService(name) : serviceNamed(name);
+    server.addService(service, { ...handlers[name] });
   }
   const health = new HealthImplementation();
   const setHealth = (serving: boolean): void => {

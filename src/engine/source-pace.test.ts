@@ -20,7 +20,8 @@ async function read(count: number, pressure: (second: number) => Promise<string 
       yield [] as RecordBatch;
     }
   };
-  pace.asks({ pressure: () => pressure(Math.floor(clock.monotonic() / 1000)) });
+  const session = { pressure: () => pressure(Math.floor(clock.monotonic() / 1000)) };
+  pace.asks(session, never);
   const tookMs: number[] = [];
   const notes: (string | undefined)[] = [];
   let fromMs = 0;

@@ -51,9 +51,13 @@ export class SourcePace {
     return `slowed to ${Math.round(this.#share * 100)} %: ${this.#why}`;
   }
 
-  /** Through this session from now on; one that has ended is not heard, which changes nothing. */
-  asks(session: Pick<SourceSession, 'pressure'>): void {
+  /**
+   * Through this session from now on, and once at once: how the source is before it is read is what it is compared with.
+   * A session that has ended is not heard, which changes nothing.
+   */
+  asks(session: Pick<SourceSession, 'pressure'>, signal: AbortSignal): void {
     this.#session = session;
+    this.#look(signal);
   }
 
   /** The batches, as fast as the source bears. Rejects with the signal's reason. */

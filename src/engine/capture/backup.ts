@@ -83,6 +83,7 @@ export async function backup(
     const outside = { ...connectorContext(world), owner: lineage.name };
     await using session = await context.connector.connect(context.config, outside, signal);
     checkIdentity(context, session, options.identity);
+    context.pace?.asks(session, signal);
     if (!context.connector.capabilities.orderedLog) {
       return await backupByCuts(context, options, { session, claim }, signal);
     }

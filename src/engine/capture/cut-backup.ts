@@ -68,7 +68,7 @@ export async function takeCut(
   signal: AbortSignal,
 ): Promise<TakenCut> {
   const { session, meter } = options;
-  context.pace?.asks(session);
+  context.pace?.asks(session, signal);
   meter.phase('cut');
   const epoch = runningCutEpoch(context);
   assert(session.cut, 'a kind without an ordered log takes cuts');

@@ -65,7 +65,7 @@ export async function buildUnits(
   { units, whole, bytesPerSecond }: Reading,
   work: WorkContext,
 ): Promise<BuiltUnits> {
-  context.pace?.asks(session);
+  context.pace?.asks(session, work.signal);
   const slowed = (batches: RecordStream): RecordStream =>
     heldReading(batches, context, { work, bytesPerSecond });
   const store = context.repository.session();

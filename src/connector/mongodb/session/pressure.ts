@@ -11,7 +11,7 @@ const usedMax = 0.95;
 /** Writes between two looks that say something about their latency. */
 const writesLeast = 20;
 /** Writes are slow when they take so many times what they took at best, and at least so long. */
-const slowTimes = 3;
+const slowTimes = 2;
 const slowMsLeast = 10;
 /** What writes took at best is forgotten by so much a look: load that is not ours counts for about a minute. */
 const forgetting = 1.02;

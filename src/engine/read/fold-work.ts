@@ -1,7 +1,6 @@
 // Folding one key range of a dataset at a moment and cutting what comes out, here or on another peer: to name
 // the content, or to store it as part of a new base copy.
 import { compareBytes, fromBase64, toBase64 } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import { type DatasetId, datasetId, type PackId } from '../../model/id.ts';
 import { type KeyRange, rangesBetween, wholeRange } from '../../model/key-range.ts';
@@ -13,7 +12,7 @@ import { buildRange } from '../../repository/tree/range-builder.ts';
 import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
 import { splitTree } from '../../repository/tree/tree-reader.ts';
 import type { SourceContext } from '../source-context.ts';
-import type { IdleCache } from '../work/idle-cache.ts';
+import { type OpenedHere, seenHere } from '../work/opened-here.ts';
 import { type RangeText, rangeFromText, rangeToText } from '../work/range-text.ts';
 import { type FoldWhere, foldDataset, nativeRecords, OpenedRuns, treeRootOf } from './fold.ts';
 import { type PointDataset, resolvePoint } from './point.ts';
@@ -151,18 +150,11 @@ export interface WorkerPoint extends AsyncDisposable {
 export async function foldWork(
   input: unknown,
   work: WorkContext,
-  {
-    points,
-    openSource,
-  }: {
-    readonly points: IdleCache<WorkerPoint>;
-    openSource(lineage: string): Promise<SourceContext>;
-  },
+  points: OpenedHere<WorkerPoint>,
 ): Promise<unknown> {
   const order = input as OrderText;
   const at = timeFromHex(order.at);
-  const open = async (): Promise<WorkerPoint> => {
-    const context = await openSource(order.source);
+  const open = async (context: SourceContext): Promise<WorkerPoint> => {
     const { lineage, connector } = context;
     const point = resolvePoint({ state: lineage.state, connector, scope: everything }, at);
     return {
@@ -172,10 +164,9 @@ export async function foldWork(
       async [Symbol.asyncDispose]() {},
     };
   };
-  return await points.use(`${order.source} ${order.at}`, open, async (point) => {
-    const { context, runs, datasets } = point;
-    const dataset = datasets.get(datasetId(order.dataset));
-    if (!dataset) throw new CodrError('peer-lost', 'a dataset of the moment is not seen from here');
+  const place = { key: `${order.source} ${order.at}`, source: order.source };
+  return await points.use(place, open, async ({ context, runs, datasets }) => {
+    const dataset = seenHere(datasets.get(datasetId(order.dataset)), 'a dataset of the moment');
     if (order.keeps) {
       await context.lineage.refresh();
       context.repository.learn(context.lineage);

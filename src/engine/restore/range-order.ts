@@ -2,7 +2,6 @@
 // same target, and keeps both open from one order to the next; it never writes the target's marker.
 import { assert } from '../../base/assert.ts';
 import { fromBase64, toBase64 } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import type { LiveForm, SourceConfig } from '../../connector/connector.ts';
 import type { RestoreTarget, TargetOptions } from '../../connector/restore-target.ts';
@@ -14,7 +13,7 @@ import { decodeTreePart, encodeTreePart } from '../../repository/tree/tree-part.
 import { OpenedRuns } from '../read/fold.ts';
 import { resolvePoint } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
-import type { IdleCache } from '../work/idle-cache.ts';
+import { type OpenedHere, seenHere } from '../work/opened-here.ts';
 import { type RangeText, rangeFromText, rangeToText } from '../work/range-text.ts';
 import {
   type RangeContext,
@@ -93,23 +92,14 @@ export interface WorkerRestore extends AsyncDisposable {
 export async function rangeWork(
   input: unknown,
   work: WorkContext,
-  {
-    restores,
-    openSource,
-  }: {
-    readonly restores: IdleCache<WorkerRestore>;
-    openSource(lineage: string): Promise<SourceContext>;
-  },
+  restores: OpenedHere<WorkerRestore>,
 ): Promise<unknown> {
   const { reference, namespace, range, operation, lent } = input as OrderText;
-  const open = async (): Promise<WorkerRestore> =>
-    await openRestore(await openSource(reference.source), reference, work.signal);
-  return await restores.use(reference.run, open, async ({ shared, target, items }) => {
-    const item = items.get(namespace);
-    if (!item) {
-      const message = `${namespace} is not in the restore as this peer sees it`;
-      throw new CodrError('peer-lost', message, { object: namespace });
-    }
+  const place = { key: reference.run, source: reference.source };
+  const open = (context: SourceContext): Promise<WorkerRestore> =>
+    openRestore(context, reference, work.signal);
+  return await restores.use(place, open, async ({ shared, target, items }) => {
+    const item = seenHere(items.get(namespace), namespace);
     const into = lent === undefined ? target : target.borrow?.(item, lent);
     assert(into, 'what is lent can be borrowed');
     const here = { ...shared, target: into };

@@ -9,6 +9,7 @@ import { foldKind, foldWork, type WorkerPoint } from '../read/fold-work.ts';
 import { rangeKind, rangeWork, type WorkerRestore } from '../restore/range-order.ts';
 import type { SourceContext } from '../source-context.ts';
 import { IdleCache } from './idle-cache.ts';
+import { OpenedHere } from './opened-here.ts';
 
 /** What is open stays so between two orders that come not further apart. */
 const idleMs = 30_000;
@@ -23,15 +24,15 @@ export interface WorkersOptions {
 export class Workers implements AsyncDisposable {
   readonly #sources: IdleCache<WorkerSource>;
   readonly #readers: IdleCache<WorkerReader>;
-  readonly #restores: IdleCache<WorkerRestore>;
-  readonly #points: IdleCache<WorkerPoint>;
+  readonly #restores: OpenedHere<WorkerRestore>;
+  readonly #points: OpenedHere<WorkerPoint>;
   readonly #openSource: WorkersOptions['openSource'];
 
   constructor({ clock, openSource }: WorkersOptions) {
     this.#sources = new IdleCache(clock, idleMs);
     this.#readers = new IdleCache(clock, idleMs);
-    this.#restores = new IdleCache(clock, idleMs);
-    this.#points = new IdleCache(clock, idleMs);
+    this.#restores = new OpenedHere(new IdleCache(clock, idleMs), openSource);
+    this.#points = new OpenedHere(new IdleCache(clock, idleMs), openSource);
     this.#openSource = openSource;
   }
 
@@ -44,10 +45,8 @@ export class Workers implements AsyncDisposable {
     if (kind === cutPieceKind) {
       return await cutPieceWork(input, work, { readers: this.#readers, openSource });
     }
-    if (kind === rangeKind) {
-      return await rangeWork(input, work, { restores: this.#restores, openSource });
-    }
-    if (kind === foldKind) return await foldWork(input, work, { points: this.#points, openSource });
+    if (kind === rangeKind) return await rangeWork(input, work, this.#restores);
+    if (kind === foldKind) return await foldWork(input, work, this.#points);
     throw new CodrError('peer-lost', `this version does no work of kind ${kind}`);
   }
 

@@ -132,7 +132,7 @@ class CutSimulation {
       },
       packBytesTarget: pick(500, 20_000),
       retries: random.below(2) === 0,
-      peers: 0,
+      peers: seed % 3,
     };
     this.#purges = random.below(2) === 0;
     this.#workload = new CutWorkload(this.#cluster, random, {

@@ -1,6 +1,7 @@
 // Which statements and batches rows become, without a server.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { batchOf } from '../record/record-block.ts';
 import { RowReader } from '../record/row-reader.ts';
 import {
   bigint,
@@ -11,7 +12,10 @@ import {
   testSchema,
   text,
 } from '../sstable/write-records.fixture.ts';
+import { mayBeLoadedTwice } from './borrowed-cql.ts';
 import { BatchGatherer, batchBytesMax, batchStatementsMax } from './cql-batches.ts';
+import { CqlLoad, waitSecondsMax } from './cql-load.ts';
+import type { BatchSender } from './cql-sender.ts';
 import { type CqlStatement, StatementMaker } from './cql-statements.ts';
 
 const map = { kind: 'map', key: scalar('text'), value: scalar('int'), frozen: false } as const;
@@ -162,4 +166,54 @@ test('a batch that goes on with a list says that it follows, until the partition
   assert.deepEqual([second?.appends, second?.follows], [true, true]);
   const third = gatherer.take();
   assert.deepEqual([third?.appends, third?.follows], [false, false]);
+});
+
+/** Loads two partitions; before each batch the process sleeps for so many seconds. */
+async function loaded(sleepSeconds: number, limits: { readonly waitSecondsMax?: number }) {
+  const records = new TestRecords(schema);
+  const life = { micros: 7, ttl: 500, expiry: 1500 };
+  for (const p of [1, 2]) {
+    records.row(int(p), [int(2)], { ...life, cells: { a: { ...life, value: int(3) } } });
+  }
+  let nowMs = 1_000_000;
+  const sent: unknown[] = [];
+  const sender = {
+    room: async () => {
+      nowMs += sleepSeconds * 1000;
+    },
+    leave: () => {},
+    send: async (batch: unknown) => void sent.push(batch),
+  } as Partial<BatchSender> as BatchSender;
+  const clock = { now: () => nowMs, monotonic: () => nowMs, sleep: async () => {} };
+  const load = new CqlLoad({ schema, table: to, sender, clock, ...limits });
+  const stream = (async function* () {
+    for (const block of records.blocks()) yield batchOf(block);
+  })();
+  const error = await load.load(stream, new AbortController().signal).catch((one: unknown) => one);
+  return { load, sent, error };
+}
+
+test('a load counts its rows and how late they were, with those that others have loaded', async () => {
+  const { load, sent } = await loaded(3, { waitSecondsMax });
+  assert.equal(sent.length, 2);
+  const { bytes } = load.counts;
+  assert.deepEqual(load.counts, { rows: 2, bytes, lastingRows: 0, lateSeconds: 3 });
+  load.add({ rows: 5, bytes: 10, lastingRows: 4, lateSeconds: 2 });
+  assert.deepEqual(load.counts, { rows: 7, bytes: bytes + 10, lastingRows: 4, lateSeconds: 3 });
+});
+
+test('a process that slept sends nothing whose time to live was reckoned before', async () => {
+  const { sent, error } = await loaded(waitSecondsMax + 1, { waitSecondsMax });
+  assert.equal((error as { code?: string }).code, 'peer-lost');
+  assert.deepEqual(sent, []);
+  const own = await loaded(waitSecondsMax + 1, {});
+  assert.equal(own.sent.length, 2);
+});
+
+test('what appends to lists is not loaded twice', () => {
+  assert.equal(mayBeLoadedTwice(schema), false);
+  const { regulars } = schema;
+  assert.ok(mayBeLoadedTwice({ ...schema, regulars: regulars.filter(({ name }) => name !== 'l') }));
+  const frozen = { name: 'l', type: { ...list, frozen: true } };
+  assert.ok(mayBeLoadedTwice({ ...schema, regulars: [frozen] }));
 });

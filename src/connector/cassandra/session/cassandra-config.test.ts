@@ -8,6 +8,7 @@ import {
   serverPath,
   withPort,
 } from './cassandra-config.ts';
+import { filesOf } from './cassandra-session.ts';
 
 const node = {
   dataDirectories: ['/var/lib/cassandra/data'],
@@ -113,4 +114,14 @@ test('the longest prefix maps a path, whole names only, and back', () => {
   assert.equal(ourPath(paths, '/var/lib/cassandra/data2/ks'), '/mnt/two/ks');
   assert.equal(ourPath(paths, '/var/lib/cassandra2'), '/var/lib/cassandra2');
   assert.equal(serverPath(paths, '/mnt/n1/data/ks'), '/var/lib/cassandra/data/ks');
+});
+
+test('files that a peer alone sees want a program that is a peer, and are local for that peer itself', () => {
+  assert.throws(
+    () => filesOf({})('n2'),
+    (error) => isCodrError(error, 'source-unfit') && /--node/.test(error.remedy),
+  );
+  const own = filesOf({ peerFiles: () => undefined })('n2');
+  assert.deepEqual([own.peer, own.isHere], ['n2', true]);
+  assert.deepEqual([filesOf({})(undefined).peer, filesOf({})(undefined).isHere], [undefined, true]);
 });

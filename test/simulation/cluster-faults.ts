@@ -26,7 +26,7 @@ export class ClusterFaults {
 
   /** One thing goes wrong. */
   async strike(): Promise<void> {
-    const { service, network, trace } = this.#world;
+    const { service, trace } = this.#world;
     const peer = this.#any();
     this.count++;
     const kinds: [string, () => void | Promise<void>][] = [
@@ -34,6 +34,7 @@ export class ClusterFaults {
       ['is frozen', () => peer.clock.freeze()],
       ['is frozen', () => peer.clock.freeze()],
       ['is told to stop', () => peer.stop()],
+      ['is cut off from the coordinator', () => this.#cut(peer.name, serviceName)],
       ['is cut off from the coordinator', () => this.#cut(peer.name, serviceName)],
       ['is cut off from another peer', () => this.#cut(peer.name, this.#any().name)],
       ['has another time', () => this.#jump(peer)],
@@ -47,19 +48,19 @@ export class ClusterFaults {
     if (peer.isDead) return;
     trace(`${peer.name} ${what}`);
     await happen();
-    void network;
   }
 
   /** One thing, or more of its kind, is well again. */
   async mend(): Promise<void> {
     const { network, service, peers } = this.#world;
-    const pick = this.#below(6);
+    const pick = this.#below(7);
     if (pick < 2) {
       const dead = this.#names.find((name) => peers.get(name)?.isDead);
       if (dead !== undefined) await this.#start(dead);
     } else if (pick === 2) this.#thaw(this.#any());
     else if (pick === 3) network.heal();
     else if (pick === 4) service.hasQuorum = true;
+    else if (pick === 5) service.leaseShare = 1;
     else for (const { store } of peers.values()) store.faults = {};
   }
 
@@ -118,7 +119,7 @@ export class ClusterFaults {
 
   /** Members whose clocks run too fast, too slowly, or much too fast. */
   #misjudge(): void {
-    this.#world.service.leaseShare = [0.85, 1.5, 0.5][this.#below(3)] ?? 1;
+    this.#world.service.leaseShare = [0.85, 1.5, 0.5, 0.25][this.#below(4)] ?? 1;
   }
 
   #worsen(): void {

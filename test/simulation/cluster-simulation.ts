@@ -71,6 +71,8 @@ class ClusterSimulation {
   readonly #reader: ClusterReader;
   readonly #judged = new Set<Wish>();
   readonly #isQuiet: boolean;
+  /** Turns out of a hundred at which something fails or is mended. */
+  readonly #stormPerCent: number;
   #targets = 0;
   #done = 0;
   #calm = false;
@@ -120,6 +122,7 @@ class ClusterSimulation {
     this.#trace = world.trace;
     this.#broken = own.broken;
     this.#isQuiet = own.isQuiet;
+    this.#stormPerCent = own.isQuiet ? 0 : ([10, 20, 32][own.random.below(3)] ?? 0);
     this.#reader = own.reader;
     this.#client = new ClusterClient(world);
     this.#faults = new ClusterFaults(world, 2 + own.random.below(4));
@@ -138,15 +141,19 @@ class ClusterSimulation {
 
   async #turn(): Promise<void> {
     const pick = this.#random.below(100);
-    if (pick < 20) for (let n = 1 + this.#random.below(4); n > 0; n--) this.#write();
-    else if (pick < 60) await this.#step(1 + this.#random.below(30));
-    else if (pick < 68) await this.#advance(this.#random.below(12_000));
-    else if (pick < 77) this.#wish();
-    else if (pick < 92 && !this.#isQuiet) await this.#faults.strike();
-    else if (pick < 97) await this.#faults.mend();
+    if (pick < 15) for (let n = 1 + this.#random.below(4); n > 0; n--) this.#write();
+    else if (pick < 48) await this.#step(1 + this.#random.below(30));
+    else if (pick < 56) await this.#advance(this.#random.below(15_000));
+    else if (pick < 65) this.#wish();
+    else if (pick < 65 + this.#stormPerCent) await this.#strikeOrMend();
     else if (pick === 97) await this.#restore();
     else for (const { database } of this.#world.sources) database.advanceMajority();
     this.#judgeAll();
+  }
+
+  async #strikeOrMend(): Promise<void> {
+    if (this.#random.below(3) > 0) await this.#faults.strike();
+    else await this.#faults.mend();
   }
 
   #write(): void {

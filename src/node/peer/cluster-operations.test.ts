@@ -32,7 +32,7 @@ class World {
   /** Names of peers that began the work, in order. */
   readonly begun: string[] = [];
   readonly stop = new AbortController();
-  readonly #endings: ((bytesRead: number) => void)[] = [];
+  readonly #endings: ((bytesRead: number | CodrError) => void)[] = [];
 
   async peer(name: string) {
     const lease = await this.coordinator.lease(10_000);
@@ -51,17 +51,18 @@ class World {
   }
 
   /** Lets the newest work end. */
-  finish(bytesRead: number): void {
+  finish(bytesRead: number | CodrError): void {
     this.#endings.at(-1)?.(bytesRead);
   }
 
   async #work(name: string, { signal, progress }: Call) {
     this.begun.push(name);
     progress?.({ phase: name, records: 1, bytes: 2, seconds: 0 });
-    const bytesRead = await new Promise<number>((resolve, reject) => {
+    const bytesRead = await new Promise<number | CodrError>((resolve, reject) => {
       this.#endings.push(resolve);
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
+    if (bytesRead instanceof CodrError) throw bytesRead;
     return { packs: 0, commits: 0, bytesRead, problems: [], givenUp: [], seconds: 0 };
   }
 }
@@ -182,7 +183,7 @@ test('an operation that was made in doubt is run by the peer that owns it, once'
   world.stop.abort();
 });
 
-test('an operation that was taken over in doubt is run by the peer that took it', async () => {
+test('an operation that was taken over in doubt is run by the peer that took it, and says what the one before may have done', async () => {
   const world = new World();
   const a = await world.peer('a');
   const { id } = await a.peer.create('check', request, 'key', 'anna');
@@ -193,7 +194,12 @@ test('an operation that was taken over in doubt is run by the peer that took it'
   world.coordinator.expire(a.lease);
   await until(() => world.begun.length === 2);
   assert.deepEqual(world.begun.at(-1), 'b');
-  world.finish(1);
-  await until(async () => (await b.peer.get(id)).state === 'done');
+  world.finish(new CodrError('target-not-empty', 'the target holds a.one already'));
+  await until(async () => (await b.peer.get(id)).state === 'failed');
+  const { error } = await b.peer.get(id);
+  assert.match(
+    error?.remedy ?? '',
+    /may have ended it: see by `codr verify --against`, or use --dr/,
+  );
   world.stop.abort();
 });

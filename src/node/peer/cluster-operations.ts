@@ -42,6 +42,7 @@ import {
   recordOf,
   sealedError,
   sealedRequest,
+  toldAfterTakeover,
   writeResult,
 } from './operation-records.ts';
 import type { ValueSeal } from './value-seal.ts';
@@ -333,6 +334,7 @@ export class ClusterOperations implements OperationStore {
       return;
     }
     const { result, error, state } = ended;
+    const told = error && (await toldAfterTakeover(coordinator, { id, claim: owned.claim }, error));
     const parts = state === 'done' ? await writeResult(coordinator, seal, { id, result }) : 0;
     const value: OperationRecord = {
       ...record,
@@ -340,7 +342,7 @@ export class ClusterOperations implements OperationStore {
       ended: new Date(clock.now()).toISOString(),
       sequence: base(owned) + ended.sequence,
       ...(parts > 0 && { resultParts: parts }),
-      ...(error && { error: sealedError(seal, error) }),
+      ...(told && { error: sealedError(seal, told) }),
     };
     await coordinator.transact(guards, [
       { put: operationKey(id), value: JSON.stringify(value) },

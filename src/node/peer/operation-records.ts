@@ -92,6 +92,22 @@ export function sealedError(seal: ValueSeal, error: ErrorDetail): string {
   return sealedText(seal, told);
 }
 
+/**
+ * After a takeover a target may be full of what the peer before gave back: it was lost between that and writing it
+ * down, and a target that is done with remembers no restore.
+ */
+export async function toldAfterTakeover(
+  coordinator: Coordinator,
+  { id, claim }: { readonly id: string; readonly claim: number },
+  error: ErrorDetail,
+): Promise<ErrorDetail> {
+  if (error.code !== 'target-not-empty') return error;
+  const made = await coordinator.get(operationKey(id));
+  if (!made || made.createRevision === claim) return error;
+  const before = 'a peer that was lost had begun this restore and may have ended it';
+  return { ...error, remedy: `${before}: see by \`codr verify --against\`, or ${error.remedy}` };
+}
+
 /** Writes the result; returns the number of its parts. Idempotent. */
 export async function writeResult(
   coordinator: Coordinator,

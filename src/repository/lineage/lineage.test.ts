@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CodrError } from '../../base/error.ts';
 import { SeededRandom } from '../../base/random.ts';
+import { FaultyObjectStore } from '../../storage/faulty-object-store.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import {
@@ -314,6 +315,20 @@ test('a dead writer of the same host is taken over at once, and knows it when it
   assert.throws(() => dead.check(first.state), { code: 'lease-lost' });
   await dead.release();
   claim.check(second.state);
+});
+
+test('a process whose release failed takes up its own claim again, and no other', async () => {
+  const inner = await emptyStore();
+  const clock = { ...testClock, sleep: async () => {} };
+  const store = new FaultyObjectStore(inner, { random: new SeededRandom(1), clock });
+  const first = await claimWriter(await openAs(store, 2), claimOptions('first', 100));
+  store.diskFull = true;
+  await assert.rejects(() => first.release(), /ENOSPC/);
+  store.diskFull = false;
+  await claimWriter(await openAs(store, 3), claimOptions('second', 100));
+  await assert.rejects(claimWriter(await openAs(store, 4), claimOptions('third', 100)), {
+    code: 'busy',
+  });
 });
 
 test('a writer of another host is taken over after three ticks of silence', async () => {

@@ -45,6 +45,8 @@ export interface WriterClaim {
 
 const key = 'writer/current';
 const silentTicks = 3;
+/** Claims of this process that nobody gave up yet: a release that failed leaves its record behind. */
+const held = new Set<string>();
 
 export interface ClaimOptions {
   readonly probe: ProcessProbe;
@@ -64,11 +66,17 @@ export async function claimWriter(lineage: Lineage, options: ClaimOptions): Prom
   const record: WriterRecord = { ...probe.self, claim, tickMs, sinceMs: clock.now() };
   const isMine = (state: { get<T>(key: string): T | undefined }): boolean =>
     state.get<WriterRecord>(key)?.claim === claim;
-  await lineage.commit((draft): undefined => {
-    const now = draft.get<WriterRecord>(key);
-    if (now && now.claim !== holder?.claim) throw busy(lineage, now);
-    draft.set(key, record);
-  });
+  held.add(claim);
+  try {
+    await lineage.commit((draft): undefined => {
+      const now = draft.get<WriterRecord>(key);
+      if (now && now.claim !== holder?.claim) throw busy(lineage, now);
+      draft.set(key, record);
+    });
+  } catch (error) {
+    held.delete(claim);
+    throw error;
+  }
   return {
     check(state) {
       if (isMine(state)) return;
@@ -79,6 +87,7 @@ export async function claimWriter(lineage: Lineage, options: ClaimOptions): Prom
       );
     },
     async release() {
+      held.delete(claim);
       await lineage.commit((draft) => {
         if (!isMine(draft)) return false;
         draft.set(key, null);
@@ -99,10 +108,16 @@ async function isGone(
   holder: WriterRecord,
   { probe, clock, signal }: ClaimOptions,
 ): Promise<boolean> {
+  if (isSame(holder, probe.self) && !held.has(holder.claim)) return true;
   const known = await probe.isAlive(holder);
   if (known !== 'unknown') return known === 'dead';
   await clock.sleep(holder.tickMs * silentTicks, signal);
   return !(await lineage.refresh());
+}
+
+function isSame(a: ProcessIdentity, b: ProcessIdentity): boolean {
+  const fields = ['host', 'machineId', 'bootId', 'pidSpace', 'pid', 'startTicks', 'peer'] as const;
+  return fields.every((field) => a[field] === b[field]);
 }
 
 function busy(lineage: Lineage, holder: WriterRecord): CodrError {

@@ -134,6 +134,7 @@ const faults: Readonly<Record<string, Fault>> = {
   'clock behind': (victim) => clockJumps(victim, -60 - random.below(1140)),
   'etcd begun anew': async () => {
     await peers.etcd.wipe();
+    isForgotten = true;
     return async () => {};
   },
 };
@@ -159,9 +160,16 @@ const isFollowed = (): Promise<boolean> =>
     return operations.some(({ source }) => source === name);
   });
 
-/** Who follows is asked for again where nobody does: etcd forgets all operations when it begins anew. */
+/** Nobody was asked to follow since etcd began anew: it forgets all operations then. */
+let isForgotten = true;
+
+/** Somebody follows, and is asked to only where etcd forgot it: it outlives all other faults. */
 async function followed(): Promise<void> {
+  if (!isForgotten) {
+    return await until(isFollowed, { within: 60_000, what: 'the follower goes on by itself' });
+  }
   if (await isFollowed()) return;
+  isForgotten = false;
   const api = pick(peers.all).api();
   const request = { source: name, follow: true, rpoSeconds: 1 };
   void api.backup(request, call).catch(() => {});

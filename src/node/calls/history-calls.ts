@@ -10,11 +10,28 @@ import type { SourceContext } from '../../engine/source-context.ts';
 import { timeFromHex } from '../../model/time.ts';
 import { describeHoles, describePoint, describePoints, momentOf, spanOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
+import { followOn } from './follow-on.ts';
 
 /** One range of about 256 KiB a minute: four hours for 60 MiB of random samples. */
 const auditEveryMs = 60_000;
 
+/** Among peers, following outlives a store or a source that is away; alone, its supervisor begins it again. */
 export async function backup(
+  node: NodeContext,
+  request: api.BackupRequest,
+  call: api.Call,
+): Promise<api.BackupResult> {
+  if (!request.follow || !node.cluster) return await backupOnce(node, request, call);
+  const { clock, log } = node.world;
+  const { signal } = call;
+  const none: api.Progress = { phase: 'waiting', records: 0, bytes: 0, seconds: 0 };
+  return await followOn(() => backupOnce(node, request, call), {
+    ...{ clock, log, signal },
+    waiting: ({ message }) => call.progress?.({ ...none, note: message }),
+  });
+}
+
+async function backupOnce(
   node: NodeContext,
   request: api.BackupRequest,
   call: api.Call,

@@ -1,7 +1,7 @@
 // 01 to 10: every type of value, nested, empty, versioned; keys and clusterings at their limits.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sharedCassandra } from '../harness/cassandra.ts';
+import { sharedNode } from '../harness/cassandra.ts';
 import { both, type CatalogueCase, catalogue, rowsOf, type Statement } from './catalogue.ts';
 import { assertSameRows, dumped, seen } from './oracle.ts';
 
@@ -271,7 +271,7 @@ function wideRow(n: number): string {
   return `INSERT INTO wide_name (k, ${clusterings.join(', ')}, v) VALUES (1, ${values.join(', ')}, ${n})`;
 }
 
-const scene = catalogue(sharedCassandra({ nodes: 1 }), 'values', [
+const scene = catalogue(sharedNode(), 'values', [
   ...[scalars, empties, frozen, lists, collections],
   ...[userTypes, tuples, vectors, keys, orders],
 ]);

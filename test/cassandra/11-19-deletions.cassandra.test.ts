@@ -3,7 +3,7 @@
 // order are two things.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
+import { connectCql, sharedNode } from '../harness/cassandra.ts';
 import {
   both,
   type CatalogueCase,
@@ -16,7 +16,7 @@ import {
 import { assertSameRows, dumped, seen } from './oracle.ts';
 import { CassandraWorld } from './world.ts';
 
-const cluster = sharedCassandra({ nodes: 1 });
+const cluster = sharedNode();
 
 const cells: CatalogueCase = {
   title: '11 a deleted cell: newer and as new as a value it wins, older it does not',

@@ -2,11 +2,11 @@
 // after a restore from the rows alone.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
+import { connectCql, sharedNode, type TestClient } from '../harness/cassandra.ts';
 import { assertSameRows, seen } from './oracle.ts';
 import { CassandraWorld, type ProtectedCluster } from './world.ts';
 
-const cluster = sharedCassandra({ nodes: 1, yaml: ['sasi_indexes_enabled: true'] });
+const cluster = sharedNode();
 
 const replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
 

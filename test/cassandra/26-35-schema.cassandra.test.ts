@@ -5,7 +5,7 @@ import { cp, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCodrError } from '../../src/base/error.ts';
-import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
+import { connectCql, sharedNode } from '../harness/cassandra.ts';
 import {
   both,
   type CatalogueCase,
@@ -18,7 +18,7 @@ import {
 import { assertSameRows, seen } from './oracle.ts';
 import { CassandraWorld } from './world.ts';
 
-const cluster = sharedCassandra({ nodes: 1 });
+const cluster = sharedNode();
 
 const batches: CatalogueCase = {
   title: '26 all parts of a batch, over tables and partitions, come back with one timestamp',

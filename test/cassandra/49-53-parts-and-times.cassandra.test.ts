@@ -6,11 +6,11 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCodrError } from '../../src/base/error.ts';
-import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
+import { connectCql, sharedNode, type TestClient } from '../harness/cassandra.ts';
 import { assertSameRows, type SeenRows, seen } from './oracle.ts';
 import { CassandraWorld, type ProtectedCluster } from './world.ts';
 
-const cluster = sharedCassandra({ nodes: 1, cdc: true });
+const cluster = sharedNode();
 
 interface Key {
   readonly k: number;

@@ -21,11 +21,11 @@ import { type KeyRange, rangeHolds, rangesBetween } from '../../src/model/key-ra
 import type { RecordStream } from '../../src/model/record.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import { systemClock } from '../../src/node/system-clock.ts';
-import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
+import { connectCql, sharedNode } from '../harness/cassandra.ts';
 import { assertSameRows, seen } from './oracle.ts';
 import { CassandraWorld } from './world.ts';
 
-const cluster = sharedCassandra({ nodes: 1 });
+const cluster = sharedNode();
 const mainFile = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
 const uriOf = ({ contactPoints }: CassandraCluster): string =>

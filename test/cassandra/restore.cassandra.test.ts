@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { isCodrError } from '../../src/base/error.ts';
-import { connectCql, sharedCassandra } from '../harness/cassandra.ts';
+import { connectCql, sharedNode } from '../harness/cassandra.ts';
 import { assertSameRows, seen } from './oracle.ts';
 import { CassandraWorld } from './world.ts';
 
-const cluster = sharedCassandra({ nodes: 1 });
+const cluster = sharedNode();
 
 test('a keyspace comes back under another name as it was at the cut, with timestamps and times to live', async () => {
   const source = await cluster();

@@ -12,6 +12,7 @@ import type {
   RestoreRequest,
   RestoreResult,
 } from '../../src/api/codr-api.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import { loadConfig } from '../../src/node/config.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import { EmbeddedNode } from '../../src/node/embedded-node.ts';
@@ -48,12 +49,12 @@ export class CassandraWorld implements AsyncDisposable {
   }
 
   /** CODR in this process, opened anew on the world's repository. */
-  async node(): Promise<EmbeddedNode> {
+  async node(clock: Clock = systemClock): Promise<EmbeddedNode> {
     const repo = join(this.folder, 'repository');
     const config = loadConfig({ repo, logLevel: 'warn' }, { CODR_PASSWORD: 'a passphrase' });
     const level = process.env.CODR_TEST_LOG === undefined ? 'silent' : 'info';
     return await EmbeddedNode.open(config, {
-      clock: systemClock,
+      clock,
       random: systemRandom,
       spill: new TemporarySpill(this.folder),
       log: openLogger(level, {

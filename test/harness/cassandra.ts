@@ -60,8 +60,8 @@ export async function cassandraProgram(
 export async function startCassandra(options: TestClusterOptions = {}): Promise<CassandraCluster> {
   const { version, jvm = [], ...rest } = options;
   const program = await cassandraProgram(version);
-  const flags =
-    rest.fast === false ? jvm : [...cheapFlags, ...(await soonerFlags(program)), ...jvm];
+  const sooner = await archiveFlags(program, version ? undefined : (own) => rehearse(program, own));
+  const flags = rest.fast === false ? jvm : [...cheapFlags, ...sooner, ...jvm];
   const cluster = await CassandraCluster.start(program, { ...rest, jvm: flags });
   // A schema would else be on disk before a power cut; rows of other keyspaces are left as they are.
   const { stopNode } = cluster;
@@ -72,18 +72,15 @@ export async function startCassandra(options: TestClusterOptions = {}): Promise<
   return cluster;
 }
 
-/** Flags by which a JVM whose class path begins with the program's jars starts sooner. */
-export async function soonerFlags(program: CassandraProgram): Promise<string[]> {
-  return await archiveFlags(program, async (jvm) => {
-    await using cluster = await CassandraCluster.start(program, { jvm });
-    await using client = await connectCql(cluster);
-    for (const statement of rehearsed) await client.cql(statement);
-    await cluster.jmx(1).flush('r', 't');
-    await cluster.jmx(1).compact('r', 't');
-    await client.cql('DROP KEYSPACE r');
-    // The list of classes is whole at the end of a JVM that ends by itself.
-    await cluster.stopNode(1);
-  });
+async function rehearse(program: CassandraProgram, jvm: readonly string[]): Promise<void> {
+  await using cluster = await CassandraCluster.start(program, { jvm });
+  await using client = await connectCql(cluster);
+  for (const statement of rehearsed) await client.cql(statement);
+  await cluster.jmx(1).flush('r', 't');
+  await cluster.jmx(1).compact('r', 't');
+  await client.cql('DROP KEYSPACE r');
+  // The list of classes is whole at the end of a JVM that ends by itself.
+  await cluster.stopNode(1);
 }
 
 /** A little of what tests do, for the classes that it takes. */
@@ -223,7 +220,7 @@ export async function sstableDumpLines(
       [
         ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData'],
         ...(await jvmFlags(program)),
-        ...(await soonerFlags(program)),
+        ...(await archiveFlags(program)),
         ...[`-Dcassandra.config=file://${yaml}`, `-Dcassandra.storagedir=${folder}`],
         ...['-cp', `${program.lib}/*:${folder}`],
         ...['org.apache.cassandra.tools.SSTableExport', dataFile, '-t', '-l'],

@@ -18,10 +18,13 @@ const archives = new Map<string, Promise<string | undefined>>();
 /** Runs a node with these flags, and lets it do what tests do. */
 export type Rehearsal = (flags: readonly string[]) => Promise<void>;
 
-/** Flags for JVMs whose class path begins with the program's jars; none while another process makes the archive. */
+/**
+ * Flags for JVMs whose class path begins with the program's jars; none while another process makes the archive, and
+ * where there is none without a `rehearsal`: making it costs as much as it saves in ten starts.
+ */
 export async function archiveFlags(
   program: CassandraProgram,
-  rehearsal: Rehearsal,
+  rehearsal?: Rehearsal,
 ): Promise<string[]> {
   const found = archives.get(program.lib) ?? findOrMake(program, rehearsal);
   archives.set(program.lib, found);
@@ -31,11 +34,12 @@ export async function archiveFlags(
 
 async function findOrMake(
   program: CassandraProgram,
-  rehearsal: Rehearsal,
+  rehearsal: Rehearsal | undefined,
 ): Promise<string | undefined> {
   const name = `classes-${program.version}-${await identityOf(program)}.jsa`;
   const path = join(await serversFolder(), name);
   if (await modified(path)) return path;
+  if (!rehearsal) return undefined;
   const claim = `${path}.making`;
   const since = await modified(claim);
   if (since !== undefined && Date.now() - since > makingMsMax) {

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { connectCql, sharedCassandra } from '../../../../test/harness/cassandra.ts';
+import { connectCql, sharedNode } from '../../../../test/harness/cassandra.ts';
 import { clusteringCodec } from './clustering-codec.ts';
 import { type OrderCase, orderCases } from './order-cases.fixture.ts';
 
 const valueCount = 60;
-const cluster = sharedCassandra();
+const cluster = sharedNode();
 
 /** What a value of no bytes is to a server; for byte strings it is a value like others. */
 function keyOf({ type }: OrderCase, value: Buffer, descending: boolean): Buffer {

@@ -7,7 +7,7 @@ import { parseCassandraConfig } from './cassandra-config.ts';
 import { type CheckRequest, checkCassandra } from './check-cassandra.ts';
 import { CutWorld } from './cut-world.fixture.ts';
 
-const shared = sharedCassandra({ nodes: 3, incrementalBackups: false });
+const shared = sharedCassandra({ nodes: 3, hints: false });
 
 async function check(
   world: CutWorld,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { sharedCassandra } from '../../../../test/harness/cassandra.ts';
+import { sharedNode } from '../../../../test/harness/cassandra.ts';
+import { archiveFlags } from '../../../../test/harness/class-archive.ts';
 import { isCodrError } from '../../../base/error.ts';
 import { jvmFlags } from '../../../node/demo/cassandra-jvm.ts';
 import type { NodeControl } from './control.ts';
@@ -9,7 +10,7 @@ import { CutWorld } from './cut-world.fixture.ts';
 import { NodetoolControl } from './nodetool-control.ts';
 import { readRing } from './ring.ts';
 
-const shared = sharedCassandra({ nodes: 1, incrementalBackups: false, jmx: true });
+const shared = sharedNode();
 const call = { signal: AbortSignal.timeout(300_000) };
 
 async function controls(world: CutWorld): Promise<[jolokia: NodeControl, nodetool: NodeControl]> {
@@ -18,7 +19,8 @@ async function controls(world: CutWorld): Promise<[jolokia: NodeControl, nodetoo
   const path = join(program.lib, '*');
   const port = world.cluster.jmxPort(1);
   const command = [
-    ...[program.java, ...flags, '-XX:TieredStopAtLevel=1', '-cp', path],
+    ...[program.java, ...flags, ...(await archiveFlags(program)), '-XX:TieredStopAtLevel=1'],
+    ...['-XX:+UseSerialGC', '-cp', path],
     ...['org.apache.cassandra.tools.NodeTool', '-p', port],
   ];
   const nodetool = new NodetoolControl('here', command.map((word) => `'${word}'`).join(' '));

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { sharedCassandra } from '../../../../test/harness/cassandra.ts';
+import { sharedNode } from '../../../../test/harness/cassandra.ts';
 import { CutWorld, filesOf } from './cut-world.fixture.ts';
 import { giveUpLinks } from './link-limit.ts';
 import { localFiles } from './local-files.ts';
 import { linkPaths, listTableFolders, splitName } from './node-files.ts';
 import type { TakenCut } from './take-cut.ts';
 
-const shared = sharedCassandra({ nodes: 1, incrementalBackups: false });
+const shared = sharedNode();
 
 async function linksOf({ keyspace, path }: { keyspace: string; path: string }): Promise<string[]> {
   const folders = (await listTableFolders({ files: localFiles, dataDirectories: [path] })).filter(

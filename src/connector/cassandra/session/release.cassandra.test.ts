@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sharedCassandra } from '../../../../test/harness/cassandra.ts';
+import { sharedNode } from '../../../../test/harness/cassandra.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { SeededRandom } from '../../../base/random.ts';
 import { MemorySpill } from '../../../base/spill.ts';
@@ -11,7 +11,7 @@ import { CassandraSession } from './cassandra-session.ts';
 import { CutWorld } from './cut-world.fixture.ts';
 import { linksOwner, markLinks } from './links-owner.ts';
 
-const shared = sharedCassandra({ nodes: 1, incrementalBackups: false });
+const shared = sharedNode();
 
 /** The cluster as a registered source, `extra` being a node that is not there. */
 async function sessionOf(world: CutWorld, extra = {}): Promise<CassandraSession> {

@@ -12,7 +12,7 @@ import { stopLinks } from './release-cut.ts';
 import { type ReplicaRange, replicasOf } from './replica-placement.ts';
 import { readRing } from './ring.ts';
 
-const shared = sharedCassandra({ nodes: 3, incrementalBackups: false, hints: false });
+const shared = sharedCassandra({ nodes: 3, hints: false });
 
 /** Links of SSTables and snapshots that lie about below a node's data folder. */
 async function leftovers(world: CutWorld, node: number): Promise<string[]> {

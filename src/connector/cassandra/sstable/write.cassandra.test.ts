@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { connectCql, sharedCassandra } from '../../../../test/harness/cassandra.ts';
+import { connectCql, sharedNode } from '../../../../test/harness/cassandra.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { ofRows, statistics, uncompressed } from './write-compare.fixture.ts';
@@ -20,7 +20,7 @@ import {
 import { SstableWriter, type WriterOptions, type WrittenSstable } from './write-sstable.ts';
 import { basesOf } from './write-statistics.ts';
 
-const cassandra = sharedCassandra();
+const cassandra = sharedNode();
 const keyspace = 'writer';
 const base = 1_700_000_000_000_000;
 

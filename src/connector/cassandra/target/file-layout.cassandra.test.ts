@@ -5,11 +5,7 @@ import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { assertSameRows, seen } from '../../../../test/cassandra/oracle.ts';
 import { CassandraWorld } from '../../../../test/cassandra/world.ts';
-import {
-  connectCql,
-  sharedCassandra,
-  type TestClient,
-} from '../../../../test/harness/cassandra.ts';
+import { connectCql, sharedNode, type TestClient } from '../../../../test/harness/cassandra.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import { liveForm } from '../merge/live-form.ts';
@@ -27,7 +23,7 @@ import { windowOf } from './file-layout.ts';
 import type { SstableTarget } from './sstable-target.ts';
 import { Captured, live, openTarget, optionsOf, signal } from './target-world.fixture.ts';
 
-const cluster = sharedCassandra({ nodes: 1 });
+const cluster = sharedNode();
 const hourMicros = 3_600_000_000;
 const base = Math.floor(1_700_000_000_000_000 / hourMicros) * hourMicros;
 

@@ -23,7 +23,7 @@ import {
 } from './target-world.fixture.ts';
 
 const nodes = Number(process.env.CODR_TEST_NODES ?? 3);
-const cluster = sharedCassandra({ nodes });
+const cluster = sharedCassandra({ nodes, hints: false });
 const base = 1_700_000_000_000_000;
 
 async function makeSource(client: TestClient, ks: string, factor: number): Promise<void> {

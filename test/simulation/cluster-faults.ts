@@ -74,7 +74,14 @@ export class ClusterFaults {
       const peer = peers.get(name) as WholePeer;
       if (!peer.isDead) this.#thaw(peer);
       peer.store.faults = {};
-      if (peer.isDead) await this.#start(name);
+    }
+    await this.revive();
+  }
+
+  /** Whoever has ended begins anew, as under a supervisor. */
+  async revive(): Promise<void> {
+    for (const name of this.#names) {
+      if (this.#world.peers.get(name)?.isDead) await this.#start(name);
     }
   }
 

@@ -93,7 +93,7 @@ class ClusterSimulation {
     });
     const broken: unknown[] = [];
     // In a quiet world there is enough to tell how often the same is stored.
-    const records = isQuiet ? { count: 300, bytes: 400 } : { count: 40, bytes: 60 };
+    const records = isQuiet ? { count: 300, bytes: 400 } : { count: pick(40, 150), bytes: 60 };
     const sources = ['one', 'two'].map((name) => makeSource(name, databases, random, records));
     const world: ClusterWorld = {
       ...{ seed, clock, random, store, opened, databases, connector, sources, network, trace },
@@ -134,6 +134,7 @@ class ClusterSimulation {
     await this.#faults.startAll();
     const { sources } = this.#world;
     for (const { name } of sources) this.#client.wish('backup', { source: name, follow: true });
+    if (!this.#isQuiet && this.#random.below(2) === 0) this.#collect();
     const turns = 18 + this.#random.below(32);
     for (let turn = 0; turn < turns; turn++) await this.#turn();
     return await this.#finish();
@@ -196,12 +197,17 @@ class ClusterSimulation {
     const follows = this.#client.wishes.some(
       ({ ended, request }) => !ended && request.follow && request.source === source,
     );
-    const pick = this.#random.below(8);
+    const pick = this.#random.below(10);
     if (pick < 2 && !follows) this.#client.wish('backup', { source, follow: true, rpoMs: 1000 });
     else if (pick === 2) this.#client.wish('backup', { source });
     else if (pick === 3) this.#client.wish('checkpoint', { source });
-    else if (pick === 4) this.#client.wish('collect', {});
-    else void this.#wishToRead(source, pick === 5 ? 'verify' : 'restore');
+    else if (pick < 6) this.#collect();
+    else void this.#wishToRead(source, pick === 6 ? 'verify' : 'restore');
+  }
+
+  /** Often nobody is given the day that would hide a mistake. */
+  #collect(): void {
+    this.#client.wish('collect', { impatient: this.#random.below(3) > 0 });
   }
 
   async #wishToRead(source: string, kind: 'verify' | 'restore'): Promise<void> {
@@ -322,6 +328,7 @@ class ClusterSimulation {
       const isLate = i >= calmStepsMax || this.#world.clock.monotonic() > untilMs;
       assert.ok(!isLate, `${what}: ${this.#describeOpen()}`);
       await this.#step(1);
+      await this.#faults.revive();
       this.#judgeAll();
     }
   }

@@ -23,6 +23,8 @@ export interface PeerRequest {
   readonly source?: string;
   readonly follow?: boolean;
   readonly rpoMs?: number;
+  /** A collection gives what is stored and not committed no time. */
+  readonly impatient?: boolean;
   /** Hex. */
   readonly at?: string;
   /** Name of a database. */
@@ -46,7 +48,7 @@ export function peerApi(engine: PeerEngine): CodrApi {
     restore: (request, { signal }) => runRestore(engine, request, signal),
     verify: (request, { signal }) => runVerify(engine, request, signal),
     checkpoint: (request, { signal }) => runCheckpoint(engine, request, signal),
-    collect: (_, { signal }) => runCollect(engine, signal),
+    collect: (request, { signal }) => runCollect(engine, request, signal),
   };
   return fakeApi(async ({ method, request, call }) => {
     const run = methods[method];
@@ -117,12 +119,19 @@ async function runCheckpoint(
   });
 }
 
-async function runCollect(engine: PeerEngine, signal: AbortSignal): Promise<object> {
+async function runCollect(
+  engine: PeerEngine,
+  { impatient }: PeerRequest,
+  signal: AbortSignal,
+): Promise<object> {
   const { repository } = engine;
   const lineage = await repository.openLineage(repositoryLineage);
   const { clock } = engine;
   const probe = engine.probe();
-  const { packsRemoved } = await collect({ repository, lineage, clock, probe, signal });
+  const { packsRemoved } = await collect({
+    ...{ repository, lineage, clock, probe, signal },
+    ...(impatient && { uncommittedAgeMs: -1 }),
+  });
   return { packsRemoved };
 }
 

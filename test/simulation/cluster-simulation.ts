@@ -125,7 +125,11 @@ class ClusterSimulation {
     this.#stormPerCent = own.isQuiet ? 0 : ([10, 20, 32][own.random.below(3)] ?? 0);
     this.#reader = own.reader;
     this.#client = new ClusterClient(world);
-    this.#faults = new ClusterFaults(world, 2 + own.random.below(4));
+    this.#faults = new ClusterFaults(
+      world,
+      2 + own.random.below(4),
+      own.isQuiet || own.random.below(4) > 0 ? 0 : 500,
+    );
     world.connector.beforeRead = () => this.#writeBetween();
   }
 
@@ -237,8 +241,9 @@ class ClusterSimulation {
     } else if (ended.state === 'cancelled') assert.ok(isUnwanted, `${key} was cancelled by nobody`);
     else if (ended.state === 'failed') {
       const { code = '', message, remedy = '' } = ended.error ?? {};
-      // It had come to its end, and the peer was lost before that was written down.
-      const isThere = code === 'target-not-empty' && /may have ended it/.test(remedy);
+      // It had ended, and the peer, or what the coordinator knew, was lost before that was written.
+      const isTold = this.#world.service.life > 1 || /may have ended it/.test(remedy);
+      const isThere = code === 'target-not-empty' && isTold;
       if (isThere) this.#compare(request);
       const early = kind === 'checkpoint' && code === 'time-not-restorable';
       const mayPass = early || isThere || isUnwanted || (!this.#isQuiet && passing.includes(code));

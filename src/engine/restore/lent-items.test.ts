@@ -39,6 +39,7 @@ class Place {
 }
 
 class LendingTarget {
+  identity = { id: 'one', version: '1', streams: [] };
   readonly sharesRanges = true;
   readonly #place: Place;
   readonly #calls: string[] = [];
@@ -234,4 +235,18 @@ test('a receipt that does not hold is an error of the peer that gave it', async 
     return target;
   };
   await assert.rejects(restored(place, 6), { code: 'peer-lost' });
+});
+
+test('a peer for which the target is another one, or not there, loads nothing', async () => {
+  for (const fault of ['another', 'away']) {
+    const place = new Place();
+    const open = place.open.bind(place);
+    place.open = () => {
+      if (place.calls.length === 0) return open();
+      if (fault === 'away') throw new CodrError('source-unreachable', 'nobody answers');
+      return Object.assign(open(), { identity: { id: 'two', version: '1', streams: [] } });
+    };
+    await assert.rejects(restored(place, 6), { code: 'peer-lost' });
+    assert.deepEqual(place.adopted, []);
+  }
 });

@@ -2,6 +2,7 @@
 // same target, and keeps both open from one order to the next; it never writes the target's marker.
 import { assert } from '../../base/assert.ts';
 import { fromBase64, toBase64 } from '../../base/bytes.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import type { LiveForm, SourceConfig } from '../../connector/connector.ts';
 import type { RestoreTarget, TargetOptions } from '../../connector/restore-target.ts';
@@ -36,6 +37,8 @@ export interface RestoreReference {
   /** Hex. */
   readonly at: string;
   readonly to: SourceConfig;
+  /** What the target is, as the peer that restores sees it: names may mean another database elsewhere. */
+  readonly identity: string;
   readonly target: Omit<TargetOptions, 'owner'>;
   readonly parts?: PartsWish;
   readonly live?: LiveForm;
@@ -109,7 +112,7 @@ export async function rangeWork(
 
 async function openRestore(
   context: SourceContext,
-  { at, to, target: options, parts, live }: RestoreReference,
+  { at, to, identity, target: options, parts, live }: RestoreReference,
   signal: AbortSignal,
 ): Promise<WorkerRestore> {
   const { connector, world, lineage, scope } = context;
@@ -122,8 +125,21 @@ async function openRestore(
       namespace: renamed(options.renames, dataset.entry.namespace),
     }),
   );
-  const target = await connector.openTarget(to, connectorContext(world), signal);
+  const target = await connector
+    .openTarget(to, connectorContext(world), signal)
+    .catch((cause: unknown) => {
+      if (signal.aborted) throw cause;
+      // Where nobody reaches it, whoever restores says why.
+      const why = isCodrError(cause) ? cause.message : 'an error of this program';
+      throw new CodrError('peer-lost', `the target is not to be opened from here: ${why}`, {
+        cause,
+      });
+    });
   try {
+    if (target.identity.id !== identity) {
+      const message = `the target is ${target.identity.id} from here, not ${identity}`;
+      throw new CodrError('peer-lost', message, { object: connector.redact(to.uri) });
+    }
     // What is lent was planned by its lender.
     if (!target.borrow) await target.plan(items, options, signal);
     const shared = {
@@ -149,11 +165,16 @@ async function openRestore(
 /** Undefined: what the target takes from one process it does not take from others. */
 export function referenceOf(
   context: SourceContext,
-  target: Pick<RestoreTarget, 'sharesRanges'>,
-  restore: Omit<RestoreReference, 'source' | 'at'> & { readonly at: bigint },
+  target: Pick<RestoreTarget, 'sharesRanges' | 'identity'>,
+  restore: Omit<RestoreReference, 'source' | 'at' | 'identity'> & { readonly at: bigint },
 ): { reference?: RestoreReference } {
   if (!target.sharesRanges) return {};
   return {
-    reference: { ...restore, source: context.lineage.name, at: timeToHex(restore.at) },
+    reference: {
+      ...restore,
+      source: context.lineage.name,
+      at: timeToHex(restore.at),
+      identity: target.identity.id,
+    },
   };
 }

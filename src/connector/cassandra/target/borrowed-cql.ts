@@ -13,6 +13,8 @@ import { namesOf } from './table-statements.ts';
 
 /** Survives JSON, as all here. */
 export interface LentCqlTable {
+  /** Digest of the ring that the restore was planned for. */
+  readonly ring: string;
   readonly replication: Replication;
   /** How it is compared; absent while it is loaded. */
   readonly look?: CqlLook;

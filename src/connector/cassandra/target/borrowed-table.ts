@@ -12,7 +12,7 @@ import type { ListedSstable } from '../session/node-files.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
 import { partitionerOf, type Ring, ringDigest } from '../session/ring.ts';
 import type { Encoding } from './file-encoder.ts';
-import { type LentTable, receiptOf, type TableReceipt } from './lent-table.ts';
+import { type LentTable, otherRing, receiptOf, type TableReceipt } from './lent-table.ts';
 import { ProofSample } from './proof-sample.ts';
 import { type FrozenTable, filesDigest, readFrozen, snapshotFiles } from './read-back.ts';
 import { ReplicaSets } from './replica-sets.ts';
@@ -47,7 +47,7 @@ export class BorrowedTable implements RangeTarget {
   /** Errors: `peer-lost`, when this process knows other nodes than the lender. */
   constructor(item: TargetItem, lent: LentTable, options: BorrowOptions) {
     const { ring, nodes } = options;
-    if (ringDigest(ring) !== lent.ring) throw otherwise('other nodes or tokens', ring.clusterName);
+    if (ringDigest(ring) !== lent.ring) throw otherRing(ring);
     this.#lent = lent;
     this.#options = options;
     this.#names = namesOf(item.namespace);

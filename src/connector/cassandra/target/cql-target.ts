@@ -25,7 +25,7 @@ import type {
 import { tableBodyOf } from '../schema/table-body.ts';
 import type { CqlSession } from '../session/cql.ts';
 import { type Replication, replicasOf } from '../session/replica-placement.ts';
-import { clusterId, partitionerOf, type Ring, readRing } from '../session/ring.ts';
+import { clusterId, partitionerOf, type Ring, readRing, ringDigest } from '../session/ring.ts';
 import {
   BorrowedCqlTable,
   type CqlReceipt,
@@ -36,6 +36,7 @@ import { countRows, refuseOtherCount } from './cql-count.ts';
 import { CqlLoad, lateSecondsMax, waitSecondsMax } from './cql-load.ts';
 import { type Compared, type CqlAccess, CqlProof } from './cql-proof.ts';
 import { BatchSender } from './cql-sender.ts';
+import { otherRing } from './lent-table.ts';
 import { namesOf } from './table-statements.ts';
 import { TargetTables } from './target-tables.ts';
 
@@ -121,16 +122,18 @@ class CqlTarget implements RestoreTarget {
   async lend(item: TargetItem, signal: AbortSignal): Promise<LentCqlTable | undefined> {
     const { body, replication } = this.#tables.tableOf(item);
     const look = this.#proof.look(item.namespace);
-    if (look) return { replication, look };
+    const table = { ring: ringDigest(this.#ring), replication };
+    if (look) return { ...table, look };
     if (!mayBeLoadedTwice(body.schema)) return undefined;
     await this.#tables.agreed(signal);
     // What a process that is lost has written may be as late as can be.
     this.#loadOf(item).add({ rows: 0, bytes: 0, lastingRows: 0, lateSeconds: lateSecondsMax });
-    return { replication };
+    return table;
   }
 
   borrow(item: TargetItem, lent: unknown): RangeTarget {
-    const { replication, look } = lent as LentCqlTable;
+    const { ring, replication, look } = lent as LentCqlTable;
+    if (ringDigest(this.#ring) !== ring) throw otherRing(this.#ring);
     const known = this.#senders.get(item.namespace);
     const sender = known ?? this.#senderOf(item, replication);
     this.#senders.set(item.namespace, sender);

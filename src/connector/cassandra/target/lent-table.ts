@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { CodrError } from '../../../base/error.ts';
 import type { FrozenMoment } from '../../restore-target.ts';
 import type { Replication } from '../session/replica-placement.ts';
+import type { Ring } from '../session/ring.ts';
 import type { FileLayout } from './file-layout.ts';
 import type { SampleText } from './sample-text.ts';
 import { type FileFacts, filesOfNodes, StagedSstable } from './staging.ts';
@@ -93,6 +94,12 @@ export async function checkedFiles(
     }),
   );
   return { ...counts, files: checked };
+}
+
+/** Of a process that knows other nodes or tokens than the one that restores. */
+export function otherRing({ clusterName }: Pick<Ring, 'clusterName'>): CodrError {
+  const message = 'this peer sees another ring of the target than the one that restores';
+  return new CodrError('peer-lost', message, { object: clusterName });
 }
 
 const isSame = (a: FileFacts, b: FileFacts | undefined): boolean =>

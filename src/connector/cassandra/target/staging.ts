@@ -129,12 +129,11 @@ export class StagedTable {
     try {
       // Not its parents: where another process has removed them, or is on another machine, nothing is made.
       await node.files.makeFolder(folder);
+      if (this.#lent) await refuseOtherOwner(node.files, base, folder);
     } catch (cause) {
-      if (this.#lent && isMissing(cause)) {
-        const message = `${base} of ${node.address}, where files are to wait, is not seen from here`;
-        throw new CodrError('peer-lost', message, { object: base, cause });
-      }
-      throw fileFault(node.address, folder, cause);
+      if (!this.#lent) throw fileFault(node.address, folder, cause);
+      const message = `${base} of ${node.address}, where files are to wait, is not to be used from here`;
+      throw new CodrError('peer-lost', message, { object: base, cause });
     }
     return { node, folder };
   }
@@ -160,6 +159,14 @@ export class StagedTable {
     }
     return base;
   }
+}
+
+/** Whoever made `base` has been found to make files that the server may move. Removes what it refuses. */
+async function refuseOtherOwner(files: FileAccess, base: string, folder: string): Promise<void> {
+  const [theirs, ours] = await Promise.all([files.stat(base), files.stat(folder)]);
+  if (theirs.userId === ours.userId) return;
+  await files.removeFolder(folder);
+  throw new Error(`files are made as user ${ours.userId}, not ${theirs.userId}`);
 }
 
 /** Names of Cassandra are words, so they are names of folders. */

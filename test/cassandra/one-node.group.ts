@@ -1,4 +1,5 @@
-// Files that want one node, whose settings say what any of them wants: it serves them all, and is warm after the first.
+// Files that want one node, whose settings say what any of them wants: it serves them
+// all, and is warm after the first.
 import '../../src/connector/cassandra/key/comparable.cassandra.test.ts';
 import '../../src/connector/cassandra/session/control.cassandra.test.ts';
 import '../../src/connector/cassandra/session/link-limit.cassandra.test.ts';
@@ -11,8 +12,3 @@ import './23-25-views-indexes-lwt.cassandra.test.ts';
 import './26-35-schema.cassandra.test.ts';
 import './49-53-parts-and-times.cassandra.test.ts';
 import './definitions.cassandra.test.ts';
-import './large-tables.cassandra.test.ts';
-import './path-b.cassandra.test.ts';
-import './restore.cassandra.test.ts';
-import './shared-cut.cassandra.test.ts';
-import './shared-restore.cassandra.test.ts';

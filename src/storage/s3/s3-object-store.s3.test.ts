@@ -89,6 +89,17 @@ test('a server that knows no conditions is unfit, and nothing is left in it', as
   assert.deepEqual(await Array.fromAsync(store.list('')), []);
 });
 
+test('who leaves while the server is asked what it keeps does not end that for the others', async () => {
+  const store = await openS3(await bucketUrl(), { random: random() });
+  const stop = new AbortController();
+  const left = store.create('left', [], stop.signal);
+  const stayed = store.create('stayed', []);
+  stop.abort(new Error('stopped by the test'));
+  await assert.rejects(left, /stopped by the test/);
+  assert.equal(await stayed, 'created');
+  assert.equal(await store.stat('left'), undefined);
+});
+
 test('lists go on over pages, and foreign keys below the prefix are left out', async () => {
   const store = wrapped(await openS3(await bucketUrl(), { random: random() }));
   const names = Array.from({ length: 1203 }, (_, i) => `many/${i}`);

@@ -10,6 +10,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { untilAborted } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
@@ -66,13 +67,13 @@ export class S3ObjectStore implements ObjectStore {
    * Errors: `store-unfit`, `store-unreachable`.
    */
   async probe(signal?: AbortSignal): Promise<void> {
-    this.#probed ??= this.#probe(signal);
-    try {
-      await this.#probed;
-    } catch (error) {
+    signal?.throwIfAborted();
+    // For all who wait: who leaves does not end it for the others.
+    this.#probed ??= this.#probe().catch((error: unknown) => {
       this.#probed = undefined;
       throw error;
-    }
+    });
+    await (signal ? untilAborted(this.#probed, signal) : this.#probed);
   }
 
   async create(
@@ -212,24 +213,24 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  async #probe(signal?: AbortSignal): Promise<void> {
+  async #probe(): Promise<void> {
     // A name that no list gives.
     const name = `${temporaryPrefix}${toHex(this.#random.bytes(8))}`;
-    await this.#probeBucket(signal);
+    await this.#probeBucket();
     const [mine, other] = [this.#random.bytes(probeBytes), this.#random.bytes(probeBytes)];
     try {
-      const { keepsVersions } = await this.#put(name, Buffer.from(mine), signal);
-      const { outcome: second } = await this.#put(name, Buffer.from(other), signal);
-      const there = await this.#get(name, undefined, signal);
+      const { keepsVersions } = await this.#put(name, Buffer.from(mine));
+      const { outcome: second } = await this.#put(name, Buffer.from(other));
+      const there = await this.#get(name);
       if (second !== 'exists' || toHex(there) !== toHex(mine)) {
         throw this.#unfit('lets an object be replaced in spite of If-None-Match');
       }
-      const part = await this.#get(name, { offset: 3, length: 5 }, signal);
+      const part = await this.#get(name, { offset: 3, length: 5 });
       if (toHex(part) !== toHex(mine.subarray(3, 8))) throw this.#unfit('ignores ranges of bytes');
-      await this.#probeChecksum(name, signal);
-      if (keepsVersions) await this.#probeVersions(name, signal);
+      await this.#probeChecksum(name);
+      if (keepsVersions) await this.#probeVersions(name);
       // Amazon's own lists are what the others' are measured by.
-      if (this.#place.endpoint !== undefined) await this.#probeOrder(name, signal);
+      if (this.#place.endpoint !== undefined) await this.#probeOrder(name);
     } finally {
       // An aborted probe too takes its object away.
       await this.#remove(name).catch(() => {});
@@ -237,9 +238,9 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   /** Some servers make a bucket that is not there with its first object. */
-  async #probeBucket(signal?: AbortSignal): Promise<void> {
+  async #probeBucket(): Promise<void> {
     const command = new HeadBucketCommand({ Bucket: this.#place.bucket });
-    await this.#send('look at', '', signal, async (abort) => {
+    await this.#send('look at', '', undefined, async (abort) => {
       // Whatever else it says, the first write says better: this answer has no body.
       const error: unknown = await this.#client.send(command, abort).then(
         () => undefined,
@@ -251,11 +252,11 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   /** A server that keeps folders as trees lists by folder, not by whole name. */
-  async #probeOrder(name: string, signal?: AbortSignal): Promise<void> {
+  async #probeOrder(name: string): Promise<void> {
     const pair = [`${name}-o-x`, `${name}-o/x`];
     try {
-      for (const one of pair) await this.#put(one, Buffer.from(one), signal);
-      const ordered = await this.#listing.isOrdered(`${name}-o`, signal);
+      for (const one of pair) await this.#put(one, Buffer.from(one));
+      const ordered = await this.#listing.isOrdered(`${name}-o`);
       if (ordered || this.#listing.walks) return;
       this.#listing.walks = true;
       this.#onLack({
@@ -268,17 +269,16 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   /** A server that takes a body with a wrong checksum would keep what was damaged on its way. */
-  async #probeChecksum(name: string, signal?: AbortSignal): Promise<void> {
+  async #probeChecksum(name: string): Promise<void> {
     const wrong = { ...this.#key(`${name}-sum`), Body: this.#random.bytes(probeBytes) };
     const command = new PutObjectCommand({ ...wrong, ChecksumCRC32: 'AAAAAA==' });
     try {
-      await this.#client.send(command, abortable(signal));
+      await this.#client.send(command, abortable());
     } catch (error) {
-      signal?.throwIfAborted();
       if (statusOf(error) === 400) return;
       throw s3Error(error, 'write', `${this.url}${name}-sum`);
     }
-    await this.#remove(`${name}-sum`, signal);
+    await this.#remove(`${name}-sum`);
     this.#onLack({
       what: `${this.url} takes objects whose checksum is wrong`,
       consequence: 'what is damaged on its way there is found when it is read: run verify often',
@@ -286,10 +286,10 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   /** There are servers to whom the mark of a removed object is an object. */
-  async #probeVersions(name: string, signal?: AbortSignal): Promise<void> {
-    await this.#remove(name, signal);
+  async #probeVersions(name: string): Promise<void> {
+    await this.#remove(name);
     try {
-      await this.#put(name, Buffer.from(this.#random.bytes(probeBytes)), signal);
+      await this.#put(name, Buffer.from(this.#random.bytes(probeBytes)));
     } catch (error) {
       if ((error as CodrError).facts?.status !== 412) throw error;
       throw this.#unfit(

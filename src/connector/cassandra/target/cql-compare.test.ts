@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { batchOf } from '../record/record-block.ts';
-import { int, scalar, TestRecords, testSchema, text } from '../sstable/write-records.fixture.ts';
+import {
+  int,
+  scalar,
+  TestRecords,
+  type TestRow,
+  testSchema,
+  text,
+} from '../sstable/write-records.fixture.ts';
 import { CqlComparison } from './cql-compare.ts';
 import type { CellBytes } from './proof-columns.ts';
 
@@ -29,9 +36,9 @@ const told = (value: string, ttl?: number, at = micros): CellBytes[] => [
   ttl === undefined ? undefined : int(ttl),
 ];
 
-/** What the cut has: of each row clustering, value and the second in which it expires. */
+/** What the cut has: of each row clustering, value (none: the row was inserted) and the second in which it expires. */
 async function compare(
-  wanted: readonly (readonly [number, string, number?])[],
+  wanted: readonly (readonly [number, string | undefined, number?])[],
   found: readonly (readonly CellBytes[])[],
   staticExpiry?: number | 'none',
 ) {
@@ -45,7 +52,9 @@ async function compare(
     records.staticRow(int(1), { cells: { s: cellOf('s', expiry) } });
   }
   for (const [c, value, expiry] of wanted) {
-    records.row(int(1), [int(c)], { cells: { v: cellOf(value, expiry) } });
+    const row: TestRow =
+      value === undefined ? { micros, cells: {} } : { cells: { v: cellOf(value, expiry) } };
+    records.row(int(1), [int(c)], row);
   }
   const told = { masked: new Set<string>(), hasElementTimes: true };
   const comparison = new CqlComparison({ schema, ...told, nowSeconds, ttlSlackSeconds });
@@ -128,4 +137,12 @@ test('static cells are compared with each row, and stand alone where a partition
   const passing = [[1, 'a', nowSeconds]] as const;
   assert.equal((await compare(passing, [alone], 'none')).compared, 1);
   assert.equal((await compare(passing, [row(1, told('a', 1), statics)], 'none')).passedOver, 1);
+});
+
+test('a row that only its insert keeps must be there, and CQL tells no more of an insert', async () => {
+  const wanted = [[1, undefined]] as const;
+  assert.equal((await compare(wanted, [row(1, nothing)])).compared, 1);
+  await assert.rejects(compare(wanted, []), failed(/"c": 1.*lacks the row/));
+  await assert.rejects(compare([], [row(1, nothing)]), failed(/a row that was not to be restored/));
+  await assert.rejects(compare(wanted, [row(1, told('a'))]), failed(/its "v" is another/));
 });

@@ -198,7 +198,9 @@ export class ItemRestore {
     const { sharing, limits } = context.world;
     const isShared = reference !== undefined && sharing.slots > limits.workers;
     const { dataset } = this.#item;
-    const most = target.loadRangesMax(this.#item, dataset.base.tree?.bytes ?? 0, isShared);
+    // Of a part of a dataset nobody knows how large it is.
+    const bytes = this.#wanted ? 0 : (dataset.base.tree?.bytes ?? 0);
+    const most = target.loadRangesMax(this.#item, bytes, isShared);
     return { ranges: await rangesOf(context, dataset, most), isShared };
   }
 

@@ -79,11 +79,11 @@ async function world(t: TestContext, layout: FileLayout = layoutOf({})) {
   const lent: LentTable = JSON.parse(
     JSON.stringify({ ring: ringDigest(ring), replication, word: 'op', load: { layout, bases } }),
   );
-  const borrow = (seed: number, ourRing = ring): BorrowedTable => {
+  const borrow = (seed: number, ourRing = ring, ourNodes = nodes): BorrowedTable => {
     const random = new SeededRandom(seed);
     return new BorrowedTable(item, lent, {
       ring: ourRing,
-      nodes,
+      nodes: ourNodes,
       sorting,
       encoding: undefined,
       random,
@@ -191,6 +191,22 @@ test('files that are not as their maker says, or lie elsewhere, are not adopted'
 test('a process that knows another ring loads nothing', async (t) => {
   const { ring, borrow } = await world(t);
   assert.throws(() => borrow(1, { ...ring, nodes: ring.nodes.slice(1) }), { code: 'peer-lost' });
+});
+
+test('a process whose files the server could not move loads nothing and leaves nothing', async (t) => {
+  const { nodes, ring, bases, borrow } = await world(t);
+  const files: typeof localFiles = {
+    ...localFiles,
+    // As what another user makes.
+    stat: async (path) => {
+      const facts = await localFiles.stat(path);
+      return { ...facts, userId: facts.userId + (path.includes('/by-') ? 1 : 0) };
+    },
+  };
+  const others = new Map([...nodes].map(([hostId, node]) => [hostId, { ...node, files }]));
+  const loading = borrow(1, ring, others).load(item, streamOf(blocks()), signal);
+  await assert.rejects(loading, { code: 'peer-lost' });
+  assert.deepEqual(await attempts(bases), []);
 });
 
 test('files of levels say the one level that holds them, whoever made them', async (t) => {

@@ -145,6 +145,8 @@ test('a follower that is frozen past its lease is replaced, and harms nothing wh
   await using api = first.api();
   await using other = third.api();
   await add(api, 'frozen');
+  const limited = await other.limitSource({ source: 'frozen', readers: 5 }, call);
+  assert.equal(limited.readers, 5);
   const stop = new AbortController();
   const follow = { source: 'frozen', follow: true, rpoSeconds: 1 };
   // The client of a peer that is frozen hangs with it; the operation does not.
@@ -164,6 +166,10 @@ test('a follower that is frozen past its lease is replaced, and harms nothing wh
   const written = Date.now();
   const isIn = async (): Promise<boolean> => (await restorable()) > written;
   await until(isIn, { within: 60_000, what: 'the newest write is restorable' });
+  const { peers: shown } = await other.status({}, call);
+  const lags = shown.flatMap(({ lagSeconds }) => lagSeconds ?? []);
+  assert.equal(lags.length, 1, 'the peer that follows has a lag, and no other');
+  assert.ok((lags[0] as number) < 60);
   const { operations } = await other.listOperations({ running: true }, call);
   const [{ id = '' } = {}] = operations.filter(({ source }) => source === 'frozen');
   await other.cancelOperation({ id }, call);

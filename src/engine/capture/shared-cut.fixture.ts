@@ -182,6 +182,8 @@ export class SharedCutWorld {
 
   async #peer(name: string): Promise<Workplace> {
     const repository = await this.openRepository();
+    // What cuts of the other lineage have stored is known to peers, as it is to processes that run for long.
+    repository.learn(await repository.openLineage('single'));
     const workers = new Workers({
       clock: { sleep: () => new Promise(() => {}) },
       openSource: async (lineage) => {

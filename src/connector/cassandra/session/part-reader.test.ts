@@ -65,15 +65,15 @@ test('parts that others read by their descriptions are what the cut reads, with 
     const parts: Buffer[] = [];
     for (const range of ranges) parts.push(await readElsewhere(reader.described(range), workers));
     assert.ok(parts.every(({ length }) => length > 0 && length < 0.7 * whole.length));
-    assert.deepEqual(Buffer.concat(parts), whole);
+    assert.ok(Buffer.concat(parts).equals(whole), 'put one behind another');
   }
-  assert.deepEqual(await bytesOf(reader, ranges), whole, 'parts without threads');
+  assert.ok((await bytesOf(reader, ranges)).equals(whole), 'parts without threads');
 });
 
 test('a table of one part is described as a whole', async () => {
   const { reader } = readerOf(await makeFiles('whole'));
   const described = reader.described(wholeRange);
-  assert.deepEqual(await readElsewhere(described), await bytesOf(reader, [wholeRange]));
+  assert.ok((await readElsewhere(described)).equals(await bytesOf(reader, [wholeRange])));
 });
 
 test('a file that is another one at the same path is refused, and so is one that is not there', async () => {

@@ -53,6 +53,9 @@ async function findOrMake(
   try {
     await make(program, rehearsal, claim, path);
     return path;
+  } catch (error) {
+    console.error(`JVMs start without an archive of classes: ${(error as Error).message}`);
+    return undefined;
   } finally {
     await rm(claim, { recursive: true, force: true });
   }

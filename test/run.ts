@@ -36,18 +36,24 @@ const entries = [...whole.map(({ path }) => path), ...files.filter((path) => !gr
 const timeout = 20 * 60_000;
 // One more than there are cores: files with servers wait for much of their time.
 const concurrency = Math.min(4, availableParallelism() + 1);
-/** What takes minutes, the longest first: else the end of the run may wait for one of them alone. */
+/**
+ * What takes minutes, first: else the end of the run may wait for one of them alone. Rings of three nodes stand apart, since
+ * three of them at once would be slower than one after the other.
+ */
 const longest = [
+  'test/cassandra/three-nodes.group.ts',
+  'test/cassandra/one-node-more.group.ts',
+  'test/mongodb/52-57-engine.mongod.test.ts',
   'test/cassandra/42-44-rings.cassandra.test.ts',
   'test/cassandra/one-node.group.ts',
   'test/cluster/chaos.mongod.test.ts',
-  'test/cassandra/40-44-topology.cassandra.test.ts',
   'test/cassandra/36-41-missing-and-damaged.cassandra.test.ts',
-  'test/mongodb/52-57-engine.mongod.test.ts',
-  'test/differential/cassandra.cassandra.test.ts',
   'test/differential/differential.mongod.test.ts',
-  'test/cassandra/45-54-files.cassandra.test.ts',
+  'test/cassandra/40-44-topology.cassandra.test.ts',
   'test/simulation/simulation.test.ts',
+  'test/differential/cassandra.cassandra.test.ts',
+  'test/cassandra/checkpoint.cassandra.test.ts',
+  'test/cassandra/45-54-files.cassandra.test.ts',
 ];
 for (const path of longest) if (!existsSync(join(rootFolder, path))) fail(`there is no ${path}`);
 /** Then other files with servers, then the rest. */

@@ -7,6 +7,7 @@ import { isCodrError } from '../../base/error.ts';
 import { silentLogger } from '../../base/log.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { listPeers } from '../../cluster/membership.ts';
+import type { Lease } from '../../coordination/coordinator.ts';
 import { MemoryCoordinator } from '../../coordination/memory/memory-coordinator.ts';
 import type { Workers } from '../../engine/work/workers.ts';
 import type { Repository } from '../../repository/repository.ts';
@@ -73,6 +74,32 @@ test('a call that is under way when the session ends says that the peer is cut o
   await life.left();
   held.resolve();
   await assert.rejects(asked, (error) => isCodrError(error, 'peer-unreachable'));
+  await assert.rejects(
+    () => life.operations.list(),
+    (error) => isCodrError(error, 'peer-unreachable'),
+  );
+});
+
+test('a peer that is told to stop while it joins again leaves nothing open', async () => {
+  const { coordinator, life, started } = begin(Promise.resolve());
+  const lease = coordinator.lease.bind(coordinator);
+  const leases: Lease[] = [];
+  let held = Promise.resolve();
+  coordinator.lease = async (ttlMs) => {
+    await held;
+    const granted = await lease(ttlMs);
+    leases.push(granted);
+    return granted;
+  };
+  await started;
+  const asked = Promise.withResolvers<void>();
+  held = asked.promise;
+  for (const one of leases) coordinator.expire(one);
+  while (life.session) await turn();
+  life.leave();
+  asked.resolve();
+  await life.left();
+  assert.equal(life.session, undefined);
   await assert.rejects(
     () => life.operations.list(),
     (error) => isCodrError(error, 'peer-unreachable'),

@@ -268,6 +268,10 @@ export class PeerLife {
         waitMs = Math.min(rejoinMs.max, waitMs * 2);
       }
     }
+    // One that was joined while this peer was told to stop.
+    const last = this.#session;
+    this.#session = undefined;
+    if (last) await closed(last, log);
     if (coordinator) await closed(coordinator, log);
   }
 }

@@ -149,7 +149,7 @@ async function asItWas(cluster: CassandraCluster, links: boolean): Promise<Cassa
   const { rows } = await client.cql('SELECT keyspace_name FROM system_schema.keyspaces');
   const names = rows.map((row) => String(row.keyspace_name));
   for (const name of names.filter((name) => !/^system($|_)/.test(name))) {
-    await client.cql(`DROP KEYSPACE "${name}"`);
+    await client.cql(`DROP KEYSPACE IF EXISTS "${name}"`);
   }
   for (const node of cluster.nodes) {
     await cluster.jmx(node).write(storageService, 'IncrementalBackupsEnabled', links);

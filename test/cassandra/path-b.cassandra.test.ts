@@ -10,7 +10,7 @@ import { partitionEnd } from '../../src/connector/cassandra/key/record-key.ts';
 import { tableBodyOf } from '../../src/connector/cassandra/schema/table-body.ts';
 import { openCql } from '../../src/connector/cassandra/session/cql.ts';
 import { readRing } from '../../src/connector/cassandra/session/ring.ts';
-import { CqlProof } from '../../src/connector/cassandra/target/cql-proof.ts';
+import { type Compared, CqlProof } from '../../src/connector/cassandra/target/cql-proof.ts';
 import {
   Captured,
   configOfCluster,
@@ -161,7 +161,10 @@ test('what differs in one cell, time or row from the cut is found by reading the
     assert.ok(item);
     const proof = new CqlProof({ config, cql, ring }, systemClock);
     const { nowMs } = proof.begin(table, undefined);
+    const look = proof.look(table);
+    assert.ok(look);
     const schema = { ...tableBodyOf(item.entry).schema, keyspace: 'pb2' };
+    const told = (compared: Compared): void => proof.add(table, compared);
     // Ranges whose bounds lie within the keys of one token.
     const bounds: Uint8Array[] = [];
     for await (const batch of live(item.dataset, nowMs)) {
@@ -171,7 +174,7 @@ test('what differs in one cell, time or row from the cut is found by reading the
     }
     for (const range of rangesBetween(bounds)) {
       const records = within(live(item.dataset, nowMs), range);
-      for await (const _ of proof.compare({ namespace: table, schema, range }, records, signal));
+      for await (const _ of proof.compare({ schema, range, look, told }, records, signal));
     }
     return proof.result(table).made;
   };

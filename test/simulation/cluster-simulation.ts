@@ -128,7 +128,7 @@ class ClusterSimulation {
     this.#faults = new ClusterFaults(
       world,
       2 + own.random.below(4),
-      own.isQuiet || own.random.below(4) > 0 ? 0 : 500,
+      own.isQuiet ? 50 : own.random.below(4) > 0 ? 0 : 500,
     );
     world.connector.beforeRead = () => this.#writeBetween();
   }
@@ -136,6 +136,8 @@ class ClusterSimulation {
   async run(): Promise<ClusterSimulationReport> {
     await this.#reader.register();
     await this.#faults.startAll();
+    // All are there before equal sources are copied side by side.
+    if (this.#isQuiet) await this.#advance(3000);
     const { sources } = this.#world;
     for (const { name } of sources) this.#client.wish('backup', { source: name, follow: true });
     if (!this.#isQuiet && this.#random.below(2) === 0) this.#collect();

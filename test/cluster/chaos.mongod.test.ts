@@ -71,6 +71,14 @@ const healed = async (): Promise<void> => {
 /** There and back, each a jump of minutes under a process that runs. */
 async function clockJumps(victim: PeerProcess, seconds: number): Promise<() => Promise<void>> {
   await victim.setClock(seconds);
+  // What it puts into its answers is what it sees.
+  const hasJumped = async (): Promise<boolean> => {
+    const answer = await fetch(`http://${victim.metrics}/healthz`).catch(() => undefined);
+    await answer?.arrayBuffer();
+    const aheadMs = Date.parse(answer?.headers.get('date') ?? '') - Date.now();
+    return Math.abs(aheadMs - seconds * 1000) < 30_000;
+  };
+  await until(hasJumped, { within: 30_000, what: `the clock of ${victim.name} jumps` });
   return () => victim.setClock(0);
 }
 

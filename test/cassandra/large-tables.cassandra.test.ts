@@ -110,10 +110,8 @@ test("parts of a table of the server's own files are merged in threads, and a ch
   for (const [path] of folded) await rm(path);
 
   const looked = await node.check({ readDataPercent: 0, repair: true }, call());
-  assert.deepEqual(
-    [looked.problems.length > 0, looked.givenUp],
-    [true, []],
-    JSON.stringify(looked),
+  assert.ok(
+    looked.problems.some(({ affected }) => affected.some((name) => name.includes('big.t'))),
   );
   const { problems } = await node.check({ readDataPercent: 100, repair: false }, call());
   assert.deepEqual(problems, []);

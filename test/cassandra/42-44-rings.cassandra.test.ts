@@ -6,6 +6,7 @@ import { types } from 'cassandra-driver';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import {
   connectCql,
+  connectThrough,
   sharedCassandra,
   startCassandra,
   type TestClient,
@@ -210,8 +211,7 @@ async function fillThrough(
   node: number,
   keys: readonly [from: number, to: number],
 ): Promise<void> {
-  const contactPoints = [`${cluster.address(node)}:${cluster.cqlPort}`];
-  await using client = await connectCql(cluster, { contactPoints });
+  await using client = await connectThrough(cluster, node);
   for (let k = keys[0]; k < keys[1]; k++) {
     const row = [k, `through ${node}`];
     const options = { prepare: true, consistency: types.consistencies.one };
@@ -219,9 +219,18 @@ async function fillThrough(
   }
 }
 
-test('a node that bootstraps and one that replaces a dead one are captured whole by the next cut', async () => {
+/** Keys, values and times as the cluster says them at a consistency: ONE asks the node itself and repairs nothing. */
+async function duoRows({ client }: TestClient, keyspace: string, consistency: number) {
+  const query = `SELECT k, v, writetime(v) AS at FROM ${keyspace}.t`;
+  const { rows } = await client.execute(query, [], { consistency });
+  return rows.map(({ k, v, at }) => `${k} ${v} ${at}`).sort();
+}
+
+test('a node that bootstraps and one that replaces a dead one are captured whole, and what only the dead one had comes back', async () => {
   world ??= CassandraWorld.open();
+  const places = await world;
   const cluster = await growing();
+  const { all, one } = types.consistencies;
   const bring = async (...start: Parameters<CassandraCluster['startNode']>): Promise<void> => {
     await cluster.startNode(...start);
     await cluster.waitCql(start[0]);
@@ -232,14 +241,18 @@ test('a node that bootstraps and one that replaces a dead one are captured whole
   await client.cql(`CREATE KEYSPACE duo WITH replication = ${two}`);
   await client.cql('CREATE TABLE duo.t (k int PRIMARY KEY, v text)');
   await fillThrough(cluster, 1, [0, 100]);
-  const duo = await (await world).protect('duo', cluster, {
-    settings: nodesOf(cluster, [1, 3, 4]),
-  });
+  const duo = await places.protect('duo', cluster, { settings: nodesOf(cluster, [1, 3, 4]) });
   assert.equal((await duo.backup()).records, 100);
 
   await bring(3);
   await cluster.stopNode(1);
   await fillThrough(cluster, 3, [100, 150]);
+  let wanted: string[];
+  {
+    await using third = await connectThrough(cluster, 3);
+    wanted = await duoRows(third, 'duo', one);
+    assert.equal(wanted.length, 150);
+  }
   await bring(1);
   const grown = await duo.backup();
   assert.equal(grown.grade, 'complete');
@@ -251,4 +264,24 @@ test('a node that bootstraps and one that replaces a dead one are captured whole
   const replaced = await duo.backup();
   assert.equal(replaced.grade, 'complete');
   assert.ok(replaced.warnings.some((note) => /\.4: it was not captured before/.test(note)));
+
+  // The cluster itself has lost what was on node 3 alone; its point before that has it.
+  await using again = await connectCql(cluster);
+  assert.equal((await duoRows(again, 'duo', all)).length, 150);
+  const to = await places.configFile('duo-target', cluster, nodesOf(cluster, [1, 4]));
+  for (const [at, name] of [
+    [grown.point.id, 'duo_grown'],
+    [replaced.point.id, 'duo_replaced'],
+  ] as const) {
+    const { datasets } = await duo.restore({ to, at, renames: [`duo.*=${name}.*`] });
+    assert.deepEqual(
+      datasets.map(({ proven }) => proven),
+      [true],
+    );
+  }
+  assert.deepEqual(await duoRows(again, 'duo_grown', all), wanted);
+  // Whatever was acknowledged: nothing of it was ever deleted.
+  const everything = new Set([...wanted, ...(await duoRows(again, 'duo', all))]);
+  assert.equal(everything.size, 200);
+  assert.deepEqual(await duoRows(again, 'duo_replaced', all), [...everything].sort());
 });

@@ -45,6 +45,7 @@ export class S3ObjectStore implements ObjectStore {
   readonly #random: Random;
   readonly #onLack: (lack: StoreLack) => void;
   #probed: Promise<void> | undefined;
+  readonly #shown = new Set<string>();
   /** The bucket did so when it was asked. */
   #keepsVersions = false;
 
@@ -90,6 +91,7 @@ export class S3ObjectStore implements ObjectStore {
     // Versions were turned on meanwhile, and there are servers that forget conditions then.
     if (keepsVersions && !this.#keepsVersions) {
       this.#probed = undefined;
+      this.#shown.clear();
       await this.probe(signal);
     }
     return outcome;
@@ -216,25 +218,37 @@ export class S3ObjectStore implements ObjectStore {
   async #probe(): Promise<void> {
     // A name that no list gives.
     const name = `${temporaryPrefix}${toHex(this.#random.bytes(8))}`;
-    await this.#probeBucket();
-    const [mine, other] = [this.#random.bytes(probeBytes), this.#random.bytes(probeBytes)];
+    await this.#once('bucket', () => this.#probeBucket());
     try {
-      const { keepsVersions } = await this.#put(name, Buffer.from(mine));
-      const { outcome: second } = await this.#put(name, Buffer.from(other));
-      const there = await this.#get(name);
-      if (second !== 'exists' || toHex(there) !== toHex(mine)) {
-        throw this.#unfit('lets an object be replaced in spite of If-None-Match');
-      }
-      const part = await this.#get(name, { offset: 3, length: 5 });
-      if (toHex(part) !== toHex(mine.subarray(3, 8))) throw this.#unfit('ignores ranges of bytes');
-      await this.#probeChecksum(name);
-      if (keepsVersions) await this.#probeVersions(name);
+      await this.#once('conditions', () => this.#probeConditions(name));
+      await this.#once('checksum', () => this.#probeChecksum(name));
       // Amazon's own lists are what the others' are measured by.
-      if (this.#place.endpoint !== undefined) await this.#probeOrder(name);
+      if (this.#place.endpoint === undefined) return;
+      await this.#once('order', () => this.#probeOrder(name));
     } finally {
       // An aborted probe too takes its object away.
       await this.#remove(name).catch(() => {});
     }
+  }
+
+  /** What was shown is not asked again when a later question breaks off. */
+  async #once(what: string, ask: () => Promise<void>): Promise<void> {
+    if (this.#shown.has(what)) return;
+    await ask();
+    this.#shown.add(what);
+  }
+
+  async #probeConditions(name: string): Promise<void> {
+    const [mine, other] = [this.#random.bytes(probeBytes), this.#random.bytes(probeBytes)];
+    const { keepsVersions } = await this.#put(name, Buffer.from(mine));
+    const { outcome: second } = await this.#put(name, Buffer.from(other));
+    const there = await this.#get(name);
+    if (second !== 'exists' || toHex(there) !== toHex(mine)) {
+      throw this.#unfit('lets an object be replaced in spite of If-None-Match');
+    }
+    const part = await this.#get(name, { offset: 3, length: 5 });
+    if (toHex(part) !== toHex(mine.subarray(3, 8))) throw this.#unfit('ignores ranges of bytes');
+    if (keepsVersions) await this.#probeVersions(name);
   }
 
   /** Some servers make a bucket that is not there with its first object. */

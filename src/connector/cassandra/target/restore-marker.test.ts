@@ -47,8 +47,9 @@ test('when the first run began is what every later run is told, and goes by', as
       return [{ '[applied]': isNew }];
     },
   } as unknown as CqlSession;
-  const schema = { hasTable: async () => true, run: async () => {} } as unknown as SchemaRunner;
-  const read = () => RestoreMarker.read(cql, schema, 'op', signal);
+  const done = async () => {};
+  const schema = { hasTable: async () => true, run: done, agreed: done };
+  const read = () => RestoreMarker.read(cql, schema as unknown as SchemaRunner, 'op', signal);
   await (await read()).begin({ moment: 'then', begunMs: 5_000 }, 1, signal);
   const later = await read();
   assert.deepEqual([later.unfinished()?.moment, later.unfinished()?.begunMs], ['then', 5_000]);

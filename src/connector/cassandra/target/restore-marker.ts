@@ -202,6 +202,7 @@ export class RestoreMarker {
     if (left.length === 0) {
       await this.#schema.run(`DROP KEYSPACE IF EXISTS ${markerKeyspace}`, signal);
     }
+    await this.#schema.agreed(signal);
   }
 
   async #write(step: string, body: string, signal: AbortSignal): Promise<void> {

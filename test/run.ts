@@ -51,6 +51,7 @@ const longest = [
   'test/differential/differential.mongod.test.ts',
   'test/cassandra/40-44-topology.cassandra.test.ts',
   'test/simulation/simulation.test.ts',
+  'test/simulation/cluster-simulation.test.ts',
   'test/differential/cassandra.cassandra.test.ts',
   'test/cassandra/checkpoint.cassandra.test.ts',
   'test/cassandra/45-54-files.cassandra.test.ts',

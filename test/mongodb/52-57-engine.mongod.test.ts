@@ -250,7 +250,7 @@ test('56: a target that holds data is refused untouched, unless --drop says othe
 });
 
 test('57: many collections and much data pass through bounded memory', async (t) => {
-  const collections = isFull ? 100_000 : 5000;
+  const collections = isFull ? 100_000 : 2000;
   const mebibytes = isFull ? 50 * 1024 : 1024;
   const db = world.client.db('n57');
   for (let n = 0; n < collections; n += 10) {

@@ -126,7 +126,7 @@ test('what is stored again after a kill is bounded by the parts that were on the
   const world = await KilledCuts.create(1);
   let read = 0;
   let kills = 0;
-  for (; (await world.backup(14)) === 'killed'; kills++) {
+  for (; (await world.backup(24)) === 'killed'; kills++) {
     assert.ok(kills < 20, 'the cut comes to its end');
     read += world.batchesRead();
     assert.ok(kills > 0 || (await world.segments()).length > 0, 'finished parts are known');

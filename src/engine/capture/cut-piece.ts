@@ -11,7 +11,7 @@ import { buildRange } from '../../repository/tree/range-builder.ts';
 import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
 import { heldReading } from '../held-reading.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
-import type { IdleCache } from '../work/idle-cache.ts';
+import { catchUp, type OpenedHere } from '../work/opened-here.ts';
 
 /** Kind of the order that {@link cutPieceOrder} makes. */
 export const cutPieceKind = 'cut-part';
@@ -65,23 +65,12 @@ export interface WorkerReader extends AsyncDisposable {
 export async function cutPieceWork(
   input: unknown,
   work: WorkContext,
-  {
-    readers,
-    openSource,
-  }: {
-    readonly readers: IdleCache<WorkerReader>;
-    openSource(lineage: string): Promise<SourceContext>;
-  },
+  readers: OpenedHere<WorkerReader>,
 ): Promise<unknown> {
   const { source, described, bytesPerSecond, refused } = input as PieceOrder;
-  const open = async (): Promise<WorkerReader> => openReader(await openSource(source));
-  return await readers.use(source, open, async ({ context, reader }) => {
-    const { repository, lineage } = context;
-    // What others have committed meanwhile need not be stored again; what was condemned must be.
-    await lineage.refresh();
-    repository.learn(lineage);
-    repository.forget(refused);
-    const store = repository.session();
+  return await readers.use({ key: source, source }, openReader, async ({ context, reader }) => {
+    await catchUp(context, refused);
+    const store = context.repository.session();
     const records = reader.records(described, work.signal);
     let part: TreePart;
     try {
@@ -99,7 +88,7 @@ export async function cutPieceWork(
   });
 }
 
-function openReader(context: SourceContext): WorkerReader {
+async function openReader(context: SourceContext): Promise<WorkerReader> {
   const { connector, config, world } = context;
   const reader = connector.openPartReader?.(config, connectorContext(world));
   if (!reader) throw new CodrError('peer-lost', 'cuts of this kind are read by who takes them');

@@ -3,7 +3,7 @@ import { CodrError } from '../../base/error.ts';
 import type { WorkContext } from '../../cluster/work-pool.ts';
 import type { SourceSession } from '../../connector/connector.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
-import type { IdleCache } from '../work/idle-cache.ts';
+import { catchUp, type OpenedHere } from '../work/opened-here.ts';
 import { buildUnits, builtToText, readSegmentOrder, type SegmentOrder } from './segments.ts';
 
 /** A source that this worker has opened. */
@@ -16,26 +16,15 @@ export interface WorkerSource extends AsyncDisposable {
 export async function segmentWork(
   input: unknown,
   work: WorkContext,
-  {
-    sources,
-    openSource,
-  }: {
-    readonly sources: IdleCache<WorkerSource>;
-    openSource(lineage: string): Promise<SourceContext>;
-  },
+  sources: OpenedHere<WorkerSource>,
 ): Promise<unknown> {
   const order = readSegmentOrder(input);
-  const open = async (): Promise<WorkerSource> => {
-    const context = await openSource(order.source);
-    return await connect(context, order, work.signal);
-  };
-  return await sources.use(`${order.source} ${order.identity}`, open, async (source) => {
-    const { repository, lineage } = source.context;
-    // What others have committed meanwhile need not be stored again; what was condemned must be.
-    await lineage.refresh();
-    repository.learn(lineage);
-    repository.forget(order.refused);
-    return builtToText(await buildUnits(source.context, source.session, order, work));
+  const { source, identity, refused } = order;
+  const open = (context: SourceContext): Promise<WorkerSource> =>
+    connect(context, order, work.signal);
+  return await sources.use({ key: `${source} ${identity}`, source }, open, async (opened) => {
+    await catchUp(opened.context, refused);
+    return builtToText(await buildUnits(opened.context, opened.session, order, work));
   });
 }
 

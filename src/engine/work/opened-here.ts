@@ -1,6 +1,7 @@
 // What orders of one kind have opened on this peer, each upon a source: opened by the first order that needs it, shared
 // with those beside it, kept for those that come soon.
 import { CodrError } from '../../base/error.ts';
+import type { PackId } from '../../model/id.ts';
 import type { SourceContext } from '../source-context.ts';
 import type { IdleCache } from './idle-cache.ts';
 
@@ -32,4 +33,14 @@ export class OpenedHere<T extends AsyncDisposable> implements AsyncDisposable {
 export function seenHere<T>(found: T | undefined, what: string): T {
   if (found !== undefined) return found;
   throw new CodrError('peer-lost', `${what} is not seen from this peer`);
+}
+
+/** What others have committed meanwhile need not be stored again; what was condemned must be. */
+export async function catchUp(
+  { repository, lineage }: Pick<SourceContext, 'repository' | 'lineage'>,
+  refused: readonly PackId[],
+): Promise<void> {
+  await lineage.refresh();
+  repository.learn(lineage);
+  repository.forget(refused);
 }

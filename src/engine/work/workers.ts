@@ -22,29 +22,24 @@ export interface WorkersOptions {
 
 /** The worker's side of {@link WorkPool}. */
 export class Workers implements AsyncDisposable {
-  readonly #sources: IdleCache<WorkerSource>;
-  readonly #readers: IdleCache<WorkerReader>;
+  readonly #sources: OpenedHere<WorkerSource>;
+  readonly #readers: OpenedHere<WorkerReader>;
   readonly #restores: OpenedHere<WorkerRestore>;
   readonly #points: OpenedHere<WorkerPoint>;
-  readonly #openSource: WorkersOptions['openSource'];
 
   constructor({ clock, openSource }: WorkersOptions) {
-    this.#sources = new IdleCache(clock, idleMs);
-    this.#readers = new IdleCache(clock, idleMs);
-    this.#restores = new OpenedHere(new IdleCache(clock, idleMs), openSource);
-    this.#points = new OpenedHere(new IdleCache(clock, idleMs), openSource);
-    this.#openSource = openSource;
+    const opened = <T extends AsyncDisposable>(): OpenedHere<T> =>
+      new OpenedHere<T>(new IdleCache(clock, idleMs), openSource);
+    this.#sources = opened();
+    this.#readers = opened();
+    this.#restores = opened();
+    this.#points = opened();
   }
 
   /** Errors: `peer-lost` for a kind that this version does not know; those of the work. */
   async run({ kind, input }: WorkOrder, work: WorkContext): Promise<unknown> {
-    const openSource = this.#openSource;
-    if (kind === segmentKind) {
-      return await segmentWork(input, work, { sources: this.#sources, openSource });
-    }
-    if (kind === cutPieceKind) {
-      return await cutPieceWork(input, work, { readers: this.#readers, openSource });
-    }
+    if (kind === segmentKind) return await segmentWork(input, work, this.#sources);
+    if (kind === cutPieceKind) return await cutPieceWork(input, work, this.#readers);
     if (kind === rangeKind) return await rangeWork(input, work, this.#restores);
     if (kind === foldKind) return await foldWork(input, work, this.#points);
     throw new CodrError('peer-lost', `this version does no work of kind ${kind}`);

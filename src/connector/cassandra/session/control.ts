@@ -56,17 +56,13 @@ export interface NodeControl {
   /**
    * Moves the SSTables in `folders` (paths of the server) into the live table. Returns the folders that were
    * refused; a server may take nothing and still not name a folder: count what is there afterwards.
-   * `keepLevels`: files stay in the level that they say; else all begin in level 0.
+   * Checksums, indexes and tokens are verified, not each value. `keepLevels`: files stay in the level that they say; else all begin in level 0.
    */
   importSstables(
     keyspace: string,
     table: string,
     folders: readonly string[],
-    options: {
-      readonly verify: boolean;
-      readonly extended: boolean;
-      readonly keepLevels?: boolean;
-    },
+    options: { readonly keepLevels?: boolean },
     call: CallOptions,
   ): Promise<string[]>;
   invalidateCounterCache(call: CallOptions): Promise<void>;

@@ -154,10 +154,10 @@ export class JolokiaControl implements NodeControl {
     options: Parameters<NodeControl['importSstables']>[3],
     call: CallOptions,
   ): Promise<string[]> {
-    const { verify, extended, keepLevels = false } = options;
+    const { keepLevels = false } = options;
     const flags = Array(7).fill('boolean').join(',');
     // resetLevel, clearRepaired, verifySSTables, verifyTokens, invalidateCaches, extendedVerify, copyData.
-    const given = [folders, !keepLevels, true, verify, true, true, extended, false];
+    const given = [folders, !keepLevels, true, true, true, true, false, false];
     const body = {
       type: 'exec',
       mbean: `org.apache.cassandra.db:type=Tables,keyspace=${keyspace},table=${table}`,

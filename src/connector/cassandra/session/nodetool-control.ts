@@ -101,12 +101,10 @@ export class NodetoolControl implements NodeControl {
     keyspace: string,
     table: string,
     folders: readonly string[],
-    { verify, extended, keepLevels }: Parameters<NodeControl['importSstables']>[3],
+    { keepLevels }: Parameters<NodeControl['importSstables']>[3],
     call: CallOptions,
   ): Promise<string[]> {
-    const checks = [...(verify ? [] : ['-v']), ...(extended ? ['-e'] : [])];
-    const flags = [...checks, ...(keepLevels ? ['-l'] : [])];
-    const given = ['import', ...flags, '--', keyspace, table, ...folders];
+    const given = ['import', ...(keepLevels ? ['-l'] : []), '--', keyspace, table, ...folders];
     const options = { deadlineMs: deadlines.import, ...call };
     const what = `import into ${keyspace}.${table}`;
     const { code, output } = await this.#spawn(what, given, options);

@@ -61,11 +61,11 @@ async function importGroup(
   // A call that nobody waited for any more may have taken all of it.
   if ((await leftover(files, folder)).length === 0) return;
   const { keyspace, table } = place;
-  // Every value is read by the proof, and by the server's own look before it: once is enough.
-  const checks = { verify: true, extended: false, keepLevels };
   const call = { signal, deadlineMs: deadlineFor(bytes) };
   const theirs = [serverPath(folder)];
-  const refused = await onTarget(control.importSstables(keyspace, table, theirs, checks, call));
+  const refused = await onTarget(
+    control.importSstables(keyspace, table, theirs, { keepLevels }, call),
+  );
   const left = await leftover(files, folder);
   if (refused.length === 0 && left.length === 0) return;
   const names = left.length > 0 ? left.join(', ') : refused.join(', ');

@@ -14,8 +14,11 @@ export const backupCommand = defineCommand({
   about:
     'The first time it reads a base copy, then the log up to now; later only what is new. With ' +
     '--follow it goes on until SIGINT or SIGTERM, commits once more and ends with exit code 0. ' +
-    'Interrupted earlier it ends with 130, and the same command resumes. ' +
-    'Records and changes are what this run has read, not what the source holds.',
+    'Interrupted earlier, or while it waits, it ends with 130, and the same command resumes. ' +
+    'A source that does not answer, and a store that is away or full after it was reached, are waited ' +
+    'for with --follow: it says why, tries again at least twice a minute and goes on when they are back. ' +
+    'Without --follow they end it with 9. ' +
+    'Records and changes are what this run has read since it last went on, not what the source holds.',
   examples: ['codr backup shop', 'codr backup shop --follow --rpo 5s'],
   json:
     '{source, point:{id,time,wall}, interval:{from:{time,wall},to:{time,wall}}, datasets, records, ' +

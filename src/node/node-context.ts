@@ -170,8 +170,15 @@ export class NodeContext implements AsyncDisposable {
       return opened;
     }
     const node = this.#openNode(weight);
-    this.#open = { weight, node };
-    return await node;
+    const open = { weight, node };
+    this.#open = open;
+    try {
+      return await node;
+    } catch (error) {
+      // A store that was away is asked again the next time.
+      if (this.#open === open) this.#open = undefined;
+      throw error;
+    }
   }
 
   /** Errors: `source-unknown`. */

@@ -37,6 +37,8 @@ import { runTouches } from './run-records.ts';
 
 export interface BackupOptions {
   readonly follow: boolean;
+  /** It followed before: what a follower passes over is passed over from the beginning. */
+  readonly goesOn?: boolean;
   readonly rpoMs: number;
   /** What the source called itself when it was added; another is refused. */
   readonly identity: string;

@@ -24,6 +24,7 @@ async function follow(
   wake: (n: number, stop: () => void) => void,
   isFollowing = true,
   more: Partial<SourceSession> = {},
+  goesOn = false,
 ) {
   const stop = new AbortController();
   const sleep = async (ms: number): Promise<void> => {
@@ -34,7 +35,14 @@ async function follow(
   };
   const { context } = world;
   const options = {
-    ...{ follow: isFollowing, rpoMs, identity, auditEveryMs: 0, minGrade: 'quorum-safe' as const },
+    ...{
+      follow: isFollowing,
+      goesOn,
+      rpoMs,
+      identity,
+      auditEveryMs: 0,
+      minGrade: 'quorum-safe' as const,
+    },
     listener: ({ phase, note }: { phase: string; note?: string }) =>
       void said.push(note === undefined ? phase : `${phase}: ${note}`),
   };
@@ -82,6 +90,24 @@ test('a cut that is less sure, or a source that does not answer, is passed over 
     if (n === 3) stop();
   });
   assert.equal(point.id, 'cut:2', 'the second attempt failed, the third was the second cut');
+});
+
+test('who goes on passes over a first cut that is less sure', async () => {
+  world.database.grade = 'best-effort';
+  const wake = (n: number, stop: () => void): void => {
+    world.database.grade = 'complete';
+    if (n === 2) stop();
+  };
+  await assert.rejects(follow(60_000, wake), /the cut is best-effort only/);
+  world.database.grade = 'best-effort';
+  const { point } = await follow(60_000, wake, true, {}, true);
+  assert.deepEqual([point.id, slept], ['cut:1', [60_000, 60_000]]);
+});
+
+test('who goes on and is stopped before its first cut says so', async () => {
+  world.database.grade = 'best-effort';
+  const following = follow(60_000, (_, stop) => stop(), true, {}, true);
+  await assert.rejects(following, { name: 'AbortError' });
 });
 
 test('a fault that does not pass by itself ends following', async () => {

@@ -1,5 +1,5 @@
 // A backup of a source without an ordered log: one cut, or when following one after another until told to stop.
-import { isCodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import type { SourceSession } from '../../connector/connector.ts';
 import { timeFromHex } from '../../model/time.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
@@ -23,12 +23,10 @@ export async function backupByCuts(
   const { clock, log } = context.world;
   const meter = new ProgressMeter(clock, options.listener);
   const cutOptions = { session, claim, meter, minGrade: options.minGrade };
-  let taken = await takeCut(context, cutOptions, signal);
-  while (options.follow) {
-    meter.phase('waiting for the next cut');
-    meter.report(`newest cut ${describeTime(context.connector, timeFromHex(taken.point.time))}`);
+  let taken = options.goesOn ? undefined : await takeCut(context, cutOptions, signal);
+  for (let isFirst = !taken; options.follow; isFirst = false) {
     try {
-      await waitForNext(context, session, Math.max(options.rpoMs, rpoMsMin), signal);
+      if (!isFirst) await waitForNext(context, { taken, meter, session, options }, signal);
       taken = await takeCut(context, cutOptions, signal);
     } catch (error) {
       if (signal.aborted) break;
@@ -36,16 +34,27 @@ export async function backupByCuts(
       log.error({ source: context.name, error: (error as Error).message }, 'the cut failed');
     }
   }
-  return outcomeOf(taken, meter);
+  if (taken) return outcomeOf(taken, meter);
+  signal.throwIfAborted();
+  throw new CodrError('failed', 'following ended without a cut');
+}
+
+interface Waiting {
+  readonly taken: TakenCut | undefined;
+  readonly meter: ProgressMeter;
+  readonly session: SourceSession;
+  readonly options: Pick<BackupOptions, 'rpoMs'>;
 }
 
 /** Meanwhile the source is looked after. */
 async function waitForNext(
-  { world: { clock, log }, name }: SourceContext,
-  session: SourceSession,
-  waitMs: number,
+  { world: { clock, log }, name, connector }: SourceContext,
+  { taken, meter, session, options }: Waiting,
   signal: AbortSignal,
 ): Promise<void> {
+  meter.phase('waiting for the next cut');
+  if (taken) meter.report(`newest cut ${describeTime(connector, timeFromHex(taken.point.time))}`);
+  const waitMs = Math.max(options.rpoMs, rpoMsMin);
   const everyMs = session.tend ? tendEveryMs : waitMs;
   for (let leftMs = waitMs; leftMs > 0; leftMs -= everyMs) {
     await clock.sleep(Math.min(leftMs, everyMs), signal);

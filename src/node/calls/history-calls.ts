@@ -10,23 +10,30 @@ import type { SourceContext } from '../../engine/source-context.ts';
 import { timeFromHex } from '../../model/time.ts';
 import { describeHoles, describePoint, describePoints, momentOf, spanOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
-import { followOn } from './follow-on.ts';
+import { type FollowTry, followOn } from './follow-on.ts';
 
 /** One range of about 256 KiB a minute: four hours for 60 MiB of random samples. */
 const auditEveryMs = 60_000;
 
-/** Among peers, following outlives a store or a source that is away; alone, its supervisor begins it again. */
+/** Following outlives a store or a source that is away. */
 export async function backup(
   node: NodeContext,
   request: api.BackupRequest,
   call: api.Call,
 ): Promise<api.BackupResult> {
-  if (!request.follow || !node.cluster) return await backupOnce(node, request, call);
+  if (!request.follow) return await backupOnce(node, request, call, { goesOn: false });
   const { clock, log } = node.world;
   const { signal } = call;
   const none: api.Progress = { phase: 'waiting', records: 0, bytes: 0, seconds: 0 };
-  return await followOn(() => backupOnce(node, request, call), {
-    ...{ clock, log, signal },
+  const once = async ({ goesOn, begun }: FollowTry): Promise<api.BackupResult> => {
+    const progress = (report: api.Progress): void => {
+      begun();
+      call.progress?.(report);
+    };
+    return await backupOnce(node, request, { signal, progress }, { goesOn });
+  };
+  return await followOn(once, {
+    ...{ clock, log, signal, isUnattended: node.cluster !== undefined },
     waiting: ({ message }) => call.progress?.({ ...none, note: message }),
   });
 }
@@ -35,6 +42,7 @@ async function backupOnce(
   node: NodeContext,
   request: api.BackupRequest,
   call: api.Call,
+  { goesOn }: Pick<FollowTry, 'goesOn'>,
 ): Promise<api.BackupResult> {
   const storedBefore = node.bytesStored;
   const bytesStored = (): number => node.bytesStored - storedBefore;
@@ -44,6 +52,7 @@ async function backupOnce(
     context,
     {
       follow: request.follow,
+      goesOn,
       rpoMs: (request.rpoSeconds ?? rpoSecondsOf(context)) * 1000,
       identity: registered.identity,
       auditEveryMs,

@@ -10,18 +10,41 @@ export type FileSystem = Pick<
 
 export const nodeFileSystem: FileSystem = fs;
 
-/** What cannot be expected to pass by waiting a moment; the last column tells people what to do. */
-const lasting: Readonly<Record<string, string>> = {
-  ENOSPC: 'free space on the disk; the work resumes',
-  EDQUOT: 'raise the quota or free space; the work resumes',
-  EROFS: 'mount the file system writable',
-  EACCES: 'give the user of this process rights on the folder',
-  EPERM: 'give the user of this process rights on the folder',
-  EIO: 'check the disk',
-  ENOENT: 'mount or restore the folder',
-  ENOTDIR: 'give the path of a folder',
-  EFBIG: 'raise the limit on the size of files',
-  ENAMETOOLONG: 'choose a shorter path for the repository',
+interface Lasting {
+  /** In words. */
+  readonly why: string;
+  readonly remedy: string;
+}
+
+const rights: Lasting = {
+  why: 'not permitted',
+  remedy: 'give the user of this process rights on the folder',
+};
+
+/** What cannot be expected to pass by waiting a moment. */
+const lasting: Readonly<Record<string, Lasting>> = {
+  ENOSPC: {
+    why: 'no space is left on the disk',
+    remedy: 'free space on the disk; the work resumes',
+  },
+  EDQUOT: {
+    why: 'the quota is used up',
+    remedy: 'raise the quota or free space; the work resumes',
+  },
+  EROFS: {
+    why: 'the file system is mounted read-only',
+    remedy: 'mount the file system writable; see why it was not (`dmesg`)',
+  },
+  EACCES: rights,
+  EPERM: rights,
+  EIO: { why: 'the disk fails', remedy: 'check the disk (`dmesg`)' },
+  ENOENT: { why: 'it is not there', remedy: 'mount or restore the folder' },
+  ENOTDIR: { why: 'it is no folder', remedy: 'give the path of a folder' },
+  EFBIG: { why: 'the file is too large', remedy: 'raise the limit on the size of files' },
+  ENAMETOOLONG: {
+    why: 'the name is too long',
+    remedy: 'choose a shorter path for the repository',
+  },
 };
 
 /** The system's name of an error (`ENOENT`), or undefined when it is none of the system's. */
@@ -38,12 +61,13 @@ export function systemCode(error: unknown): string | undefined {
 export function storeError(error: unknown, what: string, path: string): unknown {
   const code = systemCode(error);
   if (isCodrError(error) || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
-  const remedy = lasting[code];
-  return new Failure('store-unreachable', `cannot ${what} ${path}: ${code}`, {
+  const known = lasting[code];
+  const why = known ? `${known.why} (${code})` : code;
+  return new Failure('store-unreachable', `cannot ${what} ${path}: ${why}`, {
     object: path,
     cause: error,
-    facts: { systemCode: code, transient: remedy === undefined },
-    ...(remedy !== undefined && { remedy }),
+    facts: { systemCode: code, transient: known === undefined },
+    ...(known && { remedy: known.remedy }),
   });
 }
 
@@ -62,7 +86,7 @@ export function notDurableError(error: unknown, folder: string): CodrError {
   return new Failure('store-unreachable', `cannot make ${folder} durable: ${code}`, {
     object: folder,
     cause: error,
-    facts: { systemCode: code, transient: false },
+    facts: { systemCode: code, transient: false, untilRestart: true },
     remedy: 'check the disk and its space, then start again',
   });
 }

@@ -25,6 +25,7 @@ import {
 } from './file-system.ts';
 import { readFully, writeFully } from './file-transfer.ts';
 import { foldersWithin, leftoversWithin, objectsWithin } from './folder-walk.ts';
+import { RootGuard } from './root-guard.ts';
 
 /** Tries to make a folder that somebody else removes each time. */
 const folderAttemptsMax = 3;
@@ -38,6 +39,7 @@ export class LocalObjectStore implements ObjectStore {
   readonly #random: Random;
   readonly #fs: FileSystem;
   readonly #folders: DurableFolders;
+  readonly #guard: RootGuard;
 
   /** `root`: absolute path. `random` names temporary files; a name met twice costs another try. */
   constructor(root: string, random: Random, fs: FileSystem = nodeFileSystem) {
@@ -46,6 +48,7 @@ export class LocalObjectStore implements ObjectStore {
     this.#random = random;
     this.#fs = fs;
     this.#folders = new DurableFolders(root, fs);
+    this.#guard = new RootGuard(root, fs);
   }
 
   /**
@@ -79,6 +82,7 @@ export class LocalObjectStore implements ObjectStore {
     signal?.throwIfAborted();
     const target = this.#path(name);
     let temporary: string | undefined;
+    await this.#guard.check();
     try {
       const opened = await this.#openTemporary(dirname(target));
       temporary = opened.path;
@@ -111,13 +115,16 @@ export class LocalObjectStore implements ObjectStore {
         const stat = await file.stat();
         if (!stat.isFile()) throw missingError(name);
         const { offset, length } = resolveRange(range, stat.size);
-        return await readFully(file, offset, length, signal);
+        const bytes = await readFully(file, offset, length, signal);
+        await this.#guard.read(path);
+        return bytes;
       } finally {
         await file.close();
       }
     } catch (error) {
-      if (missingCodes.has(systemCode(error) ?? '')) throw missingError(name);
-      throw storeError(error, 'read', path);
+      if (!missingCodes.has(systemCode(error) ?? '')) throw storeError(error, 'read', path);
+      await this.#guard.check();
+      throw missingError(name);
     }
   }
 
@@ -130,18 +137,21 @@ export class LocalObjectStore implements ObjectStore {
       if (!stat.isFile()) return undefined;
       return { name, size: stat.size, modifiedMs: Math.trunc(stat.mtimeMs) };
     } catch (error) {
-      if (missingCodes.has(systemCode(error) ?? '')) return undefined;
-      throw storeError(error, 'look at', path);
+      if (!missingCodes.has(systemCode(error) ?? '')) throw storeError(error, 'look at', path);
+      await this.#guard.check();
+      return undefined;
     }
   }
 
-  list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject> {
+  async *list(prefix: string, signal?: AbortSignal): AsyncIterable<StoredObject> {
     assertFolderPrefix(prefix);
-    return objectsWithin(this.#fs, this.#root, prefix, signal);
+    await this.#guard.check();
+    yield* objectsWithin(this.#fs, this.#root, prefix, signal);
   }
 
   async listFolders(prefix: string, signal?: AbortSignal): Promise<string[]> {
     assertFolderPrefix(prefix);
+    await this.#guard.check();
     return foldersWithin(this.#fs, this.#root, prefix, signal);
   }
 
@@ -153,8 +163,8 @@ export class LocalObjectStore implements ObjectStore {
       await this.#fs.unlink(path);
       await this.#folders.sync(dirname(path));
     } catch (error) {
-      if (missingCodes.has(systemCode(error) ?? '')) return;
-      throw storeError(error, 'remove', path);
+      if (!missingCodes.has(systemCode(error) ?? '')) throw storeError(error, 'remove', path);
+      await this.#guard.check();
     }
   }
 

@@ -22,7 +22,7 @@ class Bench {
   }
 
   pool(...places: Workplace[]): WorkPool {
-    const clock = { monotonic: () => this.nowMs };
+    const clock = { monotonic: () => this.nowMs, sleep: async () => {} };
     return new WorkPool({ slots: 1, places: () => places, clock, log: silentLogger });
   }
 

@@ -1,10 +1,12 @@
-// Spreads pieces of work over peers: each goes to the place with the most free slots, this process first.
-// A piece is idempotent and its result is plain data, so one whose peer is lost is simply done elsewhere.
+// Spreads pieces of work over peers: each goes to where its bytes lie, or else to the place with the most free slots,
+// this process first; which takes none while it has worked more than the others. A piece is idempotent and its result is plain data, so one whose peer is lost is simply done elsewhere.
 // Who asked for the work commits what came of it: no worker writes history.
 import { Semaphore } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCodrError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
+import { EvenLoad } from './even-load.ts';
+import { choosePiece, type PieceFacts } from './piece-choice.ts';
 
 /** A piece of work as plain data. Input and result survive JSON. */
 export interface WorkOrder {
@@ -16,6 +18,8 @@ export interface WorkContext {
   readonly signal: AbortSignal;
   /** What was done since the last call. */
   progress(records: number, bytes: number): void;
+  /** What the processors of the place have worked since its process began, in all, ms; now and then. */
+  worked?(cpuMs: number): void;
 }
 
 /** Another peer, as a place where work is done. */
@@ -29,6 +33,8 @@ export interface Workplace {
 
 /** Work that can be done here, or elsewhere by its order. */
 export interface SharedWork<T> {
+  /** Absent: it is equally far from all places. */
+  readonly facts?: PieceFacts;
   order(): WorkOrder;
   here(context: WorkContext): Promise<T>;
   /** Reads what another place answered. */
@@ -49,8 +55,12 @@ export interface WorkPoolOptions {
   readonly slots: number;
   /** The other peers that are up; asked anew for each piece. */
   places(): readonly Workplace[];
-  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly log: Logger;
+  /** What other peers call this one; absent: nothing is near to it. */
+  readonly self?: string;
+  /** What the processors have worked for this process so far, ms. Absent: it takes what it has room for. */
+  readonly cpuMs?: () => number;
 }
 
 /** A place that was lost is tried again after this time, if it is still among the peers. */
@@ -62,11 +72,15 @@ export class WorkPool implements Sharing {
   readonly #running = new Map<string, number>();
   /** When each place was lost. One that has begun anew is another object. */
   readonly #lost = new WeakMap<Workplace, number>();
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #load: EvenLoad;
+  #arrived = 0;
+  #isFarDue = false;
   #doneHere = 0;
 
   constructor(options: WorkPoolOptions) {
     this.#options = options;
+    this.#load = new EvenLoad(options.clock);
   }
 
   /** Pieces that this process began for itself. */
@@ -80,14 +94,25 @@ export class WorkPool implements Sharing {
 
   /** To be called when a peer came or went: who waits for a place looks again. */
   changed(): void {
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#match({ far: false });
+    if (this.#isFarDue || this.#waiting.every(({ near }) => near.size === 0)) return;
+    // Later than all that comes in this turn: something nearer may be among it.
+    this.#isFarDue = true;
+    void this.#options.clock.sleep(0).then(() => {
+      this.#isFarDue = false;
+      this.#match({ far: true });
+    });
   }
 
   async run<T>(work: SharedWork<T>, signal: AbortSignal): Promise<T> {
     const told = new ToldOnce(work);
+    const order = this.#arrived++;
     for (;;) {
-      const place = await this.#take(signal);
-      const context = { signal, progress: told.attempt() };
+      const place = await this.#take(work.facts ?? anywhere, order, signal);
+      const worked = (cpuMs: number): void => {
+        if (place) this.#load.told(place, cpuMs);
+      };
+      const context = { signal, progress: told.attempt(), worked };
       try {
         if (!place) {
           this.#doneHere++;
@@ -112,47 +137,79 @@ export class WorkPool implements Sharing {
   }
 
   /** Undefined stands for this process. */
-  async #take(signal: AbortSignal): Promise<Workplace | undefined> {
-    for (;;) {
+  #take(facts: PieceFacts, order: number, signal: AbortSignal): Promise<Workplace | undefined> {
+    return new Promise((resolve, reject) => {
       signal.throwIfAborted();
-      let best: { readonly place: Workplace | undefined; readonly free: number } | undefined;
-      const all = [{ place: undefined, name: here, slots: this.#options.slots }, ...this.#named()];
-      for (const { place, name, slots } of all) {
-        const free = (slots - (this.#running.get(name) ?? 0)) / slots;
-        if (free > (best?.free ?? 0)) best = { place, free };
-      }
-      if (best) {
-        const name = best.place?.name ?? here;
-        this.#running.set(name, (this.#running.get(name) ?? 0) + 1);
-        return best.place;
-      }
-      await this.#freed(signal);
+      const abort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        reject(signal.reason);
+      };
+      const go = (place: Workplace | undefined): void => {
+        signal.removeEventListener('abort', abort);
+        resolve(place);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      const waiting: Waiting = { ...facts, order, go };
+      const behind = this.#waiting.findIndex((other) => other.order > order);
+      this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
+      this.changed();
+    });
+  }
+
+  /** Hands out what waits, as far as there is room for it. */
+  #match({ far }: { readonly far: boolean }): void {
+    while (this.#waiting.length > 0) {
+      const others = this.#places();
+      const facts = others.map((place) => this.#roomOf(place.name, place.name, place.slots));
+      const { self = here, slots } = this.#options;
+      const own = this.#roomOf(here, self, slots);
+      const isHeld = this.#isAhead(others);
+      const places = [isHeld ? { ...own, free: 0 } : own, ...facts];
+      const choice = choosePiece(this.#waiting, places, far);
+      if (!choice) return;
+      const [waiting] = this.#waiting.splice(choice.piece, 1);
+      const place = others[choice.place - 1];
+      this.#note(place);
+      waiting?.go(place);
     }
   }
 
-  #named(): { place: Workplace; name: string; slots: number }[] {
-    return this.#places().map((place) => ({ place, name: place.name, slots: place.slots }));
+  #roomOf(running: string, name: string, slots: number) {
+    return { name, slots, free: slots - (this.#running.get(running) ?? 0) };
+  }
+
+  /** It has worked more than the others: what it does beside its pieces counts too. They must have something to do. */
+  #isAhead(others: readonly Workplace[]): boolean {
+    const { cpuMs, slots } = this.#options;
+    if (!cpuMs || !others.some(({ name }) => (this.#running.get(name) ?? 0) > 0)) return false;
+    return this.#load.isAhead({ cpuMs: cpuMs(), slots }, others);
+  }
+
+  #note(place: Workplace | undefined): void {
+    const { cpuMs } = this.#options;
+    if (cpuMs && [...this.#running.values()].every((count) => count === 0))
+      this.#load.begin(cpuMs());
+    const name = place?.name ?? here;
+    this.#running.set(name, (this.#running.get(name) ?? 0) + 1);
   }
 
   #give(place: Workplace | undefined): void {
     const name = place?.name ?? here;
     this.#running.set(name, (this.#running.get(name) ?? 1) - 1);
+    if ([...this.#running.values()].every((count) => count === 0)) this.#load.end();
     this.changed();
-  }
-
-  async #freed(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((wake) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
-        wake();
-      };
-      signal.addEventListener('abort', done, { once: true });
-      this.#waiting.push(done);
-    });
   }
 }
 
 const here = '';
+const anywhere: PieceFacts = { near: new Map(), bytes: 0 };
+
+/** A piece without a place. */
+interface Waiting extends PieceFacts {
+  /** Of arrival; one whose place was lost keeps its own. */
+  readonly order: number;
+  go(place: Workplace | undefined): void;
+}
 
 /** Counts never fall and nothing is told twice, though a piece may be begun anew. */
 class ToldOnce {

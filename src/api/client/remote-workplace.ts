@@ -12,6 +12,7 @@ const silenceMs = 12_000;
 interface WorkEvent {
   readonly progress?: { readonly records: number; readonly bytes: number };
   readonly result?: Uint8Array;
+  readonly cpuMs?: number;
 }
 
 export class RemoteWorkplace implements Workplace, Disposable {
@@ -32,12 +33,14 @@ export class RemoteWorkplace implements Workplace, Disposable {
     this.#channel[Symbol.dispose]();
   }
 
-  async run({ kind, input }: WorkOrder, { signal, progress }: WorkContext): Promise<unknown> {
+  async run({ kind, input }: WorkOrder, context: WorkContext): Promise<unknown> {
+    const { signal, progress, worked } = context;
     const request = { kind, input: gzipSync(JSON.stringify(input)) };
     const rpc = methodNamed('Work/Do', 'codr.peer.v1');
     try {
       for await (const event of this.#channel.stream(rpc, request, signal)) {
-        const { progress: done, result } = event as WorkEvent;
+        const { progress: done, result, cpuMs } = event as WorkEvent;
+        if (cpuMs !== undefined) worked?.(cpuMs);
         if (done) progress(done.records, done.bytes);
         if (result) return JSON.parse(gunzipSync(result).toString('utf8'));
       }

@@ -38,6 +38,8 @@ export interface ServeOptions {
   readonly peer?: PeerCalls;
   /** Work that peers do for each other; absent: none. */
   readonly work?: DoWork;
+  /** What the processors have worked for this process so far, for who hands out work. */
+  readonly cpuMs?: () => number;
   /** Files that other peers may have from this machine; absent: none. */
   readonly files?: FileAccess;
   /** Lets tools like grpcurl ask for the protos. */
@@ -86,7 +88,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     'codr.v1.Operations': operationHandlers(gate, { ...options, heartbeatMs: beat }),
     ...(options.peer && { [peerService]: peerHandlers(gate, options.peer) }),
     ...(options.work && {
-      [workService]: workHandlers(gate, options.work, { clock: options.clock, heartbeatMs: beat }),
+      [workService]: workHandlers(gate, options.work, { ...options, heartbeatMs: beat }),
     }),
     ...(options.files && {
       [filesServiceName]: fileHandlers(gate, options.files, {

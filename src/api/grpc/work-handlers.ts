@@ -11,18 +11,28 @@ import { methodNamed } from './protos.ts';
 /** Does a piece of work. Errors: those of the work; `peer-lost` when it takes none now. */
 export type DoWork = (order: WorkOrder, context: WorkContext) => Promise<unknown>;
 
+export interface WorkWorld {
+  readonly clock: Clock;
+  readonly heartbeatMs: number;
+  /** What the processors have worked for this process so far; absent: nobody is told. */
+  readonly cpuMs?: (() => number) | undefined;
+}
+
 /** Between two reports of progress. */
 const progressMs = 250;
 
 export function workHandlers(
   gate: Gate,
   work: DoWork,
-  { clock, heartbeatMs }: { readonly clock: Clock; readonly heartbeatMs: number },
+  { clock, heartbeatMs, cpuMs }: WorkWorld,
 ): UntypedServiceImplementation {
   const rpc = methodNamed('Work/Do', 'codr.peer.v1');
   const deed = { action: 'work', roles: ['peer'], changes: false } as const;
   const handler = (call: ServerWritableStream<object, object>): void => {
-    const tell = (event: object): boolean => call.write(toWire(rpc.resultName, event));
+    const tell = (event: object): boolean => {
+      const worked = cpuMs && { cpuMs: Math.round(cpuMs()) };
+      return call.write(toWire(rpc.resultName, { ...event, ...worked }));
+    };
     gate
       .pass(
         call,
@@ -76,6 +86,8 @@ class Teller {
     this.#clock = clock;
     this.#heartbeatMs = heartbeatMs;
     this.#toldMs = clock.monotonic();
+    // What this peer has worked before is no part of this.
+    tell({ heartbeat: {} });
     void this.#beat(done);
   }
 

@@ -58,7 +58,7 @@ export class PeerNode implements AsyncDisposable {
     });
     const slots = config.common.workers;
     const places = () => this.#peers.places();
-    this.#pool = new WorkPool({ slots, places, clock, log });
+    this.#pool = new WorkPool({ slots, places, clock, log, self: config.name, cpuMs });
     this.#node = new NodeContext(config.common, world, env, {
       sharing: this.#pool,
       probe: (local) => this.#life.probe(local),
@@ -166,6 +166,7 @@ export class PeerNode implements AsyncDisposable {
         }),
       },
       work: (order, context) => this.#life.work(order, context),
+      cpuMs,
     });
     if (config.metrics !== undefined) await this.#openHttp(config.metrics, exchange);
     await this.#life.start({
@@ -276,4 +277,10 @@ export class PeerNode implements AsyncDisposable {
     if (!session) return { peers: [], operations: [] };
     return await describeCluster(session, this.#life.slots.current, lags);
   }
+}
+
+/** What the processors have worked for this process so far. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '../base/log.ts';
+import { EvenLoad } from './even-load.ts';
+import { WorkPool, type Workplace } from './work-pool.ts';
+
+test('who has worked more than the mean of the others, a slot, is ahead', () => {
+  const load = new EvenLoad({ monotonic: () => 0 });
+  const [a, b] = [{ slots: 1 }, { slots: 2 }];
+  load.begin(1000);
+  assert.equal(load.isAhead({ cpuMs: 1500, slots: 1 }, [a, b]), false, 'nobody has told yet');
+  load.told(a, 70_000);
+  load.told(b, 500);
+  load.told(a, 70_400);
+  load.told(b, 900);
+  // 400 a slot of the one, 200 of the other.
+  assert.equal(load.isAhead({ cpuMs: 1300, slots: 1 }, [a, b]), false);
+  assert.equal(load.isAhead({ cpuMs: 1301, slots: 1 }, [a, b]), true);
+  assert.equal(load.isAhead({ cpuMs: 1600, slots: 2 }, [a, b]), false);
+});
+
+test('what was worked before a long pause counts no more', () => {
+  let now = 0;
+  const load = new EvenLoad({ monotonic: () => now });
+  const other = { slots: 1 };
+  const look = (cpuMs: number): boolean => load.isAhead({ cpuMs, slots: 1 }, [other]);
+  load.begin(0);
+  load.told(other, 0);
+  load.end();
+  now = 5000;
+  load.begin(300);
+  load.told(other, 100);
+  assert.equal(look(300), true);
+  load.end();
+  now = 60_000;
+  load.begin(300);
+  load.told(other, 100);
+  load.told(other, 150);
+  assert.equal(look(310), false);
+});
+
+interface Shares {
+  readonly others: number;
+  /** Of this process, for what it does beside its pieces, each time it is asked for one. */
+  readonly besides: number;
+}
+
+/** All pieces cost the same. Gives what each place has worked, this process first. */
+async function worked({ others, besides }: Shares, pieces: number): Promise<number[]> {
+  const cpu = new Array<number>(others + 1).fill(0);
+  const running: (() => void)[] = [];
+  const runOn = async (i: number): Promise<void> => {
+    await new Promise<void>((end) => running.push(end));
+    cpu[i] = (cpu[i] as number) + 100;
+  };
+  const places = Array.from({ length: others }, (_, i): Workplace => {
+    const run: Workplace['run'] = async (_order, { worked: tell }) => {
+      tell?.(cpu[i + 1] as number);
+      await runOn(i + 1);
+      tell?.(cpu[i + 1] as number);
+    };
+    return { name: `p${i + 1}`, slots: 1, run };
+  });
+  const pool = new WorkPool({
+    ...{ slots: 1, places: () => places, log: silentLogger, cpuMs: () => cpu[0] as number },
+    clock: { monotonic: () => 0, sleep: async () => {} },
+  });
+  const one = async (i: number): Promise<void> => {
+    const order = (): { kind: string; input: number } => {
+      cpu[0] = (cpu[0] as number) + besides;
+      return { kind: 'test', input: i };
+    };
+    const work = { order, here: () => runOn(0), decode: () => {}, progress: () => {} };
+    await pool.run(work, new AbortController().signal);
+  };
+  const all = Promise.all(Array.from({ length: pieces }, (_, i) => one(i)));
+  let hasEnded = false;
+  void all.then(() => {
+    hasEnded = true;
+  });
+  while (!hasEnded) {
+    await new Promise((turn) => setImmediate(turn));
+    running.shift()?.();
+  }
+  return cpu;
+}
+
+test('a process that has more to do than its pieces takes fewer of them, until all have worked the same', async () => {
+  const cpu = await worked({ others: 3, besides: 10 }, 100);
+  const mean = cpu.reduce((sum, one) => sum + one, 0) / cpu.length;
+  for (const one of cpu) assert.ok(Math.abs(one - mean) <= 150, `${one} of ${mean}`);
+  const [own = 0] = await worked({ others: 3, besides: 100 }, 100);
+  assert.ok(
+    own >= 10_000,
+    'what it has to do besides is more than its share, so it takes no piece',
+  );
+  assert.ok(own <= 10_200, `${own}`);
+});
+
+test('a process alone takes all, whatever else it does', async () => {
+  assert.deepEqual(await worked({ others: 0, besides: 1000 }, 10), [1000]);
+});

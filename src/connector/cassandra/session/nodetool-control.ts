@@ -188,6 +188,7 @@ export class NodetoolControl implements NodeControl {
       const [program, ...before] = this.#command;
       const child = spawn(program as string, [...before, ...given], {
         stdio: ['ignore', 'pipe', 'pipe'],
+        env: withoutOurs(process.env),
         signal,
         killSignal: 'SIGKILL',
       });
@@ -197,12 +198,22 @@ export class NodetoolControl implements NodeControl {
       };
       child.stdout.on('data', take);
       child.stderr.on('data', take);
-      child.on('error', reject);
+      child.on('error', (cause) => reject(this.#unstarted(what, cause)));
       child.on('close', (code) => {
         if (signal.aborted) reject(signal.reason);
         else resolve({ code: code ?? -1, output });
       });
       return promise;
+    });
+  }
+
+  /** The node is not to blame when its tool cannot be started. */
+  #unstarted(what: string, cause: Error): Error {
+    if (!('syscall' in cause)) return cause;
+    const message = `${this.address} cannot ${what}: nodetool cannot be started: ${cause.message}`;
+    return new CodrError('config-invalid', message, {
+      ...{ object: `nodes.${this.address}.control.nodetool`, cause },
+      remedy: 'give the path of nodetool on the machine that does the work',
     });
   }
 
@@ -228,6 +239,13 @@ export class NodetoolControl implements NodeControl {
 function field(output: string, name: string): string | undefined {
   const line = output.split('\n').find((one) => one.split(':')[0]?.trim() === name);
   return line?.slice(line.indexOf(':') + 1).trim();
+}
+
+/** What is set for CODR may be a secret, and is nothing to nodetool. */
+function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !name.startsWith('CODR_')),
+  );
 }
 
 /** Splits at spaces; single and double quotes group. */

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isCodrError } from '../../../base/error.ts';
+import { NodetoolControl } from './nodetool-control.ts';
+
+const call = { signal: AbortSignal.timeout(60_000) };
+/** A nodetool that is a script of the shell. */
+const tool = (script: string) => new NodetoolControl('here', `sh -c '${script}'`);
+
+test('nodetool gets the environment without what is set for CODR', async () => {
+  process.env.CODR_PASSWORD = 'hidden';
+  process.env.SHOWN_TO_NODETOOL = 'shown';
+  try {
+    const nodes = await tool('echo "UN $SHOWN_TO_NODETOOL$CODR_PASSWORD"').liveNodes(call);
+    assert.deepEqual(nodes, ['shown']);
+  } finally {
+    delete process.env.CODR_PASSWORD;
+    delete process.env.SHOWN_TO_NODETOOL;
+  }
+});
+
+test('a login that JMX refuses is told apart from a node that is away, with where a login is given', async () => {
+  const refused = 'nodetool: Failed to connect to 127.0.0.1:7199 - SecurityException: refused';
+  await assert.rejects(
+    tool(`echo "${refused}"; exit 1`).liveNodes(call),
+    (error) => isCodrError(error, 'source-rights') && /-u and -pwf/.test(error.remedy ?? ''),
+  );
+  await assert.rejects(tool('echo "Connection refused"; exit 1').liveNodes(call), (error) =>
+    isCodrError(error, 'source-unreachable'),
+  );
+});
+
+test('a nodetool that is not there is a matter of the configuration, not of the node', async () => {
+  const control = new NodetoolControl('here', '/nowhere/nodetool -p 7199');
+  await assert.rejects(
+    control.liveNodes(call),
+    (error) => isCodrError(error, 'config-invalid') && /nowhere.nodetool/.test(error.message),
+  );
+});

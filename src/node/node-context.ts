@@ -77,6 +77,8 @@ export interface ClusterParts {
   readonly sharing: Sharing;
   /** Who this process is among its peers, and what it knows of others. */
   probe(self: ProcessProbe): ProcessProbe;
+  /** By slot of fingerprints 1 for those that this peer owns, as far as that is known. */
+  ownedSlots(): Uint8Array | undefined;
   /** Files that another peer sees; undefined: this one is that peer. */
   peerFiles(peer: string): FileAccess | undefined;
   /** What `status` says of the cluster. `lags`: seconds by source. */
@@ -279,6 +281,7 @@ export class NodeContext implements AsyncDisposable {
     const store = await this.store();
     const opened = await openRepository(store, this.credential());
     const sealer = this.#sealer(weight, opened.unlocked.keys.id);
+    const { cluster } = this;
     const repository = await Repository.open(
       {
         store,
@@ -288,6 +291,7 @@ export class NodeContext implements AsyncDisposable {
         sealer,
         writer: describeProcess(await currentProcess()),
         memoryBytesMax: this.config.memoryMib * 1024 * 1024,
+        ...(cluster && { ownedSlots: () => cluster.ownedSlots() }),
       },
       opened,
     );

@@ -41,6 +41,10 @@ export interface RepositoryWorld {
   readonly memoryBytesMax: number;
   /** Stored bytes at which a pack is closed; for tests. */
   readonly packBytesTarget?: number;
+  /** Entries of an object of the index; for tests. */
+  readonly indexEntriesMax?: number;
+  /** Of a peer: by slot 1 for those that it owns, as far as that is known; another array when they change. */
+  readonly ownedSlots?: () => Uint8Array | undefined;
 }
 
 /** The lineage of the repository itself: sources, policies, collections. */
@@ -102,10 +106,15 @@ export class Repository {
   ): Promise<Repository> {
     requireCut(opened.config, cutParameterSet);
     const { keys } = opened.unlocked;
+    const { clock, memoryBytesMax, indexEntriesMax, ownedSlots: owned } = world;
     const index = await FingerprintIndex.open(world.store, {
       macKey: keys.mac,
       spill: world.spill,
-      filterBytesMax: Math.floor(world.memoryBytesMax / 4),
+      filterBytesMax: Math.floor(memoryBytesMax / 4),
+      ...(indexEntriesMax && { objectEntriesMax: indexEntriesMax }),
+      ...(owned && {
+        share: { owned, clock, tableBytesMax: Math.floor(memoryBytesMax / 16) },
+      }),
     });
     return new Repository(world, opened, { index, hashing: await openCutHashing(keys) });
   }

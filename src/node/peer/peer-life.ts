@@ -88,7 +88,7 @@ export class PeerLife {
   /** Asks the peers that own a fingerprint's slot what is stored, and answers for its own slots. */
   exchange(repository: Repository, transport: PeerTransport): FingerprintExchange {
     const { name, clock, log } = this.#options;
-    const leaves = repository.committedLeaves(() => this.#ownedSlots(), log);
+    const leaves = repository.committedLeaves(() => this.ownedSlots(), log);
     this.#leaves = leaves;
     const slots = (): SlotAssignment | undefined => this.slots.current;
     return new FingerprintExchange({ self: name, slots, leaves, clock, log, transport });
@@ -183,7 +183,7 @@ export class PeerLife {
   }
 
   /** 1 for each slot that this peer owns; another array when the table is another one. */
-  #ownedSlots(): Uint8Array | undefined {
+  ownedSlots(): Uint8Array | undefined {
     const { name } = this.#options;
     const now = this.slots.current;
     if (now !== this.#ownedOf) {

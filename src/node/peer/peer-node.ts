@@ -64,6 +64,7 @@ export class PeerNode implements AsyncDisposable {
       probe: (local) => this.#life.probe(local),
       describe: (lags) => this.#describe(lags),
       peerFiles: (peer) => this.#peerFiles(peer),
+      ownedSlots: () => this.#life.ownedSlots(),
     });
     this.#api = EmbeddedNode.over(this.#node);
     this.#workers = new Workers({ clock, openSource: (lineage) => this.#openSource(lineage) });

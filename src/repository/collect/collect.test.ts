@@ -82,10 +82,7 @@ test('what is dropped is freed with its index entries and records; what is kept 
   assert.ok(bytesFreed > 0);
   assert.deepEqual(await packNames(), kept.packs);
   const fresh = await openFixture(store, { seed: 4 });
-  assert.deepEqual(
-    [...fresh.index.packs].map((pack) => pack.id),
-    kept.packs,
-  );
+  assert.deepEqual([...(await fresh.index.packs()).keys()], kept.packs);
   const { state } = await fresh.openLineage('aa');
   assert.equal(state.ordinalOf(gone.packs[0] as PackId), undefined);
   assert.equal(toHex((await fresh.source.get('leaf', [kept.id]))[0] as Uint8Array).length, 36);
@@ -141,7 +138,7 @@ test('a pack that nobody committed goes after a day, not before', async () => {
   assert.equal((await run(3)).packsRemoved, 0);
   clock.nowMs += 2000;
   assert.equal((await run(4)).packsRemoved, 1);
-  assert.deepEqual([...(await openFixture(store, { seed: 5 })).index.packs], []);
+  assert.deepEqual((await (await openFixture(store, { seed: 5 })).index.packs()).size, 0);
 });
 
 test('a reader from before the barrier holds the packs and is named; its end frees them', async () => {

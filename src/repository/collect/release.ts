@@ -105,7 +105,7 @@ export async function dropDanglingEntries(
 ): Promise<void> {
   await repository.index.refresh(signal);
   const gone = new Set<PackId>();
-  for (const pack of repository.index.packs) {
+  for (const pack of (await repository.index.packs(signal)).values()) {
     // Packs that came after the list was made are there.
     if (!listed.has(pack.id) && !(await repository.store.stat(packName(pack), signal))) {
       gone.add(pack.id);

@@ -1,20 +1,20 @@
 // Which leaves the repository holds, and where: all index objects together. In memory are only the heads
-// (packs, fan-out, filters up to a limit) and some pages. The index is a cache: what it lacks costs a
-// duplicate, never a leaf, and `rebuild` from pack footers makes it again.
+// (packs, fan-out, filters up to a limit) and some pages; of a peer, the heads that it needs. The index is a cache:
+// what it lacks costs a duplicate, never a leaf, and `rebuild` from pack footers makes it again.
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Mutex } from '../../base/async.ts';
-import { toHex, view } from '../../base/bytes.ts';
+import { view } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
 import type { Spill } from '../../base/spill.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import type { PackRef } from '../pack/pack-format.ts';
+import { FilterShare, type SlotShare } from './filter-share.ts';
 import { encodeIndex, entryBytes, type IndexRun, idPrefixBytes, indexName } from './index-codec.ts';
-import { type BlobLocation, IndexObject, type IndexReading } from './index-object.ts';
-import { mergeObjects } from './merge-objects.ts';
-
-export type { BlobLocation } from './index-object.ts';
+import { IndexObject, type IndexReading } from './index-object.ts';
+import { dueForMerge, mergeObjects } from './merge-objects.ts';
+import type { BlobLocation } from './page-search.ts';
 
 interface FingerprintIndexOptions {
   /** K_mac of the repository. */
@@ -27,6 +27,8 @@ interface FingerprintIndexOptions {
   readonly pageCacheBytesMax?: number;
   /** Entries of one object; above it a run is cut into several by leading byte. */
   readonly objectEntriesMax?: number;
+  /** Of a peer: heads are opened when they are needed, and filters kept of what may be of its slots. */
+  readonly share?: SlotShare;
 }
 
 /** A stored pack and the ids of its leaves in the order of its footer. */
@@ -35,8 +37,6 @@ export interface IndexedPack {
   readonly leafIds: readonly LeafId[];
 }
 
-/** Runs of one tier that are merged into one of the next. */
-const tierRuns = 8;
 /** Entries that a rebuild gathers before it writes: about 40 MB. */
 const rebuildEntries = 256 * 1024;
 /** Searches of a lookup that meets objects which others merge away. */
@@ -47,11 +47,13 @@ const defaultFilterBytesMax = 256 * 1024 * 1024;
 const defaultPageCacheBytesMax = 16 * 1024 * 1024;
 /** 24 MiB of entries: the unit of memory of merging, three times over. */
 const defaultObjectEntriesMax = 2 ** 20;
+/** An object that is smaller is opened whole: another request would cost more than its head. */
+const glanceBytesMin = 1024 * 1024;
 
 export class FingerprintIndex implements AsyncDisposable {
   readonly #store: ObjectStore;
   readonly #reading: IndexReading;
-  readonly #filterBytesMax: number;
+  readonly #share: FilterShare;
   readonly #objectEntriesMax: number;
   readonly #objects = new Map<string, IndexObject>();
   /** Held by whoever changes the set of objects. */
@@ -59,7 +61,7 @@ export class FingerprintIndex implements AsyncDisposable {
 
   private constructor(store: ObjectStore, options: FingerprintIndexOptions) {
     this.#store = store;
-    this.#filterBytesMax = options.filterBytesMax ?? defaultFilterBytesMax;
+    this.#share = new FilterShare(options.filterBytesMax ?? defaultFilterBytesMax, options.share);
     this.#objectEntriesMax = options.objectEntriesMax ?? defaultObjectEntriesMax;
     this.#reading = {
       store,
@@ -72,7 +74,7 @@ export class FingerprintIndex implements AsyncDisposable {
     };
   }
 
-  /** Opens every index object. Errors: `object-damaged`, `format-unknown`, those of the store. */
+  /** Opens every index object, a peer their headers alone. Errors: `object-damaged`, `format-unknown`, those of the store. */
   static async open(
     store: ObjectStore,
     options: FingerprintIndexOptions,
@@ -116,15 +118,16 @@ export class FingerprintIndex implements AsyncDisposable {
   }
 
   get entryCount(): number {
-    return [...this.#objects.values()].reduce((sum, { head }) => sum + head.entryCount, 0);
+    return [...this.#objects.values()].reduce((sum, { header }) => sum + header.entryCount, 0);
   }
 
-  /** Every pack that an entry may lead to. */
-  get packs(): Set<PackRef> {
+  /** Every pack that an entry may lead to. Errors: those of opening. */
+  async packs(signal?: AbortSignal): Promise<Map<PackId, PackRef>> {
     const byId = new Map<PackId, PackRef>();
-    for (const { head } of this.#objects.values())
-      for (const pack of head.packs) byId.set(pack.id, pack);
-    return new Set(byId.values());
+    for (const object of [...this.#objects.values()]) {
+      for (const pack of await this.#packsOf(object, signal)) byId.set(pack.id, pack);
+    }
+    return byId;
   }
 
   /** The opened objects by name. They may be merged into others at any time: reading one then says `object-missing`. */
@@ -134,7 +137,24 @@ export class FingerprintIndex implements AsyncDisposable {
 
   /** Bytes of filters in memory. */
   get filterBytes(): number {
-    return [...this.#objects.values()].reduce((sum, object) => sum + object.filterBytes, 0);
+    return this.#share.bytes;
+  }
+
+  /** True when this process answers for the id's slot, or is no peer. */
+  owns(id: LeafId): boolean {
+    return this.#share.owns(id);
+  }
+
+  /** True when the id may stand in an object whose filter others have: ask them first. */
+  isBlindTo(id: LeafId): boolean {
+    if (!this.#share.isDivided) return false;
+    this.#share.follow(this.#objects.values());
+    return this.#share.blindBytes(this.#objects.values())[id[0] as number] === 1;
+  }
+
+  /** Reads every head that was not read yet: a header that is damaged may hide an object. Errors: `object-damaged`. */
+  async prove(signal?: AbortSignal): Promise<void> {
+    for (const object of [...this.#objects.values()]) await this.#packsOf(object, signal);
   }
 
   /** Opens what others wrote since, closes what they merged or dropped. */
@@ -157,12 +177,20 @@ export class FingerprintIndex implements AsyncDisposable {
     const sorted = [...buffers.keys()].sort((a, b) =>
       Buffer.compare(buffers[a] as Buffer, buffers[b] as Buffer),
     );
+    this.#share.follow(this.#objects.values());
+    await this.#share.sweep(this.#objects.values());
     for (let round = 0; round < lookupRounds; round++) {
       let stale = false;
       for (const object of [...this.#objects.values()]) {
-        const asked = sorted.filter((i) => !found[i] && object.mayHold(buffers[i] as Buffer));
+        let asked = sorted.filter((i) => !found[i] && object.mayHold(buffers[i] as Buffer));
         if (asked.length === 0) continue;
         try {
+          if (this.#share.isDue(object)) {
+            await this.#loadFilter(object, signal);
+            asked = asked.filter((i) => object.mayHold(buffers[i] as Buffer));
+            if (asked.length === 0) continue;
+          }
+          this.#share.touch(object);
           const locations = await object.find(
             asked.map((i) => buffers[i] as Buffer),
             signal,
@@ -204,7 +232,8 @@ export class FingerprintIndex implements AsyncDisposable {
    */
   async compact(signal?: AbortSignal): Promise<void> {
     await this.#changeSteadily(signal, async () => {
-      for (let due = this.#dueForMerge(); due; due = this.#dueForMerge()) {
+      const next = () => dueForMerge(this.#objects.values(), this.#objectEntriesMax);
+      for (let due = next(); due; due = next()) {
         await this.#replace(due.objects, { tier: due.tier + 1 }, new Set(), signal);
       }
     });
@@ -214,8 +243,9 @@ export class FingerprintIndex implements AsyncDisposable {
   async drop(packs: ReadonlySet<PackId>, signal?: AbortSignal): Promise<void> {
     await this.#changeSteadily(signal, async () => {
       for (const object of [...this.#objects.values()]) {
-        if (!object.head.packs.some(({ id }) => packs.has(id))) continue;
-        await this.#replace([object], object.head, packs, signal);
+        const { packs: refs } = await object.tables(signal);
+        if (!refs.some(({ id }) => packs.has(id))) continue;
+        await this.#replace([object], object.header, packs, signal);
       }
     });
   }
@@ -245,10 +275,11 @@ export class FingerprintIndex implements AsyncDisposable {
   /** With the set of objects held. */
   async #readList(signal: AbortSignal | undefined): Promise<void> {
     const there = new Set<string>();
-    for await (const { name } of this.#store.list('index/', signal)) {
+    this.#share.follow(this.#objects.values());
+    for await (const { name, size } of this.#store.list('index/', signal)) {
       const id = name.slice('index/'.length);
       there.add(id);
-      if (!this.#objects.has(id)) await this.#open(id, signal);
+      if (!this.#objects.has(id)) await this.#open(id, size, signal);
     }
     for (const id of [...this.#objects.keys()]) if (!there.has(id)) await this.#close(id);
   }
@@ -260,17 +291,7 @@ export class FingerprintIndex implements AsyncDisposable {
   }
 
   async #writeOne(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<void> {
-    const count = packs.reduce((sum, { leafIds }) => sum + leafIds.length, 0);
-    const entries = Buffer.alloc(count * entryBytes);
-    let at = 0;
-    for (const [number, { leafIds }] of packs.entries()) {
-      for (const [leaf, id] of leafIds.entries()) {
-        entries.set(id.subarray(0, idPrefixBytes), at);
-        entries.writeUInt32LE(number, at + idPrefixBytes);
-        entries.writeUInt32LE(leaf, at + idPrefixBytes + 4);
-        at += entryBytes;
-      }
-    }
+    const entries = entriesOf(packs);
     const run = hash('sha256', entries, 'buffer').subarray(0, 16);
     const place: IndexRun = { tier: 0, firstByte: 0, lastByte: 255, run };
     const refs = packs.map(({ ref }) => ref);
@@ -285,7 +306,8 @@ export class FingerprintIndex implements AsyncDisposable {
   ): Promise<string> {
     const { id, body } = encodeIndex(this.#reading.macKey, place, packs, entries);
     await this.#store.create(indexName(id), body, signal);
-    if (!this.#objects.has(id)) await this.#open(id, signal);
+    const size = body.reduce((sum, { length }) => sum + length, 0);
+    if (!this.#objects.has(id)) await this.#open(id, size, signal);
     return id;
   }
 
@@ -312,33 +334,12 @@ export class FingerprintIndex implements AsyncDisposable {
     }
   }
 
-  #dueForMerge(): { tier: number; objects: IndexObject[] } | undefined {
-    const tiers = new Map<number, Map<string, IndexObject[]>>();
-    for (const object of this.#objects.values()) {
-      const { tier, run } = object.head;
-      const runs = tiers.get(tier) ?? new Map<string, IndexObject[]>();
-      tiers.set(tier, runs);
-      const name = toHex(run);
-      runs.set(name, [...(runs.get(name) ?? []), object]);
-    }
-    for (const [tier, runs] of tiers) {
-      if (runs.size < tierRuns) continue;
-      const objects = [...runs.entries()]
-        .sort()
-        .slice(0, tierRuns)
-        .flatMap(([, some]) => some);
-      const entries = objects.reduce((sum, { head }) => sum + head.entryCount, 0);
-      // Past 256 ranges of the leading byte a run cannot be cut finer: it stays as it is.
-      if (entries <= this.#objectEntriesMax * 128) return { tier, objects };
-    }
-    return undefined;
-  }
-
-  async #open(id: string, signal: AbortSignal | undefined): Promise<void> {
+  async #open(id: string, size: number, signal: AbortSignal | undefined): Promise<void> {
+    const glances = this.#share.isDivided && size >= glanceBytesMin;
     try {
-      const object = await IndexObject.open(id, this.#reading, signal);
-      if (this.filterBytes + object.filterBytes > this.#filterBytesMax) object.dropFilter();
+      const object = await IndexObject[glances ? 'glance' : 'open'](id, this.#reading, signal);
       this.#objects.set(id, object);
+      this.#share.take(object);
     } catch (error) {
       if (!isCodrError(error, 'object-missing')) throw error;
     }
@@ -347,6 +348,46 @@ export class FingerprintIndex implements AsyncDisposable {
   async #close(id: string): Promise<void> {
     const object = this.#objects.get(id);
     this.#objects.delete(id);
-    await object?.close();
+    if (!object) return;
+    this.#share.drop(object);
+    await object.close();
   }
+
+  async #loadFilter(object: IndexObject, signal: AbortSignal | undefined): Promise<void> {
+    await object.loadFilter(signal);
+    if (this.#objects.get(object.id) === object) this.#share.take(object);
+    else object.dropFilter(); // closed meanwhile
+  }
+
+  /** Of an object that is merged away meanwhile none. What was not open is closed again. */
+  async #packsOf(
+    object: IndexObject,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly PackRef[]> {
+    const { isOpen } = object;
+    try {
+      return (await object.tables(signal)).packs;
+    } catch (error) {
+      if (!isCodrError(error, 'object-missing')) throw error;
+      return [];
+    } finally {
+      if (!isOpen) await object.release();
+    }
+  }
+}
+
+/** What an index object holds of packs that are numbered in this order; not sorted. */
+function entriesOf(packs: readonly IndexedPack[]): Buffer {
+  const count = packs.reduce((sum, { leafIds }) => sum + leafIds.length, 0);
+  const entries = Buffer.alloc(count * entryBytes);
+  let at = 0;
+  for (const [number, { leafIds }] of packs.entries()) {
+    for (const [leaf, id] of leafIds.entries()) {
+      entries.set(id.subarray(0, idPrefixBytes), at);
+      entries.writeUInt32LE(number, at + idPrefixBytes);
+      entries.writeUInt32LE(leaf, at + idPrefixBytes + 4);
+      at += entryBytes;
+    }
+  }
+  return entries;
 }

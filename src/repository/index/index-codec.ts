@@ -19,7 +19,7 @@ export const pageEntries = Math.floor((pageBytes - tagBytes) / entryBytes);
 /** Entries of one object: sorting packs an entry's number into 21 bits. */
 const indexEntriesMax = 2 ** 21;
 
-const indexHeaderBytes = 64;
+export const indexHeaderBytes = 64;
 const packEntryBytes = 44;
 const fanOutBytes = 257 * 4;
 const headTagBytes = 32;
@@ -41,7 +41,7 @@ export interface IndexRun {
   readonly run: Uint8Array;
 }
 
-interface IndexHeader extends IndexRun {
+export interface IndexHeader extends IndexRun {
   readonly packCount: number;
   readonly entryCount: number;
   readonly filterBytes: number;
@@ -51,11 +51,15 @@ interface IndexHeader extends IndexRun {
   readonly headBytes: number;
 }
 
-/** The part of an index object that is kept in memory. */
-export interface IndexHead extends IndexHeader {
+/** What entries are found by. */
+export interface IndexTables {
   readonly packs: readonly PackRef[];
   /** 257 numbers: entries whose id begins with b are [fanOut[b], fanOut[b + 1]). */
   readonly fanOut: Uint32Array;
+}
+
+/** The part of an index object before its pages. */
+export interface IndexHead extends IndexHeader, IndexTables {
   readonly filter: Uint8Array;
 }
 

@@ -1,31 +1,27 @@
-// One opened index object: its head in memory, its pages read as lookups need them. With a place to spill
-// to, the object is copied there once at the first need, so that a store in the network is not asked for
+// One opened index object: its head in memory as far as it is needed, its pages read as lookups need them. With a place
+// to spill to, the object is copied there once at the first need, so that a store in the network is not asked for
 // single pages.
 import type { LRUCache } from 'lru-cache';
+import { untilAborted } from '../../base/async.ts';
+import { equalBytes } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Spill, SpillFile } from '../../base/spill.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
-import type { PackRef } from '../pack/pack-format.ts';
 import { filterMayHold } from './bloom-filter.ts';
 import {
   decodeIndexHead,
   decodeIndexHeader,
-  entryBytes,
   type IndexHead,
-  idPrefixBytes,
+  type IndexHeader,
+  type IndexTables,
   indexDamaged,
+  indexHeaderBytes,
   indexName,
   openPage,
   pageCount,
-  pageEntries,
   pageRange,
 } from './index-codec.ts';
-
-export interface BlobLocation {
-  readonly pack: PackRef;
-  /** Its number in the pack's footer. */
-  readonly leaf: number;
-}
+import { type BlobLocation, beginSearch, searchPage } from './page-search.ts';
 
 export interface IndexReading {
   readonly store: ObjectStore;
@@ -43,21 +39,27 @@ const copyBytes = 4 * 1024 * 1024;
 
 export class IndexObject {
   readonly id: string;
-  readonly head: IndexHead;
+  /** As it was read first: proven only once the tables were read. */
+  readonly header: IndexHeader;
+  /** When it was last searched; kept by whoever searches. */
+  searchedAtMs = Number.NEGATIVE_INFINITY;
   readonly #reading: IndexReading;
+  readonly #headerBytes: Uint8Array;
+  #tables: IndexTables | undefined;
   #filter: Uint8Array | undefined;
+  #loading: Promise<IndexHead> | undefined;
   #copy: Promise<SpillFile> | undefined;
   readonly #copyReads = new Set<Promise<unknown>>();
   #closed = false;
 
-  private constructor(id: string, head: IndexHead, reading: IndexReading) {
+  private constructor(id: string, headerBytes: Uint8Array, reading: IndexReading) {
     this.id = id;
-    this.#filter = head.filter;
-    this.head = { ...head, filter: new Uint8Array(0) };
+    this.header = decodeIndexHeader(headerBytes, indexName(id));
+    this.#headerBytes = new Uint8Array(headerBytes.subarray(0, indexHeaderBytes));
     this.#reading = reading;
   }
 
-  /** Errors: `object-missing`, `object-damaged`, `format-unknown`. */
+  /** With its whole head. Errors: `object-missing`, `object-damaged`, `format-unknown`. */
   static async open(id: string, reading: IndexReading, signal?: AbortSignal): Promise<IndexObject> {
     const object = indexName(id);
     const { store } = reading;
@@ -66,7 +68,19 @@ export class IndexObject {
     if (headBytes > head.length) {
       head = await store.get(object, { offset: 0, length: headBytes }, signal);
     }
-    return new IndexObject(id, decodeIndexHead(reading.macKey, head, object), reading);
+    const opened = new IndexObject(id, head, reading);
+    opened.#keep(decodeIndexHead(reading.macKey, head, object));
+    return opened;
+  }
+
+  /** With its header alone: the rest is read when it is needed. Errors: as {@link open}. */
+  static async glance(
+    id: string,
+    reading: IndexReading,
+    signal?: AbortSignal,
+  ): Promise<IndexObject> {
+    const range = { offset: 0, length: indexHeaderBytes };
+    return new IndexObject(id, await reading.store.get(indexName(id), range, signal), reading);
   }
 
   /** Bytes of filter held in memory. */
@@ -74,25 +88,57 @@ export class IndexObject {
     return this.#filter?.length ?? 0;
   }
 
+  get hasFilter(): boolean {
+    return this.#filter !== undefined;
+  }
+
+  /** True while its packs and its fan-out are in memory. */
+  get isOpen(): boolean {
+    return this.#tables !== undefined;
+  }
+
   /** Gives the filter's memory back; every id in range is then looked for in the pages. */
   dropFilter(): void {
     this.#filter = undefined;
   }
 
+  /** Its filter is in memory after this. Errors: as {@link open}. */
+  async loadFilter(signal?: AbortSignal): Promise<void> {
+    if (!this.#filter) this.#keep(await this.#load(signal));
+  }
+
+  /** Errors: as {@link open}. */
+  async tables(signal?: AbortSignal): Promise<IndexTables> {
+    if (this.#tables) return this.#tables;
+    const { packs, fanOut } = await this.#load(signal);
+    this.#tables = { packs, fanOut };
+    return this.#tables;
+  }
+
+  /** Gives back all but the header and the filter. A search that is under way goes on. */
+  async release(): Promise<void> {
+    this.#tables = undefined;
+    const copy = this.#copy;
+    this.#copy = undefined;
+    await this.#end(copy);
+  }
+
   mayHold(id: Buffer): boolean {
     const byte = id[0] as number;
-    if (byte < this.head.firstByte || byte > this.head.lastByte) return false;
+    if (byte < this.header.firstByte || byte > this.header.lastByte) return false;
     return !this.#filter || filterMayHold(this.#filter, id);
   }
 
   /** Every location of each of `ids`, which ascend. Reads each page at most once. */
   async find(ids: readonly Buffer[], signal?: AbortSignal): Promise<BlobLocation[][]> {
+    const tables = await this.tables(signal);
+    const object = indexName(this.id);
     const found: BlobLocation[][] = ids.map(() => []);
-    let open = ids.flatMap((id, i) => this.#begin(id, found[i] as BlobLocation[]) ?? []);
+    let open = ids.flatMap((id, i) => beginSearch(tables, id, found[i] as BlobLocation[]) ?? []);
     while (open.length > 0) {
       const wanted = [...new Set(open.map(({ page }) => page))];
       const pages = await this.readPages(wanted, signal);
-      open = open.filter((search) => this.#step(pages.get(search.page) as Buffer, search));
+      open = open.filter((one) => searchPage(tables, pages.get(one.page) as Buffer, one, object));
     }
     return found;
   }
@@ -104,7 +150,7 @@ export class IndexObject {
     for (const page of wanted.sort((a, b) => a - b)) {
       const kept = this.#reading.pages.get(`${this.id}/${page}`);
       if (kept) pages.set(page, kept);
-      else if (page < pageCount(this.head)) missing.push(page);
+      else if (page < pageCount(this.header)) missing.push(page);
     }
     for (let i = 0; i < missing.length; ) {
       const first = missing[i] as number;
@@ -122,8 +168,32 @@ export class IndexObject {
   /** Waits for reads that are under way; a search that goes on gets `object-missing`. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.allSettled(this.#copyReads);
-    await (await this.#copy?.catch(() => undefined))?.[Symbol.asyncDispose]();
+    await this.#end(this.#copy);
+  }
+
+  /** Reads the whole head, once for all who want it; so it is not cancelled by one of them. */
+  async #load(signal: AbortSignal | undefined): Promise<IndexHead> {
+    this.#loading ??= this.#readHead().finally(() => {
+      this.#loading = undefined;
+    });
+    return await (signal ? untilAborted(this.#loading, signal) : this.#loading);
+  }
+
+  async #readHead(): Promise<IndexHead> {
+    const { store, macKey } = this.#reading;
+    const object = indexName(this.id);
+    if (this.#closed) throw this.#isGone();
+    const bytes = await store.get(object, { offset: 0, length: this.header.headBytes });
+    const head = decodeIndexHead(macKey, bytes, object);
+    if (!equalBytes(bytes.subarray(0, indexHeaderBytes), this.#headerBytes)) {
+      throw indexDamaged(object, 'its header was read in two ways');
+    }
+    return head;
+  }
+
+  #keep({ packs, fanOut, filter }: IndexHead): void {
+    this.#tables = { packs, fanOut };
+    this.#filter = filter;
   }
 
   async #readRun(
@@ -132,14 +202,14 @@ export class IndexObject {
     pages: Map<number, Buffer>,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const start = pageRange(this.head, first).offset;
-    const end = pageRange(this.head, last);
+    const start = pageRange(this.header, first).offset;
+    const end = pageRange(this.header, last);
     const bytes = await this.#read(start, end.offset + end.length - start, signal);
     for (let page = first; page <= last; page++) {
-      const { offset, length } = pageRange(this.head, page);
+      const { offset, length } = pageRange(this.header, page);
       const stored = bytes.subarray(offset - start, offset - start + length);
       const object = indexName(this.id);
-      const entries = openPage(this.#reading.macKey, this.head, page, stored, object);
+      const entries = openPage(this.#reading.macKey, this.header, page, stored, object);
       const own = Buffer.from(entries);
       pages.set(page, own);
       this.#reading.pages.set(`${this.id}/${page}`, own);
@@ -148,16 +218,14 @@ export class IndexObject {
 
   async #read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
     const { store, spill } = this.#reading;
-    if (this.#closed) {
-      const object = indexName(this.id);
-      throw new CodrError('object-missing', `${object} was merged into another`, { object });
-    }
+    if (this.#closed) throw this.#isGone();
     if (!spill) return await store.get(indexName(this.id), { offset, length }, signal);
-    this.#copy ??= this.#copyTo(spill).catch((error: unknown) => {
-      this.#copy = undefined;
-      throw error;
+    const copy = this.#copy ?? this.#copyTo(spill);
+    this.#copy = copy;
+    const reading = copy.then((file) => file.read(offset - this.header.headBytes, length));
+    copy.catch(() => {
+      if (this.#copy === copy) this.#copy = undefined;
     });
-    const reading = this.#copy.then((copy) => copy.read(offset - this.head.headBytes, length));
     this.#copyReads.add(reading);
     return await reading.finally(() => this.#copyReads.delete(reading));
   }
@@ -176,10 +244,10 @@ export class IndexObject {
   }
 
   async #copyPages(file: SpillFile): Promise<void> {
-    const pages = pageCount(this.head);
-    const { offset, length } = pageRange(this.head, Math.max(0, pages - 1));
+    const pages = pageCount(this.header);
+    const { offset, length } = pageRange(this.header, Math.max(0, pages - 1));
     const end = offset + length;
-    for (let at = this.head.headBytes; at < end; ) {
+    for (let at = this.header.headBytes; at < end; ) {
       const range = { offset: at, length: Math.min(copyBytes, end - at) };
       const bytes = await this.#reading.store.get(indexName(this.id), range);
       if (bytes.length === 0) throw indexDamaged(indexName(this.id), 'it is truncated');
@@ -188,67 +256,13 @@ export class IndexObject {
     }
   }
 
-  /** Where to look for an id if the ids of its leading byte are spread evenly; undefined: nowhere. */
-  #begin(id: Buffer, found: BlobLocation[]): Search | undefined {
-    const byte = id[0] as number;
-    const from = this.head.fanOut[byte] as number;
-    const to = this.head.fanOut[byte + 1] as number;
-    if (from === to) return undefined;
-    const share = (id.readUInt32BE(0) & 0xff_ffff) / 0x100_0000;
-    const page = Math.floor((from + Math.floor((to - from) * share)) / pageEntries);
-    const end = Math.floor((to - 1) / pageEntries);
-    return { id, found, page, low: Math.floor(from / pageEntries), end, collecting: false };
+  async #end(copy: Promise<SpillFile> | undefined): Promise<void> {
+    await Promise.allSettled(this.#copyReads);
+    await (await copy?.catch(() => undefined))?.[Symbol.asyncDispose]();
   }
 
-  /**
-   * Looks at one page. The first page whose last entry is not below the id holds it, if any does; equal
-   * ids may go on in the pages after. True: look at `search.page` next.
-   */
-  #step(page: Buffer, search: Search): boolean {
-    const compare = (at: number): number =>
-      page.compare(search.id, 0, idPrefixBytes, at, at + idPrefixBytes);
-    const lastAt = page.length - entryBytes;
-    if (!search.collecting) {
-      if (compare(lastAt) < 0) {
-        search.low = ++search.page;
-        return search.page <= search.end;
-      }
-      if (compare(0) >= 0 && search.page > search.low) {
-        search.page--;
-        return true;
-      }
-    }
-    for (let at = lowerBound(page, compare); at <= lastAt && compare(at) === 0; at += entryBytes) {
-      const pack = this.head.packs[page.readUInt32LE(at + idPrefixBytes)];
-      if (!pack) throw indexDamaged(indexName(this.id), 'an entry names no pack');
-      search.found.push({ pack, leaf: page.readUInt32LE(at + idPrefixBytes + 4) });
-    }
-    search.collecting = compare(lastAt) === 0;
-    return search.collecting && ++search.page <= search.end;
+  #isGone(): CodrError {
+    const object = indexName(this.id);
+    return new CodrError('object-missing', `${object} was merged into another`, { object });
   }
-}
-
-interface Search {
-  readonly id: Buffer;
-  readonly found: BlobLocation[];
-  /** The page to look at next. */
-  page: number;
-  /** Pages before it end below the id. */
-  low: number;
-  /** Last page with ids of the same leading byte. */
-  readonly end: number;
-  /** Equal ids went on past the end of the page before. */
-  collecting: boolean;
-}
-
-/** Offset of the first entry that is not below what `compare` compares with. */
-function lowerBound(page: Buffer, compare: (at: number) => number): number {
-  let low = 0;
-  let high = page.length / entryBytes;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compare(middle * entryBytes) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low * entryBytes;
 }

@@ -1,10 +1,16 @@
 // Merges index objects into fewer, one range of leading bytes after the other, so that the memory of a
 // merge is that of one object, whatever the size of what is merged.
 import { hash } from 'node:crypto';
-import { fromHex } from '../../base/bytes.ts';
+import { fromHex, toHex } from '../../base/bytes.ts';
 import type { PackId } from '../../model/id.ts';
 import type { PackRef } from '../pack/pack-format.ts';
-import { entryBytes, type IndexRun, idPrefixBytes, pageEntries } from './index-codec.ts';
+import {
+  entryBytes,
+  type IndexRun,
+  type IndexTables,
+  idPrefixBytes,
+  pageEntries,
+} from './index-codec.ts';
 import type { IndexObject } from './index-object.ts';
 
 /** Ids by their first byte, both ends included. */
@@ -26,7 +32,35 @@ interface MergedPart {
   readonly entries: Uint8Array;
 }
 
+/** Runs of one tier that are merged into one of the next. */
+const tierRuns = 8;
 const pagesAtOnce = 128;
+
+/** The objects of runs of one tier that are to become one run of the next. */
+export function dueForMerge(
+  objects: Iterable<IndexObject>,
+  objectEntriesMax: number,
+): { tier: number; objects: IndexObject[] } | undefined {
+  const tiers = new Map<number, Map<string, IndexObject[]>>();
+  for (const object of objects) {
+    const { tier, run } = object.header;
+    const runs = tiers.get(tier) ?? new Map<string, IndexObject[]>();
+    tiers.set(tier, runs);
+    const name = toHex(run);
+    runs.set(name, [...(runs.get(name) ?? []), object]);
+  }
+  for (const [tier, runs] of tiers) {
+    if (runs.size < tierRuns) continue;
+    const due = [...runs.entries()]
+      .sort()
+      .slice(0, tierRuns)
+      .flatMap(([, some]) => some);
+    const entries = due.reduce((sum, { header }) => sum + header.entryCount, 0);
+    // Past 256 ranges of the leading byte a run cannot be cut finer: it stays as it is.
+    if (entries <= objectEntriesMax * 128) return { tier, objects: due };
+  }
+  return undefined;
+}
 
 /** The parts of one run that holds all entries of `objects` but those of `without`. */
 export async function* mergeObjects(
@@ -36,11 +70,15 @@ export async function* mergeObjects(
   const objects = [...given].sort((a, b) => (a.id < b.id ? -1 : 1));
   for (const place of placesOf(objects, options)) {
     const packs = new PackNumbers(options.without);
-    const size = objects.reduce((sum, object) => sum + entriesIn(object, place).count, 0);
+    let size = 0;
+    for (const object of objects) {
+      size += entriesIn(await object.tables(options.signal), place).count;
+    }
     const entries = Buffer.alloc(size * entryBytes);
     let at = 0;
     for (const object of objects) {
-      const numbers = object.head.packs.map((pack) => packs.numberOf(pack));
+      const tables = await object.tables(options.signal);
+      const numbers = tables.packs.map((pack) => packs.numberOf(pack));
       for await (const [page, start, end] of pagesIn(object, place, options.signal)) {
         for (let from = start; from < end; from += entryBytes) {
           const number = numbers[page.readUInt32LE(from + idPrefixBytes)];
@@ -77,7 +115,7 @@ class PackNumbers {
 function placesOf(objects: readonly IndexObject[], options: MergeOptions): IndexRun[] {
   const { place } = options;
   if ('run' in place) return [place];
-  const total = objects.reduce((sum, { head }) => sum + head.entryCount, 0);
+  const total = objects.reduce((sum, { header }) => sum + header.entryCount, 0);
   const ids = Buffer.concat(objects.map(({ id }) => fromHex(id)));
   const run = hash('sha256', ids, 'buffer').subarray(0, 16);
   // A tenth is left free, since ids are spread evenly only on average.
@@ -91,10 +129,10 @@ function placesOf(objects: readonly IndexObject[], options: MergeOptions): Index
   }));
 }
 
-/** Numbers of the entries of `object` whose leading byte lies in `place`. */
-function entriesIn(object: IndexObject, place: LeadingBytes): { from: number; count: number } {
-  const from = object.head.fanOut[place.firstByte] as number;
-  return { from, count: (object.head.fanOut[place.lastByte + 1] as number) - from };
+/** Numbers of the entries whose leading byte lies in `place`. */
+function entriesIn({ fanOut }: IndexTables, place: LeadingBytes): { from: number; count: number } {
+  const from = fanOut[place.firstByte] as number;
+  return { from, count: (fanOut[place.lastByte + 1] as number) - from };
 }
 
 /** Each page with entries in `place`, and the offsets between which they stand. Errors: those of reading pages. */
@@ -103,7 +141,7 @@ export async function* pagesIn(
   place: LeadingBytes,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<[Buffer, number, number]> {
-  const { from, count } = entriesIn(object, place);
+  const { from, count } = entriesIn(await object.tables(signal), place);
   const to = from + count;
   const lastPage = count === 0 ? -1 : Math.floor((to - 1) / pageEntries);
   for (let first = Math.floor(from / pageEntries); first <= lastPage; first += pagesAtOnce) {

@@ -169,8 +169,10 @@ export class CommittedLeaves implements AsyncDisposable {
         for (const [name, object] of objects) {
           const isNew = !this.#read.has(name);
           const missing = flags.map((own, slot) => (own && (isNew || !this.#loaded[slot]) ? 1 : 0));
+          const { firstByte, lastByte } = object.header;
           for (const bytes of rangesOf(missing)) {
             if (this.#closed) return;
+            if (bytes.lastByte < firstByte || bytes.firstByte > lastByte) continue;
             await this.#loadFrom(object, bytes, missing);
           }
         }
@@ -188,7 +190,8 @@ export class CommittedLeaves implements AsyncDisposable {
   }
 
   async #loadFrom(object: IndexObject, bytes: LeadingBytes, slots: Uint8Array): Promise<void> {
-    const numbers = object.head.packs.map((pack) => this.#table.numberOf(pack));
+    const { packs } = await object.tables();
+    const numbers = packs.map((pack) => this.#table.numberOf(pack));
     for await (const [page, from, to] of pagesIn(object, bytes, undefined)) {
       for (let at = from; at < to; at += entryBytes) {
         if (slots[page.readUInt16BE(at) >> 4] !== 1) continue;

@@ -36,6 +36,7 @@ export async function readStored(parts: Parts, blobs: StoredBlobs): Promise<void
     const missing = await reading.round(left, { lastResort: round > 0 });
     const isVain = round > 0 && missing.length === left.length && !reading.hasPassedOver;
     if (missing.length > 0 && (isVain || round + 1 >= roundsMax)) {
+      if (!reading.damage) await parts.index.prove();
       throw reading.damage ?? notStored(blobs.kind, blobs.ids[missing[0] as number] as LeafId);
     }
     left = missing;

@@ -30,6 +30,11 @@ export interface CutDataset {
    * does now. Undefined: this one must be read here.
    */
   described?(range: KeyRange): unknown;
+  /**
+   * How many bytes of one of `ranges` a peer reads on its own machine, about, by the peer's name: others have them over
+   * the network. Absent or empty: all peers reach them alike.
+   */
+  near?(range: KeyRange): ReadonlyMap<string, number>;
 }
 
 /**

@@ -57,6 +57,8 @@ export class ReplicaCluster {
   identity: string;
   nodes: ReplicaNode[] = [];
   isReachable = true;
+  /** The peer beside each server, by host id, which alone has its files at hand. */
+  readonly seenBy = new Map<string, string>();
   schemaVersion = 1;
   marker: ReplicaMarker | undefined;
   /** Called between the steps of a cut and between batches of records, also of a load: the cluster may change there. */

@@ -19,7 +19,9 @@ import type { CutDataset } from '../cut-dataset.ts';
 import type { ReplicaCluster } from './replica-cluster.ts';
 import { type HeldFile, ownedWrites, type ReplicaNode } from './replica-node.ts';
 import {
+  bytesOf,
   mergedFiles,
+  nearOf,
   ownsToken,
   type ReadFile,
   type ReplicaPart,
@@ -184,7 +186,8 @@ export class ReplicaCut implements CutReader {
         partsOf(this.#whole(files), partBytes);
       const content = (): string => this.#contentOf(files);
       const described = (range: KeyRange): ReplicaPart => this.#described(files, range);
-      return { entry, begins: isNew, bytes, records, ranges, content, described };
+      const near = () => nearOf(this.#whole(files), cluster.seenBy);
+      return { entry, begins: isNew, bytes, records, ranges, content, described, near };
     });
   }
 
@@ -343,12 +346,6 @@ export class ReplicaCut implements CutReader {
       this.#taken.cluster.between('records are read');
     }
   }
-}
-
-function bytesOf(writes: Iterable<Write>): number {
-  let bytes = 0;
-  for (const { change } of writes) bytes += 20 + (change.kind === 'put' ? change.text.length : 0);
-  return bytes;
 }
 
 /** Ranges between partitions with about so many bytes of all files each. */

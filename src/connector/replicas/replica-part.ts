@@ -48,6 +48,25 @@ export function ownsToken(owned: readonly OwnedRange[]): (token: number) => bool
   return (token) => owned.some(([from, to]) => from <= token && token < to);
 }
 
+export function bytesOf(writes: Iterable<Write>): number {
+  let bytes = 0;
+  for (const { change } of writes) bytes += 20 + (change.kind === 'put' ? change.text.length : 0);
+  return bytes;
+}
+
+/** Bytes by the peer that has them at hand; the same of every range, since servers hold about as much of each. */
+export function nearOf(
+  files: readonly ReadFile[],
+  seenBy: ReadonlyMap<string, string>,
+): ReadonlyMap<string, number> {
+  const near = new Map<string, number>();
+  for (const { hostId, writes } of files) {
+    const peer = seenBy.get(hostId);
+    if (peer !== undefined) near.set(peer, (near.get(peer) ?? 0) + bytesOf(writes));
+  }
+  return near;
+}
+
 /** `damaged` hears of a file that cannot be read, before the error. */
 export async function* mergedFiles(
   files: readonly ReadFile[],

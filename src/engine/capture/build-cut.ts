@@ -45,7 +45,7 @@ async function buildDataset(
   { parts, beside }: { readonly parts: CutParts; readonly beside: number },
   signal: AbortSignal,
 ): Promise<TreeRoot> {
-  const { places, partBytes } = parts;
+  const { places, asked, partBytes } = parts;
   const { dataset: id } = dataset.entry;
   for (;;) {
     try {
@@ -55,7 +55,7 @@ async function buildDataset(
       const most = Math.min(places, Math.max(beside, ranges.length));
       const one = async (range: KeyRange, stop: AbortSignal): Promise<TreePart> =>
         await parts.part({ dataset: id, content, range, bytes, most }, dataset, stop);
-      const built = await mapLimit(ranges, places, one, signal);
+      const built = await mapLimit(ranges, asked, one, signal);
       return await joinParts(built, parts.tree(signal));
     } catch (error) {
       if (!isCodrError(error, 'file-damaged')) throw error;

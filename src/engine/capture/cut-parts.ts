@@ -62,7 +62,7 @@ export interface CutPartsOptions {
   readonly refused: Set<PackId>;
 }
 
-type Read = Pick<CutDataset, 'records' | 'described'>;
+type Read = Pick<CutDataset, 'records' | 'described' | 'near'>;
 
 interface Building {
   readonly work: WorkContext;
@@ -71,6 +71,9 @@ interface Building {
 
 /** A part of fewer bytes than this share of a segment is not worth the way to another peer. */
 const sharedShareMin = 1 / 64;
+
+/** With three copies of all on more peers than that, most of them find one that is near. */
+const waitingPerPlace = 4;
 
 export class CutParts {
   readonly #context: SourceContext;
@@ -104,6 +107,13 @@ export class CutParts {
   /** Parts that are read at a time, on all peers together. */
   get places(): number {
     return this.#context.world.sharing.slots;
+  }
+
+  /** Parts that are asked for at a time: some wait, so that each peer finds one that is near to it. */
+  get asked(): number {
+    return this.places > this.#context.world.limits.workers
+      ? waitingPerPlace * this.places
+      : this.places;
   }
 
   /** How large parts should be. */
@@ -173,7 +183,11 @@ export class CutParts {
     const { read, described, bytesPerSecond } = given;
     const refused = [...this.#refused];
     const source = lineage.name;
+    const near = read.near?.(place.range) ?? new Map<string, number>();
+    // Of what is compressed, or read of several copies, a peer may have more than is told of the dataset.
+    const all = [...near.values()].reduce((sum, one) => sum + one, 0);
     const work: SharedWork<TreePart | string> = {
+      facts: { near, bytes: Math.max(place.bytes, all) },
       order: () => cutPieceOrder({ source, described, bytesPerSecond, refused }),
       here: (own) => this.#build(place, read, { work: own, bytesPerSecond }),
       decode: async (result) => {

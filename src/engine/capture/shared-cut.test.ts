@@ -43,6 +43,21 @@ test('parts are read by all peers, and come to the tree that one peer alone make
   assert.deepEqual(await world.read(), seen());
 });
 
+test('parts go first to the peer that has most of their files, and to others when it is busy', async () => {
+  for (const [hostId, peer] of [
+    ['h1', 'n2'],
+    ['h2', 'n1'],
+    ['h3', 'n2'],
+  ] as const) {
+    world.cluster.seenBy.set(hostId, peer);
+  }
+  const { point } = await world.cut(2);
+  assert.equal(world.orders[0]?.peer, 'n2');
+  assert.deepEqual(peersAsked(), ['n1', 'n2']);
+  assert.equal(world.told.records, point.records);
+  assert.deepEqual(await world.read(), seen());
+});
+
 test('small tables stay with the peer that takes the cut', async () => {
   await world.cut(2);
   const { dataset } = world.cluster.table('a.small').entry;

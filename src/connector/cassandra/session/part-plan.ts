@@ -26,6 +26,17 @@ export class PartPlan {
     this.#files = new Map(files.map((file) => [file.listed, file]));
   }
 
+  /** Of a file, uncompressed, within one of the ranges; undefined: of all that it has. */
+  bytesOf(listed: ListedSstable, range: KeyRange): number | undefined {
+    const file = this.#files.get(listed);
+    if (file === undefined) return undefined;
+    const at = (key: Uint8Array | undefined, otherwise: number): number => {
+      if (!key) return otherwise;
+      return file.entries[firstAtOrAfter(file.entries, key)]?.position ?? file.dataLength;
+    };
+    return at(range.to, file.dataLength) - at(range.from, 0);
+  }
+
   /** Where to read a file for one of the ranges; undefined when it has nothing there. */
   placeOf(listed: ListedSstable, { from, to }: KeyRange): ReadPlace | undefined {
     const file = this.#files.get(listed);

@@ -2,11 +2,11 @@
 
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RecordBlock } from '../src/connector/cassandra/record/record-block.ts';
 import { localFiles } from '../src/connector/cassandra/session/local-files.ts';
 import type { ListedSstable } from '../src/connector/cassandra/session/node-files.ts';
 import { SstableWriter } from '../src/connector/cassandra/sstable/write-sstable.ts';
 import { StagedSstable } from '../src/connector/cassandra/target/staging.ts';
+import type { RecordBlock } from '../src/model/record-block.ts';
 import { benchTable } from './table.ts';
 
 export interface MadeSstable {

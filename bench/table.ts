@@ -6,11 +6,11 @@ import {
   writePartitionPrefix,
 } from '../src/connector/cassandra/key/record-key.ts';
 import { BlockBuilder } from '../src/connector/cassandra/record/block-builder.ts';
-import type { RecordBlock } from '../src/connector/cassandra/record/record-block.ts';
 import { keyKinds } from '../src/connector/cassandra/record/record-layout.ts';
 import { RowBuilder } from '../src/connector/cassandra/record/row-builder.ts';
 import type { Column, TableSchema } from '../src/connector/cassandra/schema/table-schema.ts';
 import type { CassandraType } from '../src/connector/cassandra/type/cassandra-type.ts';
+import type { RecordBlock } from '../src/model/record-block.ts';
 import { Chance } from './chance.ts';
 
 /** `textBytes` make a row of about so many bytes in Data.db. */

@@ -5,13 +5,13 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { compressSync } from 'lz4-napi';
-import type { RecordBlock } from '../../src/connector/cassandra/record/record-block.ts';
 import { localFiles } from '../../src/connector/cassandra/session/local-files.ts';
 import { openSstable as openFiles } from '../../src/connector/cassandra/session/node-files.ts';
 import { ChunkReader } from '../../src/connector/cassandra/sstable/chunk-reader.ts';
 import { readChunkTable } from '../../src/connector/cassandra/sstable/compression-info.ts';
 import { openSstable } from '../../src/connector/cassandra/sstable/open-sstable.ts';
 import { wholeRange } from '../../src/model/key-range.ts';
+import type { RecordBlock } from '../../src/model/record-block.ts';
 import { listedSstable, makeSstable } from '../sstable-files.ts';
 import { type RowShape, rowShapes, tableBlocks } from '../table.ts';
 

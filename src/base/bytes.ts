@@ -187,6 +187,11 @@ export class ByteReader {
     return this.#bytes.subarray(start, start + count);
   }
 
+  /** Passes over bytes; where they begin. */
+  skip(count: number): number {
+    return this.#take(count);
+  }
+
   prefixed(): Uint8Array {
     return this.bytes(this.varint());
   }

@@ -28,7 +28,7 @@ interface Extent {
 
 /** Batches in ascending key order. Scratch space is given back when the stream ends or is left. */
 export async function* sortRecords(
-  batches: AsyncIterable<readonly SortRecord[]>,
+  batches: AsyncIterable<Iterable<SortRecord>>,
   options: SortOptions,
 ): AsyncGenerator<readonly SortRecord[], void, void> {
   await using files = new AsyncDisposableStack();

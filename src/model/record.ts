@@ -9,16 +9,34 @@ export interface DataRecord {
   readonly value: Uint8Array;
 }
 
-/** Records of ascending, distinct keys. A batch is at most a few MiB; its memory belongs to the consumer. */
-export type RecordBatch = readonly DataRecord[];
+/**
+ * Records of ascending, distinct keys, at most a few MiB; several may read its memory. What an array of records can do,
+ * so that it need not be one (`record-block.ts`).
+ */
+export interface RecordBatch extends Iterable<DataRecord> {
+  readonly length: number;
+  /** Raw bytes of all keys and values, where they are known. */
+  readonly bytes?: number;
+  /** Negative: from the end. */
+  at(index: number): DataRecord | undefined;
+  map<T>(give: (record: DataRecord, index: number) => T): T[];
+  filter(keeps: (record: DataRecord) => boolean): readonly DataRecord[];
+  slice(from?: number, to?: number): readonly DataRecord[];
+}
 /** Batches in ascending key order. */
 export type RecordStream = AsyncIterable<RecordBatch>;
 
 /** Raw bytes of all keys and values. */
 export function batchBytes(batch: RecordBatch): number {
+  if (batch.bytes !== undefined) return batch.bytes;
   let bytes = 0;
   for (const { key, value } of batch) bytes += key.length + value.length;
   return bytes;
+}
+
+/** The records one by one, for who asks for each several times. */
+export function recordsOf(batch: RecordBatch): readonly DataRecord[] {
+  return Array.isArray(batch) ? batch : batch.slice();
 }
 
 /** Keys longer than this are cut to it and followed by the SHA-256 of the whole. */

@@ -3,6 +3,7 @@
 
 import { assert } from '../../base/assert.ts';
 import type { RecordStream } from '../../model/record.ts';
+import { type BlockStream, batchOf, blockOf } from '../../model/record-block.ts';
 import type { FoldInput, LaterCuts, LiveForm } from '../connector.ts';
 import { keptIn } from './kept-records.ts';
 import { partitionEnd } from './key/record-key.ts';
@@ -10,7 +11,6 @@ import { dropColumns, type LiveFormOptions, liveForm } from './merge/live-form.t
 import { mergeBlocks } from './merge/merge-blocks.ts';
 import { purgeDeletions } from './merge/purge-deletions.ts';
 import { withinRanges } from './merge/within-ranges.ts';
-import { type BlockStream, batchOf, blockOf } from './record/record-block.ts';
 import { tableBodyOf } from './schema/table-body.ts';
 import type { TableSchema } from './schema/table-schema.ts';
 import { purgeOf } from './session/horizon.ts';
@@ -26,6 +26,7 @@ export async function* foldRange({ range, base, later }: FoldInput): RecordStrea
   const merged = mergeBlocks(inputs, {
     signal: never,
     clusteringCount: schema.clustering.length,
+    givesViews: true,
     ...(range.from && { from: range.from }),
   });
   const { live } = later;

@@ -1,7 +1,8 @@
 // Streams that keep deletions beside what lives, as of one second: those that a table holds for certain then.
+
+import type { BlockStream } from '../../model/record-block.ts';
 import type { LiveForm } from '../connector.ts';
 import { keptForm } from './merge/kept-form.ts';
-import type { BlockStream } from './record/record-block.ts';
 import type { TableSchema } from './schema/table-schema.ts';
 
 /** As of when, and which deletions count. */

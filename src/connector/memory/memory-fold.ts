@@ -88,13 +88,15 @@ function leastKey(
   return compareBytes(record.key, change.key) <= 0 ? record.key : change.key;
 }
 
+type Indexed<T> = Pick<readonly T[], 'length' | 'at'>;
+
 /** Reads a stream of batches item by item. */
 class Heads<T> {
-  readonly #batches: AsyncIterator<readonly T[]>;
-  #batch: readonly T[] | undefined = [];
+  readonly #batches: AsyncIterator<Indexed<T>>;
+  #batch: Indexed<T> | undefined = [];
   #at = 0;
 
-  constructor(stream: AsyncIterable<readonly T[]>) {
+  constructor(stream: AsyncIterable<Indexed<T>>) {
     this.#batches = stream[Symbol.asyncIterator]();
   }
 
@@ -104,7 +106,7 @@ class Heads<T> {
       this.#batch = step.done ? undefined : step.value;
       this.#at = 0;
     }
-    return this.#batch?.[this.#at];
+    return this.#batch?.at(this.#at);
   }
 
   step(): void {

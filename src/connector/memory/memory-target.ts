@@ -3,7 +3,12 @@
 import { CodrError } from '../../base/error.ts';
 import { type KeyRange, rangeHolds } from '../../model/key-range.ts';
 import { scopeHolds } from '../../model/namespace.ts';
-import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
+import {
+  type DataRecord,
+  type RecordBatch,
+  type RecordStream,
+  recordsOf,
+} from '../../model/record.ts';
 import type { SourceIdentity } from '../connector.ts';
 import type {
   DefineResult,
@@ -91,9 +96,9 @@ export class MemoryTarget implements RestoreTarget {
     for await (const batch of records) {
       signal.throwIfAborted();
       this.#database.maybeFail('load');
-      this.#database.putAll(beside(item), batch);
+      this.#database.putAll(beside(item), recordsOf(batch));
       count += batch.length;
-      bytes += batch.reduce((sum, { value }) => sum + value.length, 0);
+      for (const { value } of batch) bytes += value.length;
     }
     return { records: count, bytes, changedByTarget: [] };
   }

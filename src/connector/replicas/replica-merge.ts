@@ -2,7 +2,12 @@
 // sees. Inputs begin at a partition's start, so that a range that begins within one knows what holds there.
 import { compareBytes, equalBytes } from '../../base/bytes.ts';
 import { type KeyRange, rangeHolds } from '../../model/key-range.ts';
-import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
+import {
+  type DataRecord,
+  type RecordBatch,
+  type RecordStream,
+  recordsOf,
+} from '../../model/record.ts';
 import type { FoldInput, LiveForm } from '../connector.ts';
 import { purgedRecords } from './replica-purge.ts';
 import {
@@ -151,7 +156,7 @@ function leastOf(cursors: readonly Cursor[]): DataRecord | undefined {
 
 class Cursor {
   readonly #batches: AsyncIterator<RecordBatch>;
-  #batch: RecordBatch = [];
+  #records: readonly DataRecord[] = [];
   #at = 0;
   #ended = false;
 
@@ -160,14 +165,14 @@ class Cursor {
   }
 
   get current(): DataRecord | undefined {
-    return this.#batch[this.#at];
+    return this.#records[this.#at];
   }
 
   async fill(): Promise<void> {
-    while (!this.#ended && this.#at >= this.#batch.length) {
+    while (!this.#ended && this.#at >= this.#records.length) {
       const next = await this.#batches.next();
       if (next.done) this.#ended = true;
-      else [this.#batch, this.#at] = [next.value, 0];
+      else [this.#records, this.#at] = [recordsOf(next.value), 0];
     }
   }
 

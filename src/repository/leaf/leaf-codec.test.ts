@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { BrokenPromiseError } from '../../base/assert.ts';
 import { compareBytes, toHex } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
-import { decodeLeaf, encodedBytesMax, encodeLeaf, recordCutLength } from './leaf-codec.ts';
+import { decodeLeaf } from './leaf-block.ts';
+import { encodedBytesMax, encodeLeaf, recordCutLength } from './leaf-codec.ts';
 
 const key = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 3 }),

@@ -1,5 +1,5 @@
 // A leaf as bytes: a sorted run of records, keys without the prefix they share with their predecessor.
-// Written straight into a caller's buffer; read into views of the blob. Layout: docs/format/leaf.md.
+// Written straight into a caller's buffer; `leaf-block.ts` reads it. Layout: docs/format/leaf.md.
 
 import { assert } from '../../base/assert.ts';
 import { ByteReader, commonPrefixLength, TruncatedBytesError, view } from '../../base/bytes.ts';
@@ -74,27 +74,6 @@ export function encodeLeaf(records: readonly LeafRecord[]): Uint8Array {
   return target.subarray(0, encodeLeafInto(target, 0, records, 0, records.length));
 }
 
-/** The records of a leaf; values are views of `blob`. Errors: `object-damaged`. */
-export function decodeLeaf(blob: Uint8Array): LeafRecord[] {
-  return decoding('leaf', blob, (reader) => {
-    const count = reader.varint();
-    const records: LeafRecord[] = [];
-    let previous: Uint8Array | undefined;
-    for (let i = 0; i < count; i++) {
-      const key = readKey(reader, previous);
-      const length = reader.varint();
-      if (length % 2 === 0) {
-        records.push({ key, value: reader.bytes(length / 2), externalBytes: undefined });
-      } else {
-        const value = reader.bytes(reader.varint() * leafIdBytes);
-        records.push({ key, value, externalBytes: (length - 1) / 2 });
-      }
-      previous = key;
-    }
-    return records;
-  });
-}
-
 /** Checks the header, runs `read` on the rest, and refuses bytes left over. Errors: `object-damaged`. */
 export function decoding<T>(
   type: keyof typeof blobTypes,
@@ -147,13 +126,17 @@ export function readKey(reader: ByteReader, previous: Uint8Array | undefined): U
   const sharedMax = previous?.length ?? 0;
   const ascends = shared === sharedMax || (shared < sharedMax && rest[0]! > previous![shared]!);
   if (rest.length === 0 || !ascends) {
-    throw new CodrError('object-damaged', 'keys of a leaf or node are out of order');
+    throw damagedOrder();
   }
   if (shared === 0) return rest;
   const key = Buffer.allocUnsafe(shared + rest.length);
   view(previous!).copy(key, 0, 0, shared);
   key.set(rest, shared);
   return key;
+}
+
+export function damagedOrder(): CodrError {
+  return new CodrError('object-damaged', 'keys of a leaf or node are out of order');
 }
 
 /** Unsigned LEB128 of a safe integer; returns the offset after it. */

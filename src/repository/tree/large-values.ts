@@ -5,7 +5,7 @@ import { forEachLimit } from '../../base/async.ts';
 import { concatBytes } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import { type LeafId, leafId, leafIdBytes } from '../../model/id.ts';
-import type { DataRecord, RecordBatch } from '../../model/record.ts';
+import { type DataRecord, type RecordBatch, recordsOf } from '../../model/record.ts';
 import type { LeafRecord } from '../leaf/leaf-codec.ts';
 import type { LeafSource } from '../leaf/leaf-store.ts';
 import { putBytes } from './blob-writer.ts';
@@ -19,10 +19,11 @@ export async function moveLargeValuesOut(
   context: TreeContext,
 ): Promise<readonly LeafRecord[]> {
   const { valueInlineBytesMax, chunkBytes } = context.cut;
-  if (!batch.some((record) => record.value.length > valueInlineBytesMax)) return batch;
+  const whole = recordsOf(batch);
+  if (!whole.some((record) => record.value.length > valueInlineBytesMax)) return whole;
   const chunks: Uint8Array[] = [];
   const idsAt: { record: DataRecord; at: number; ids: Uint8Array }[] = [];
-  const records = batch.map((record): LeafRecord => {
+  const records = whole.map((record): LeafRecord => {
     const { key, value } = record;
     if (value.length <= valueInlineBytesMax) return record;
     const at = chunks.length;

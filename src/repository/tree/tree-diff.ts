@@ -3,7 +3,8 @@
 import { assert } from '../../base/assert.ts';
 import { compareBytes, equalBytes, toHex } from '../../base/bytes.ts';
 import { leafId } from '../../model/id.ts';
-import { decodeLeaf, type LeafRecord } from '../leaf/leaf-codec.ts';
+import { decodeLeaf } from '../leaf/leaf-block.ts';
+import type { LeafRecord } from '../leaf/leaf-codec.ts';
 import type { LeafSource } from '../leaf/leaf-store.ts';
 import { bringLargeValuesIn } from './large-values.ts';
 import { decodeNode, type NodeEntry } from './node-codec.ts';

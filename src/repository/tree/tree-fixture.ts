@@ -82,7 +82,7 @@ export async function treeOf(
   return joinParts(await partsOf(records, bounds, context), context);
 }
 
-export async function collect<T>(batches: AsyncIterable<readonly T[]>): Promise<T[]> {
+export async function collect<T>(batches: AsyncIterable<Iterable<T>>): Promise<T[]> {
   const items: T[] = [];
   for await (const batch of batches) items.push(...batch);
   return items;

@@ -4,7 +4,8 @@ import { ByteReader, ByteWriter, TruncatedBytesError } from '../../base/bytes.ts
 import { CodrError } from '../../base/error.ts';
 import { leafId, leafIdBytes } from '../../model/id.ts';
 import type { Keyed } from '../leaf/cut-hashing.ts';
-import { decodeLeaf, encodedBytesMax, type LeafRecord } from '../leaf/leaf-codec.ts';
+import { decodeLeaf } from '../leaf/leaf-block.ts';
+import { encodedBytesMax, type LeafRecord } from '../leaf/leaf-codec.ts';
 import type { BlobKind, LeafSink, LeafSource } from '../leaf/leaf-store.ts';
 import { putBytes } from './blob-writer.ts';
 import { decodeNode, type NodeEntry } from './node-codec.ts';

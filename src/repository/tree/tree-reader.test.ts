@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { toHex } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
 import { rangeHolds } from '../../model/key-range.ts';
-import type { DataRecord } from '../../model/record.ts';
+import { batchBytes, type DataRecord } from '../../model/record.ts';
 import type { LeafSource } from '../leaf/leaf-store.ts';
 import { decodeNode, encodeNode } from './node-codec.ts';
 import { collect, memoryContext, seededRecords, treeOf } from './tree-fixture.ts';
@@ -63,7 +63,7 @@ test('batches stay within a quarter of the read-ahead, or hold one leaf', async 
   const context = memoryContext();
   const root = await treeOf(seededRecords(4, 500, 2000), context);
   for await (const batch of readTree(context.sink, root, {}, { readAheadBytes: 40_000 })) {
-    const bytes = batch.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+    const bytes = batchBytes(batch);
     assert.ok(bytes <= 10_000, `${bytes} bytes`);
   }
 });

@@ -3,8 +3,10 @@
 import { compareBytes, toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import { type KeyRange, rangesBetween } from '../../model/key-range.ts';
-import type { DataRecord, RecordStream } from '../../model/record.ts';
-import { decodeLeaf, type LeafRecord, valueLength } from '../leaf/leaf-codec.ts';
+import type { RecordBatch, RecordStream } from '../../model/record.ts';
+import { BlockBatch } from '../../model/record-block.ts';
+import { blockWithin, type LeafBlock, LeafBlockBuilder, leafRecords } from '../leaf/leaf-block.ts';
+import { type LeafRecord, valueLength } from '../leaf/leaf-codec.ts';
 import type { LeafSource } from '../leaf/leaf-store.ts';
 import { bringLargeValuesIn } from './large-values.ts';
 import { decodeNode, type NodeEntry } from './node-codec.ts';
@@ -57,9 +59,22 @@ export async function readLeafRecords(
   source: LeafSource,
   entries: readonly NodeEntry[],
 ): Promise<LeafRecord[]> {
+  return leafRecords(await readLeafBlock(source, entries));
+}
+
+async function readLeafBlock(
+  source: LeafSource,
+  entries: readonly NodeEntry[],
+): Promise<LeafBlock> {
   const ids = entries.map((entry) => entry.id);
   const blobs = await source.get('leaf', ids);
-  return blobs.flatMap((blob, i) => named('leaf', ids[i]!, () => decodeLeaf(blob)));
+  // Large values count in an entry, and are not in its leaf; keys are longer than there.
+  const sum = (lengths: readonly number[]): number => lengths.reduce((all, one) => all + one, 0);
+  const inLeaves = sum(blobs.map(({ length }) => length));
+  const whole = sum(entries.map(({ bytes }) => bytes));
+  const builder = new LeafBlockBuilder(Math.min(whole, 2 * inLeaves));
+  for (const [i, blob] of blobs.entries()) named('leaf', ids[i]!, () => builder.add(blob));
+  return builder.finish();
 }
 
 /**
@@ -136,37 +151,30 @@ async function* readLeaves(
   range: KeyRange,
   batchBytes: number,
   signal: AbortSignal | undefined,
-): AsyncGenerator<LeafRecord[]> {
+): AsyncGenerator<LeafBlock> {
   for await (const entries of leafEntries(source, root, range)) {
     for (const group of groupsOf(entries, batchBytes, (entry) => entry.bytes)) {
       signal?.throwIfAborted();
-      yield recordsWithin(await readLeafRecords(source, group), range);
+      const block = blockWithin(await readLeafBlock(source, group), range);
+      if (block.count > 0) yield block;
     }
   }
 }
 
 async function* withLargeValues(
-  batches: AsyncIterable<LeafRecord[]>,
+  blocks: AsyncIterable<LeafBlock>,
   source: LeafSource,
   batchBytes: number,
-): AsyncGenerator<DataRecord[]> {
-  for await (const records of batches) {
-    if (records.every((record) => record.externalBytes === undefined)) {
-      if (records.length > 0) yield records;
+): AsyncGenerator<RecordBatch> {
+  for await (const block of blocks) {
+    if (block.externalBytes.size === 0) {
+      yield new BlockBatch(block);
       continue;
     }
-    for (const group of groupsOf(records, batchBytes, valueLength)) {
+    for (const group of groupsOf(leafRecords(block), batchBytes, valueLength)) {
       yield await bringLargeValuesIn(group, source);
     }
   }
-}
-
-function recordsWithin(records: LeafRecord[], { from, to }: KeyRange): LeafRecord[] {
-  let first = 0;
-  let end = records.length;
-  if (from) while (first < end && compareBytes(records[first]!.key, from) < 0) first++;
-  if (to) while (end > first && compareBytes(records[end - 1]!.key, to) >= 0) end--;
-  return first === 0 && end === records.length ? records : records.slice(first, end);
 }
 
 /** Adjacent items in groups of at most `bytesMax`, or of one item. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { blockOf, type RecordBlock } from '../record/record-block.ts';
+import { blockOf, type RecordBlock } from '../../../model/record-block.ts';
 import { keepTokens } from './foreign-partitions.ts';
 import { recordsOf, streamOf } from './merge-fixture.ts';
 

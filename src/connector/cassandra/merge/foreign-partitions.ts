@@ -1,9 +1,9 @@
 // Drops partitions that a node did not own: leftovers of ranges it lost and never cleaned up, which would bring
 // back what was deleted since (a cluster's own cure is `nodetool cleanup`). Only tokens are looked at.
 import { assert } from '../../../base/assert.ts';
+import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import { tokenBytes } from '../key/record-key.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
-import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 
 /** Tokens in (fromExclusive, toInclusive], as keys begin: 8 bytes, sign bit flipped. */
 export interface TokenRange {

@@ -2,8 +2,8 @@
 // block is asked for only when the one at hand is read, so an input costs one block of memory. One whose first place
 // is known waits there: nothing of it is asked for before the merge is at that place.
 import { TruncatedBytesError, view } from '../../../base/bytes.ts';
+import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import { tokenBytes } from '../key/record-key.ts';
-import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 import { Deletion } from './deletion.ts';
 
 /** An input that begins no earlier than the place: it is opened there. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { RecordBlock } from '../record/record-block.ts';
+import type { RecordBlock } from '../../../model/record-block.ts';
 import { type KeptFormOptions, keptForm } from './kept-form.ts';
 import { liveForm } from './live-form.ts';
 import {

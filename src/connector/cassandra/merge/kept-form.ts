@@ -2,8 +2,9 @@
 // it before. Cassandra turns expired cells into tombstones and drops deletions that are older than gc_grace_seconds
 // when it likes (db/rows/AbstractCell.java, BTreeRow.java, db/partitions/PurgeFunction.java); here both are always
 // done, so that two copies of one table are equal again. What lives is not touched.
+
+import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
-import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { cellFlags, deletionBytes, markerFlags, rowFlags } from '../record/record-layout.ts';
 import { RowBuilder } from '../record/row-builder.ts';
@@ -28,7 +29,7 @@ export async function* keptForm(input: BlockStream, options: KeptFormOptions): B
 }
 
 class KeptStage {
-  readonly out = new BlockBuilder();
+  readonly out = new BlockBuilder({ givesViews: true });
   readonly #given = new KeyedOutput(this.out);
   readonly #rows: KeptRows;
   readonly #times: KeptTimes;

@@ -1,7 +1,8 @@
 // What the stages behind the merge give out: the record of a partition's key is held back until another record of the
 // partition is left, since alone it says nothing.
+
+import type { RecordBlock } from '../../../model/record-block.ts';
 import type { BlockBuilder } from '../record/block-builder.ts';
-import type { RecordBlock } from '../record/record-block.ts';
 
 export class KeyedOutput {
   readonly #out: BlockBuilder;

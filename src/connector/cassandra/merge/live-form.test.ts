@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { sampled } from '../../../../test/harness/seed.ts';
 import { isCodrError } from '../../../base/error.ts';
-import type { BlockStream, RecordBlock } from '../record/record-block.ts';
+import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { dropColumns, liveForm } from './live-form.ts';
 import { mergeBlocks } from './merge-blocks.ts';

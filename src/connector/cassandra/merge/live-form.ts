@@ -1,7 +1,8 @@
 // Stages behind the merge: the live form (what a read at one second sees, with its timestamps and times to
 // live), and dropped columns alone. Both take a merged stream: what a deletion shadows has gone before.
+
+import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
-import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { KeyedOutput } from './keyed-output.ts';
@@ -41,7 +42,7 @@ export function dropColumns(input: BlockStream, schema: TableSchema): BlockStrea
 }
 
 class LiveStage {
-  readonly out = new BlockBuilder();
+  readonly out = new BlockBuilder({ givesViews: true });
   readonly #given = new KeyedOutput(this.out);
   readonly #keepTombstones: boolean;
   readonly #rows: RowFilter;

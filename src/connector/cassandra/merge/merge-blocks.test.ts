@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { sampled } from '../../../../test/harness/seed.ts';
-import { type BlockStream, blockOf, type RecordBlock } from '../record/record-block.ts';
+import { type BlockStream, blockOf, type RecordBlock } from '../../../model/record-block.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 import {
   encode,

@@ -2,8 +2,8 @@
 // function in normal form, shadowed data gone. Any grouping and order of the inputs gives the same bytes; an
 // input alone is brought into normal form too. One block per open input and one of output are held, nothing else.
 import { assert } from '../../../base/assert.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
-import type { BlockStream } from '../record/record-block.ts';
 import { compareRanges, PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { deletionBytes, markerFlags, rowFlags } from '../record/record-layout.ts';
 import { Deletion } from './deletion.ts';
@@ -19,6 +19,8 @@ export interface MergeOptions {
    * before the key counts after it.
    */
   readonly from?: Uint8Array;
+  /** Blocks may be views of the inputs' memory: for consumers that give none away. */
+  readonly givesViews?: boolean;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function* mergeBlocks(
 
 /** The part without waiting: runs until an input needs its next block or the output has one. */
 class Merge {
-  readonly out = new BlockBuilder();
+  readonly out: BlockBuilder;
   /** Inputs with a record at hand, greatest key first. */
   readonly #waiting: InputCursor[] = [];
   /** Inputs whose record is the least one. */
@@ -76,7 +78,8 @@ class Merge {
   readonly #scratch = new Deletion();
   #marker = Buffer.alloc(64);
 
-  constructor({ clusteringCount, from }: MergeOptions) {
+  constructor({ clusteringCount, from, givesViews = false }: MergeOptions) {
+    this.out = new BlockBuilder({ givesViews });
     this.#rows = new RowMerger(clusteringCount);
     this.#from = from;
     this.#emits = from === undefined;

@@ -2,7 +2,7 @@
 // position by position with maps and big integers, and the records of that. It shares no code with the merge.
 // A partition's place is a number: row (a, b) is 100a + 10(b + 1), the bounds of a prefix lie round its rows.
 import fc from 'fast-check';
-import { type BlockStream, blockOf, type RecordBlock } from '../record/record-block.ts';
+import { type BlockStream, blockOf, type RecordBlock } from '../../../model/record-block.ts';
 
 export type Mark = readonly [at: bigint, time: number];
 export interface Bound {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { sampled } from '../../../../test/harness/seed.ts';
+import { type BlockStream, blockOf, type RecordBlock } from '../../../model/record-block.ts';
 import { tokenMax, tokenMin, tokenPrefix } from '../key/record-key.ts';
-import { type BlockStream, blockOf, type RecordBlock } from '../record/record-block.ts';
 import { liveForm } from './live-form.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 import {

@@ -1,8 +1,9 @@
 // A stage behind the merge, for what is stored in place of older trees: deletions and expired values go that have
 // gone from every replica. What they shadowed has gone in the merge. Why nothing can come back by that:
 // docs/decisions/0014-a-deletion-goes-after-the-cluster-let-go.md.
+
+import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
-import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { deletionBytes, markerFlags } from '../record/record-layout.ts';
 import { Deletion } from './deletion.ts';

@@ -1,6 +1,7 @@
 // The one loop of the stages behind the merge: each takes record after record and gives blocks.
+
+import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import type { BlockBuilder } from '../record/block-builder.ts';
-import type { BlockStream, RecordBlock } from '../record/record-block.ts';
 
 /** What a stage does with a record; what it gives goes to `out`. */
 interface Stage {

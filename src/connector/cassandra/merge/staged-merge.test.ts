@@ -2,8 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { MemorySpill, type Spill, type SpillFile } from '../../../base/spill.ts';
+import {
+  type BlockStream,
+  batchOf,
+  blockOf,
+  type RecordBlock,
+} from '../../../model/record-block.ts';
 import { partitionEnd } from '../key/record-key.ts';
-import { type BlockStream, batchOf, blockOf, type RecordBlock } from '../record/record-block.ts';
 import { mergeBlocks } from './merge-blocks.ts';
 import { encode, evaluate, factOf, linesOf, streamOf } from './merge-fixture.ts';
 import { type InputExtent, mergeStaged } from './staged-merge.ts';

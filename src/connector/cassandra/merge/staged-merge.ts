@@ -3,7 +3,7 @@
 // merged into scratch space first. The result is the same: the merge is associative.
 import { compareBytes, emptyBytes } from '../../../base/bytes.ts';
 import type { Spill } from '../../../base/spill.ts';
-import type { BlockStream } from '../record/record-block.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
 import { SpilledBlocks } from '../record/spilled-blocks.ts';
 import type { MergeInput } from './input-cursor.ts';
 import { mergeBlocks } from './merge-blocks.ts';

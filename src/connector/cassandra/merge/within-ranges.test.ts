@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BlockStream, batchOf, blockOf } from '../record/record-block.ts';
+import { type BlockStream, batchOf, blockOf } from '../../../model/record-block.ts';
 import { withinRanges } from './within-ranges.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);

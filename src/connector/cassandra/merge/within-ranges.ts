@@ -2,8 +2,8 @@
 // before, and the live form that follows drops the key of a partition of which nothing else is left.
 import { compareBytes } from '../../../base/bytes.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
-import type { BlockStream } from '../record/record-block.ts';
 
 /** `ranges`: ascending, disjoint. Ends with the last of them, whatever the input still holds. */
 export async function* withinRanges(input: BlockStream, ranges: readonly KeyRange[]): BlockStream {

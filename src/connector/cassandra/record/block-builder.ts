@@ -1,6 +1,6 @@
 // Fills record blocks. Records that are taken over unchanged and lie side by side in their block are copied as
 // one run: where inputs hardly differ, making the output is one large copy after another.
-import type { RecordBlock } from './record-block.ts';
+import type { RecordBlock } from '../../../model/record-block.ts';
 
 /** A block is handed on when it has this many bytes. */
 export const blockBytesTarget = 256 * 1024;
@@ -17,6 +17,12 @@ export class BlockBuilder {
   #run: Uint8Array = empty;
   #runStart = 0;
   #runEnd = 0;
+  readonly #givesViews: boolean;
+
+  /** `givesViews`: blocks may lie in the memory of what was copied from. */
+  constructor({ givesViews = false } = {}) {
+    this.#givesViews = givesViews;
+  }
 
   get count(): number {
     return this.#count;
@@ -54,8 +60,12 @@ export class BlockBuilder {
     this.#bytes.set(value.subarray(0, valueLength), at + middle - start);
   }
 
-  /** All records since the last time; their memory is the caller's. */
+  /** All records since the last time. Unless blocks are views their memory is the caller's. */
   take(): RecordBlock {
+    const runBytes = this.#runEnd - this.#runStart;
+    if (this.#givesViews && runBytes === this.#length && runBytes >= capacity / 2) {
+      return this.#taken(this.#runView());
+    }
     this.#closeRun(0);
     const block: RecordBlock = {
       bytes: this.#bytes.subarray(0, this.#length),
@@ -70,7 +80,17 @@ export class BlockBuilder {
     return this.#taken(block);
   }
 
+  /** The open run, which is all there is, where it lies. */
+  #runView(): RecordBlock {
+    const bounds = this.#bounds.slice(0, 2 * this.#count + 1);
+    for (let i = 0; i < bounds.length; i++) bounds[i] = (bounds[i] as number) + this.#runStart;
+    return { bytes: this.#run, bounds, count: this.#count };
+  }
+
   #taken(block: RecordBlock): RecordBlock {
+    this.#run = empty;
+    this.#runStart = 0;
+    this.#runEnd = 0;
     this.#count = 0;
     this.#length = 0;
     return block;

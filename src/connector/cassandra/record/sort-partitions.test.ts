@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemorySpill, type Spill, type SpillFile } from '../../../base/spill.ts';
+import { type BlockStream, batchOf, type RecordBlock } from '../../../model/record-block.ts';
 import { randomPartitioner } from '../key/partitioner.ts';
 import { partitionKeyOf } from '../key/record-key.ts';
 import { int, scalar, TestRecords, testSchema, text } from '../sstable/write-records.fixture.ts';
-import { type BlockStream, batchOf, type RecordBlock } from './record-block.ts';
 import { type PartitionSort, type SortSpace, sortPartitions } from './sort-partitions.ts';
 
 class CountingSpill implements Spill {

@@ -3,9 +3,9 @@
 // their order however large it is; none is ever held as a whole.
 import { assert } from '../../../base/assert.ts';
 import { type SortOptions, type SortRecord, sortRecords } from '../../../base/external-sort.ts';
+import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import { rawPartitionKey } from '../key/record-key.ts';
 import { BlockBuilder } from './block-builder.ts';
-import type { BlockStream, RecordBlock } from './record-block.ts';
 import { PartitionTracker, recordKinds } from './record-key.ts';
 
 export interface PartitionSort<Group> {

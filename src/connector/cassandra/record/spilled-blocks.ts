@@ -1,7 +1,7 @@
 // A stream of blocks in scratch space, read again one block at a time. Where each block lies is held in memory.
 import { assert } from '../../../base/assert.ts';
 import type { Spill, SpillFile } from '../../../base/spill.ts';
-import type { BlockStream } from './record-block.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
 
 interface Place {
   readonly count: number;

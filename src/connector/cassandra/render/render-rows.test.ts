@@ -6,8 +6,8 @@ import { goldenNames, goldenSstable } from '../../../../test/harness/golden-ssta
 import { fromHex } from '../../../base/bytes.ts';
 import { rangeHolds } from '../../../model/key-range.ts';
 import type { DataRecord } from '../../../model/record.ts';
+import { batchOf } from '../../../model/record-block.ts';
 import { clusteringCodec } from '../key/clustering-codec.ts';
-import { batchOf } from '../record/record-block.ts';
 import { clusteringEnds } from '../record/record-layout.ts';
 import type { Column, TableSchema } from '../schema/table-schema.ts';
 import { goldenFiles } from '../sstable/golden-files.fixture.ts';

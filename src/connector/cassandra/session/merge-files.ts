@@ -2,10 +2,10 @@
 // of keys that begins and ends between partitions. Parts put one behind another give what the whole gives.
 import { isCodrError } from '../../../base/error.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
 import { keepTokens, type TokenRange } from '../merge/foreign-partitions.ts';
 import type { MergeInput } from '../merge/input-cursor.ts';
 import { mergeBlocks } from '../merge/merge-blocks.ts';
-import type { BlockStream } from '../record/record-block.ts';
 import type { IndexEntry } from '../sstable/index-reader.ts';
 import { notBefore } from '../sstable/key-extent.ts';
 import { openSstable } from '../sstable/open-sstable.ts';

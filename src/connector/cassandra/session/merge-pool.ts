@@ -5,7 +5,7 @@ import { Semaphore, untilAborted } from '../../../base/async.ts';
 import type { FilesOf } from '../../../base/file-access.ts';
 import { moduleUrl } from '../../../base/module-url.ts';
 import { type ThreadError, unpackError } from '../../../base/thread-error.ts';
-import type { BlockStream, RecordBlock } from '../record/record-block.ts';
+import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import { JobFileError, type MergeJob } from './merge-files.ts';
 import { AnsweredFiles, type FileAnswer, type FileQuestion } from './thread-files.ts';
 

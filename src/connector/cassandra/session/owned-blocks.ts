@@ -1,9 +1,9 @@
 // The records of a file as the merge wants them: without partitions that its node does not own, in the order of
 // records. Files of a cluster with another partitioner are in its order, so they are sorted, in bounded memory.
 import type { Spill } from '../../../base/spill.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
 import { murmur3Partitioner } from '../key/partitioner.ts';
 import { keepTokens, type TokenRange } from '../merge/foreign-partitions.ts';
-import type { BlockStream } from '../record/record-block.ts';
 import { sortPartitions } from '../record/sort-partitions.ts';
 import { ownedRanges, type Replication, replicasOf } from './replica-placement.ts';
 import { partitionerOf, type Ring } from './ring.ts';

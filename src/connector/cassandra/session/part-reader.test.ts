@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { MemorySpill } from '../../../base/spill.ts';
 import { wholeRange } from '../../../model/key-range.ts';
-import { blockOf } from '../record/record-block.ts';
+import { blockOf } from '../../../model/record-block.ts';
 import { int, TestRecords, text } from '../sstable/write-records.fixture.ts';
 import { localFiles } from './local-files.ts';
 import type { ListedSstable } from './node-files.ts';

@@ -3,10 +3,10 @@
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { FilesOf } from '../../../base/file-access.ts';
 import type { RecordStream } from '../../../model/record.ts';
+import { batchOf } from '../../../model/record-block.ts';
 import type { ConnectorContext } from '../../connector.ts';
 import type { CutPartReader } from '../../cut-dataset.ts';
 import { murmur3Partitioner } from '../key/partitioner.ts';
-import { batchOf } from '../record/record-block.ts';
 import { FileExtents } from './file-inputs.ts';
 import { MergePool } from './merge-pool.ts';
 import { identityOf, type ListedSstable, openSstable, readComponent } from './node-files.ts';

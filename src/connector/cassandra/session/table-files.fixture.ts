@@ -6,7 +6,7 @@ import type { FilesOf } from '../../../base/file-access.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { MemorySpill, type Spill } from '../../../base/spill.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
-import { blockOf } from '../record/record-block.ts';
+import { blockOf } from '../../../model/record-block.ts';
 import { MemorySink, type TestRecords, testSchema } from '../sstable/write-records.fixture.ts';
 import { SstableWriter } from '../sstable/write-sstable.ts';
 import { localFiles } from './local-files.ts';

@@ -3,8 +3,8 @@
 import { compareBytes } from '../../../base/bytes.ts';
 import type { FilesOf } from '../../../base/file-access.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
 import { mergeStaged } from '../merge/staged-merge.ts';
-import type { BlockStream } from '../record/record-block.ts';
 import { type FileExtents, type FileInput, openLimits } from './file-inputs.ts';
 import { type JobFile, JobFileError, type MergeJob, mergeFiles } from './merge-files.ts';
 import type { MergePool } from './merge-pool.ts';

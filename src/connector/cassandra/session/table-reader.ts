@@ -7,9 +7,9 @@ import type { FilesOf } from '../../../base/file-access.ts';
 import type { Logger } from '../../../base/log.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
+import { type BlockStream, batchOf } from '../../../model/record-block.ts';
 import { mergeBlocks } from '../merge/merge-blocks.ts';
 import { mergeStaged } from '../merge/staged-merge.ts';
-import { type BlockStream, batchOf } from '../record/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { notBefore } from '../sstable/key-extent.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
@@ -97,6 +97,17 @@ export class TableReader {
     const isRecordOrder = partitionerOf(this.#options.ring).isRecordOrder;
     if (!isRecordOrder || this.#whole().some(({ digest }) => digest === '')) return undefined;
     return partToText(this.#part(range));
+  }
+
+  /** By the peer that sees the files. */
+  near(range: KeyRange): ReadonlyMap<string, number> {
+    const near = new Map<string, number>();
+    for (const file of this.#whole()) {
+      if (file.peer === undefined) continue;
+      const bytes = this.#plan?.bytesOf(file, range) ?? file.dataBytes;
+      if (bytes > 0) near.set(file.peer, (near.get(file.peer) ?? 0) + bytes);
+    }
+    return near;
   }
 
   #whole(): ListedSstable[] {

@@ -5,8 +5,8 @@
 //   Summary.db := int32 interval | int32 n | int64 size | int32 level | int32 | size bytes | int32, first | int32, last
 import { compareBytes } from '../../../base/bytes.ts';
 import { isCodrError } from '../../../base/error.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
 import { partitionPrefixBytesMax, writePartitionPrefix } from '../key/record-key.ts';
-import type { BlockStream } from '../record/record-block.ts';
 import { damaged, type SstableFiles } from './sstable-files.ts';
 import { readStatistics } from './statistics.ts';
 import { ByteCursor } from './vint.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CodrError } from '../../../base/error.ts';
 import { type KeyRange, rangeHolds } from '../../../model/key-range.ts';
-import { batchOf } from '../record/record-block.ts';
+import { batchOf } from '../../../model/record-block.ts';
 import { type Changes, goldenFiles } from './golden-files.fixture.ts';
 import { openSstable } from './open-sstable.ts';
 

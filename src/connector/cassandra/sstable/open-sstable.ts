@@ -3,8 +3,8 @@
 // needed; Index.db only makes ranges quick.
 import { assert } from '../../../base/assert.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
+import type { RecordBlock } from '../../../model/record-block.ts';
 import { murmur3Partitioner, type Partitioner } from '../key/partitioner.ts';
-import type { RecordBlock } from '../record/record-block.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { type ChunkTable, readChunkTable } from './compression-info.ts';
 import { DataDecoder } from './data-decoder.ts';

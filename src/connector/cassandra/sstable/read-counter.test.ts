@@ -1,7 +1,7 @@
 // A deleted counter is a tombstone like any other: said to be a counter as well, its merge would count it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchOf } from '../record/record-block.ts';
+import { batchOf } from '../../../model/record-block.ts';
 import { memoryFile } from './memory-file.fixture.ts';
 import { openSstable } from './open-sstable.ts';
 import { MemorySink, scalar, TestRecords, testSchema, text } from './write-records.fixture.ts';

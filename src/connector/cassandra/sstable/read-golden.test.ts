@@ -10,11 +10,11 @@ import {
   goldenSstable,
 } from '../../../../test/harness/golden-sstable.ts';
 import type { GoldenFormat } from '../../../../test/harness/golden-tables.ts';
+import { batchOf } from '../../../model/record-block.ts';
 import { ByteSink } from '../key/byte-sink.ts';
 import { clusteringCodec } from '../key/clustering-codec.ts';
 import { comparableCodec } from '../key/comparable.ts';
 import { partitionEnd, partitionKeyOf } from '../key/record-key.ts';
-import { batchOf } from '../record/record-block.ts';
 import {
   cellFlags,
   clusteringEnds,

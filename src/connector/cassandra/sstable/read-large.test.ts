@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KeyRange } from '../../../model/key-range.ts';
-import type { RecordBatch } from '../../../model/record.ts';
+import type { DataRecord, RecordBatch } from '../../../model/record.ts';
+import { batchOf, blockOf } from '../../../model/record-block.ts';
 import { partitionEnd } from '../key/record-key.ts';
-import { batchOf, blockOf } from '../record/record-block.ts';
 import { keyKinds } from '../record/record-layout.ts';
 import { memoryFile } from './memory-file.fixture.ts';
 import { type OpenSstable, openSstable } from './open-sstable.ts';
@@ -38,7 +38,7 @@ function manyRecords(): RecordBatch {
   row(text('large'), 1, 2_000_000);
   row(text('large'), 2, 30);
   row(longKey, 1, 30);
-  const all = [...records.blocks()].flatMap(batchOf);
+  const all = [...records.blocks()].flatMap((block) => batchOf(block).records);
   const found = all.findIndex(({ key }) => key.length > 600);
   const { key } = all[found] as { key: Uint8Array };
   const prefix = key.subarray(0, partitionEnd(key, 0, key.length));
@@ -67,7 +67,7 @@ async function read(sstable: OpenSstable, range: KeyRange): Promise<string[]> {
   return lines;
 }
 
-const line = ({ key, value }: RecordBatch[number]): string =>
+const line = ({ key, value }: DataRecord): string =>
   `${Buffer.from(key).toString('hex')} ${Buffer.from(value).toString('latin1')}`;
 
 for (const compression of ['lz4', 'none'] as const) {

@@ -1,6 +1,7 @@
 // Records as they are made, byte by byte, in the memory of the block that they leave in.
+
+import type { RecordBlock } from '../../../model/record-block.ts';
 import { blockBytesTarget } from '../record/block-builder.ts';
-import type { RecordBlock } from '../record/record-block.ts';
 
 /** Records that go past the target, mostly. */
 const slackBytes = 16 * 1024;

@@ -1,8 +1,9 @@
 // Records for tests of the writer, from values in Cassandra's bytes; and a sink that keeps what was written.
+
+import { blockOf, type RecordBlock } from '../../../model/record-block.ts';
 import { clusteringCodec } from '../key/clustering-codec.ts';
 import { comparableCodec } from '../key/comparable.ts';
 import { partitionPrefixBytesMax, writePartitionPrefix } from '../key/record-key.ts';
-import { blockOf, type RecordBlock } from '../record/record-block.ts';
 import { cellFlags, clusteringEnds, keyKinds, markerFlags } from '../record/record-layout.ts';
 import { RowBuilder } from '../record/row-builder.ts';
 import type { TableSchema } from '../schema/table-schema.ts';

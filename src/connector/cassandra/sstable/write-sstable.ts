@@ -4,10 +4,10 @@
 // partition and no file is held in memory. Filter and Summary are left to the server, which makes them itself.
 import { assert } from '../../../base/assert.ts';
 import { CodrError } from '../../../base/error.ts';
+import type { RecordBlock } from '../../../model/record-block.ts';
 import { writeUnescaped } from '../key/escaped.ts';
 import { murmur3Partitioner, type Partitioner } from '../key/partitioner.ts';
 import { tokenBytes } from '../key/record-key.ts';
-import type { RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { clusteringEnds, markerFlags } from '../record/record-layout.ts';
 import { RowReader } from '../record/row-reader.ts';

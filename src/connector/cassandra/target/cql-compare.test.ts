@@ -1,7 +1,7 @@
 // A target's rows beside the records that it must hold: what differs is named, what expires about now is passed over.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchOf } from '../record/record-block.ts';
+import { batchOf } from '../../../model/record-block.ts';
 import {
   int,
   scalar,

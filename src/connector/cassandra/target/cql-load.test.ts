@@ -1,7 +1,7 @@
 // Which statements and batches rows become, without a server.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { batchOf } from '../record/record-block.ts';
+import { batchOf } from '../../../model/record-block.ts';
 import { RowReader } from '../record/row-reader.ts';
 import {
   bigint,

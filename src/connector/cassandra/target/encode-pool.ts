@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../../base/module-url.ts';
 import { type ThreadError, unpackError } from '../../../base/thread-error.ts';
-import type { RecordBlock } from '../record/record-block.ts';
+import type { RecordBlock } from '../../../model/record-block.ts';
 import type { WriterOptions } from '../sstable/write-sstable.ts';
 import { type EncodedFile, type Encoding, type FileEncoder, ownEncoding } from './file-encoder.ts';
 import type { StagedPlace, StagedSstable } from './staging.ts';

@@ -1,6 +1,6 @@
 // Who writes an SSTable of a load: this thread, or one of `encode-pool.ts`. Both take blocks in order and write the files
 // of all replicas.
-import type { RecordBlock } from '../record/record-block.ts';
+import type { RecordBlock } from '../../../model/record-block.ts';
 import { SstableWriter, type WriterOptions } from '../sstable/write-sstable.ts';
 import type { StagedSstable } from './staging.ts';
 

@@ -7,9 +7,9 @@ import { assertSameRows, seen } from '../../../../test/cassandra/oracle.ts';
 import { CassandraWorld } from '../../../../test/cassandra/world.ts';
 import { connectCql, sharedNode, type TestClient } from '../../../../test/harness/cassandra.ts';
 import type { RecordStream } from '../../../model/record.ts';
+import { type BlockStream, batchOf, blockOf } from '../../../model/record-block.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import { liveForm } from '../merge/live-form.ts';
-import { type BlockStream, batchOf, blockOf } from '../record/record-block.ts';
 import { tableBodyOf } from '../schema/table-body.ts';
 import { localFiles } from '../session/local-files.ts';
 import {

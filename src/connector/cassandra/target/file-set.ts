@@ -3,8 +3,8 @@
 // written when these are done, so memory and open files are bounded whatever the number of sets and windows.
 import { assert } from '../../../base/assert.ts';
 import type { Spill, SpillFile } from '../../../base/spill.ts';
+import type { RecordBlock } from '../../../model/record-block.ts';
 import type { Partitioner } from '../key/partitioner.ts';
-import type { RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker } from '../record/record-key.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { type Encoding, type FileEncoder, ownEncoding } from './file-encoder.ts';

@@ -1,8 +1,8 @@
 // Records for the files of a target: cut by the sets of nodes that own them, in the order of the target's partitioner.
 // Records come in the order of Murmur3; for another one whole partitions are sorted, in bounded memory.
 import { concatBytes } from '../../../base/bytes.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
 import { tokenBytes } from '../key/record-key.ts';
-import type { BlockStream } from '../record/record-block.ts';
 import { type SortSpace, sortPartitions } from '../record/sort-partitions.ts';
 import type { OwnedPart, ReplicaSets } from './replica-sets.ts';
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { once } from '../../../base/async.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { CodrError } from '../../../base/error.ts';
-import { batchOf } from '../record/record-block.ts';
+import { batchOf } from '../../../model/record-block.ts';
 import {
   bigint,
   int,

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { CodrError } from '../../../base/error.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
+import { type BlockStream, batchOf } from '../../../model/record-block.ts';
 import type { FrozenMoment } from '../../restore-target.ts';
 import { liveAt } from '../fold-range.ts';
 import { keptAt } from '../kept-records.ts';
@@ -11,7 +12,6 @@ import type { Partitioner } from '../key/partitioner.ts';
 import { dropColumns } from '../merge/live-form.ts';
 import { mergeBlocks } from '../merge/merge-blocks.ts';
 import { mergeStaged } from '../merge/staged-merge.ts';
-import { type BlockStream, batchOf } from '../record/record-block.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { FileExtents, type FileInput, openLimits } from '../session/file-inputs.ts';
 import {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { compareBytes } from '../../../base/bytes.ts';
+import { batchOf, blockOf } from '../../../model/record-block.ts';
 import { tokenPrefix } from '../key/record-key.ts';
-import { batchOf, blockOf } from '../record/record-block.ts';
 import { type RingNode, replicasOf } from '../session/replica-placement.ts';
 import { partOf, ReplicaSets } from './replica-sets.ts';
 

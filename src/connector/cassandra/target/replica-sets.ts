@@ -1,8 +1,8 @@
 // Which nodes get a record: the token ranges of a keyspace in the target, by sets of replicas. A set's ranges
 // need not be neighbours; records of ascending tokens stay ascending within each set.
 import { compareBytes } from '../../../base/bytes.ts';
+import type { RecordBlock } from '../../../model/record-block.ts';
 import { murmur3Partitioner, type Partitioner } from '../key/partitioner.ts';
-import type { RecordBlock } from '../record/record-block.ts';
 import { type Replication, type RingNode, replicasOf } from '../session/replica-placement.ts';
 import { RingPlaces } from '../session/ring-places.ts';
 

@@ -3,8 +3,8 @@
 // many small files.
 import { compareBytes } from '../../../base/bytes.ts';
 import type { RecordStream } from '../../../model/record.ts';
+import { type BlockStream, blockOf, type RecordBlock } from '../../../model/record-block.ts';
 import type { LoadedRange } from '../../restore-target.ts';
-import { type BlockStream, blockOf, type RecordBlock } from '../record/record-block.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
 import { levelFor } from './file-layout.ts';
 import { FileSet, type FileSetOptions } from './file-set.ts';
@@ -66,7 +66,7 @@ export class TableLoad {
     const blocks = async function* (): BlockStream {
       for await (const batch of records) {
         signal.throwIfAborted();
-        const [begin, end] = [batch[0], batch.at(-1)];
+        const [begin, end] = [batch.at(0), batch.at(-1)];
         if (!begin || !end) continue;
         if (first.length === 0) first.push(begin.key);
         last = end.key;

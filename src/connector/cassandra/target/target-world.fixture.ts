@@ -5,6 +5,7 @@ import { silentLogger } from '../../../base/log.ts';
 import { MemorySpill } from '../../../base/spill.ts';
 import { wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
+import { type BlockStream, batchOf, blockOf } from '../../../model/record-block.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
 import { systemClock } from '../../../node/system-clock.ts';
 import { systemRandom } from '../../../node/system-random.ts';
@@ -18,7 +19,6 @@ import type {
   TargetPlan,
 } from '../../restore-target.ts';
 import { liveAt } from '../fold-range.ts';
-import { type BlockStream, batchOf, blockOf } from '../record/record-block.ts';
 import { tableBodyOf } from '../schema/table-body.ts';
 import { parseCassandraConfig } from '../session/cassandra-config.ts';
 import { openCql } from '../session/cql.ts';

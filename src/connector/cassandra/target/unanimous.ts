@@ -3,7 +3,12 @@
 import { assert } from '../../../base/assert.ts';
 import { compareBytes, equalBytes, toHex } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
-import type { DataRecord, RecordBatch, RecordStream } from '../../../model/record.ts';
+import {
+  type DataRecord,
+  type RecordBatch,
+  type RecordStream,
+  recordsOf,
+} from '../../../model/record.ts';
 
 export interface ReplicaStream {
   readonly hostId: string;
@@ -60,7 +65,7 @@ class Cursor {
   readonly hostId: string;
   readonly #address: string;
   readonly #batches: AsyncIterator<RecordBatch>;
-  #batch: RecordBatch = [];
+  #records: readonly DataRecord[] = [];
   #at = 0;
   #ended = false;
 
@@ -71,14 +76,14 @@ class Cursor {
   }
 
   get current(): DataRecord | undefined {
-    return this.#batch[this.#at];
+    return this.#records[this.#at];
   }
 
   async fill(): Promise<void> {
-    while (!this.#ended && this.#at >= this.#batch.length) {
+    while (!this.#ended && this.#at >= this.#records.length) {
       const next = await this.#batches.next();
       if (next.done) this.#ended = true;
-      else [this.#batch, this.#at] = [next.value, 0];
+      else [this.#records, this.#at] = [recordsOf(next.value), 0];
     }
   }
 

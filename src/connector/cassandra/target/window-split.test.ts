@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { RecordBlock } from '../../../model/record-block.ts';
 import { mergeBlocks } from '../merge/merge-blocks.ts';
 import {
   encode,
@@ -11,7 +12,6 @@ import {
   type ModelPartition,
   streamOf,
 } from '../merge/merge-fixture.ts';
-import type { RecordBlock } from '../record/record-block.ts';
 import { layoutOf, levelFor, windowOf } from './file-layout.ts';
 import { WindowSplit } from './window-split.ts';
 

@@ -1,7 +1,8 @@
 // Cuts records by windows of time: each window gets the cells, deletions and liveness whose timestamps lie in it,
 // so a row whose cells are of several windows becomes a row in each. Merged again they are what they were.
+
+import type { RecordBlock } from '../../../model/record-block.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
-import type { RecordBlock } from '../record/record-block.ts';
 import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import { deletionBytes, markerFlags, rowFlags } from '../record/record-layout.ts';
 import { RowBuilder } from '../record/row-builder.ts';

@@ -12,7 +12,7 @@ import {
 import { datasetId, streamId } from '../../../model/id.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import { rangeHolds } from '../../../model/key-range.ts';
-import type { DataRecord } from '../../../model/record.ts';
+import type { DataRecord, RecordBatch } from '../../../model/record.ts';
 import type { FoldInput } from '../../connector.ts';
 import { keyOfDocument } from '../key/key-codec.ts';
 import { cappedValue } from '../oplog/effects.ts';
@@ -57,7 +57,7 @@ const values = (records: DataRecord[]): unknown[] =>
 
 test('records without changes pass as they are, in the very batches', async () => {
   const batch = [record(1, 'a'), record(2, 'b')];
-  const seen: (readonly DataRecord[])[] = [];
+  const seen: RecordBatch[] = [];
   async function* base(): AsyncGenerator<readonly DataRecord[]> {
     yield batch;
   }

@@ -28,13 +28,13 @@ export async function* foldRange(input: FoldInput): RecordStream {
           yield batch;
         } else {
           for (let i = at; i < end; i++) {
-            const record = batch[i] as DataRecord;
+            const record = batch.at(i) as DataRecord;
             if (!rules.cleared(record.key)) out.add(record);
           }
         }
         at = end;
         if (next && at < batch.length) {
-          const record = batch[at] as DataRecord;
+          const record = batch.at(at) as DataRecord;
           const same = compareBytes(record.key, next.key) === 0;
           await foldKey(changes, rules, out, same ? record : undefined);
           if (same) at++;
@@ -183,11 +183,11 @@ class BatchBuilder {
 /** The first place at or after `from` whose key is not below `key`. */
 function firstNotBelow(batch: RecordBatch, from: number, key: Uint8Array): number {
   let high = batch.length;
-  if (compareBytes((batch[high - 1] as DataRecord).key, key) < 0) return high;
+  if (compareBytes((batch.at(-1) as DataRecord).key, key) < 0) return high;
   let low = from;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareBytes((batch[middle] as DataRecord).key, key) < 0) low = middle + 1;
+    if (compareBytes((batch.at(middle) as DataRecord).key, key) < 0) low = middle + 1;
     else high = middle;
   }
   return low;

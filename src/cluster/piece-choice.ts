@@ -9,6 +9,12 @@ export interface PieceFacts {
   readonly bytes: number;
 }
 
+/** Of a piece of that many bytes, or more where places have more of it. */
+export function factsOf(near: ReadonlyMap<string, number>, bytes = 0): PieceFacts {
+  const known = [...near.values()].reduce((sum, one) => sum + one, 0);
+  return { near, bytes: Math.max(bytes, known) };
+}
+
 export interface PlaceFacts {
   readonly name: string;
   readonly slots: number;
@@ -70,7 +76,7 @@ function homeOf(facts: PieceFacts, there: ReadonlySet<string>): Home {
     names.push(name);
   }
   // A size is an estimate, and no piece is smaller than what somebody has of it.
-  return { facts, bytes: Math.max(1, facts.bytes, best), best, names };
+  return { facts, bytes: Math.max(facts.bytes, best) || 1, best, names };
 }
 
 /** Of pieces that are at home here the one of which most is here; in turn with those that are so nowhere. */

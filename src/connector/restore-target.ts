@@ -179,6 +179,11 @@ export interface RestoreTarget extends RangeTarget, AsyncDisposable {
    * processes.
    */
   loadRangesMax?(item: TargetItem, bytes: number, apart: boolean): number | undefined;
+  /**
+   * By the name of a peer, how many copies of the range it has on its own machine, written or read: 1 for each whole
+   * one. Absent or empty: all peers reach them alike.
+   */
+  near?(item: TargetItem, range: KeyRange): ReadonlyMap<string, number>;
   /** What an earlier run of the operation left here. Looks, changes nothing; comes before the plan. */
   unfinished(operation: string, signal: AbortSignal): Promise<UnfinishedRestore | undefined>;
   /** Looks, changes nothing. Errors: `usage` (a name that no target takes), `target-rights`, `target-unfit`. */

@@ -4,6 +4,7 @@
 import { Mutex, Semaphore } from '../../base/async.ts';
 import { emptyBytes, fromBase64, toBase64, toHex } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
+import { factsOf } from '../../cluster/piece-choice.ts';
 import type { SharedWork, WorkContext } from '../../cluster/work-pool.ts';
 import type { CutDataset } from '../../connector/cut-dataset.ts';
 import type { DatasetId, PackId } from '../../model/id.ts';
@@ -183,11 +184,9 @@ export class CutParts {
     const { read, described, bytesPerSecond } = given;
     const refused = [...this.#refused];
     const source = lineage.name;
-    const near = read.near?.(place.range) ?? new Map<string, number>();
-    // Of what is compressed, or read of several copies, a peer may have more than is told of the dataset.
-    const all = [...near.values()].reduce((sum, one) => sum + one, 0);
+    const near = read.near?.(place.range);
     const work: SharedWork<TreePart | string> = {
-      facts: { near, bytes: Math.max(place.bytes, all) },
+      ...(near && { facts: factsOf(near, place.bytes) }),
       order: () => cutPieceOrder({ source, described, bytesPerSecond, refused }),
       here: (own) => this.#build(place, read, { work: own, bytesPerSecond }),
       decode: async (result) => {

@@ -5,6 +5,7 @@ import { assert } from '../../base/assert.ts';
 import { mapLimit, type Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
+import { factsOf } from '../../cluster/piece-choice.ts';
 import type { WorkContext } from '../../cluster/work-pool.ts';
 import type {
   ChangedRecord,
@@ -230,13 +231,17 @@ export class ItemRestore {
     const progress = (records: number, bytes: number): void => {
       if (isProgress) meter.add(records, bytes);
     };
+    const one = (range: KeyRange, stop: AbortSignal): Promise<RangeResult> =>
+      this.#one(range, order, { signal: stop, progress });
+    // All of them wait where they are handed out, so that each peer finds those that are near to it.
+    if (goesOut) return await mapLimit(ranges, ranges.length, one, signal);
     return await mapLimit(
       ranges,
       context.world.sharing.slots,
       async (range, stop) => {
         await slots.take();
         try {
-          return await this.#one(range, order, { signal: stop, progress });
+          return await one(range, stop);
         } finally {
           slots.give();
         }
@@ -255,8 +260,10 @@ export class ItemRestore {
       runRange(this.#shared, this.#item, range, order.operation, own);
     if (!reference || !isShared) return await here(work);
     const { namespace } = this.#item;
+    const near = order.operation.kind === 'fold' ? undefined : target.near?.(this.#item, range);
     return await context.world.sharing.run(
       {
+        ...(near && { facts: factsOf(near) }),
         order: () => rangeOrder({ reference, namespace, range, ...order }),
         here,
         decode: async (text) => {

@@ -135,6 +135,7 @@ export class CassandraCut implements CutReader {
       ranges: (partBytes, signal, places) => reader.ranges(partBytes, signal, places),
       content: () => reader.content(),
       described: (range) => reader.described(range),
+      near: (range) => reader.near(range),
       records: (signal, range) => reader.records(range ?? wholeRange, signal),
     };
   }

@@ -94,6 +94,41 @@ test('files that a peer alone sees are read by threads through this one, and clo
   assert.match(lost.damaged[0]?.message ?? '', /peer n2 is gone/);
 });
 
+test('of each part is told how much of it each peer sees, and all parts together are all files', async () => {
+  const [one, two, three] = (await makeFiles('seen')) as [
+    ListedSstable,
+    ListedSstable,
+    ListedSstable,
+  ];
+  const seen = [{ ...one, peer: 'a' }, { ...two, peer: 'b' }, three];
+  const { reader } = readerOf(seen, { pool });
+  const whole = new Map([['a', one.dataBytes]]).set('b', two.dataBytes);
+  assert.deepEqual(reader.near(wholeRange), whole);
+  const ranges = await reader.ranges(500_000, signal);
+  const sums = new Map<string, number>();
+  for (const range of ranges) {
+    const near = reader.near(range);
+    const [a = 0, b = 0] = [near.get('a'), near.get('b')];
+    // Hosts have about the same rows.
+    assert.ok(a > 0 && Math.abs(a - b) < a / 4, `${a} and ${b}`);
+    for (const [peer, bytes] of near) sums.set(peer, (sums.get(peer) ?? 0) + bytes);
+  }
+  const both = readerOf(
+    [
+      { ...one, peer: 'a' },
+      { ...two, peer: 'a' },
+    ],
+    { pool },
+  );
+  assert.deepEqual([...sums.keys()], ['a', 'b']);
+  const all = (sums.get('a') ?? 0) + (sums.get('b') ?? 0);
+  const together = (await both.reader.ranges(1e9, signal)).map((range) => both.reader.near(range));
+  assert.equal(
+    all,
+    together.reduce((sum, near) => sum + (near.get('a') ?? 0), 0),
+  );
+});
+
 test('without an index there is one part, which a thread reads all the same', async () => {
   const files = (await makeFiles('unindexed')).map((file) => ({
     ...file,

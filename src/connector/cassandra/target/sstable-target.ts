@@ -23,6 +23,7 @@ import type {
 import type { CassandraConfig } from '../session/cassandra-config.ts';
 import { filesOf } from '../session/cassandra-session.ts';
 import type { CqlSession } from '../session/cql.ts';
+import { nearPeers } from '../session/near-peers.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
 import { clusterId, partitionerOf, type Ring, readRing, ringDigest } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
@@ -83,6 +84,8 @@ export class SstableTarget implements RestoreTarget {
   readonly #frozen: FrozenTables;
   /** Of another process' restore, by the item's name, with what was lent. */
   readonly #borrowed = new Map<string, { readonly text: string; readonly table: BorrowedTable }>();
+  /** By the item's name in the target: who has copies of a range at hand. */
+  readonly #near = new Map<string, ReturnType<typeof nearPeers>>();
   /** Expiries that were cut, by the item's name in the target. */
   readonly #capped = new Map<string, number>();
 
@@ -195,6 +198,15 @@ export class SstableTarget implements RestoreTarget {
     const { layout } = this.#loadOf(item);
     const { sets } = this.#tables.tableOf(item);
     return loadRangesMax({ layout, sets, bytes }, { streams: this.#context.workers ?? 1, apart });
+  }
+
+  near(item: TargetItem, range: KeyRange): ReadonlyMap<string, number> {
+    const known = this.#near.get(item.namespace);
+    if (known) return known(range);
+    const { replication } = this.#tables.tableOf(item);
+    const near = nearPeers(this.#ring, replication, this.#nodes);
+    this.#near.set(item.namespace, near);
+    return near(range);
   }
 
   async lend(item: TargetItem): Promise<LentTable> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseRenames, parseScope, renamed, renameFits } from './namespace.ts';
+import { idleIncludes, parseRenames, parseScope, renamed, renameFits } from './namespace.ts';
 
 test('the first rename that fits decides, a name that none fits stays', () => {
   const renames = parseRenames(['a.one=b.two', 'a.*=c.*']);
@@ -19,6 +19,12 @@ test('a rename that an earlier one leaves nothing to is refused, and both are na
     const message = `"${texts[1]}" has no effect: "${texts[0]}" comes before it`;
     assert.throws(() => parseRenames(texts), { code: 'usage', message });
   }
+});
+
+test('of includes those that fit no name are named', () => {
+  const scope = { include: ['a.one', 'a.noe', 'b.*', '*'], exclude: ['a.one'] };
+  assert.deepEqual(idleIncludes(scope, ['a.one', 'a.two']), ['a.noe', 'b.*']);
+  assert.deepEqual(idleIncludes({ include: [], exclude: ['a.*'] }, []), []);
 });
 
 test('what is no rename is refused', () => {

@@ -35,6 +35,11 @@ export function scopeHolds(scope: Scope, namespace: string): boolean {
   );
 }
 
+/** Includes that mean none of `names`: misspelt ones protect nothing, and nothing else would show it. */
+export function idleIncludes({ include }: Scope, names: readonly string[]): string[] {
+  return include.filter((pattern) => !names.some((name) => globMatches(pattern, name)));
+}
+
 export function globMatches(pattern: string, name: string): boolean {
   const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')

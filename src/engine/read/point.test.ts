@@ -99,6 +99,19 @@ test('a refused whole second is named as the wall clock shows it', () => {
   assert.throws(() => resolvePoint(context(), at - 1n), /000Z \(4070908800:4294967294\) cannot be/);
 });
 
+test('the second of the newest moment is refused with how the newest moment is named', () => {
+  const at = (when: string): void => void resolvePoint(context(), parseWhen(context(), when));
+  assert.throws(
+    () => at('1970-01-01T00:00:00Z'),
+    (error) =>
+      refused(error) && /a part is stored; name the newest moment by 0:50$/.test(String(error)),
+  );
+  assert.throws(
+    () => at('1970-01-01T00:00:01Z'),
+    (error) => refused(error) && /it is later than what is stored/.test(String(error)),
+  );
+});
+
 test('latest is refused while nothing is restorable', () => {
   assert.throws(() => parseWhen({ ...context([]), state: historyState([], 5) }, 'latest'), refused);
 });

@@ -123,7 +123,7 @@ export function resolvePoint(
   const refuse = (why: string): CodrError =>
     notRestorable(state, at, (time) => describeTime(connector, time), why);
   const epoch = epochAt(state, at);
-  if (!epoch) throw refuse(whyOutside(state, at));
+  if (!epoch) throw refuse(whyOutside(context, at));
   const isCut = hasCuts(state);
   if (isCut && !cutAt(state, at)) throw refuse('it lies between two cuts');
   const entries = connector.foldCatalog(catalogChanges(state, epoch.number, at));
@@ -182,10 +182,16 @@ function refuseDoubts(
   }
 }
 
-function whyOutside(state: StateView, at: SourceTime): string {
+function whyOutside({ state, connector }: PointContext, at: SourceTime): string {
   const settled = settledTime(state);
   if (settled === undefined) return 'there is no history yet';
-  return at > settled ? 'it is later than what is stored' : 'no unbroken history holds it';
+  if (at <= settled) return 'no unbroken history holds it';
+  // What people take from a list of points means the whole second, of which the end may still be to come.
+  if (Math.floor(connector.wallMs(at)) !== Math.floor(connector.wallMs(settled))) {
+    return 'it is later than what is stored';
+  }
+  const newest = connector.formatTime(settled);
+  return `it means all of that second, of which a part is stored; name the newest moment by ${newest}`;
 }
 
 function unmatchedBy(scope: Scope, chosen: readonly CatalogEntry[]): string[] {

@@ -43,10 +43,22 @@ test('a scope that means nothing is a warning of source add, source check and ba
   }
 });
 
+test('of a scope with two includes the one that is misspelt is named', async () => {
+  const { add, check, backup } = await warningsFor('half', ['shop.orders', 'shop.oders']);
+  const message = 'nothing that the source holds is called shop.oders';
+  assert.deepEqual(
+    add?.map((finding) => finding.message),
+    [message],
+  );
+  assert.deepEqual(check, add);
+  assert.match(backup.join(), /^the scope names shop\.oders, and nothing is called so; see/);
+});
+
 test('a scope that means a collection or a view is none', async () => {
   for (const [name, include] of [
     ['one', ['shop.orders']],
     ['view', ['shop.seen']],
+    ['users', ['shop.orders', 'admin.system.users']],
   ] as const) {
     const none = { add: [], check: [], backup: [] };
     assert.deepEqual(await warningsFor(name, [...include]), none);

@@ -3,11 +3,11 @@ import type * as api from '../../api/codr-api.ts';
 import type { Connector } from '../../connector/connector.ts';
 import { backup as runBackup } from '../../engine/capture/backup.ts';
 import { countsAt, type DatasetCount } from '../../engine/read/counts.ts';
-import { isEmptyAt } from '../../engine/read/empty-point.ts';
+import { scopeMeaningAt } from '../../engine/read/empty-point.ts';
 import { type PointContext, parseWhen, resolvePoint } from '../../engine/read/point.ts';
 import { type FoundRecords, recordAt, recordHistory } from '../../engine/read/record-history.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
-import { timeFromHex } from '../../model/time.ts';
+import { type SourceTime, timeFromHex } from '../../model/time.ts';
 import { describeHoles, describePoint, describePoints, momentOf, spanOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
 import { type FollowTry, followOn } from './follow-on.ts';
@@ -77,10 +77,7 @@ async function backupOnce(
     bytesDeduplicated: counts.bytesDeduplicated,
     holes: describeHoles(context),
     ...(point.grade && { grade: point.grade }),
-    warnings: [
-      ...(counts.notes ?? []),
-      ...((await isEmptyAt(context, timeFromHex(point.time))) ? [nothingInScope(context)] : []),
-    ],
+    warnings: [...(counts.notes ?? []), ...(await scopeWarnings(context, timeFromHex(point.time)))],
     seconds: counts.seconds,
   };
 }
@@ -90,11 +87,13 @@ function rpoSecondsOf({ connector }: SourceContext): number {
   return connector.capabilities.orderedLog ? 5 : 900;
 }
 
-function nothingInScope({ name }: SourceContext): string {
-  return (
-    'nothing that the source holds is in scope: this backup holds no data; ' +
-    `see \`codr source show ${name}\``
-  );
+async function scopeWarnings(context: SourceContext, at: SourceTime): Promise<string[]> {
+  const { isEmpty, idle } = await scopeMeaningAt(context, at);
+  const see = `see \`codr source show ${context.name}\``;
+  if (isEmpty) {
+    return [`nothing that the source holds is in scope: this backup holds no data; ${see}`];
+  }
+  return idle.map((pattern) => `the scope names ${pattern}, and nothing is called so; ${see}`);
 }
 
 export async function points(

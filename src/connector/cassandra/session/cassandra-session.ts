@@ -103,7 +103,8 @@ export class CassandraSession implements SourceSession {
       scopeHolds(scope, `${keyspace}.${table}`);
     const { clock } = this.#context;
     const [cql, nodes, config, owner] = [this.#cql, this.#nodes, this.#config, this.#owner()];
-    return await checkCassandra({ cql, nodes, config, owner, scope: wants, clock, signal });
+    const within = { scope: wants, include: scope.include };
+    return await checkCassandra({ cql, nodes, config, owner, ...within, clock, signal });
   }
 
   async cut(

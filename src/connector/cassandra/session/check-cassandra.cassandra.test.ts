@@ -91,6 +91,11 @@ test('a scope that means nothing is warned of', async () => {
   const findings = await check(world, [1, 2, 3], { scope: () => false });
   const [warning] = findings.filter(({ level }) => level === 'warning');
   assert.match(warning?.message ?? '', /nothing that the source holds is in scope/);
+  const half = await check(world, [1, 2, 3], { include: ['scoped.t', 'scoped.tt'] });
+  assert.deepEqual(
+    half.filter(({ level }) => level === 'warning').map(({ message }) => message),
+    ['no table that the source holds is called scoped.tt'],
+  );
 });
 
 test('a node of which the others have half a row is an error that names it', async () => {

@@ -3,6 +3,7 @@
 // Each finding says what to do.
 import type { Clock } from '../../../base/clock.ts';
 import { isCodrError } from '../../../base/error.ts';
+import { idleIncludes } from '../../../model/namespace.ts';
 import type { Finding } from '../../connector.ts';
 import { type KeyspaceSchema, readSchema } from '../schema/read-schema.ts';
 import type { CassandraConfig } from './cassandra-config.ts';
@@ -24,6 +25,8 @@ export interface CheckRequest {
   /** The source, as no other is called. */
   readonly owner: string;
   readonly scope: (keyspace: string, table: string) => boolean;
+  /** What the scope names. */
+  readonly include?: readonly string[];
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -135,7 +138,7 @@ async function probeSnapshot(
 }
 
 async function checkCluster(
-  { cql, nodes, config, scope, signal }: CheckRequest,
+  { cql, nodes, config, scope, include = [], signal }: CheckRequest,
   ring: Ring,
 ): Promise<Finding[]> {
   const findings = (ring.disputed ?? []).map((text) =>
@@ -146,7 +149,7 @@ async function checkCluster(
     findings.push(fault(message, 'see nodetool describecluster'));
   }
   const schema = await readSchema((query) => cql.rows(query, { signal }), scope);
-  findings.push(...checkScope(schema));
+  findings.push(...checkScope(schema, include));
   if (nodes.length === 0) {
     const message = 'no node is configured: files can be read from none of them';
     return [...findings, fault(message, 'give a configuration file with nodes')];
@@ -174,7 +177,7 @@ async function checkCluster(
   return [...findings, { level: 'warning', message, remedy: 'add them to nodes' }];
 }
 
-function checkScope(schema: readonly KeyspaceSchema[]): Finding[] {
+function checkScope(schema: readonly KeyspaceSchema[], include: readonly string[]): Finding[] {
   const tables = schema.flatMap((keyspace) => keyspace.tables);
   const findings: Finding[] = [];
   if (tables.length === 0) {
@@ -188,6 +191,13 @@ function checkScope(schema: readonly KeyspaceSchema[]): Finding[] {
       message: 'nothing that the source holds is in scope: a backup would hold no data',
       remedy: `see --include and --exclude; keyspaces with data: ${there}`,
     });
+  } else {
+    const names = tables.map(({ keyspace, table }) => `${keyspace}.${table}`);
+    for (const pattern of idleIncludes({ include, exclude: [] }, names)) {
+      const message = `no table that the source holds is called ${pattern}`;
+      const remedy = 'see --include; what appears under that name later is in scope';
+      findings.push({ level: 'warning', message, remedy });
+    }
   }
   for (const { keyspace, table, compression } of tables) {
     const codec = compression.class ?? compression.sstable_compression;

@@ -51,12 +51,14 @@ test('a follower outlives a store that is unmounted and a source that is down, a
   await rename(aside, codr.repository);
   await caughtUp();
   await source.kill(0);
-  await following.told('does not answer');
+  const waits = await following.told('following waits: 127.0.0.1');
   await source.restart(0);
   await insert();
+  await following.told('"phase":"following"', waits);
   await caughtUp();
-  const { code } = await following.interrupt();
+  const { code, stderr } = await following.interrupt();
   assert.equal(code, 0);
+  assert.equal(stderr.split('following waits').length - 1, 2, 'each is told once');
 });
 
 test('stopped while it waits it ends at once with 130 and says what for; without --follow it does not wait', async () => {

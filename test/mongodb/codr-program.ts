@@ -126,11 +126,16 @@ export class CodrChild {
     return await this.ended;
   }
 
-  /** Resolves once what was told on stderr so far holds `text`; rejects when the program ends before. */
-  async told(text: string): Promise<void> {
-    const { exitCode, signalCode } = this.#process;
-    while (!this.#stderr.includes(text)) {
-      if (exitCode !== null || signalCode !== null || this.#process.exitCode !== null) {
+  /**
+   * Resolves once what was told on stderr so far holds `text` behind place `after`, with the place behind it; rejects
+   * when the program ends before.
+   */
+  async told(text: string, after = 0): Promise<number> {
+    for (;;) {
+      const at = this.#stderr.indexOf(text, after);
+      if (at >= 0) return at + text.length;
+      const { exitCode, signalCode } = this.#process;
+      if (exitCode !== null || signalCode !== null) {
         throw new Error(`codr ended without telling "${text}": ${this.#stdout}${this.#stderr}`);
       }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));

@@ -24,12 +24,19 @@ const readBytesMax = 8 * 1024 * 1024;
 
 const deed = { action: 'files', roles: ['peer'], changes: false } as const;
 
+/** Bytes of files that other peers had of this one, and gave to it. */
+export interface FileBytes {
+  read: number;
+  written: number;
+}
+
 export function fileHandlers(
   gate: Gate,
   files: FileAccess,
-  beat: { readonly clock: Clock; readonly heartbeatMs: number },
+  beat: { readonly clock: Clock; readonly heartbeatMs: number; readonly bytes: FileBytes },
 ): UntypedServiceImplementation {
-  const leases = new Leases(files, beat.clock);
+  const { bytes: served } = beat;
+  const leases = new Leases(files, beat.clock, served);
   return {
     Hold: (call: ServerWritableStream<object, object>) => hold(gate, leases, beat, call),
     Act: handler<{ acts: readonly FileAct[] }>(gate, 'Act', async ({ acts }) => ({
@@ -39,6 +46,7 @@ export function fileHandlers(
     Write: handler<WriteWish>(gate, 'Write', (wish) =>
       orFault(async () => {
         await leases.written(wish).write(wish.bytes);
+        served.written += wish.bytes.length;
         return {};
       }),
     ),
@@ -64,11 +72,13 @@ class Leases {
   readonly #files: FileAccess;
   readonly #open = new Map<number, Map<number, AnyFile>>();
   readonly #rooms = new ReadRooms();
+  readonly #bytes: FileBytes;
   /** Numbers of a peer that began anew are none of those before: who has an old one must not read another file. */
   #count: number;
 
-  constructor(files: FileAccess, clock: Clock) {
+  constructor(files: FileAccess, clock: Clock, bytes: FileBytes) {
     this.#files = files;
+    this.#bytes = bytes;
     this.#count = clock.now() * 1000;
   }
 
@@ -89,6 +99,7 @@ class Leases {
     if (!('read' in file)) throw new CodrError('failed', 'a file that is written is not read');
     return await this.#rooms.answer(Math.min(length, readBytesMax), async (room) => {
       const { length: count } = await file.read(position, room.length, room);
+      this.#bytes.read += count;
       return count;
     });
   }

@@ -12,7 +12,7 @@ import type { AuditLog } from '../audit-log.ts';
 import type { CodrApi } from '../codr-api.ts';
 import type { OperationStore } from '../operations.ts';
 import { drainMs as drainMsDefault, heartbeatMs, serverOptions } from './channel-options.ts';
-import { fileHandlers } from './file-handlers.ts';
+import { type FileBytes, fileHandlers } from './file-handlers.ts';
 import { Gate } from './gate.ts';
 import { operationHandlers } from './operation-handlers.ts';
 import { type PeerCalls, peerHandlers } from './peer-handlers.ts';
@@ -61,6 +61,8 @@ export interface Served {
   readonly port: number;
   /** Calls that run right now. */
   readonly running: number;
+  /** Of files, for other peers. */
+  readonly fileBytes: Readonly<FileBytes>;
   /** Healthy unless said. */
   setHealth(serving: boolean): void;
   /** New certificates for new connections; those that are there go on. */
@@ -83,6 +85,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
   const server = new Server(serverOptions);
   const gate = new Gate(options);
   const beat = options.heartbeatMs ?? heartbeatMs;
+  const fileBytes = { read: 0, written: 0 };
   const handlers: Readonly<Record<string, object>> = {
     ...unaryHandlers(gate, options),
     'codr.v1.Operations': operationHandlers(gate, { ...options, heartbeatMs: beat }),
@@ -94,6 +97,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
       [filesServiceName]: fileHandlers(gate, options.files, {
         clock: options.clock,
         heartbeatMs: beat,
+        bytes: fileBytes,
       }),
     }),
   };
@@ -125,6 +129,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     get running() {
       return gate.running;
     },
+    fileBytes,
     setHealth,
     renew: (tls) => security.renew(tls),
     close: async ({ balancerMs = 0, drainMs = drainMsDefault } = {}) => {

@@ -201,6 +201,7 @@ export class PeerNode implements AsyncDisposable {
         ['codr_work_others_total', 'pieces of work begun for other peers', this.#life.worked],
         ['codr_work_own_total', 'pieces of work begun for this peer', this.#pool.doneHere],
         ['codr_calls_running', 'calls that it answers right now', this.#served?.running ?? 0],
+        ...this.#fileFigures,
         ['codr_bytes_stored_total', 'bytes written to the store', this.#node.bytesStored],
         ['codr_fingerprints_asked_total', 'asked of the owners of slots', counts.asked],
         ['codr_fingerprints_known_total', 'known by them', counts.known],
@@ -214,6 +215,14 @@ export class PeerNode implements AsyncDisposable {
       ],
     });
     this.#closing.push(http);
+  }
+
+  get #fileFigures(): Figure[] {
+    const { read = 0, written = 0 } = this.#served?.fileBytes ?? {};
+    return [
+      ['codr_files_read_bytes_total', 'bytes of files here that other peers have read', read],
+      ['codr_files_written_bytes_total', 'bytes of files that other peers wrote here', written],
+    ];
   }
 
   /** Of the sources whose backups run here. A store that does not answer costs these figures alone. */

@@ -55,7 +55,11 @@ export const errorCatalogue = {
     'what was read back differs from what was to be restored',
     'do not use the target; restore again and report this',
   ),
-  'repository-missing': entry(7, 'there is no repository at that place', 'run `codr init`'),
+  'repository-missing': entry(
+    7,
+    'there is no repository at that place',
+    'correct the place, or make a repository there by `codr init`',
+  ),
   'repository-exists': entry(
     2,
     'there is a repository at that place already',

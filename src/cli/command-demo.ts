@@ -16,7 +16,12 @@ export const demoCommand = defineCommand({
   json: '{proven, restoredTo, disasterAt, records, restoreSeconds, seconds, kept:[…]}',
   input: z.object({
     records: option(
-      z.coerce.number().int().min(100, { error: 'less than 100' }).max(100_000_000).default(20_000),
+      z.coerce
+        .number({ error: 'not a number' })
+        .int({ error: 'not a whole number' })
+        .min(100, { error: 'less than 100' })
+        .max(100_000_000)
+        .default(20_000),
       { text: 'records written before the disaster', value: 'COUNT', env: false },
     ),
     cassandra: consent('three Cassandra nodes, one of which misses writes; needs java 17 and mvn'),

@@ -13,17 +13,28 @@ import { formatBytes } from './units.ts';
 
 const describedJson =
   '{name,id,kind,uri,identity,version,streams,include,exclude,added,readers?,bytesPerSecond?}';
+const noLimit = 'not a number';
 const limitOptions = () => ({
-  readers: option(z.coerce.number().int().min(0).optional(), {
-    text: 'pieces that all peers together read at a time; 0: no limit',
-    value: 'N',
-    env: false,
-  }),
-  mibPerSecond: option(z.coerce.number().min(0).optional(), {
-    text: 'MiB a second that all peers together read; 0: no limit',
-    value: 'N',
-    env: false,
-  }),
+  readers: option(
+    z.coerce
+      .number({ error: noLimit })
+      .int({ error: noLimit })
+      .min(0, { error: 'less than 0' })
+      .optional(),
+    {
+      text: 'pieces that all peers together read at a time; 0: no limit',
+      value: 'N',
+      env: false,
+    },
+  ),
+  mibPerSecond: option(
+    z.coerce.number({ error: noLimit }).min(0, { error: 'less than 0' }).optional(),
+    {
+      text: 'MiB a second that all peers together read; 0: no limit',
+      value: 'N',
+      env: false,
+    },
+  ),
 });
 
 const bytesOf = (mib: number | undefined): number | undefined =>
@@ -67,7 +78,7 @@ export const sourceAddCommand = defineCommand({
     include: includeOption(),
     exclude: excludeOption(),
     sourcePasswordFile: option(z.string().min(1).optional(), {
-      text: 'file with the password of the cluster, read at each use',
+      text: 'file with the password of the cluster, read at each use, where the work is done',
       value: 'FILE',
       env: false,
     }),

@@ -17,7 +17,7 @@ const whole = (min: number, max: number, fallback: number) =>
 /** Options of every command. */
 export const globalOptions = z.object({
   repo: option(z.string().min(1).optional(), {
-    text: 'the repository: a folder or file:///path',
+    text: 'the repository: a folder, file:///path, or s3://bucket/prefix?endpoint=…&region=…',
     value: 'URL',
   }),
   password: option(z.string().min(1).optional(), {
@@ -34,7 +34,7 @@ export const globalOptions = z.object({
     value: 'FILE',
   }),
   node: option(z.string().min(1).optional(), {
-    text: 'a peer that does the work, instead of --repo: files that are named are files of the peer',
+    text: 'a peer that does the work, instead of --repo',
     value: 'HOST:PORT',
   }),
   insecure: option(z.boolean().default(false), {

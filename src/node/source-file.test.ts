@@ -20,6 +20,17 @@ async function read(more: string) {
   return await readSourceFile(path);
 }
 
+test('a file that is not there is named, with what else may stand in its place', async () => {
+  const path = join(folder, 'none.yaml');
+  await assert.rejects(
+    readSourceFile(path),
+    (error) =>
+      isCodrError(error, 'config-invalid') &&
+      error.message === `the file ${path} cannot be read` &&
+      /mongodb:/.test(error.remedy),
+  );
+});
+
 test('files of secrets are meant from the folder of the file, wherever they are named', async () => {
   const { uri, passwordFile, settings } = await read(
     'passwordFile: cql\ntls: { ca: ca.pem }\nnodes: { x: { control: { passwordFile: jmx, port: 1 } } }\n',

@@ -100,6 +100,13 @@ async function parsed(path: string, text: string | undefined): Promise<unknown> 
   try {
     return parse(text ?? (await readFile(path, 'utf8')));
   } catch (error) {
+    if (error instanceof Error && 'syscall' in error) {
+      throw new CodrError('config-invalid', `the file ${path} cannot be read`, {
+        object: path,
+        remedy: 'name a file of a cluster, or a URI that begins with mongodb:// or cassandra://',
+        cause: error,
+      });
+    }
     throw wrong(path, (error as Error).message.split('\n')[0] ?? 'cannot be read', error);
   }
 }

@@ -25,6 +25,7 @@ export async function scopeMeaningAt(
   const defined: string[] = [];
   const runs = new OpenedRuns(context);
   for (const dataset of datasets) {
+    if (dataset.entry.role !== 'definitions') continue;
     for (const record of await readDefinitions(context, runs, dataset, at)) {
       const name = connector.definedName(dataset.entry, record);
       if (name !== undefined) defined.push(name);

@@ -218,8 +218,7 @@ class Verification {
       await this.#live?.session.readAt(entry, wholeRange, this.#live.at, this.#signal);
     const first = await read();
     if (!first) {
-      const detail = 'this server cannot show the collection as of one moment';
-      return ['unreadable', { ...counts, detail }];
+      return ['unreadable', { ...counts, detail: this.#whyUnread() }];
     }
     if (compareRoots(wanted, await this.#rootOf(first)) === 'equal') return ['equal', counts];
     const again = await read();
@@ -230,6 +229,13 @@ class Verification {
     const key = this.#context.connector.renderKey(entry, difference.record);
     const detail = `the record ${key} is ${difference.kind}`;
     return ['different', { ...counts, detail }];
+  }
+
+  /** The source is read as of the point: what was made anew since cannot be. */
+  #whyUnread(): string {
+    return this.#live?.isSource
+      ? 'the source cannot show it as of that moment: it was made or replaced since then, or too long ago'
+      : 'this server cannot show the collection as of one moment';
   }
 
   /** Of what the fold gives, its ranges side by side. */

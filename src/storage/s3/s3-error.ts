@@ -43,6 +43,9 @@ const lastingStatus = new Set([301, 400, 401, 403, 405, 411, 501, 507]);
 /** Refusals that say "later", whatever their status. */
 const passing = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling']);
 
+/** What the SDK says before it sends anything. */
+const regionMissing = 'Region is missing';
+
 /** Status code of the answer; undefined when there was none. */
 export function statusOf(error: unknown): number | undefined {
   return (error as ServerError | undefined)?.$metadata?.httpStatusCode;
@@ -55,6 +58,12 @@ export function statusOf(error: unknown): number | undefined {
 export function s3Error(error: unknown, what: string, object: string): CodrError {
   if (error instanceof CodrError) return error;
   const { name = 'Error', message = '' } = (error ?? {}) as Partial<ServerError>;
+  if (message === regionMissing) {
+    return new CodrError('usage', 'the region of the store is not known', {
+      ...{ object, cause: error },
+      remedy: 'let "region" in the URL of the repository name it, or set AWS_REGION',
+    });
+  }
   const status = statusOf(error);
   const remedy = lasting[name] ?? lastingCodes[codeOf(error) ?? ''];
   const isLasting =

@@ -3,7 +3,7 @@
 // secondaries first, then secondaries, then the primary.
 import { type Document, MongoClient, type MongoClientOptions } from 'mongodb';
 import type { Clock } from '../../../base/clock.ts';
-import { CodrError } from '../../../base/error.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { Position, SourceTime } from '../../../model/time.ts';
 import { positionOf, timeOf } from './native-time.ts';
 import type { Reading } from './raw-cursor.ts';
@@ -76,7 +76,7 @@ export class MongodbConnection implements AsyncDisposable {
       return connection;
     } catch (error) {
       await client.close().catch(() => {});
-      throw error;
+      throw isCodrError(error, `${side}-rights`) ? withoutPassword(error, client) : error;
     }
   }
 
@@ -227,6 +227,18 @@ export class MongodbConnection implements AsyncDisposable {
     this.#direct.set(host, client);
     return client;
   }
+}
+
+/** A login that was refused for want of a password says so. */
+function withoutPassword(error: CodrError, client: MongoClient): CodrError {
+  const { username, password, mechanism } = client.options.credentials ?? {};
+  const isByPassword = mechanism === undefined || /^(DEFAULT|SCRAM|PLAIN)/.test(mechanism);
+  if (!username || password || !isByPassword) return error;
+  return new CodrError(error.code, `${error.message}: no password was given for ${username}`, {
+    ...(error.object !== undefined && { object: error.object }),
+    remedy: 'put the password into the URI, or name a file of it',
+    cause: error.cause,
+  });
 }
 
 /** Not an arbiter, not delayed (`slaveDelay` before 5.0), with all indexes. */

@@ -57,6 +57,21 @@ test('a cause that says the same again is told once', () => {
   assert.equal(shown.message, 'h:1 does not answer: connect ECONNREFUSED 127.0.0.1:1');
 });
 
+test('hosts of another replica set are told from hosts that are away', () => {
+  const reason = { servers: new Map(), setName: 'rs9' };
+  const error = new MongoServerSelectionError('timed out', reason as never);
+  const shown = translated(error, 'h:1') as CodrError;
+  assert.match(shown.message, /none of these hosts is a member of a replica set rs9/);
+  assert.match(shown.remedy, /replicaSet/);
+});
+
+test('a server that wants a login, and got none, is told from one that refuses a right', () => {
+  const message = 'command replSetGetConfig requires authentication';
+  const shown = translated(new MongoServerError({ message, code: 13 }), 'h:1') as CodrError;
+  assert.equal(shown.code, 'source-rights');
+  assert.equal(shown.message, 'h:1: the source refuses to answer without a login');
+});
+
 test('a refusal shows no session and no signature, not even as a cause', () => {
   const error = new MongoServerError({
     code: 13,

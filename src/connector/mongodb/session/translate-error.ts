@@ -82,6 +82,11 @@ export function translated(error: unknown, where: string, side: Side = 'source')
   if (code === serverCodes.snapshotTooOld || code === serverCodes.snapshotUnavailable) {
     return wrap('snapshot-too-old', `${where}: ${error.message}`);
   }
+  const otherSet = nameOfStrangeSet(error);
+  if (otherSet !== undefined) {
+    const message = `${where}: none of these hosts is a member of a replica set ${otherSet}`;
+    return wrap('source-unreachable', message, 'correct replicaSet, or the hosts, in the URI');
+  }
   if (isPassing(error)) {
     const cause = error.cause instanceof Error ? error.cause.message : '';
     const why = error.message.includes(cause) ? '' : ` (${cause})`;
@@ -120,6 +125,13 @@ export function invalidUri(error: unknown, uri: string, side: Side): CodrError {
   return new CodrError('config-invalid', `${what}: ${message}`, { cause: error });
 }
 
+/** The set of the URI, when all hosts answered and none is of it: the driver forgets those, and waits for others. */
+function nameOfStrangeSet(error: MongoError): string | undefined {
+  if (!(error instanceof MongoServerSelectionError)) return undefined;
+  const { reason } = error;
+  return reason?.servers?.size === 0 ? (reason.setName ?? undefined) : undefined;
+}
+
 /** DNS does not know the name of a `mongodb+srv` URI, or does not answer: an error of Node's own. */
 function isUnresolved(error: unknown): error is Error {
   const call = error instanceof Error && 'syscall' in error ? error.syscall : undefined;
@@ -138,6 +150,9 @@ const rolesNeeded = {
 
 /** "not authorized on app to execute command { find: …" → "find on app". */
 function missingRight(message: string, side: Side): { action: string; remedy: string } {
+  if (/requires authentication/.test(message)) {
+    return { action: 'to answer without a login', remedy: 'name a user in the URI' };
+  }
   const match = /not authorized on (\S+) to execute command \{ (\w+):/.exec(message);
   const action = match
     ? `the action ${match[2]} on database ${match[1]}`

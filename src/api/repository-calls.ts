@@ -68,7 +68,7 @@ export interface CheckResult {
   readonly commits: number;
   readonly bytesRead: number;
   readonly problems: readonly CheckProblem[];
-  /** Sources of which something is lost for good: its times are holes now. Only with `repair`. */
+  /** Sources of which times are lost for good, which are holes now. Only with `repair`. */
   readonly givenUp: readonly string[];
   readonly seconds: number;
 }

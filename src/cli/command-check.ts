@@ -33,8 +33,8 @@ export const checkCommand = defineCommand({
       env: false,
     }),
     repair: consent(
-      'make anew what can be made from the rest; give up what is lost: its times become holes, and the ' +
-        'next backup copies its datasets anew',
+      'make anew what can be made from the rest; give up what is lost: times that only it held become ' +
+        'holes, and the next backup copies its datasets anew',
     ),
   }),
   run: async ({ readData, repair }, { api, call }) =>

@@ -40,23 +40,44 @@ export async function noteLost(lineage: Lineage, packs: readonly PackId[]): Prom
   );
 }
 
-/** Gives up what one source has lost. */
+/**
+ * Gives up what one source has lost. False when no time is lost by it: what was folded or merged of others, or was
+ * not finished, is made again of what is there.
+ */
 export async function giveUp(
   lineage: Lineage,
   { bases, runs, segments, deltas }: LineageLosses,
   leftAt: LeftAt,
-): Promise<void> {
+): Promise<boolean> {
+  let isLost = false;
   await lineage.commit((draft): undefined => {
-    for (const rest of segments) draft.set(`segment/${rest}`, null);
-    const lost = unfoldBases(draft, { bases, deltas });
-    if (hasCuts(draft)) {
-      giveUpCuts(draft, lost, { leftAt, reason });
-      return;
-    }
-    // Of two base copies of a dataset the earlier is hurt up to the later: that one is looked at first.
-    for (const rest of [...lost.bases].sort().reverse()) giveUpBase(draft, rest, leftAt);
-    giveUpRuns(draft, runs);
+    const before = whatLacks(draft);
+    giveUpIn(draft, { bases, runs, segments, deltas }, leftAt);
+    isLost = whatLacks(draft) !== before;
   });
+  return isLost;
+}
+
+/** Every hole, every base copy that is wanted, and every epoch that ended. */
+function whatLacks(draft: Draft): string {
+  const ended = epochsOf(draft).filter(({ closedAt }) => closedAt !== undefined);
+  return JSON.stringify([draft.list('hole'), draft.list('want'), ended.length]);
+}
+
+function giveUpIn(
+  draft: Draft,
+  { bases, runs, segments, deltas }: Omit<LineageLosses, 'lineage'>,
+  leftAt: LeftAt,
+): void {
+  for (const rest of segments) draft.set(`segment/${rest}`, null);
+  const lost = unfoldBases(draft, { bases, deltas });
+  if (hasCuts(draft)) {
+    giveUpCuts(draft, lost, { leftAt, reason });
+    return;
+  }
+  // Of two base copies of a dataset the earlier is hurt up to the later: that one is looked at first.
+  for (const rest of [...lost.bases].sort().reverse()) giveUpBase(draft, rest, leftAt);
+  giveUpRuns(draft, runs);
 }
 
 function giveUpRuns(draft: Draft, runs: Iterable<string>): void {

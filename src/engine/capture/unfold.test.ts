@@ -26,14 +26,17 @@ const fold = () => checkpoint(world.context, { at: world.timeOf('latest') }, sig
 const basesOf = (): readonly string[] => world.keys('base');
 
 /** As `codr check --repair` does it. */
-async function lose(what: { bases?: readonly string[]; deltas?: readonly string[] }) {
+async function lose(what: {
+  bases?: readonly string[];
+  deltas?: readonly string[];
+}): Promise<boolean> {
   const { connector, scope } = world.context;
   const losses = {
     ...{ lineage: 'aa', runs: new Set<string>(), segments: new Set<string>() },
     bases: new Set(what.bases),
     deltas: new Set(what.deltas),
   };
-  await giveUp(world.lineage, losses, departures(connector, scope));
+  return await giveUp(world.lineage, losses, departures(connector, scope));
 }
 
 async function assertAllAsTaken(): Promise<void> {
@@ -46,7 +49,7 @@ test('a base copy that was folded may be lost: all is there still that it was ma
   await cuts(3);
   const [first, folded] = basesOf();
   assert.ok(first && folded);
-  await lose({ bases: [folded] });
+  assert.equal(await lose({ bases: [folded] }), false, 'no time is lost');
   assert.deepEqual(basesOf(), [first]);
   assert.equal(restorableIntervals(world.lineage.state).length, 7);
   await assertAllAsTaken();
@@ -77,7 +80,7 @@ test('what is lost beside it is lost, and nothing else', async () => {
   const [, folded] = basesOf();
   const next = world.keys('delta').find((rest) => rest.endsWith(`.${folded?.split('/')[1]}`));
   assert.ok(folded && next);
-  await lose({ bases: [folded], deltas: [next] });
+  assert.equal(await lose({ bases: [folded], deltas: [next] }), true);
   const { state } = world.lineage;
   assert.deepEqual(
     restorableIntervals(state).map(({ to }) => to),

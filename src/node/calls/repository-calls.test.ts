@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
 import { MemorySpill } from '../../base/spill.ts';
+import { CutDatabase, cutConnector } from '../../engine/capture/cut-source.fixture.ts';
 import { loadConfig } from '../config.ts';
 import { EmbeddedNode } from '../embedded-node.ts';
+import { NodeContext } from '../node-context.ts';
 import { systemClock } from '../system-clock.ts';
 import { systemRandom } from '../system-random.ts';
 
@@ -34,4 +36,50 @@ test('a repository without encryption takes no passphrase, neither when made nor
     ['open'],
   );
   await assert.rejects(careless.listKeys(call), { code: 'key-wrong', message: /is not encrypted/ });
+});
+
+/** Paths of packs of data. */
+async function dataPacks(repo: string): Promise<string[]> {
+  const entries = await readdir(join(repo, 'packs', 'd'), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => join(parentPath, name));
+}
+
+test('a repair says what is true: nothing is lost with a checkpoint, times are lost with what it was made of', async (t) => {
+  const repo = await mkdtemp(join(tmpdir(), 'codr-repair-'));
+  t.after(() => rm(repo, { recursive: true }));
+  const database = new CutDatabase();
+  database.create('shop.orders');
+  await using context = new NodeContext(loadConfig({ repo }, {}), world, {});
+  Object.assign(context, { connectors: [cutConnector(database)] });
+  await using node = EmbeddedNode.over(context);
+  await node.init({ encryption: false }, call);
+  await node.addSource({ source: 'ring', uri: 'cuts://ring', include: [], exclude: [] }, call);
+  for (const step of [1, 2, 3]) {
+    for (let i = 0; i < 200; i += step) database.write('shop.orders', `k${i}`, `${step} ${i}`);
+    database.nowMs += 60_000;
+    await node.backup({ source: 'ring', follow: false }, call);
+  }
+  const before = await dataPacks(repo);
+  await node.checkpoint({ source: 'ring', to: 'latest' }, call);
+  const folded = (await dataPacks(repo)).filter((path) => !before.includes(path));
+  assert.ok(folded.length > 0, 'a checkpoint stores something');
+  for (const path of folded) await rm(path);
+  const look = { readDataPercent: 0, repair: false };
+  assert.ok((await node.check(look, call)).problems.some(({ repaired }) => !repaired));
+  const mended = await node.check({ ...look, repair: true }, call);
+  assert.deepEqual(mended.givenUp, []);
+  assert.ok(mended.problems.length > 0);
+  for (const { repaired, remedy } of mended.problems) {
+    assert.deepEqual([repaired, /every time that needed it/.test(remedy ?? '')], [true, true]);
+  }
+  assert.deepEqual((await node.check(look, call)).problems, []);
+  assert.equal((await node.points({ source: 'ring' })).intervals.length, 3);
+  for (const path of before) await rm(path);
+  const lost = await node.check({ ...look, repair: true }, call);
+  assert.deepEqual(lost.givenUp, ['ring']);
+  assert.ok(
+    lost.problems.every(({ repaired, remedy }) => !repaired && /are holes/.test(remedy ?? '')),
+  );
+  assert.deepEqual((await node.points({ source: 'ring' })).intervals, []);
 });

@@ -6,7 +6,11 @@ import { departures, giveUp, noteLost } from '../../engine/capture/give-up.ts';
 import { catalogChanges, epochsOf } from '../../engine/history/source-history.ts';
 import { describeTime } from '../../engine/read/point.ts';
 import { lastTime, timeFromHex } from '../../model/time.ts';
-import { type CheckWorld, check as runCheck } from '../../repository/check/check.ts';
+import {
+  type CheckWorld,
+  mendedProblems,
+  check as runCheck,
+} from '../../repository/check/check.ts';
 import type { SourceWords } from '../../repository/check/describe.ts';
 import type { Losses } from '../../repository/check/losses.ts';
 import { planCollection, collect as runCollect } from '../../repository/collect/collect.ts';
@@ -115,10 +119,12 @@ export async function check(
   const { losses, ...outcome } = await runCheck(world, { readDataPercent, repair });
   signal.throwIfAborted();
   const givenUp = repair ? await giveUpLosses(node, losses) : [];
-  return { ...outcome, givenUp, seconds: (clock.monotonic() - startMs) / 1000 };
+  const isMended = repair && givenUp.length === 0;
+  const problems = isMended ? mendedProblems(outcome.problems) : outcome.problems;
+  return { ...outcome, problems, givenUp, seconds: (clock.monotonic() - startMs) / 1000 };
 }
 
-/** Names of the sources that lost something. */
+/** Names of the sources that lost times by it. */
 async function giveUpLosses(
   node: NodeContext,
   { packs, lineages }: Losses,
@@ -138,8 +144,8 @@ async function giveUpLosses(
     const connector = node.connectors.find(({ kind }) => kind === source?.kind);
     if (!source || !connector) continue; // removed: nobody restores it
     const leftAt = departures(connector, scopeOf(source));
-    await giveUp(await repository.openLineage(source.id), losses, leftAt);
-    names.push(source.name);
+    const isLost = await giveUp(await repository.openLineage(source.id), losses, leftAt);
+    if (isLost) names.push(source.name);
   }
   return names;
 }

@@ -69,10 +69,22 @@ const noLosses: Losses = { packs: [], lineages: [] };
 const putBack = 'put what is missing back from a copy of the repository';
 const remedies = {
   look:
-    `${putBack}, or give it up by \`codr check --repair\`: its times become holes, and the next ` +
-    'backup of the source copies the datasets anew',
-  repair: 'it is given up: its times are holes now, and the next backup copies the datasets anew',
+    `${putBack}, or give it up by \`codr check --repair\`: times that cannot be made of the rest become ` +
+    'holes, and the next backup of the source copies the datasets anew',
+  repair:
+    'it is given up: times that cannot be made of the rest are holes now, see `codr points`, and the next ' +
+    'backup copies the datasets anew',
+  mended: 'nothing: it is given up, and every time that needed it is made of the rest',
 } as const;
+
+/** After a repair that cost no source any time: what was given up is mended. */
+export function mendedProblems(problems: readonly Problem[]): Problem[] {
+  return problems.map((problem) =>
+    problem.remedy === remedies.repair
+      ? { ...problem, remedy: remedies.mended, repaired: true }
+      : problem,
+  );
+}
 
 /** Errors: those of the store, and of a key that does not fit. Damage is an answer, not an error. */
 export async function check(world: CheckWorld, options: CheckOptions): Promise<CheckOutcome> {

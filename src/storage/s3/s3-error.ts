@@ -37,8 +37,12 @@ const lastingCodes: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: distrust,
   CERT_HAS_EXPIRED: "renew the store's certificate, or correct the clock of this machine",
   CERT_NOT_YET_VALID: "correct the clock of this machine, or the store's certificate",
+  EPROTO: 'the endpoint does not speak TLS: let it begin with http://, or name another port',
   ERR_TLS_CERT_ALTNAME_INVALID: 'use a name of the store that stands in its certificate',
 };
+/** Nobody is there, which may pass: what is asked for may be wrong all the same. */
+const absentCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
+const absent = 'check the endpoint, and that the store runs; the work resumes';
 const lastingStatus = new Set([301, 400, 401, 403, 405, 411, 501, 507]);
 /** Refusals that say "later", whatever their status. */
 const passing = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling']);
@@ -76,6 +80,7 @@ export function s3Error(error: unknown, what: string, object: string): CodrError
     cause: error,
     facts: { transient: !isLasting, ...(status !== undefined && { status }) },
     ...(remedy !== undefined && { remedy }),
+    ...(absentCodes.has(codeOf(error) ?? '') && { remedy: absent }),
   });
 }
 

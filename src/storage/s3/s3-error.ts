@@ -37,12 +37,14 @@ const lastingCodes: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: distrust,
   CERT_HAS_EXPIRED: "renew the store's certificate, or correct the clock of this machine",
   CERT_NOT_YET_VALID: "correct the clock of this machine, or the store's certificate",
-  EPROTO: 'the endpoint does not speak TLS: let it begin with http://, or name another port',
   ERR_TLS_CERT_ALTNAME_INVALID: 'use a name of the store that stands in its certificate',
 };
-/** Nobody is there, which may pass: what is asked for may be wrong all the same. */
-const absentCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
 const absent = 'check the endpoint, and that the store runs; the work resumes';
+/** Nobody is there, or who speaks no TLS, which may pass: what is asked for may be wrong all the same. */
+const doubtfulCodes: Readonly<Record<string, string>> = {
+  ...{ ECONNREFUSED: absent, ENOTFOUND: absent, EHOSTUNREACH: absent, ENETUNREACH: absent },
+  EPROTO: 'check the endpoint: where its server speaks no TLS, it begins with http://',
+};
 const lastingStatus = new Set([301, 400, 401, 403, 405, 411, 501, 507]);
 /** Refusals that say "later", whatever their status. */
 const passing = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling']);
@@ -70,6 +72,7 @@ export function s3Error(error: unknown, what: string, object: string): CodrError
   }
   const status = statusOf(error);
   const remedy = lasting[name] ?? lastingCodes[codeOf(error) ?? ''];
+  const doubt = remedy ?? doubtfulCodes[codeOf(error) ?? ''];
   const isLasting =
     !passing.has(name) &&
     (remedy !== undefined || (status !== undefined && lastingStatus.has(status)));
@@ -79,8 +82,7 @@ export function s3Error(error: unknown, what: string, object: string): CodrError
     object,
     cause: error,
     facts: { transient: !isLasting, ...(status !== undefined && { status }) },
-    ...(remedy !== undefined && { remedy }),
-    ...(absentCodes.has(codeOf(error) ?? '') && { remedy: absent }),
+    ...(doubt !== undefined && { remedy: doubt }),
   });
 }
 

@@ -22,7 +22,7 @@ export class TableMaker {
     this.#version = version;
   }
 
-  /** Errors: `target-unfit`, naming the statement. */
+  /** Leaves the keyspaces where it tried. Errors: `target-unfit`, naming the statement. */
   async tryAll(tables: readonly PlannedTable[], word: string, signal: AbortSignal): Promise<void> {
     // Types of one keyspace do not meet those of another.
     const groups = Map.groupBy(
@@ -31,21 +31,24 @@ export class TableMaker {
     );
     for (const [i, group] of [...groups.values()].entries()) {
       const keyspace = `${triedPrefix(word)}${i}`;
-      const drop = `DROP KEYSPACE IF EXISTS ${keyspace}`;
-      await this.#schema.run(drop, signal);
       const single = { class: 'SimpleStrategy', replication_factor: '1' };
       await this.#schema.run(keyspaceStatement(keyspace, single, true), signal);
-      try {
-        for (const [at, { body, table }] of group.entries()) {
-          const naming = { keyspace, table, renames: [], version: this.#version };
-          const tried = tableStatements(body, { ...naming, takenIndexes: new Set() });
-          if (at === 0) await this.#common(tried, signal);
-          const own = [tried.table, ...of(tried.indexes), ...of(tried.views)];
-          for (const statement of own) await this.#schema.run(statement, signal);
-        }
-      } finally {
-        await this.#schema.run(drop, new AbortController().signal);
+      for (const [at, { body, table }] of group.entries()) {
+        const naming = { keyspace, table, renames: [], version: this.#version };
+        const tried = tableStatements(body, { ...naming, takenIndexes: new Set() });
+        if (at === 0) await this.#common(tried, signal);
+        const own = [tried.table, ...of(tried.indexes), ...of(tried.views)];
+        for (const statement of own) await this.#schema.run(statement, signal);
       }
+    }
+  }
+
+  /** What {@link tryAll} has left of the operation. */
+  async dropTried(word: string, signal: AbortSignal): Promise<void> {
+    const query = 'SELECT keyspace_name FROM system_schema.keyspaces';
+    const names = (await this.#schema.rows(query, signal)).map((row) => String(row.keyspace_name));
+    for (const name of names.filter((one) => one.startsWith(triedPrefix(word)))) {
+      await this.#schema.run(`DROP KEYSPACE IF EXISTS ${name}`, signal);
     }
   }
 

@@ -196,12 +196,11 @@ export class RestoreMarker {
   /** Also the keyspace, when no other restore has its marker there. */
   async remove(signal: AbortSignal): Promise<void> {
     this.#owned = undefined;
-    await this.#schema.run(`DROP TABLE IF EXISTS ${this.name}`, signal);
     const query = 'SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?';
-    const left = await this.#schema.rows(query, signal, [markerKeyspace]);
-    if (left.length === 0) {
-      await this.#schema.run(`DROP KEYSPACE IF EXISTS ${markerKeyspace}`, signal);
-    }
+    const tables = await this.#schema.rows(query, signal, [markerKeyspace]);
+    const isAlone = tables.every(({ table_name }) => String(table_name) === this.#table);
+    const what = isAlone ? `KEYSPACE IF EXISTS ${markerKeyspace}` : `TABLE IF EXISTS ${this.name}`;
+    await this.#schema.run(`DROP ${what}`, signal);
     await this.#schema.agreed(signal);
   }
 

@@ -1,6 +1,6 @@
 // Changes of the target's schema: one at a time and by one node, since changes that meet are not always merged
-// well. That node knows each at once; the others are waited for only where they must know, since they tell each
-// other of versions once a second.
+// well. That node knows each at once; the others are waited for only where they must know. Each is asked what it has
+// itself: a change reaches it within milliseconds, what others say of it comes by gossip, once a second.
 import { Mutex } from '../../../base/async.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
@@ -9,7 +9,7 @@ import type { CqlRow, CqlSession } from '../session/cql.ts';
 
 const statementMs = 90_000;
 const agreementMs = 60_000;
-const pauseMs = 200;
+const pauseMs = 50;
 const buildPauseMs = 500;
 const buildMsMax = 6 * 3600_000;
 
@@ -109,20 +109,25 @@ export class SchemaRunner {
     }
   }
 
+  /** Of a node that does not answer, what the one that makes the changes has heard of it. */
+  async #versionOf(address: string, signal: AbortSignal): Promise<string> {
+    const own = 'SELECT schema_version FROM system.local';
+    const heard =
+      'SELECT schema_version FROM system.peers_v2 WHERE native_address = ? ALLOW FILTERING';
+    const rows = await this.#cql.rows(own, { signal, host: address }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      if (!isCodrError(error)) throw error;
+      return this.rows(heard, signal, [address]);
+    });
+    return String(rows[0]?.schema_version);
+  }
+
   async #agreement(signal: AbortSignal): Promise<void> {
     const until = this.#clock.monotonic() + agreementMs;
     for (;;) {
-      const local = await this.rows('SELECT schema_version FROM system.local', signal);
-      const peers = await this.rows('SELECT peer, schema_version FROM system.peers_v2', signal);
-      const up = new Set(
-        this.#cql
-          .hosts()
-          .filter(({ isUp }) => isUp)
-          .map(({ address }) => address),
-      );
-      const known = peers.filter(({ peer }) => up.has(String(peer)));
-      const versions = [...local, ...known].map((row) => String(row.schema_version));
-      if (new Set(versions).size === 1) return;
+      const up = this.#cql.hosts().filter(({ isUp }) => isUp);
+      const versions = up.map(({ address }) => this.#versionOf(address, signal));
+      if (new Set(await Promise.all(versions)).size === 1) return;
       if (this.#clock.monotonic() > until) break;
       await this.#clock.sleep(pauseMs, signal);
     }

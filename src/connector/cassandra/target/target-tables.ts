@@ -42,6 +42,8 @@ export class TargetTables {
   /** By the item's name in the target. */
   readonly #ids = new Map<string, string>();
   readonly #making = new Set<string>();
+  /** Keyspaces where statements were tried go while records are loaded. */
+  #tidying: Promise<void> | undefined;
 
   constructor(cql: CqlSession, ring: Ring, { clock }: Pick<ConnectorContext, 'clock'>) {
     this.#cql = cql;
@@ -87,7 +89,13 @@ export class TargetTables {
     const { marker, options, tables, word } = this.planned;
     await marker.begin(options, this.#ring.nodes.length, signal);
     const made = [...tables.values()].filter(({ finishedId }) => finishedId === undefined);
-    await this.#maker.tryAll(made, word, signal);
+    await this.#maker.dropTried(word, signal);
+    try {
+      await this.#maker.tryAll(made, word, signal);
+    } catch (error) {
+      await this.#maker.dropTried(word, new AbortController().signal);
+      throw error;
+    }
   }
 
   /** All nodes know what was made. Errors: `target-unfit`. */
@@ -124,6 +132,9 @@ export class TargetTables {
     const tableIds = [...new Set([...before, id])];
     await marker.noteMaking(item.namespace, { tableIds }, signal);
     this.#ids.set(item.namespace, id);
+    this.#tidying ??= this.#maker.dropTried(this.planned.word, signal);
+    // Done again at the end.
+    this.#tidying.catch(() => {});
     return planned;
   }
 
@@ -206,6 +217,7 @@ export class TargetTables {
   /** Removes what `drop` names; gives it. The marker stays: removing it is the very end. */
   async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<readonly string[]> {
     const { others, tables } = this.planned;
+    await this.#tidyUp(signal);
     for (const item of items) {
       if (tables.has(item.namespace)) await this.refuseDisplaced(item, signal);
     }
@@ -218,6 +230,7 @@ export class TargetTables {
 
   async leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
     const { marker, tables } = this.planned;
+    await this.#tidyUp(signal);
     const names: string[] = [];
     for (const [namespace, { keyspace, table }] of tables) {
       if (!this.#making.has(namespace) && !marker.wasMaking(namespace)) continue;
@@ -226,6 +239,13 @@ export class TargetTables {
     if (names.length > 0) return { marker: marker.name, names };
     await marker.remove(signal);
     return undefined;
+  }
+
+  /** No node has a keyspace where statements were tried when this returns. */
+  async #tidyUp(signal: AbortSignal): Promise<void> {
+    await this.#tidying?.catch(() => {});
+    await this.#maker.dropTried(this.planned.word, signal);
+    await this.agreed(signal);
   }
 
   /** Lets another run go on; whoever ended without it is found dead. */

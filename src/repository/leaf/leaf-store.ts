@@ -22,6 +22,6 @@ export interface LeafSink {
 
 /** Gives raw blobs back. Errors: `object-missing`, `object-damaged`. */
 export interface LeafSource {
-  /** Blobs in the order asked. The memory belongs to the caller, views may share buffers. */
+  /** Blobs in the order asked, to be read only: views may share buffers, also with a cache. */
   get(kind: BlobKind, ids: readonly LeafId[]): Promise<Uint8Array[]>;
 }

@@ -18,7 +18,7 @@ export interface StoredBlobs {
   readonly ids: readonly LeafId[];
   /** Places in `ids` of what is read. */
   readonly wanted: readonly number[];
-  /** Filled at those places, with memory of its own. */
+  /** Filled at those places; leaves and chunks are views of frames, which others read too. */
   readonly out: Uint8Array[];
   /** Such packs are read when no other is left: they may be spared, and are there until then. */
   isCondemned(pack: PackRef): boolean;
@@ -115,7 +115,7 @@ class Reading {
 
   async #read(ref: PackRef, places: readonly Place[]): Promise<void> {
     const { reader } = this.#parts;
-    const { ids, out } = this.#blobs;
+    const { kind, ids, out } = this.#blobs;
     const footer = await reader.footer(ref);
     const entries = places.map(({ i, leaf }) => ({ i, entry: footer.leaf(leaf) }));
     const ordinals = [...new Set(entries.map(({ entry }) => entry.frame))];
@@ -127,7 +127,9 @@ class Reading {
         });
       }
       const raw = frames.get(entry.frame) as Uint8Array;
-      out[i] = raw.slice(entry.offset, entry.offset + entry.length);
+      const end = entry.offset + entry.length;
+      // What is decoded out of a node is kept, and would keep a whole frame.
+      out[i] = kind === 'node' ? raw.slice(entry.offset, end) : raw.subarray(entry.offset, end);
     }
   }
 }

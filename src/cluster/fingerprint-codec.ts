@@ -32,6 +32,9 @@ export interface KnownPack {
  */
 export type Verdict = KnownPack | 'storing' | undefined;
 
+/** `unanswered`: whoever owns the slot says nothing. */
+export type Said = Verdict | 'unanswered';
+
 /** Ids of one piece of work. A lower session is the older one. */
 export interface Asker {
   readonly session: number;
@@ -55,6 +58,11 @@ export interface Answer {
   readonly verdicts?: readonly Verdict[];
   /** Some ids were in slots that the answerer does not own. */
   readonly moved: boolean;
+}
+
+/** By id: when slots have moved, nobody knows of which ids the answerer only does not own the slot. */
+export function saidBy({ verdicts, moved }: Answer): readonly Said[] | undefined {
+  return moved ? verdicts?.map((verdict) => verdict ?? 'unanswered') : verdicts;
 }
 
 const [questionKind, hintKind] = [1, 2];

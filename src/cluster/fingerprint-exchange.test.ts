@@ -124,7 +124,7 @@ test('more ids than a message takes are asked for in several', async () => {
   assert.equal(world.calls.length, 3);
 });
 
-test('a peer that does not answer in time knows nothing, and is left alone for a while', async () => {
+test('a peer that does not answer in time has not answered, and is left alone for a while', async () => {
   const world = new World();
   const ids = [...idsOf(world, 'b', 2), ...idsOf(world, 'c', 2)];
   for (const name of ['b', 'c'] as const) {
@@ -133,10 +133,11 @@ test('a peer that does not answer in time knows nothing, and is left alone for a
   world.broken = (peer) => (peer === 'b' ? new Promise(() => {}) : undefined);
   const asked = world.peer('a').ask(ids, 1);
   await world.clock.advance(1000);
-  assert.deepEqual(await asked, [undefined, undefined, pack, pack]);
+  const answers = ['unanswered', 'unanswered', pack, pack];
+  assert.deepEqual(await asked, answers);
   assert.equal(world.peer('a').counts.unanswered, 2);
   world.calls.length = 0;
-  assert.deepEqual(await world.peer('a').ask(ids, 1), [undefined, undefined, pack, pack]);
+  assert.deepEqual(await world.peer('a').ask(ids, 1), answers);
   world.peer('a').committed(['l']);
   await turns(2);
   assert.deepEqual(world.calls, ['a>c question', 'a>c hint']);
@@ -145,7 +146,7 @@ test('a peer that does not answer in time knows nothing, and is left alone for a
   assert.deepEqual(await world.peer('a').ask(ids, 1), [pack, pack, pack, pack]);
 });
 
-test('a peer that fails or speaks otherwise knows nothing', async () => {
+test('a peer that fails or speaks otherwise has not answered', async () => {
   for (const broken of [
     () => Promise.reject(new Error('connection refused')),
     () => Promise.resolve(Uint8Array.of(1, 2, 3)),
@@ -155,11 +156,11 @@ test('a peer that fails or speaks otherwise knows nothing', async () => {
     const [id] = idsOf(world, 'b', 1) as [Uint8Array];
     world.held.get('b')?.add(first16(id));
     world.broken = broken;
-    assert.deepEqual(await world.peer('a').ask([id], 1), [undefined]);
+    assert.deepEqual(await world.peer('a').ask([id], 1), ['unanswered']);
   }
 });
 
-test('peers with tables of different terms know nothing of each other', async () => {
+test('peers with tables of different terms do not answer each other', async () => {
   const world = new World();
   const ids = names.flatMap((name) => idsOf(world, name, 1));
   for (const [i, name] of names.entries()) {
@@ -167,7 +168,7 @@ test('peers with tables of different terms know nothing of each other', async ()
   }
   world.epochs.set('b', { clusterId: 'one', revision: 2 });
   world.epochs.set('c', { clusterId: 'two', revision: 1 });
-  assert.deepEqual(await world.peer('a').ask(ids, 1), [pack, undefined, undefined]);
+  assert.deepEqual(await world.peer('a').ask(ids, 1), [pack, 'unanswered', 'unanswered']);
   world.epochs.clear();
   assert.deepEqual(await world.peer('a').ask(ids, 1), [pack, pack, pack]);
 });
@@ -186,15 +187,16 @@ test('who owns a slot no more answers nothing for it', async () => {
   const honest = world.assignment.bind(world);
   world.assignment = (name) => (name === 'b' ? { epoch, table: other } : honest(name));
   assert.equal(other.ownerOf(slotOf(id)), 'c');
-  assert.deepEqual(await world.peer('a').ask([id], 1), [undefined]);
+  assert.deepEqual(await world.peer('a').ask([id], 1), ['unanswered']);
 });
 
-test('without a table everything is unknown and nobody is called', async () => {
+test('without a table nothing is answered and nobody is called', async () => {
   const world = new World();
   const ids = idsOf(world, 'a', 3);
   for (const id of ids) world.held.get('a')?.add(first16(id));
   world.assignment = () => ({ epoch, table: SlotTable.empty });
-  assert.deepEqual(await world.peer('a').ask(ids, 1), [undefined, undefined, undefined]);
+  const nothing = ['unanswered', 'unanswered', 'unanswered'];
+  assert.deepEqual(await world.peer('a').ask(ids, 1), nothing);
   assert.equal(world.peer('a').counts.unanswered, 3);
   assert.deepEqual(world.calls, []);
 });

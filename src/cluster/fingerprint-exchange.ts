@@ -1,6 +1,6 @@
 // Asks the peers that own the slots of fingerprints whether their content is stored, and answers for the slots that
-// this peer owns. Unknown is always a safe answer, so it is the answer of every doubt: silence, a refusal, a table
-// of another term, no table at all. Known is safe too, since the commit checks every pack that it relies on.
+// this peer owns. Every doubt counts as no answer: silence, a refusal, a table of another term, no table at all. Nothing
+// is safe only by an answer: what is unknown is stored again, and a commit checks every pack that it relies on.
 import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -14,6 +14,8 @@ import {
   fingerprintBytes,
   type KnownPack,
   type Question,
+  type Said,
+  saidBy,
   type Verdict,
 } from './fingerprint-codec.ts';
 import { PeerLine, type PeerTransport } from './peer-line.ts';
@@ -78,9 +80,9 @@ export class FingerprintExchange {
    * One verdict an id, in order. Ids are at least 16 bytes. `session` names the piece of work that would store
    * what is unknown; of two the older one has the lower number, the last 12 bits aside. Never rejects.
    */
-  async ask(ids: readonly Uint8Array[], session: number): Promise<Verdict[]> {
+  async ask(ids: readonly Uint8Array[], session: number): Promise<Said[]> {
     const assignment = this.#options.slots();
-    const verdicts = new Array<Verdict>(ids.length);
+    const verdicts = new Array<Said>(ids.length);
     this.counts.asked += ids.length;
     const marked = Math.floor(session / marks) * marks + markOf(this.#options.self);
     const byOwner = new Map<string, number[]>();
@@ -91,12 +93,12 @@ export class FingerprintExchange {
     }
     const asks = [...byOwner].map(async ([owner, places]) => {
       const answered = await this.#askOwner(owner, ids, places, marked, assignment);
-      if (!answered) this.counts.unanswered += places.length;
-      for (const [k, i] of places.entries()) verdicts[i] = answered?.[k];
+      for (const [k, i] of places.entries()) verdicts[i] = answered ? answered[k] : 'unanswered';
     });
     await Promise.all(asks);
     for (const verdict of verdicts) {
       if (verdict === 'storing') this.counts.storing++;
+      else if (verdict === 'unanswered') this.counts.unanswered++;
       else if (verdict) this.counts.known++;
     }
     return verdicts;
@@ -128,7 +130,7 @@ export class FingerprintExchange {
     places: readonly number[],
     session: number,
     assignment: SlotAssignment | undefined,
-  ): Promise<readonly Verdict[] | undefined> {
+  ): Promise<readonly Said[] | undefined> {
     if (owner === '' || !assignment) return undefined;
     const wanted = Buffer.allocUnsafe(places.length * fingerprintBytes);
     for (let k = 0; k < places.length; k++) {
@@ -138,7 +140,7 @@ export class FingerprintExchange {
     }
     const { epoch } = assignment;
     const isHere = owner === this.#options.self;
-    const verdicts: Verdict[] = [];
+    const verdicts: Said[] = [];
     for (let at = 0; at < places.length; at += batchMax) {
       const count = Math.min(batchMax, places.length - at);
       const part = wanted.subarray(at * fingerprintBytes, (at + count) * fingerprintBytes);
@@ -152,10 +154,10 @@ export class FingerprintExchange {
     return verdicts;
   }
 
-  /** What cannot be looked up is unknown here, as it is elsewhere. */
-  async #answerHere(question: Question): Promise<readonly Verdict[] | undefined> {
+  /** What cannot be looked up is not answered here, as it is not elsewhere. */
+  async #answerHere(question: Question): Promise<readonly Said[] | undefined> {
     try {
-      return (await this.#answer(question)).verdicts;
+      return saidBy(await this.#answer(question));
     } catch (error) {
       this.#options.log.warn({ error }, 'this peer cannot look up what it has stored');
       return undefined;

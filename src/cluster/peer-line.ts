@@ -9,7 +9,8 @@ import {
   decodeAnswer,
   encodeQuestion,
   type Question,
-  type Verdict,
+  type Said,
+  saidBy,
 } from './fingerprint-codec.ts';
 
 /** Carries bytes to the `serve` of a peer's exchange, and its answer back. */
@@ -29,7 +30,7 @@ interface LineOptions {
 interface Waiting {
   readonly question: Question;
   readonly count: number;
-  answered(verdicts: readonly Verdict[] | undefined): void;
+  answered(verdicts: readonly Said[] | undefined): void;
 }
 
 /** Two: one on the wire while the answer to the other is read. */
@@ -48,7 +49,7 @@ export class PeerLine {
   }
 
   /** Undefined when the peer does not answer in time, or refuses. Never rejects. */
-  ask(question: Question): Promise<readonly Verdict[] | undefined> {
+  ask(question: Question): Promise<readonly Said[] | undefined> {
     return new Promise((answered) => {
       const count = question.askers.reduce((sum, asker) => sum + asker.count, 0);
       this.#waiting.push({ question, count, answered });
@@ -96,14 +97,14 @@ export class PeerLine {
   }
 
   async #askFor(batch: readonly Waiting[]): Promise<void> {
-    let verdicts: readonly Verdict[] | undefined;
+    let verdicts: readonly Said[] | undefined;
     try {
       const { epoch } = (batch[0] as Waiting).question;
       const askers = batch.flatMap(({ question }) => question.askers);
       const ids = Buffer.concat(batch.map(({ question }) => question.ids));
       const count = batch.reduce((sum, one) => sum + one.count, 0);
       const answer = decodeAnswer(await this.#call(encodeQuestion({ epoch, askers, ids })), count);
-      if (sameEpoch(answer.epoch, epoch)) verdicts = answer.verdicts;
+      if (sameEpoch(answer.epoch, epoch)) verdicts = saidBy(answer);
       if (answer.moved) {
         const fields = { peer: this.#peer, asked: epoch, answered: answer.epoch };
         this.#options.log.debug(fields, 'a peer owns other slots than this one thinks');

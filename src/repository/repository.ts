@@ -70,6 +70,7 @@ export class Repository {
   readonly #hashing: CutHashing;
   #exchange: LeafExchange | undefined;
   readonly #answering: CommittedLeaves[] = [];
+  #committedPacks: CommittedPacks | undefined;
 
   private constructor(
     world: RepositoryWorld,
@@ -142,7 +143,12 @@ export class Repository {
   /** From now on sessions ask the other peers what they have stored, and commits are told to them. */
   joinExchange(exchange: LeafExchange): void {
     this.#exchange = exchange;
-    this.blobs.askOthers({ exchange, clock: this.#world.clock, patienceMs: patienceMsMax });
+    this.blobs.askOthers({
+      exchange,
+      clock: this.#world.clock,
+      patienceMs: patienceMsMax,
+      isCommitted: ({ id }) => this.#committedPacks?.has(id) ?? false,
+    });
   }
 
   /**
@@ -151,12 +157,13 @@ export class Repository {
    */
   committedLeaves(owned: () => Uint8Array | undefined, log: Logger): CommittedLeaves {
     const { clock, memoryBytesMax } = this.#world;
+    this.#committedPacks = new CommittedPacks({
+      repositoryLineage,
+      openLineage: (name, kinds) => this.openLineage(name, kinds),
+    });
     const leaves = new CommittedLeaves({
       index: this.index,
-      packs: new CommittedPacks({
-        repositoryLineage,
-        openLineage: (name, kinds) => this.openLineage(name, kinds),
-      }),
+      packs: this.#committedPacks,
       owned,
       condemned: (packs) => this.forget(packs),
       clock,

@@ -22,7 +22,8 @@ import { buildRange } from '../../src/repository/tree/range-builder.ts';
 import type { TreeRoot } from '../../src/repository/tree/tree-root.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Whatever is ready runs. */
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Sleeps are turns of the event loop, one for 10 ms: what runs meanwhile runs, however slow the machine is. */
 export const turnClock: Clock = {
@@ -57,15 +58,29 @@ export class PeersWorld {
   readonly peers: PeerInWorld[] = [];
   /** Peers that answer nobody. */
   readonly dead = new Set<string>();
+  #table = SlotTable.empty;
 
-  /** `talking`: false for peers that know nothing of each other. */
-  static async open(names: readonly string[], { talking = true } = {}): Promise<PeersWorld> {
+  /** `talking`: false for peers that know nothing of each other. `indexEntriesMax`: of an object of the index. */
+  static async open(
+    names: readonly string[],
+    { talking = true, indexEntriesMax = 2 ** 20 } = {},
+  ): Promise<PeersWorld> {
     const world = new PeersWorld();
     await createFixture(world.store, 1);
-    const peers = names.map((name) => ({ name, weight: 1 }));
-    const table = computeSlots(peers, SlotTable.empty);
-    for (const [i, name] of names.entries()) await world.#join(name, i, table, talking);
+    world.#deal(names);
+    for (const [i, name] of names.entries())
+      await world.#join(name, i, { talking, indexEntriesMax });
     return world;
+  }
+
+  /** The dead lose their slots to those who live. */
+  expire(): void {
+    this.#deal(this.peers.map(({ name }) => name).filter((name) => !this.dead.has(name)));
+  }
+
+  #deal(names: readonly string[]): void {
+    const peers = names.map((name) => ({ name, weight: 1 }));
+    this.#table = computeSlots(peers, this.#table);
   }
 
   async register(source: string): Promise<void> {
@@ -77,6 +92,10 @@ export class PeersWorld {
     let sum = 0;
     for await (const { size } of this.store.list('packs/')) sum += size;
     return sum;
+  }
+
+  async until(isSo: () => Promise<boolean>): Promise<void> {
+    while (!(await isSo())) await turn();
   }
 
   /** Everybody has read what was hinted at so far. */
@@ -96,14 +115,31 @@ export class PeersWorld {
     return roots;
   }
 
-  async #join(name: string, i: number, table: SlotTable, talking: boolean): Promise<void> {
-    const repository = await openFixture(this.store, { seed: 100 + i, clock: turnClock });
-    const here = table.peers.indexOf(name);
-    const owned = Uint8Array.from(table.owners, (owner) => (owner === here ? 1 : 0));
-    const leaves = repository.committedLeaves(() => owned, silentLogger);
+  /** Another array when slots have moved. */
+  #ownedBy(name: string): () => Uint8Array {
+    let of: SlotTable | undefined;
+    let owned = new Uint8Array(0);
+    return () => {
+      const table = this.#table;
+      if (of !== table)
+        owned = Uint8Array.from(table.owners, (_, i) => +(table.ownerOf(i) === name));
+      of = table;
+      return owned;
+    };
+  }
+
+  async #join(
+    name: string,
+    i: number,
+    { talking, indexEntriesMax }: { readonly talking: boolean; readonly indexEntriesMax: number },
+  ): Promise<void> {
+    const ownedSlots = this.#ownedBy(name);
+    const options = { clock: turnClock, indexEntriesMax, ...(talking && { ownedSlots }) };
+    const repository = await openFixture(this.store, { seed: 100 + i, ...options });
+    const leaves = repository.committedLeaves(ownedSlots, silentLogger);
     const exchange = new FingerprintExchange({
       self: name,
-      slots: () => ({ epoch: { clusterId: 'one', revision: 1 }, table }),
+      slots: () => ({ epoch: { clusterId: 'one', revision: 1 }, table: this.#table }),
       transport: {
         call: async (to, request) => {
           await turn();

@@ -17,6 +17,10 @@ export interface FixtureOptions {
   readonly clock?: Clock;
   readonly packBytesTarget?: number;
   readonly credential?: Credential;
+  /** Entries of an object of the index. */
+  readonly indexEntriesMax?: number;
+  /** Of a peer. */
+  readonly ownedSlots?: () => Uint8Array | undefined;
 }
 
 export const self: ProcessIdentity = {
@@ -65,6 +69,8 @@ export async function openFixture(
       writer: `seed ${options.seed}`,
       memoryBytesMax: 64 * 1024 * 1024,
       packBytesTarget: options.packBytesTarget ?? 64 * 1024,
+      ...(options.indexEntriesMax && { indexEntriesMax: options.indexEntriesMax }),
+      ...(options.ownedSlots && { ownedSlots: options.ownedSlots }),
     },
     opened,
   );

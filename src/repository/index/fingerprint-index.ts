@@ -12,8 +12,9 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import type { PackRef } from '../pack/pack-format.ts';
 import { FilterShare, type SlotShare } from './filter-share.ts';
 import { encodeIndex, entryBytes, type IndexRun, idPrefixBytes, indexName } from './index-codec.ts';
-import { IndexObject, type IndexReading } from './index-object.ts';
+import type { IndexObject, IndexReading } from './index-object.ts';
 import { dueForMerge, mergeObjects } from './merge-objects.ts';
+import { OpenedObjects } from './opened-objects.ts';
 import type { BlobLocation } from './page-search.ts';
 
 interface FingerprintIndexOptions {
@@ -29,6 +30,21 @@ interface FingerprintIndexOptions {
   readonly objectEntriesMax?: number;
   /** Of a peer: heads are opened when they are needed, and filters kept of what may be of its slots. */
   readonly share?: SlotShare;
+}
+
+/** How ids are looked for. */
+interface Looking {
+  readonly usable: (pack: PackRef) => boolean;
+  readonly passesOver: (object: IndexObject) => boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Ids, and where they were found. */
+interface Lookup {
+  /** Places in the other two, by ascending ids. */
+  readonly sorted: readonly number[];
+  readonly buffers: readonly Buffer[];
+  readonly found: (BlobLocation | undefined)[];
 }
 
 /** A stored pack and the ids of its leaves in the order of its footer. */
@@ -47,15 +63,13 @@ const defaultFilterBytesMax = 256 * 1024 * 1024;
 const defaultPageCacheBytesMax = 16 * 1024 * 1024;
 /** 24 MiB of entries: the unit of memory of merging, three times over. */
 const defaultObjectEntriesMax = 2 ** 20;
-/** An object that is smaller is opened whole: another request would cost more than its head. */
-const glanceBytesMin = 1024 * 1024;
 
 export class FingerprintIndex implements AsyncDisposable {
   readonly #store: ObjectStore;
   readonly #reading: IndexReading;
   readonly #share: FilterShare;
   readonly #objectEntriesMax: number;
-  readonly #objects = new Map<string, IndexObject>();
+  readonly #objects: OpenedObjects;
   /** Held by whoever changes the set of objects. */
   readonly #changing = new Mutex();
 
@@ -72,6 +86,7 @@ export class FingerprintIndex implements AsyncDisposable {
         sizeCalculation: (page) => page.length,
       }),
     };
+    this.#objects = new OpenedObjects(this.#reading, this.#share);
   }
 
   /** Opens every index object, a peer their headers alone. Errors: `object-damaged`, `format-unknown`, those of the store. */
@@ -114,25 +129,21 @@ export class FingerprintIndex implements AsyncDisposable {
   }
 
   get objectCount(): number {
-    return this.#objects.size;
+    return this.#objects.all.length;
   }
 
   get entryCount(): number {
-    return [...this.#objects.values()].reduce((sum, { header }) => sum + header.entryCount, 0);
+    return this.#objects.all.reduce((sum, { header }) => sum + header.entryCount, 0);
   }
 
-  /** Every pack that an entry may lead to. Errors: those of opening. */
+  /** Every pack that an entry may lead to. Errors: as {@link open}. */
   async packs(signal?: AbortSignal): Promise<Map<PackId, PackRef>> {
-    const byId = new Map<PackId, PackRef>();
-    for (const object of [...this.#objects.values()]) {
-      for (const pack of await this.#packsOf(object, signal)) byId.set(pack.id, pack);
-    }
-    return byId;
+    return await this.#objects.packs(signal);
   }
 
   /** The opened objects by name. They may be merged into others at any time: reading one then says `object-missing`. */
   get objects(): ReadonlyMap<string, IndexObject> {
-    return this.#objects;
+    return this.#objects.byName;
   }
 
   /** Bytes of filters in memory. */
@@ -148,18 +159,18 @@ export class FingerprintIndex implements AsyncDisposable {
   /** True when the id may stand in an object whose filter others have: ask them first. */
   isBlindTo(id: LeafId): boolean {
     if (!this.#share.isDivided) return false;
-    this.#share.follow(this.#objects.values());
-    return this.#share.blindBytes(this.#objects.values())[id[0] as number] === 1;
+    this.#share.follow(this.#objects.all);
+    return this.#share.blindBytes(this.#objects.all)[id[0] as number] === 1;
   }
 
   /** Reads every head that was not read yet: a header that is damaged may hide an object. Errors: `object-damaged`. */
   async prove(signal?: AbortSignal): Promise<void> {
-    for (const object of [...this.#objects.values()]) await this.#packsOf(object, signal);
+    await this.#objects.packs(signal);
   }
 
   /** Opens what others wrote since, closes what they merged or dropped. */
   async refresh(signal?: AbortSignal): Promise<void> {
-    await this.#changing.run(() => this.#readList(signal));
+    await this.#changing.run(() => this.#objects.readList(signal));
   }
 
   /**
@@ -172,41 +183,62 @@ export class FingerprintIndex implements AsyncDisposable {
     usable: (pack: PackRef) => boolean = () => true,
     signal?: AbortSignal,
   ): Promise<(BlobLocation | undefined)[]> {
+    return await this.#lookup(ids, { usable, signal, passesOver: () => false });
+  }
+
+  /** As {@link lookup}, but only where a filter says that it is worth while: seldom a page is read in vain. */
+  async lookupFiltered(
+    ids: readonly LeafId[],
+    usable: (pack: PackRef) => boolean,
+  ): Promise<(BlobLocation | undefined)[]> {
+    const passesOver = (object: IndexObject): boolean =>
+      !object.hasFilter && !this.#share.isDue(object);
+    return await this.#lookup(ids, { usable, signal: undefined, passesOver });
+  }
+
+  async #lookup(ids: readonly LeafId[], how: Looking): Promise<(BlobLocation | undefined)[]> {
     const found = new Array<BlobLocation | undefined>(ids.length);
     const buffers = ids.map((id) => view(id));
     const sorted = [...buffers.keys()].sort((a, b) =>
       Buffer.compare(buffers[a] as Buffer, buffers[b] as Buffer),
     );
-    this.#share.follow(this.#objects.values());
-    await this.#share.sweep(this.#objects.values());
+    this.#share.follow(this.#objects.all);
+    await this.#share.sweep(this.#objects.all);
     for (let round = 0; round < lookupRounds; round++) {
       let stale = false;
-      for (const object of [...this.#objects.values()]) {
-        let asked = sorted.filter((i) => !found[i] && object.mayHold(buffers[i] as Buffer));
-        if (asked.length === 0) continue;
+      for (const object of this.#objects.all) {
+        if (how.passesOver(object)) continue;
         try {
-          if (this.#share.isDue(object)) {
-            await this.#loadFilter(object, signal);
-            asked = asked.filter((i) => object.mayHold(buffers[i] as Buffer));
-            if (asked.length === 0) continue;
-          }
-          this.#share.touch(object);
-          const locations = await object.find(
-            asked.map((i) => buffers[i] as Buffer),
-            signal,
-          );
-          for (const [k, i] of asked.entries()) {
-            found[i] = locations[k]?.find(({ pack }) => usable(pack));
-          }
+          await this.#lookInto(object, { sorted, buffers, found }, how);
         } catch (error) {
           if (!isCodrError(error, 'object-missing')) throw error;
           stale = true;
         }
       }
       if (!stale) break;
-      await this.refresh(signal);
+      await this.refresh(how.signal);
     }
     return found;
+  }
+
+  /** Finds what was not found yet and is in the object. */
+  async #lookInto(
+    object: IndexObject,
+    { sorted, buffers, found }: Lookup,
+    { usable, signal }: Looking,
+  ): Promise<void> {
+    let asked = sorted.filter((i) => !found[i] && object.mayHold(buffers[i] as Buffer));
+    if (asked.length > 0 && this.#share.isDue(object)) {
+      await this.#objects.loadFilter(object, signal);
+      asked = asked.filter((i) => object.mayHold(buffers[i] as Buffer));
+    }
+    if (asked.length === 0) return;
+    this.#share.touch(object);
+    const ids = asked.map((i) => buffers[i] as Buffer);
+    const locations = await object.find(ids, signal);
+    for (const [k, i] of asked.entries()) {
+      found[i] = locations[k]?.find(({ pack }) => usable(pack));
+    }
   }
 
   /** Writes one index object (several above the limit) for stored packs and opens it. */
@@ -232,7 +264,7 @@ export class FingerprintIndex implements AsyncDisposable {
    */
   async compact(signal?: AbortSignal): Promise<void> {
     await this.#changeSteadily(signal, async () => {
-      const next = () => dueForMerge(this.#objects.values(), this.#objectEntriesMax);
+      const next = () => dueForMerge(this.#objects.all, this.#objectEntriesMax);
       for (let due = next(); due; due = next()) {
         await this.#replace(due.objects, { tier: due.tier + 1 }, new Set(), signal);
       }
@@ -242,8 +274,8 @@ export class FingerprintIndex implements AsyncDisposable {
   /** Removes every entry that leads to `packs`: they were deleted. */
   async drop(packs: ReadonlySet<PackId>, signal?: AbortSignal): Promise<void> {
     await this.#changeSteadily(signal, async () => {
-      for (const object of [...this.#objects.values()]) {
-        const { packs: refs } = await object.tables(signal);
+      for (const object of this.#objects.all) {
+        const refs = await this.#objects.packsOf(object, signal);
         if (!refs.some(({ id }) => packs.has(id))) continue;
         await this.#replace([object], object.header, packs, signal);
       }
@@ -251,7 +283,7 @@ export class FingerprintIndex implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const id of [...this.#objects.keys()]) await this.#close(id);
+    for (const { id } of this.#objects.all) await this.#objects.close(id);
     this.#reading.pages.clear();
   }
 
@@ -266,22 +298,10 @@ export class FingerprintIndex implements AsyncDisposable {
           return await change();
         } catch (error) {
           if (!isCodrError(error, 'object-missing') || round === changeRounds) throw error;
-          await this.#readList(signal);
+          await this.#objects.readList(signal);
         }
       }
     });
-  }
-
-  /** With the set of objects held. */
-  async #readList(signal: AbortSignal | undefined): Promise<void> {
-    const there = new Set<string>();
-    this.#share.follow(this.#objects.values());
-    for await (const { name, size } of this.#store.list('index/', signal)) {
-      const id = name.slice('index/'.length);
-      there.add(id);
-      if (!this.#objects.has(id)) await this.#open(id, size, signal);
-    }
-    for (const id of [...this.#objects.keys()]) if (!there.has(id)) await this.#close(id);
   }
 
   async #clear(signal: AbortSignal | undefined): Promise<void> {
@@ -307,7 +327,7 @@ export class FingerprintIndex implements AsyncDisposable {
     const { id, body } = encodeIndex(this.#reading.macKey, place, packs, entries);
     await this.#store.create(indexName(id), body, signal);
     const size = body.reduce((sum, { length }) => sum + length, 0);
-    if (!this.#objects.has(id)) await this.#open(id, size, signal);
+    await this.#objects.open(id, size, signal);
     return id;
   }
 
@@ -330,48 +350,7 @@ export class FingerprintIndex implements AsyncDisposable {
     for (const { id } of objects) {
       if (written.has(id)) continue;
       await this.#store.remove(indexName(id), signal);
-      await this.#close(id);
-    }
-  }
-
-  async #open(id: string, size: number, signal: AbortSignal | undefined): Promise<void> {
-    const glances = this.#share.isDivided && size >= glanceBytesMin;
-    try {
-      const object = await IndexObject[glances ? 'glance' : 'open'](id, this.#reading, signal);
-      this.#objects.set(id, object);
-      this.#share.take(object);
-    } catch (error) {
-      if (!isCodrError(error, 'object-missing')) throw error;
-    }
-  }
-
-  async #close(id: string): Promise<void> {
-    const object = this.#objects.get(id);
-    this.#objects.delete(id);
-    if (!object) return;
-    this.#share.drop(object);
-    await object.close();
-  }
-
-  async #loadFilter(object: IndexObject, signal: AbortSignal | undefined): Promise<void> {
-    await object.loadFilter(signal);
-    if (this.#objects.get(object.id) === object) this.#share.take(object);
-    else object.dropFilter(); // closed meanwhile
-  }
-
-  /** Of an object that is merged away meanwhile none. What was not open is closed again. */
-  async #packsOf(
-    object: IndexObject,
-    signal: AbortSignal | undefined,
-  ): Promise<readonly PackRef[]> {
-    const { isOpen } = object;
-    try {
-      return (await object.tables(signal)).packs;
-    } catch (error) {
-      if (!isCodrError(error, 'object-missing')) throw error;
-      return [];
-    } finally {
-      if (!isOpen) await object.release();
+      await this.#objects.close(id);
     }
   }
 }

@@ -180,24 +180,55 @@ export class BlobSession implements LeafSink, AsyncDisposable {
     return frame;
   }
 
-  /** For ids that nothing in this process has pending: packs that a commit may rely on. */
+  /**
+   * For ids that nothing in this process has pending: packs that a commit may rely on. The index is asked for ids of
+   * this peer's slots, the owners of slots for what is then open.
+   */
   async #learn(ids: readonly LeafId[]): Promise<ReadonlyMap<LeafId, PackRef>> {
-    const store = this.#store;
-    const asked = ids.filter((id) => !store.pendingFrame(id));
-    const known = new Map<LeafId, PackRef>();
-    if (asked.length === 0) return known;
-    const locations = await store.parts.index.lookup(asked, (pack) => store.isUsable(pack));
-    for (const [i, at] of locations.entries()) if (at) known.set(asked[i] as LeafId, at.pack);
-    if (!this.#questions || known.size === asked.length) return known;
+    const { index } = this.#store.parts;
+    const asked = ids.filter((id) => !this.#store.pendingFrame(id));
+    const questions = this.#questions;
+    const own = questions ? asked.filter((id) => index.owns(id)) : asked;
+    const known = await this.#lookUp(own, 'whole', () => false);
+    if (!questions || known.size === asked.length) return known;
     const unknown = asked.filter((id) => !known.has(id));
-    // Who waits for others holds up nobody here.
-    const waiting = async (wait: () => Promise<void>): Promise<void> => {
-      store.hashing.give();
-      await wait().finally(() => store.hashing.take());
-    };
-    for (const [id, pack] of await this.#questions.ask(unknown, waiting)) {
-      store.committed([pack.id]);
-      known.set(id, pack);
+    const told = await questions.ask(unknown, {
+      accepts: (pack) => {
+        this.#store.committed([pack.id]);
+        return this.#store.isUsable(pack);
+      },
+      // Of its own slots the index has said all that it can say.
+      lookUp: (some, how, isCommitted) => {
+        const wanted = how === 'whole' ? some : some.filter((id) => !index.owns(id));
+        return this.#lookUp(wanted, how, isCommitted);
+      },
+      // Who waits for others holds up nobody here.
+      wait: async (waiting) => {
+        this.#store.hashing.give();
+        await waiting().finally(() => this.#store.hashing.take());
+      },
+    });
+    for (const [id, pack] of told) known.set(id, pack);
+    return known;
+  }
+
+  /** Packs in the index that a commit may rely on: what `isCommitted` says counts for packs that are new here. */
+  async #lookUp(
+    ids: readonly LeafId[],
+    how: 'whole' | 'filtered',
+    isCommitted: (pack: PackRef) => boolean,
+  ): Promise<Map<LeafId, PackRef>> {
+    const store = this.#store;
+    const { index } = store.parts;
+    const known = new Map<LeafId, PackRef>();
+    if (ids.length === 0) return known;
+    const usable = (pack: PackRef): boolean =>
+      store.isUsable(pack) || (!store.hasHeardOf(pack) && isCommitted(pack));
+    const locations = await index[how === 'whole' ? 'lookup' : 'lookupFiltered'](ids, usable);
+    for (const [i, at] of locations.entries()) {
+      if (!at) continue;
+      if (!store.hasHeardOf(at.pack)) store.committed([at.pack.id]);
+      known.set(ids[i] as LeafId, at.pack);
     }
     return known;
   }

@@ -173,6 +173,11 @@ export class BlobStore implements LeafSource {
     return state === 'committed' || state === 'uploaded';
   }
 
+  /** @internal True when it is known whether a commit may rely on the pack. */
+  hasHeardOf(pack: PackRef): boolean {
+    return this.#states.has(pack.id);
+  }
+
   /** @internal */
   isCommitted(pack: PackRef): boolean {
     return this.#states.get(pack.id) === 'committed';

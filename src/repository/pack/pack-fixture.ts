@@ -22,13 +22,28 @@ export function packContext(sealer?: Sealer): PackContext {
   };
 }
 
+interface FixtureOptions extends BlobStoreOptions {
+  readonly seed?: number;
+  readonly sealer?: Sealer;
+  /** Entries of an object of the index. */
+  readonly indexEntriesMax?: number;
+  /** Of a peer. */
+  readonly owned?: () => Uint8Array | undefined;
+}
+
 /** A blob store over `store` as a process that starts now would open it. */
 export async function openBlobStore(
   store: ObjectStore = new MemoryObjectStore(),
-  options: BlobStoreOptions & { readonly seed?: number; readonly sealer?: Sealer } = {},
+  options: FixtureOptions = {},
 ): Promise<BlobStore> {
   const context = packContext(options.sealer);
-  const index = await FingerprintIndex.open(store, { macKey: fixedKeys.mac });
+  const { owned, indexEntriesMax } = options;
+  const clock = { monotonic: () => performance.now() };
+  const index = await FingerprintIndex.open(store, {
+    macKey: fixedKeys.mac,
+    ...(indexEntriesMax && { objectEntriesMax: indexEntriesMax }),
+    ...(owned && { share: { owned, clock, tableBytesMax: 2 ** 30 } }),
+  });
   const reader = new PackReader(store, context);
   const random = new SeededRandom(options.seed ?? 1);
   return new BlobStore({ store, context, index, reader, random }, options);

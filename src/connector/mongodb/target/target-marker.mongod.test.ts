@@ -121,3 +121,17 @@ test('a restore that another living run holds is busy; it is taken over when tha
   await two[Symbol.asyncDispose]();
   await three.begin(signal);
 });
+
+test('a run whose plan knew a restore that another run has ended since is refused, and takes nothing for its own', async () => {
+  await root.db('ended').collection('a').insertOne({ v: 1 });
+  const options = optionsOf('ended', 'ended2', { operation: 'ended' });
+  const item = await finishFirst(options);
+  await using late = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
+  await late.plan([item], options, signal);
+  await restore(options);
+  const inUse = root.db('ended2').collection('a');
+  await inUse.insertOne({ written: 'after the restore' });
+  await assert.rejects(late.begin(signal), { code: 'busy', message: /has ended this restore/ });
+  assert.equal(await inUse.countDocuments(), 2);
+  assert.deepEqual(await root.db('codr_restore').listCollections({ name: 'ended' }).toArray(), []);
+});

@@ -109,7 +109,7 @@ export class TargetMarker {
     { owner, moment }: Pick<TargetOptions, 'owner' | 'moment'>,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#insert({ _id: 'operation', by: 'codr restore', moment }, signal);
+    const isNew = await this.#insert({ _id: 'operation', by: 'codr restore', moment }, signal);
     const rows = await rowsOf(
       this.#connection,
       this.#operation,
@@ -119,7 +119,7 @@ export class TargetMarker {
     // Another run may have begun since the look: two moments must never meet in one target.
     const begun = rows.find(({ _id }) => _id === 'operation');
     if (begun?.moment !== moment) throw this.#busy('another process');
-    if (!owner) return;
+    if (!owner) return await this.#refuseEnded(isNew, signal);
     const owners = rows.filter((row) => row !== begun) as unknown as OwnerRow[];
     const last = owners.reduce<OwnerRow | undefined>(
       (newest, row) => (newest && numberOf(newest) > numberOf(row) ? newest : row),
@@ -131,6 +131,23 @@ export class TargetMarker {
     const isMine = await this.#insert({ _id: `owner ${number}`, owner: id, name }, signal);
     if (!isMine) throw this.#busy('another process');
     this.#owned = { number, name };
+    await this.#refuseEnded(isNew, signal);
+  }
+
+  /**
+   * The plan took what earlier runs made for ours. Where one of them ended the restore since then, and took its notes
+   * away, that is no longer so: what it gave back may be in use.
+   */
+  async #refuseEnded(isNew: boolean, signal: AbortSignal): Promise<void> {
+    const rows = await rowsOf(this.#connection, this.#operation, {}, signal);
+    const there = new Set(rows.map(({ _id }) => _id));
+    const gone = [...this.#rows.keys()].find((id) => !id.startsWith('owner ') && !there.has(id));
+    if (gone === undefined) return;
+    if (isNew) await this.remove(signal);
+    throw new CodrError('busy', 'another run has ended this restore since the plan', {
+      ...{ object: this.#operation, facts: { gone } },
+      remedy: 'see what it gave back before the command is run again',
+    });
   }
 
   /** Gives the operation back, so that another run may go on with it. */

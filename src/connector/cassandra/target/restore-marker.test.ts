@@ -33,9 +33,13 @@ test('ids of tables, cut expiries and finished tables are known to the next run,
   assert.equal(next.finished('a.t', { ...place, placement: 'there' }), undefined);
 });
 
-test('when the first run began is what every later run is told, and goes by', async () => {
+/** A session on a table of steps, and one that makes and drops it. */
+function markerTable() {
   const steps = new Map<string, string>();
   const cql = {
+    run: async (_: string, { params = [] }: QueryOptions) => {
+      steps.set(String(params[0]), String(params[1]));
+    },
     rows: async (query: string, { params = [] }: QueryOptions) => {
       if (query.startsWith('SELECT step'))
         return [...steps].map(([step, body]) => ({ step, body }));
@@ -47,9 +51,20 @@ test('when the first run began is what every later run is told, and goes by', as
       return [{ '[applied]': isNew }];
     },
   } as unknown as CqlSession;
-  const done = async () => {};
-  const schema = { hasTable: async () => true, run: done, agreed: done };
+  const schema = {
+    hasTable: async () => true,
+    rows: async () => [],
+    run: async (statement: string) => {
+      if (statement.startsWith('DROP')) steps.clear();
+    },
+    agreed: async () => {},
+  };
   const read = () => RestoreMarker.read(cql, schema as unknown as SchemaRunner, 'op', signal);
+  return { steps, read };
+}
+
+test('when the first run began is what every later run is told, and goes by', async () => {
+  const { read } = markerTable();
   await (await read()).begin({ moment: 'then', begunMs: 5_000 }, 1, signal);
   const later = await read();
   assert.deepEqual([later.unfinished()?.moment, later.unfinished()?.begunMs], ['then', 5_000]);
@@ -57,4 +72,18 @@ test('when the first run began is what every later run is told, and goes by', as
   await assert.rejects(later.begin({ moment: 'then', begunMs: 6_000 }, 1, signal), {
     code: 'busy',
   });
+});
+
+test('a run whose plan knew a restore that another run has ended since is refused, and leaves no marker', async () => {
+  const { steps, read } = markerTable();
+  const moment = { moment: 'then' };
+  const first = await read();
+  await first.begin(moment, 1, signal);
+  await first.noteMaking('a.t', { tableIds: ['one'] }, signal);
+  const [next, late] = [await read(), await read()];
+  await next.begin(moment, 1, signal);
+  await next.remove(signal);
+  const ended = { code: 'busy', message: /has ended this restore/ };
+  await assert.rejects(late.begin(moment, 1, signal), ended);
+  assert.equal(steps.size, 0);
 });

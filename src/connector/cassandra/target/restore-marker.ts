@@ -76,10 +76,8 @@ export class RestoreMarker {
   ): Promise<RestoreMarker> {
     const table = `op_${operationWord(operation)}`;
     const isThere = await schema.hasTable(markerKeyspace, table, signal);
-    const query = `SELECT step, body FROM ${markerKeyspace}.${table}`;
-    const rows = isThere ? await cql.rows(query, { signal, consistency: 'quorum' }) : [];
-    const steps = rows.map((row) => [String(row.step), String(row.body)] as const);
-    return new RestoreMarker(cql, schema, table, new Map(steps));
+    const rows = isThere ? await rowsOf(cql, `${markerKeyspace}.${table}`, signal) : [];
+    return new RestoreMarker(cql, schema, table, new Map(rows));
   }
 
   /** What it is called in the target. */
@@ -173,7 +171,7 @@ export class RestoreMarker {
     // Another run may have begun since the look: two moments must never meet in one target.
     await this.#keep('operation', moment, signal);
     if (begunMs !== undefined) await this.#keep('begun', String(begunMs), signal);
-    if (!owner) return;
+    if (!owner) return await this.#refuseEnded(signal);
     const mine = JSON.stringify({ id: owner.id, name: owner.name } satisfies OwnerRow);
     const before = await this.#current('owner', signal);
     const last = before ? (JSON.parse(before) as OwnerRow) : undefined;
@@ -184,6 +182,23 @@ export class RestoreMarker {
       throw this.#busy('another process');
     }
     this.#owned = mine;
+    await this.#refuseEnded(signal);
+  }
+
+  /**
+   * The plan took what earlier runs made for ours. Where one of them ended the restore since then, and took its notes
+   * away, that is no longer so: what it gave back may be in use.
+   */
+  async #refuseEnded(signal: AbortSignal): Promise<void> {
+    const there = new Set((await rowsOf(this.#cql, this.name, signal)).map(([step]) => step));
+    const known = [...this.#rows.keys()].filter((step) => step !== 'owner');
+    if (known.every((step) => there.has(step))) return;
+    // Nobody else has noted anything since: whoever holds the operation would have been alive.
+    if (![...there].some((step) => / /.test(step))) await this.remove(signal);
+    throw new CodrError('busy', 'another run has ended this restore since the plan', {
+      object: this.name,
+      remedy: 'see what it gave back before the command is run again',
+    });
   }
 
   /** Gives the operation back, so that another run may go on with it. */
@@ -250,4 +265,11 @@ export class RestoreMarker {
       remedy: `wait for it; if it is dead for sure, drop ${this.name} in the target`,
     });
   }
+}
+
+/** Step and body of each row. */
+async function rowsOf(cql: CqlSession, name: string, signal: AbortSignal) {
+  const query = `SELECT step, body FROM ${name}`;
+  const rows = await cql.rows(query, { signal, consistency: 'quorum' });
+  return rows.map((row) => [String(row.step), String(row.body)] as const);
 }

@@ -318,8 +318,9 @@ export class SstableTarget implements RestoreTarget {
     const { word } = this.#tables.planned;
     // What is loaded waits for the same command.
     await onTarget(removeStaging(word, this.#nodes.values(), this.#imports.kept));
+    const left = await this.#tables.leftBehind(signal);
     await removeTried(word, this.#nodes.values());
-    return await this.#tables.leftBehind(signal);
+    return left;
   }
 
   /** Its files are whole and known to the marker when this returns. */

@@ -52,7 +52,7 @@ export const repositoryLineage = 'repository';
 
 /** A segment of a base copy takes seconds to be committed; much longer and its writer may be dead. */
 const patienceMsMax = 20_000;
-const entryBytesOfTable = 40;
+const entryBytesOfTable = 48;
 
 /** Packs that came to be relied on, were condemned or given up; sources that came or went. */
 function isNewsToOthers([key]: StateChange): boolean {

@@ -22,6 +22,7 @@ class Owner {
   readonly sleptMs: number[] = [];
   /** Packs that a list condemns, told with the next reading. */
   newlyCondemned: PackId[] = [];
+  readonly #numbers = new Map<string, LeafId>();
   writer!: FingerprintIndex;
   leaves!: CommittedLeaves;
   #packs = 0;
@@ -63,6 +64,7 @@ class Owner {
     const id = packId(String(n).padStart(64, '0'));
     const ref = { id, kind: 'd' as const, bytes: 1000, leaves: count };
     await this.writer.addPacks([{ ref, leafIds }]);
+    for (const [leaf, leafId] of leafIds.entries()) this.#numbers.set(`${id}/${leaf}`, leafId);
     return { id, leafIds };
   }
 
@@ -72,9 +74,19 @@ class Owner {
     await this.leaves.settled();
   }
 
+  /** Also where they are: each at its number in the pack. */
   async find(leafIds: readonly LeafId[]): Promise<(PackId | undefined)[]> {
     const ids = Buffer.concat(leafIds.map((id) => id.subarray(0, 16)));
-    return (await this.leaves.find(ids)).map((pack) => pack?.id);
+    const places = await this.leaves.locate(ids);
+    for (const [i, at] of places.entries()) {
+      if (at) assert.equal(this.#numbers.get(`${at.pack.id}/${at.leaf}`), leafIds[i]);
+    }
+    const found = (await this.leaves.find(ids)).map((pack) => pack?.id);
+    assert.deepEqual(
+      places.map((at) => at?.pack.id),
+      found,
+    );
+    return found;
   }
 }
 

@@ -10,6 +10,7 @@ import type { FingerprintIndex } from '../index/fingerprint-index.ts';
 import { entryBytes, idPrefixBytes } from '../index/index-codec.ts';
 import type { IndexObject } from '../index/index-object.ts';
 import { type LeadingBytes, pagesIn } from '../index/merge-objects.ts';
+import type { BlobLocation } from '../index/page-search.ts';
 import type { PackRef } from '../pack/pack-format.ts';
 import type { CommittedPacks } from './committed-packs.ts';
 import { LeafTable } from './leaf-table.ts';
@@ -23,7 +24,7 @@ export interface CommittedLeavesOptions {
   readonly condemned: (packs: readonly PackId[]) => void;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   readonly log: Logger;
-  /** Of the table, 40 bytes each. */
+  /** Of the table, 48 bytes each. */
   readonly entriesMax: number;
   /** Hints can be lost: everything is read on after this long. */
   readonly rereadMs?: number;
@@ -89,24 +90,52 @@ export class CommittedLeaves implements AsyncDisposable {
 
   /** For each id, 16 bytes back to back, a committed pack that holds it. Errors: those of the index. */
   async find(ids: Uint8Array): Promise<(PackRef | undefined)[]> {
+    const found = this.#findInTable(ids);
+    return found.isAll ? found.packs : await this.#findInIndex(ids, found, ({ pack }) => pack);
+  }
+
+  /** As {@link find}, and where in the footer of the pack it stands. */
+  async locate(ids: Uint8Array): Promise<(BlobLocation | undefined)[]> {
+    const leaves = new Uint32Array(Math.floor(ids.length / idPrefixBytes));
+    const { packs, isAll } = this.#findInTable(ids, leaves);
+    const found = packs.map((pack, i) => pack && { pack, leaf: leaves[i] as number });
+    return isAll ? found : await this.#findInIndex(ids, { packs: found }, (at) => at);
+  }
+
+  /** `isAll`: what is not found is not there. */
+  #findInTable(
+    ids: Uint8Array,
+    leaves?: Uint32Array,
+  ): { packs: (PackRef | undefined)[]; isAll: boolean } {
     const { clock, owned, rereadMs = defaultRereadMs } = this.#options;
     if (clock.monotonic() - this.#readAtMs > rereadMs) this.#allDue = true;
-    const isLoaded = owned() === this.#loadedFor && !this.#behind && !this.#table.isFull;
+    const isAll = owned() === this.#loadedFor && !this.#behind && !this.#table.isFull;
     if (this.#allDue || owned() !== this.#loadedFor) void this.#work();
-    const numbers = this.#table.findAll(ids, this.#usable);
-    const found: (PackRef | undefined)[] = new Array(numbers.length).fill(undefined);
+    const numbers = this.#table.findAll(ids, this.#usable, leaves);
+    const packs: (PackRef | undefined)[] = new Array(numbers.length).fill(undefined);
     for (let i = 0; i < numbers.length; i++) {
       const pack = numbers[i] as number;
-      if (pack >= 0) found[i] = this.#table.pack(pack);
+      if (pack >= 0) packs[i] = this.#table.pack(pack);
     }
-    if (isLoaded) return found;
-    const open = found.flatMap((pack, i) => (pack ? [] : [i]));
+    return { packs, isAll };
+  }
+
+  /** Fills what is undefined. */
+  async #findInIndex<T>(
+    ids: Uint8Array,
+    { packs: found }: { readonly packs: (T | undefined)[] },
+    taken: (at: BlobLocation) => T,
+  ): Promise<(T | undefined)[]> {
+    const open = found.flatMap((one, i) => (one ? [] : [i]));
     const asked = open.map((i) =>
       leafId(view(ids).subarray(i * idPrefixBytes, (i + 1) * idPrefixBytes)),
     );
     const usable = ({ id }: PackRef): boolean => this.#options.packs.has(id);
     const locations = await this.#options.index.lookup(asked, usable);
-    for (const [k, i] of open.entries()) found[i] = locations[k]?.pack;
+    for (const [k, i] of open.entries()) {
+      const at = locations[k];
+      if (at) found[i] = taken(at);
+    }
     return found;
   }
 
@@ -196,7 +225,8 @@ export class CommittedLeaves implements AsyncDisposable {
       for (let at = from; at < to; at += entryBytes) {
         if (slots[page.readUInt16BE(at) >> 4] !== 1) continue;
         const pack = numbers[page.readUInt32LE(at + idPrefixBytes)];
-        if (pack !== undefined) this.#table.add(page, at, pack);
+        const leaf = page.readUInt32LE(at + idPrefixBytes + 4);
+        if (pack !== undefined) this.#table.add(page, at, pack, leaf);
       }
     }
   }

@@ -21,9 +21,12 @@ test('what was added is found by its pack, however often the table grew; other i
   const table = new LeafTable({ entriesMax: 100_000 });
   const ids = idsOf(20_000, 1);
   const numbers = [packOf(5), packOf(6)].map((pack) => table.numberOf(pack)) as [number, number];
-  for (let i = 0; i < 20_000; i++) assert.ok(table.add(ids, i * 16, numbers[i % 2] as number));
+  for (let i = 0; i < 20_000; i++)
+    assert.ok(table.add(ids, i * 16, numbers[i % 2] as number, i * 3));
   assert.equal(table.size, 20_000);
-  const found = table.findAll(ids, Uint8Array.of(1, 1));
+  const leaves = new Uint32Array(20_000);
+  const found = table.findAll(ids, Uint8Array.of(1, 1), leaves);
+  assert.ok(leaves.every((leaf, i) => leaf === i * 3));
   assert.ok(found.every((pack, i) => pack === numbers[(i % 2) as 0 | 1]));
   assert.ok(table.findAll(idsOf(5000, 2), Uint8Array.of(1, 1)).every((pack) => pack === -1));
   assert.equal(table.pack(numbers[1]).id, packOf(6).id);
@@ -33,7 +36,7 @@ test('what was added is found by its pack, however often the table grew; other i
 test('an id in several packs is found in one that may be used, and counted once a pack', () => {
   const table = new LeafTable({ entriesMax: 10 });
   const ids = idsOf(1, 3);
-  for (const n of [0, 1, 2, 1]) table.add(ids, 0, table.numberOf(packOf(n)));
+  for (const n of [0, 1, 2, 1]) table.add(ids, 0, table.numberOf(packOf(n)), n);
   assert.equal(table.size, 3);
   assert.deepEqual([...table.findAll(ids, Uint8Array.of(0, 0, 1))], [2]);
   assert.deepEqual([...table.findAll(ids, Uint8Array.of(0, 1, 1))], [1]);
@@ -43,7 +46,7 @@ test('an id in several packs is found in one that may be used, and counted once 
 test('ids that differ in any of their 16 bytes are different ones', () => {
   const table = new LeafTable({ entriesMax: 100 });
   const id = idsOf(1, 4);
-  table.add(id, 0, table.numberOf(packOf(1)));
+  table.add(id, 0, table.numberOf(packOf(1)), 0);
   for (let i = 0; i < 16; i++) {
     const other = Buffer.from(id);
     other[i] = (other[i] as number) ^ 1;
@@ -55,7 +58,7 @@ test('a full table says so and keeps what it has', () => {
   const table = new LeafTable({ entriesMax: 5 });
   const ids = idsOf(6, 5);
   const pack = table.numberOf(packOf(1));
-  const added = Array.from({ length: 6 }, (_, i) => table.add(ids, i * 16, pack));
+  const added = Array.from({ length: 6 }, (_, i) => table.add(ids, i * 16, pack, i));
   assert.deepEqual(added, [true, true, true, true, true, false]);
   assert.ok(table.isFull);
   assert.deepEqual([...table.findAll(ids, Uint8Array.of(1))], [0, 0, 0, 0, 0, -1]);

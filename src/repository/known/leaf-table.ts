@@ -1,12 +1,12 @@
-// Ids and the packs that hold them, in memory of fixed size an entry: what an owner of slots answers from. Open
-// addressing; an id may stand in it several times, once a pack. Nothing is removed. A byte a place says what may stand
-// there, so that looking for what is not there seldom leaves the processor's cache.
+// Ids, the packs that hold them and where in them, in memory of fixed size an entry: what an owner of slots answers from.
+// Open addressing; an id may stand in it several times, once a pack. Nothing is removed. A byte a place says what may
+// stand there, so that looking for what is not there seldom leaves the processor's cache.
 import type { PackId } from '../../model/id.ts';
 import { idPrefixBytes } from '../index/index-codec.ts';
 import type { PackRef } from '../pack/pack-format.ts';
 
-/** Four words of the id, and the number of the pack. */
-const entryWords = 5;
+/** Four words of the id, the number of the pack, and the number in its footer. */
+const entryWords = 6;
 const idWords = 4;
 const firstCapacity = 4096;
 /** Of the places: above it the table doubles. */
@@ -22,7 +22,7 @@ export class LeafTable {
   readonly #packs: PackRef[] = [];
   readonly #numbers = new Map<PackId, number>();
 
-  /** `entriesMax`: about 40 bytes each. */
+  /** `entriesMax`: about 48 bytes each. */
   constructor({ entriesMax }: { readonly entriesMax: number }) {
     this.#entriesMax = entriesMax;
   }
@@ -51,22 +51,22 @@ export class LeafTable {
     return this.#packs.length;
   }
 
-  /** False: the table is full, and the entry is not in it. */
-  add(ids: Buffer, at: number, pack: number): boolean {
+  /** `leaf`: its number in the footer of the pack. False: the table is full, and the entry is not in it. */
+  add(ids: Buffer, at: number, pack: number, leaf: number): boolean {
     const [a, b, c, d] = [0, 4, 8, 12].map((offset) => ids.readUInt32LE(at + offset)) as Four;
     if (this.#find(a, b, c, d, (found) => found === pack) >= 0) return true;
     if (this.isFull) return false;
     if (this.#count + 1 > this.#capacity * fillMax) this.#grow();
-    this.#put(a, b, c, d, pack);
+    this.#put([a, b, c, d, pack, leaf]);
     this.#count++;
     return true;
   }
 
   /**
    * For each of `ids` (16 bytes back to back) the number of a pack for which `usable` says 1, or −1. `usable` is
-   * by number; it must be as long as {@link packCount}.
+   * by number; it must be as long as {@link packCount}. `leaves` gets the numbers in the footers of those packs.
    */
-  findAll(ids: Uint8Array, usable: Uint8Array): Int32Array {
+  findAll(ids: Uint8Array, usable: Uint8Array, leaves?: Uint32Array): Int32Array {
     const count = Math.floor(ids.length / idPrefixBytes);
     // A copy, since words have to be aligned.
     const aligned = new Uint32Array(new Uint8Array(ids.subarray(0, count * idPrefixBytes)).buffer);
@@ -76,11 +76,15 @@ export class LeafTable {
       const at = i * idWords;
       const [a, b] = [aligned[at] as number, aligned[at + 1] as number];
       const [c, d] = [aligned[at + 2] as number, aligned[at + 3] as number];
-      found[i] = this.#find(a, b, c, d, isUsable);
+      const place = this.#find(a, b, c, d, isUsable);
+      const entry = place * entryWords + idWords;
+      found[i] = place < 0 ? -1 : (this.#words[entry] as number);
+      if (leaves && place >= 0) leaves[i] = this.#words[entry + 1] as number;
     }
     return found;
   }
 
+  /** The place of the first entry of the id whose pack is wanted, or −1. */
   #find(a: number, b: number, c: number, d: number, wanted: (pack: number) => boolean): number {
     const words = this.#words;
     const tags = this.#tags;
@@ -93,17 +97,18 @@ export class LeafTable {
       const isSame =
         words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d;
       const pack = words[at + idWords] as number;
-      if (isSame && wanted(pack)) return pack;
+      if (isSame && wanted(pack)) return place;
     }
     return -1;
   }
 
-  #put(a: number, b: number, c: number, d: number, pack: number): void {
+  #put(entry: Entry): void {
+    const [, b, c] = entry;
     const mask = this.#capacity - 1;
     let place = b & mask;
     while (this.#tags[place] !== 0) place = (place + 1) & mask;
     this.#tags[place] = tagOf(c);
-    this.#words.set([a, b, c, d, pack], place * entryWords);
+    this.#words.set(entry, place * entryWords);
   }
 
   #grow(): void {
@@ -114,8 +119,7 @@ export class LeafTable {
     for (const [place, tag] of tags.entries()) {
       if (tag === 0) continue;
       const at = place * entryWords;
-      const [a, b, c, d, pack] = words.subarray(at, at + entryWords) as unknown as Five;
-      this.#put(a, b, c, d, pack);
+      this.#put(words.subarray(at, at + entryWords) as unknown as Entry);
     }
   }
 }
@@ -124,4 +128,4 @@ export class LeafTable {
 const tagOf = (word: number): number => word & 255 || 1;
 
 type Four = [number, number, number, number];
-type Five = [number, number, number, number, number];
+type Entry = [number, number, number, number, number, number];

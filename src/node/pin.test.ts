@@ -18,6 +18,7 @@ import { type Repository, repositoryLineage } from '../repository/repository.ts'
 import { type FileSystem, nodeFileSystem } from '../storage/local/file-system.ts';
 import { LocalObjectStore } from '../storage/local/local-object-store.ts';
 import { MemoryObjectStore } from '../storage/memory/memory-object-store.ts';
+import { s3Error } from '../storage/s3/s3-error.ts';
 import { withPin } from './pin.ts';
 
 const hour = 3_600_000;
@@ -116,8 +117,8 @@ async function readTwice(fs: Partial<FileSystem>): Promise<string[]> {
 const refusal = (code: string) => (): Promise<never> =>
   Promise.reject(Object.assign(new Error(code), { code }));
 
-test('a repository that may only be read is read without a pin, and one warning says what that means', async () => {
-  for (const code of ['EACCES', 'EPERM', 'EROFS']) {
+test('a repository that may only be read, or is full, is read without a pin, and one warning says what that means', async () => {
+  for (const code of ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT']) {
     const refuse = refusal(code);
     const open: FileSystem['open'] = (path, flags, mode) =>
       flags === 'r' ? nodeFileSystem.open(path, flags, mode) : refuse();
@@ -130,6 +131,27 @@ test('a repository that may only be read is read without a pin, and one warning 
 test('a store that keeps what it took may keep the pin; one that takes pins is not warned of', async () => {
   assert.deepEqual(await readTwice({ unlink: refusal('EPERM') }), []);
   assert.deepEqual(await readTwice({}), []);
+});
+
+test('a store in S3 that refuses to write is read without a pin', async () => {
+  const random = new SeededRandom(1);
+  const inner = new MemoryObjectStore();
+  await createFixture(inner, 1);
+  const repository = await openFixture(inner, { seed: 2 });
+  const lineage = await repository.openLineage(repositoryLineage);
+  const world = { clock: new ManualClock(), log: silentLogger, probe, random };
+  for (const name of ['AccessDenied', 'QuotaExceeded']) {
+    const answer = Object.assign(new Error(name), { name, $metadata: { httpStatusCode: 403 } });
+    inner.create = async () => {
+      throw s3Error(answer, 'write', 's3://b/x');
+    };
+    assert.equal(await withPin({ repository, lineage, world }, async () => 7), 7);
+  }
+  inner.create = async () => {
+    throw s3Error(new Error('away'), 'write', 's3://b/x');
+  };
+  const away = withPin({ repository, lineage, world }, async () => 7);
+  await assert.rejects(away, { code: 'store-unreachable' });
 });
 
 test('a store that fails otherwise is not read', async () => {

@@ -2,6 +2,7 @@
 // than its barrier. The pin is created before the state is read, so it always holds what is then seen; it is
 // renewed while the work goes on, since a host that cannot be asked is believed for a day only.
 import { toHex } from '../base/bytes.ts';
+import { isCodrError } from '../base/error.ts';
 import type { EngineWorld } from '../engine/source-context.ts';
 import { type PinRecord, renewPinMs } from '../repository/collect/pins.ts';
 import type { Lineage } from '../repository/lineage/lineage.ts';
@@ -21,7 +22,8 @@ interface Pinned {
 
 /**
  * Runs `work` under a pin, with the lineage read anew after the pin stands. A copy that may only be read is
- * read without a pin, with a warning: the folder may be collected by somebody who may write.
+ * read without a pin, with a warning, and so is one on a full disk: a restore must not wait for space. A
+ * collection meanwhile can only make it fail: what is missing is an error.
  */
 export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promise<T> {
   const { repository, lineage, world } = context;
@@ -32,8 +34,9 @@ export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promi
     sinceMs: world.clock.now(),
     seq: lineage.seq,
   });
-  const isPinned = await unlessReadOnly(() => pin.create());
-  if (!isPinned) warnOnce(context);
+  const why = await unlessRefused(() => pin.create());
+  const isPinned = why === undefined;
+  if (!isPinned) warnOnce(context, why);
   const done = new AbortController();
   const keeping = isPinned ? keep(pin, world, done.signal) : undefined;
   try {
@@ -43,7 +46,7 @@ export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promi
     done.abort();
     await keeping;
     // A store may take objects and never let them go: the pin ends with its process all the same.
-    if (isPinned) await unlessReadOnly(() => pin.remove());
+    if (isPinned) await unlessRefused(() => pin.remove());
   }
 }
 
@@ -100,15 +103,14 @@ class StandingPin {
   }
 }
 
-const readOnlyCodes = new Set(['EROFS', 'EACCES', 'EPERM']);
-
-/** Undefined when the store refuses because it is read-only for this process. */
-async function unlessReadOnly<T>(work: () => Promise<T>): Promise<T | undefined> {
+/** Why the store takes nothing, though it may be read; undefined when `work` went well. */
+async function unlessRefused(work: () => Promise<unknown>): Promise<string | undefined> {
   try {
-    return await work();
+    await work();
+    return undefined;
   } catch (error) {
-    for (let one = error; one instanceof Error; one = one.cause) {
-      if (readOnlyCodes.has((one as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (isCodrError(error, 'store-unreachable') && error.facts.refuses !== undefined) {
+      return error.message;
     }
     throw error;
   }
@@ -117,12 +119,12 @@ async function unlessReadOnly<T>(work: () => Promise<T>): Promise<T | undefined>
 /** Repositories of which the user has been told; a check pins one lineage after the other. */
 const warned = new WeakSet<Repository>();
 
-function warnOnce({ repository, world }: Pinned): void {
+function warnOnce({ repository, world }: Pinned, why: string): void {
   if (warned.has(repository)) return;
   warned.add(repository);
   world.log.warn(
-    { repository: repository.store.url },
-    'the repository is read-only: it is read without a pin, so a collection elsewhere could ' +
-      'remove packs meanwhile',
+    { repository: repository.store.url, why },
+    'the repository takes nothing new: it is read without a pin, so a collection meanwhile could ' +
+      'remove packs',
   );
 }

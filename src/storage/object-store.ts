@@ -20,7 +20,8 @@ export type ByteRange =
 /**
  * Names are relative paths of `[A-Za-z0-9._-]` parts joined by `/`; no name is the folder of another. A
  * wrong name is a broken promise. Errors: `object-missing`, `store-unreachable` (with the cause; its fact
- * `transient` is false where trying again is of no use); an aborted signal rejects with its reason.
+ * `transient` is false where trying again is of no use, `refuses` is `full` or `rights` where it takes nothing new
+ * though it may be read); an aborted signal rejects with its reason.
  */
 export interface ObjectStore {
   /** For messages; holds no secret. */

@@ -3,7 +3,7 @@
 
 import { toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import type { CutGrade, SourceSession } from '../../connector/connector.ts';
+import type { CutGrade, SourceConfig, SourceSession } from '../../connector/connector.ts';
 import type { StreamId } from '../../model/id.ts';
 import type { Interval } from '../../model/point.ts';
 import { lastTime, type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
@@ -83,8 +83,9 @@ export async function backup(
   });
   try {
     const outside = { ...connectorContext(world), owner: lineage.name };
-    await using session = await context.connector.connect(context.config, outside, signal);
-    checkIdentity(context, session, options.identity);
+    const config = await context.config();
+    await using session = await context.connector.connect(config, outside, signal);
+    checkIdentity(context, config, session, options.identity);
     context.pace?.asks(session, signal);
     if (!context.connector.capabilities.orderedLog) {
       return await backupByCuts(context, options, { session, claim }, signal);
@@ -101,12 +102,17 @@ function silenceMsMax({ rpoMs }: Pick<BackupOptions, 'rpoMs'>): number {
   return Math.max(rpoMs, idleCommitMs);
 }
 
-function checkIdentity(context: SourceContext, session: SourceSession, wanted: string): void {
+function checkIdentity(
+  { name, connector }: SourceContext,
+  { uri }: SourceConfig,
+  session: SourceSession,
+  wanted: string,
+): void {
   if (session.identity.id === wanted) return;
   throw new CodrError(
     'source-other-identity',
-    `${context.connector.redact(context.config.uri)} is ${session.identity.id}, not ${wanted}`,
-    { object: context.name },
+    `${connector.redact(uri)} is ${session.identity.id}, not ${wanted}`,
+    { object: name },
   );
 }
 
@@ -281,11 +287,12 @@ class Backup {
     this.#changes += tick.changes;
     this.#logBytes += tick.bytesRead;
     if (!this.#options.follow || !this.#point) return;
-    this.#meter.add(tick.changes, tick.bytesRead);
     const time = describeTime(this.#context.connector, tick.through);
     const { undecided } = tick;
     const held = undecided && describeUndecided(this.#context.connector, undecided);
-    this.#meter.report(`committed up to ${time}${held ? `, held back by ${held}` : ''}`);
+    const told = `committed up to ${time}${held ? `, held back by ${held}` : ''}`;
+    this.#meter.add(tick.changes, tick.bytesRead, told);
+    this.#meter.report(told);
   }
 
   async #commitPoint(): Promise<void> {

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { isCodrError } from '../../base/error.ts';
 import { silentLogger } from '../../base/log.ts';
 import { MemorySpill } from '../../base/spill.ts';
 import { CutDatabase, cutConnector } from '../../engine/capture/cut-source.fixture.ts';
+import { storeError } from '../../storage/local/file-system.ts';
 import { loadConfig } from '../config.ts';
 import { EmbeddedNode } from '../embedded-node.ts';
 import { NodeContext } from '../node-context.ts';
@@ -45,21 +47,52 @@ async function dataPacks(repo: string): Promise<string[]> {
   return files.map(({ parentPath, name }) => join(parentPath, name));
 }
 
-test('a repair says what is true: nothing is lost with a checkpoint, times are lost with what it was made of', async (t) => {
+/** A node on a repository of its own with one source of cuts. */
+async function withCuts(t: TestContext) {
   const repo = await mkdtemp(join(tmpdir(), 'codr-repair-'));
-  t.after(() => rm(repo, { recursive: true }));
   const database = new CutDatabase();
   database.create('shop.orders');
-  await using context = new NodeContext(loadConfig({ repo }, {}), world, {});
+  const context = new NodeContext(loadConfig({ repo }, {}), world, {});
+  t.after(async () => {
+    await context[Symbol.asyncDispose]();
+    await rm(repo, { recursive: true });
+  });
   Object.assign(context, { connectors: [cutConnector(database)] });
-  await using node = EmbeddedNode.over(context);
+  const node = EmbeddedNode.over(context);
   await node.init({ encryption: false }, call);
   await node.addSource({ source: 'ring', uri: 'cuts://ring', include: [], exclude: [] }, call);
-  for (const step of [1, 2, 3]) {
+  const cut = async (step: number): Promise<void> => {
     for (let i = 0; i < 200; i += step) database.write('shop.orders', `k${i}`, `${step} ${i}`);
     database.nowMs += 60_000;
     await node.backup({ source: 'ring', follow: false }, call);
-  }
+  };
+  return { repo, context, node, cut };
+}
+
+test('a collection on a full disk says what it needs, and goes on when there is room', async (t) => {
+  const { context, node, cut, repo } = await withCuts(t);
+  await cut(1);
+  await node.removeSource({ source: 'ring' }, call);
+  const store = await context.store();
+  const create = store.create.bind(store);
+  const full = Object.assign(new Error('full'), { code: 'ENOSPC' });
+  store.create = async () => {
+    throw storeError(full, 'write', repo);
+  };
+  await assert.rejects(node.collect({ dryRun: false }, call), (error) => {
+    assert.ok(isCodrError(error, 'store-unreachable'));
+    assert.match(error.message, /no space is left on the disk \(ENOSPC\)$/);
+    return /writes down what it deletes before it deletes it: make room/.test(error.remedy);
+  });
+  assert.ok((await dataPacks(repo)).length > 0, 'nothing was deleted');
+  store.create = create;
+  assert.ok((await node.collect({ dryRun: false }, call)).bytesFreed > 0);
+  assert.deepEqual(await dataPacks(repo), []);
+});
+
+test('a repair says what is true: nothing is lost with a checkpoint, times are lost with what it was made of', async (t) => {
+  const { repo, node, cut } = await withCuts(t);
+  for (const step of [1, 2, 3]) await cut(step);
   const before = await dataPacks(repo);
   await node.checkpoint({ source: 'ring', to: 'latest' }, call);
   const folded = (await dataPacks(repo)).filter((path) => !before.includes(path));

@@ -1,7 +1,7 @@
 // The repository itself: making it, its keys, its health, its space.
 import type * as api from '../../api/codr-api.ts';
 import { fromBase64, toHex } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import { departures, giveUp, noteLost } from '../../engine/capture/give-up.ts';
 import { catalogChanges, epochsOf } from '../../engine/history/source-history.ts';
 import { describeTime } from '../../engine/read/point.ts';
@@ -78,7 +78,11 @@ export async function collect(
   const { repository, lineage } = await node.open();
   const { probe } = await node.engineWorld();
   const context = { repository, lineage, clock, probe, signal };
-  const outcome = await (dryRun ? planCollection(context) : runCollect(context));
+  const outcome = await (dryRun ? planCollection(context) : runCollect(context)).catch(
+    (error: unknown) => {
+      throw roomToCollect(error);
+    },
+  );
   const { packsExamined, packsRemoved, bytesFreed, heldBy } = outcome;
   return {
     dryRun,
@@ -88,6 +92,19 @@ export async function collect(
     ...(heldBy.length > 0 && { heldBy }),
     seconds: (clock.monotonic() - startMs) / 1000,
   };
+}
+
+/** What it wrote is gone on with, or given up, by the next one. */
+function roomToCollect(error: unknown): unknown {
+  if (!isCodrError(error, 'store-unreachable') || error.facts.refuses !== 'full') return error;
+  const { message, facts, cause } = error;
+  return new CodrError('store-unreachable', message, {
+    ...(error.object !== undefined && { object: error.object }),
+    remedy:
+      'a collection writes down what it deletes before it deletes it: make room for some MiB by other means, ' +
+      'then collect again',
+    ...{ facts, cause },
+  });
 }
 
 /** The health of the repository. Opens it by itself, since what is damaged may be in the way. */

@@ -48,6 +48,8 @@ class Collection {
 
   async run(): Promise<CollectOutcome> {
     const { repository, lineage, clock, signal } = this.#context;
+    // First: all else writes something before it frees anything, which a full disk may not allow.
+    await repository.store.sweep?.(clock.now() - dayMs, signal);
     const removed = await removedSources(this.#context, this.#sources);
     const listed = await listPacks(this.#context.repository.store, this.#context.signal);
     await lineage.refresh();
@@ -68,7 +70,6 @@ class Collection {
     if (this.#heldBy.size === 0) {
       for (const { name } of removed) await deleteLineage(this.#context, name);
     }
-    await repository.store.sweep?.(clock.now() - dayMs, signal);
     return this.#outcome(listed);
   }
 

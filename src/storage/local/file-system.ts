@@ -14,10 +14,13 @@ interface Lasting {
   /** In words. */
   readonly why: string;
   readonly remedy: string;
+  /** It may be read all the same. */
+  readonly refuses?: 'full' | 'rights';
 }
 
 const rights: Lasting = {
   why: 'not permitted',
+  refuses: 'rights',
   remedy: 'give the user of this process rights on the folder',
 };
 
@@ -25,14 +28,17 @@ const rights: Lasting = {
 const lasting: Readonly<Record<string, Lasting>> = {
   ENOSPC: {
     why: 'no space is left on the disk',
+    refuses: 'full',
     remedy: 'free space on the disk; the work resumes',
   },
   EDQUOT: {
     why: 'the quota is used up',
+    refuses: 'full',
     remedy: 'raise the quota or free space; the work resumes',
   },
   EROFS: {
     why: 'the file system is mounted read-only',
+    refuses: 'rights',
     remedy: 'mount the file system writable; see why it was not (`dmesg`)',
   },
   EACCES: rights,
@@ -63,10 +69,11 @@ export function storeError(error: unknown, what: string, path: string): unknown 
   if (isCodrError(error) || code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
   const known = lasting[code];
   const why = known ? `${known.why} (${code})` : code;
+  const refuses = known?.refuses;
   return new Failure('store-unreachable', `cannot ${what} ${path}: ${why}`, {
     object: path,
     cause: error,
-    facts: { systemCode: code, transient: known === undefined },
+    facts: { systemCode: code, transient: known === undefined, ...(refuses && { refuses }) },
     ...(known && { remedy: known.remedy }),
   });
 }

@@ -45,6 +45,7 @@ const doubtfulCodes: Readonly<Record<string, string>> = {
   ...{ ECONNREFUSED: absent, ENOTFOUND: absent, EHOSTUNREACH: absent, ENETUNREACH: absent },
   EPROTO: 'check the endpoint: where its server speaks no TLS, it begins with http://',
 };
+const fullNames = new Set(['QuotaExceeded', 'XMinioStorageFull']);
 const lastingStatus = new Set([301, 400, 401, 403, 405, 411, 501, 507]);
 /** Refusals that say "later", whatever their status. */
 const passing = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling']);
@@ -81,7 +82,11 @@ export function s3Error(error: unknown, what: string, object: string): CodrError
   return new CodrError('store-unreachable', `cannot ${what} ${object}: ${said}${detail}`, {
     object,
     cause: error,
-    facts: { transient: !isLasting, ...(status !== undefined && { status }) },
+    facts: {
+      ...{ transient: !isLasting, ...(status !== undefined && { status }) },
+      ...((fullNames.has(name) || status === 507) && { refuses: 'full' }),
+      ...(isLasting && status === 403 && { refuses: 'rights' }),
+    },
     ...(doubt !== undefined && { remedy: doubt }),
   });
 }

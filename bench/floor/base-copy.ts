@@ -145,7 +145,7 @@ async function sourceContext(of: Repository): Promise<SourceContext> {
     repository: of,
     lineage: await of.openLineage('bench'),
     connector: cassandraConnector,
-    config: { kind: 'cassandra', uri: 'cassandra:bench' },
+    config: async () => ({ kind: 'cassandra', uri: 'cassandra:bench' }),
     scope: everything,
   };
 }

@@ -48,7 +48,8 @@ export interface SourceContext {
   readonly repository: Repository;
   readonly lineage: Lineage;
   readonly connector: Connector;
-  readonly config: SourceConfig;
+  /** How to connect, asked for at each use: what was captured is read and restored without the source's password. */
+  readonly config: () => Promise<SourceConfig>;
   readonly scope: Scope;
   /** What the source bears of all peers together; absent: no limit. */
   readonly limits?: SourceLimits;

@@ -206,7 +206,7 @@ export class NodeContext implements AsyncDisposable {
       repository,
       lineage: await repository.openLineage(registered.id),
       connector: connectorFor(this.connectors, registered.uri),
-      config: await resolveConfig(registered, this.env),
+      config: () => resolveConfig(registered, this.env),
       scope: scopeOf(registered),
       limits: registered.limits ?? {},
       pace: this.#paceOf(registered),

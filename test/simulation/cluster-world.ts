@@ -94,7 +94,7 @@ export async function openSource(
   world: EngineWorld,
 ): Promise<SourceContext> {
   const lineage = await repository.openLineage(name);
-  const config = { kind: 'memory', uri: `memory:${name}` };
+  const config = async () => ({ kind: 'memory', uri: `memory:${name}` });
   return { name, world, repository, lineage, connector, config, scope };
 }
 

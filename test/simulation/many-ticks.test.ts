@@ -114,7 +114,8 @@ async function follow(world: World, context: SourceContext, claim: WriterClaim):
     onTick: () => ticked.resolve(),
   });
   const { connector, config } = context;
-  const session = await connector.connect(config, connectorContext(context.world), stop.signal);
+  const outside = connectorContext(context.world);
+  const session = await connector.connect(await config(), outside, stop.signal);
   const running = follower.run(session, stop.signal);
   let openMax = 0;
   for (let tick = 0; tick < ticks; tick++) {

@@ -88,7 +88,7 @@ export class SimulatedProcess {
     const repository = await openRepository(pid, shared, store, { random, spill });
     shared.alive.add(pid);
     const own = worldOf(pid, shared, random, spill);
-    const place = { name: 'source', connector, config, scope };
+    const place = { name: 'source', connector, config: async () => config, scope };
     const sharing = await simulatedSharing({
       ...{ count: shared.peers, random, lossEvery: 8, context: { ...place, world: own } },
       openRepository: () =>

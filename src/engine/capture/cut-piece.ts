@@ -90,7 +90,7 @@ export async function cutPieceWork(
 
 async function openReader(context: SourceContext): Promise<WorkerReader> {
   const { connector, config, world } = context;
-  const reader = connector.openPartReader?.(config, connectorContext(world));
+  const reader = connector.openPartReader?.(await config(), connectorContext(world));
   if (!reader) throw new CodrError('peer-lost', 'cuts of this kind are read by who takes them');
   return { context, reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
 }

@@ -81,7 +81,7 @@ export class CutWorld {
       repository: this.repository,
       lineage: this.lineage,
       connector: cutConnector(this.database),
-      config: { kind: 'cuts', uri: 'cuts:ring' },
+      config: async () => ({ kind: 'cuts', uri: 'cuts:ring' }),
       scope: everything,
     };
   }

@@ -73,7 +73,7 @@ async function open() {
     repository,
     lineage,
     connector: new MemoryConnector(new MemoryDatabases()),
-    config: { kind: 'memory', uri: 'memory:source' },
+    config: async () => ({ kind: 'memory', uri: 'memory:source' }),
     scope: everything,
   } as unknown as SourceContext;
   const ticks: number[] = [];

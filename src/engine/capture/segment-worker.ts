@@ -33,7 +33,8 @@ async function connect(
   { identity }: Pick<SegmentOrder, 'identity'>,
   signal: AbortSignal,
 ): Promise<WorkerSource> {
-  const { connector, config, world } = context;
+  const { connector, world } = context;
+  const config = await context.config();
   const session = await connector.connect(config, connectorContext(world), signal);
   if (session.identity.id === identity) {
     return { context, session, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };

@@ -107,7 +107,7 @@ export class SharedCutWorld {
     repository.learn(context.lineage);
     const meter = new ProgressMeter(clock);
     await using session = await context.connector.connect(
-      context.config,
+      await context.config(),
       { ...context.world, memoryBytesMax: 1 << 20 },
       forever,
     );
@@ -168,7 +168,7 @@ export class SharedCutWorld {
       ...{ name, world, repository, lineage: await repository.openLineage(name) },
       ...(this.limits && { limits: this.limits }),
       connector: new ReplicasConnector(clusters),
-      config: { kind: 'replicas', uri: 'replicas:ring' },
+      config: async () => ({ kind: 'replicas', uri: 'replicas:ring' }),
       scope: everything,
     };
   }

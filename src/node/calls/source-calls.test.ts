@@ -65,6 +65,31 @@ test('a source that does not answer goes all the same, and what was left is name
   assert.deepEqual((await listSources(node)).sources, []);
 });
 
+test('what was captured is there, and a source can go, without the password of the source', async (t) => {
+  const node = await open(t, 1);
+  const env: Record<string, string> = { PASSWORD_OF_RING: 'p' };
+  Object.assign(node, { env });
+  const uri = 'cuts://user@ring';
+  const given = {
+    source: 'locked',
+    uri,
+    passwordEnv: 'PASSWORD_OF_RING',
+    include: [],
+    exclude: [],
+  };
+  await addSource(node, given, call);
+  await backup(node, { source: 'locked', follow: false }, call);
+  delete env.PASSWORD_OF_RING;
+  assert.equal((await points(node, { source: 'locked' })).points.length, 1);
+  assert.equal((await status(node, call)).sources.length, 2);
+  await assert.rejects(backup(node, { source: 'locked', follow: false }, call), {
+    code: 'config-invalid',
+    message: 'the environment has no PASSWORD_OF_RING',
+  });
+  const { warnings } = await removeSource(node, { source: 'locked' }, call);
+  assert.match(warnings.join(), /^left at n1: the environment has no PASSWORD_OF_RING/);
+});
+
 test('another cluster at the address is not touched', async (t) => {
   const node = await open(t, 1);
   database.identity = 'another';

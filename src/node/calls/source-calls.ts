@@ -93,8 +93,7 @@ export async function checkSource(
   { signal }: api.Call,
 ): Promise<api.SourceCheck> {
   const { registered, context } = await node.source(source);
-  const { config, scope } = context;
-  const given = { id: registered.id, config, ...scope };
+  const given = { id: registered.id, config: await context.config(), ...context.scope };
   const { identity, findings } = await learn(node, context.connector, given, signal);
   const description = describeSource(registered, context.connector);
   if (identity.id === registered.identity) return { source: description, findings };
@@ -164,8 +163,9 @@ export async function rebaseSource(
   { signal }: api.Call,
 ): Promise<api.SourceRebased> {
   const opened = await node.source(source);
-  const { connector, config, lineage, scope } = opened.context;
+  const { connector, lineage, scope } = opened.context;
   const { id, ...record } = opened.registered;
+  const config = await opened.context.config();
   const { identity } = await learn(node, connector, { id, config, ...scope }, signal);
   const { version, streams } = identity;
   const changed: SourceRecord = { ...record, identity: identity.id, version, streams };
@@ -205,11 +205,11 @@ async function releaseSource(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const { connector, config } = context;
-  const left = connector.leftUnreleased?.(config);
+  const left = connector.leftUnreleased?.(registered);
   if (!left) return [];
   try {
     const outside = { ...connectorContext(await node.engineWorld()), owner: registered.id };
-    await using session = await connector.connect(config, outside, signal);
+    await using session = await connector.connect(await config(), outside, signal);
     if (session.identity.id !== registered.identity) return [otherCluster(session, left)];
     return (await session.release?.(signal)) ?? [];
   } catch (error) {

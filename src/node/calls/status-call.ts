@@ -117,7 +117,7 @@ async function reachOfLog(
   const [stream, { resume }] = first;
   const both = AbortSignal.any([signal, AbortSignal.timeout(askSourceMs)]);
   try {
-    await using session = await connector.connect(config, connectorContext(world), both);
+    await using session = await connector.connect(await config(), connectorContext(world), both);
     if (session.identity.id !== registered.identity) return undefined;
     const { oldest } = await session.logBounds(streamId(stream), both);
     const at = positionFromText(resume).time;

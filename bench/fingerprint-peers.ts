@@ -78,7 +78,10 @@ export function exchangeOf(
 ): FingerprintExchange {
   const table = computeSlots([{ name: 'owner', weight: 1 }], SlotTable.empty);
   const slots = () => ({ epoch: { clusterId: 'bench', revision: 1 }, table });
-  const transport = { call: (_: string, ...rest: Parameters<CallOwner>) => call(...rest) };
+  const transport = {
+    call: (_: string, ...rest: Parameters<CallOwner>) => call(...rest),
+    where: () => Promise.reject(new Error('nothing is read')),
+  };
   return new FingerprintExchange({
     ...{ self, slots, transport, leaves },
     ...{ clock: wallClock, log: silentLogger, deadlineMs: 10_000 },

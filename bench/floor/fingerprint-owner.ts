@@ -20,7 +20,11 @@ const served = await serve({
   clock: wallClock,
   log: silentLogger,
   redact: (text) => text,
-  peer: { lookUp: (request) => owner.serve(request), ping: async (news) => news },
+  peer: {
+    lookUp: (request) => owner.serve(request),
+    where: (request) => owner.serveWhere(request),
+    ping: async (news) => news,
+  },
 });
 /** Any message is answered with the CPU seconds so far. */
 parentPort?.on('message', () => {

@@ -66,8 +66,10 @@ export function saidBy({ verdicts, moved }: Answer): readonly Said[] | undefined
 }
 
 const [questionKind, hintKind] = [1, 2];
-const [answerKind, refusalKind] = [1, 2];
-const [unknown, storing, firstPack] = [0, 1, 2];
+const answerKind = 1;
+export const refusalKind = 2;
+const [unknown, storing] = [0, 1];
+export const firstPack = 2;
 const lineagesMax = 65_536;
 const packKinds = ['d', 't', 'c'] as const;
 
@@ -99,7 +101,7 @@ export function decodeMessage(bytes: Uint8Array): Message {
 
 export function encodeAnswer({ epoch, verdicts, moved }: Answer): Uint8Array {
   const writer = new ByteWriter(64 + (verdicts?.length ?? 0) * 4);
-  if (!verdicts) return writeEpoch(writer.u8(refusalKind), epoch).finish();
+  if (!verdicts) return encodeRefusal(epoch);
   assert(verdicts.length <= batchMax, `an answer is for at most ${batchMax} ids`);
   const numbers = new Map<PackId, number>();
   const packs: KnownPack[] = [];
@@ -108,11 +110,7 @@ export function encodeAnswer({ epoch, verdicts, moved }: Answer): Uint8Array {
     if (typeof verdict !== 'object' || numbers.has(verdict.id)) continue;
     numbers.set(verdict.id, packs.push(verdict) - 1);
   }
-  writeEpoch(writer.u8(answerKind), epoch).varint(packs.length);
-  for (const { id, kind, bytes, leaves } of packs) {
-    writer.bytes(fromHex(id)).u8(packKinds.indexOf(kind)).varint(bytes).varint(leaves);
-  }
-  writer.u8(moved ? 1 : 0);
+  writePacks(writeEpoch(writer.u8(answerKind), epoch), packs).u8(moved ? 1 : 0);
   const codes = Buffer.alloc(verdicts.length * 2);
   for (let i = 0; i < verdicts.length; i++) {
     const verdict = verdicts[i];
@@ -132,14 +130,13 @@ export function decodeAnswer(bytes: Uint8Array, count: number): Answer {
     const epoch = readEpoch(reader);
     if (kind === refusalKind) return { epoch, moved: atEnd(reader, false) };
     if (kind !== answerKind) throw new TruncatedBytesError(`an answer of kind ${kind}`);
-    const length = bounded(reader.varint(), batchMax);
-    const packs = Array.from({ length }, () => readPack(reader));
+    const packs = readPacks(reader);
     const moved = reader.u8() === 1;
     const verdicts = new Array<Verdict>(count);
     const codes = Buffer.from(reader.bytes(count * 2));
     for (let i = 0; i < count; i++) {
       const code = (codes[i * 2] as number) + (codes[i * 2 + 1] as number) * 256;
-      if (code >= firstPack + length) throw new TruncatedBytesError(`no pack ${code}`);
+      if (code >= firstPack + packs.length) throw new TruncatedBytesError(`no pack ${code}`);
       verdicts[i] = code === unknown ? undefined : code === storing ? 'storing' : packs[code - 2];
     }
     return { epoch, verdicts: atEnd(reader, verdicts), moved };
@@ -159,6 +156,24 @@ function readQuestion(reader: ByteReader): Question {
   return { epoch, askers, ids: atEnd(reader, reader.bytes(total * fingerprintBytes)) };
 }
 
+/** The answerer knows no table of slots, or one of another term. */
+export function encodeRefusal(epoch: Epoch): Uint8Array {
+  return writeEpoch(new ByteWriter().u8(refusalKind), epoch).finish();
+}
+
+export function writePacks(writer: ByteWriter, packs: readonly KnownPack[]): ByteWriter {
+  writer.varint(packs.length);
+  for (const { id, kind, bytes, leaves } of packs) {
+    writer.bytes(fromHex(id)).u8(packKinds.indexOf(kind)).varint(bytes).varint(leaves);
+  }
+  return writer;
+}
+
+export function readPacks(reader: ByteReader): KnownPack[] {
+  const length = bounded(reader.varint(), batchMax);
+  return Array.from({ length }, () => readPack(reader));
+}
+
 function readPack(reader: ByteReader): KnownPack {
   const id = packId(toHex(reader.bytes(32)));
   const kind = packKinds[reader.u8()];
@@ -166,11 +181,11 @@ function readPack(reader: ByteReader): KnownPack {
   return { id, kind, bytes: reader.varint(), leaves: reader.varint() };
 }
 
-function writeEpoch(writer: ByteWriter, { clusterId, revision }: Epoch): ByteWriter {
+export function writeEpoch(writer: ByteWriter, { clusterId, revision }: Epoch): ByteWriter {
   return writer.text(clusterId).varint(revision);
 }
 
-function readEpoch(reader: ByteReader): Epoch {
+export function readEpoch(reader: ByteReader): Epoch {
   return { clusterId: reader.text(), revision: reader.varint() };
 }
 
@@ -180,12 +195,13 @@ function bounded(count: number, most: number): number {
 }
 
 /** `value`, which was read last. */
-function atEnd<T>(reader: ByteReader, value: T): T {
+export function atEnd<T>(reader: ByteReader, value: T): T {
   if (reader.remaining > 0) throw new TruncatedBytesError(`${reader.remaining} bytes too many`);
   return value;
 }
 
-function checked<T>(what: string, read: () => T): T {
+/** Errors: `format-unknown` for bytes that do not hold what is read. */
+export function checked<T>(what: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -33,6 +33,9 @@ class World {
   /** What a call to a peer does instead of reaching it. */
   broken: (peer: string) => Promise<Uint8Array> | undefined = () => undefined;
 
+  /** The same for questions about places. */
+  brokenWhere: (peer: string) => Promise<Uint8Array> | undefined = () => undefined;
+
   constructor() {
     this.peers = new Map(names.map((name) => [name, this.#exchange(name)]));
   }
@@ -45,14 +48,20 @@ class World {
     return { epoch: this.epochs.get(name) ?? epoch, table: this.table };
   }
 
+  #heldBy(self: Name, ids: Uint8Array): boolean[] {
+    const held = this.held.get(self) as Set<string>;
+    return Array.from({ length: ids.length / 16 }, (_, i) =>
+      held.has(toHex(ids.subarray(i * 16, i * 16 + 16))),
+    );
+  }
+
   #exchange(self: Name): FingerprintExchange {
     const leaves: CommittedLeaves = {
-      find: async (ids) => {
-        const held = this.held.get(self) as Set<string>;
-        const count = ids.length / 16;
-        const idAt = (i: number): string => toHex(ids.subarray(i * 16, i * 16 + 16));
-        return Array.from({ length: count }, (_, i) => (held.has(idAt(i)) ? pack : undefined));
-      },
+      find: async (ids) => this.#heldBy(self, ids).map((isHeld) => (isHeld ? pack : undefined)),
+      locate: async (ids) =>
+        this.#heldBy(self, ids).map((isHeld, i) =>
+          isHeld ? { pack, leaf: ids[i * 16 + 2] as number } : undefined,
+        ),
       hint: (lineages) => this.hints.push(`${self}: ${lineages.join()}`),
     };
     return new FingerprintExchange({
@@ -63,6 +72,11 @@ class World {
           this.calls.push(`${self}>${peer} ${decodeMessage(request).kind}`);
           const broken = this.broken(peer);
           return await (broken ?? this.peer(peer as Name).serve(request));
+        },
+        where: async (peer, request) => {
+          this.calls.push(`${self}>${peer} where`);
+          const broken = this.brokenWhere(peer) ?? this.broken(peer);
+          return await (broken ?? this.peer(peer as Name).serveWhere(request));
         },
       },
       leaves,
@@ -242,4 +256,68 @@ test('a commit is told to every owner of slots', async () => {
   const said = names.map((name) => `${name}: source-1,repository`);
   assert.deepEqual([...world.hints].sort(), said);
   assert.equal((await world.peer('a').serve(encodeHint(['x']))).length, 0);
+});
+
+/** As the world's peers say it. */
+const placeOf = (id: Uint8Array) => ({ pack, leaf: id[2] as number });
+
+test('the owner of a slot says where its leaves lie, and nothing of what it does not know', async () => {
+  const world = new World();
+  const ids = names.flatMap((name) => idsOf(world, name, 3000));
+  for (const [i, id] of ids.entries()) {
+    const owner = world.table.ownerOf(slotOf(id)) as Name;
+    if (i % 3 > 0) world.held.get(owner)?.add(first16(id));
+  }
+  const places = await world.peer('a').where(ids);
+  for (const [i, id] of ids.entries()) {
+    assert.deepEqual(places[i], i % 3 > 0 ? placeOf(id) : undefined);
+  }
+  assert.deepEqual(world.calls.sort(), ['a>b where', 'a>c where']);
+  assert.equal(world.peer('a').counts.located, 6000);
+});
+
+test('a peer of an older version is asked seldom where leaves lie, and as ever what it knows', async () => {
+  const world = new World();
+  const ids = [...idsOf(world, 'b', 2), ...idsOf(world, 'c', 1)];
+  const [first, , last] = ids as [Uint8Array, Uint8Array, Uint8Array];
+  for (const name of ['b', 'c'] as const) {
+    for (const id of ids) world.held.get(name)?.add(first16(id));
+  }
+  world.brokenWhere = (peer) =>
+    peer === 'b' ? Promise.reject(new Error('UNIMPLEMENTED')) : undefined;
+  const places = [undefined, undefined, placeOf(last)];
+  assert.deepEqual(await world.peer('a').where(ids), places);
+  assert.deepEqual(await world.peer('a').where(ids), places);
+  assert.deepEqual(await world.peer('a').ask(ids, 1), [pack, pack, pack]);
+  assert.equal(world.calls.filter((call) => call === 'a>b where').length, 1);
+  world.brokenWhere = () => undefined;
+  await world.clock.advance(30_000);
+  assert.deepEqual((await world.peer('a').where(ids))[0], placeOf(first));
+});
+
+test('silence, another term, moved slots and no table say of no leaf where it lies', async () => {
+  const lost: ((world: World) => void)[] = [
+    (world) => (world.broken = () => Promise.reject(new Error('connection refused'))),
+    (world) => (world.broken = () => Promise.resolve(Uint8Array.of(3, 1))),
+    (world) => world.epochs.set('b', { clusterId: 'one', revision: 2 }),
+    (world) => (world.assignment = () => ({ epoch, table: SlotTable.empty })),
+    (world) => {
+      const honest = world.assignment.bind(world);
+      const table = computeSlots([{ name: 'c', weight: 1 }], SlotTable.empty);
+      world.assignment = (name) => (name === 'b' ? { epoch, table } : honest(name));
+    },
+  ];
+  for (const lose of lost) {
+    const world = new World();
+    const [id] = idsOf(world, 'b', 1) as [Uint8Array];
+    for (const name of names) world.held.get(name)?.add(first16(id));
+    lose(world);
+    assert.deepEqual(await world.peer('a').where([id]), [undefined]);
+  }
+  const world = new World();
+  const [id] = idsOf(world, 'b', 1) as [Uint8Array];
+  world.broken = () => new Promise(() => {});
+  const asked = world.peer('a').where([id]);
+  await world.clock.advance(1000);
+  assert.deepEqual(await asked, [undefined]);
 });

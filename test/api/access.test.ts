@@ -223,6 +223,7 @@ test('nothing is done that cannot be written down', async () => {
 test('peers talk to each other by their certificates, and to nobody else', async () => {
   const peer = {
     lookUp: async (batch: Uint8Array) => batch.map((byte) => byte + 1),
+    where: async (batch: Uint8Array) => batch.map((byte) => byte + 2),
     ping: async () => ({ name: 'n1', epoch: 7 }),
   };
   await using world = await guarded(async () => ({ sources: [] }), { peer });
@@ -231,6 +232,7 @@ test('peers talk to each other by their certificates, and to nobody else', async
   using link = new PeerLink({ address, clock, tls: { ...tls, ...n2 } });
   const batch = Uint8Array.of(1, 2, 3);
   assert.deepEqual([...(await link.lookUp(batch, calm.signal))], [2, 3, 4]);
+  assert.deepEqual([...(await link.where(batch, calm.signal))], [3, 4, 5]);
   const news = { name: 'n2', epoch: 6 };
   assert.deepEqual(await link.ping(news, calm.signal), { name: 'n1', epoch: 7 });
   assert.deepEqual(await link.operations.list(), []);

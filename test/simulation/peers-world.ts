@@ -115,6 +115,12 @@ export class PeersWorld {
     return roots;
   }
 
+  async #reach(to: string): Promise<FingerprintExchange> {
+    await turn();
+    if (this.dead.has(to)) throw new Error('connection refused');
+    return (this.peers.find(({ name }) => name === to) as PeerInWorld).exchange;
+  }
+
   /** Another array when slots have moved. */
   #ownedBy(name: string): () => Uint8Array {
     let of: SlotTable | undefined;
@@ -141,12 +147,8 @@ export class PeersWorld {
       self: name,
       slots: () => ({ epoch: { clusterId: 'one', revision: 1 }, table: this.#table }),
       transport: {
-        call: async (to, request) => {
-          await turn();
-          if (this.dead.has(to)) throw new Error('connection refused');
-          const other = this.peers.find((peer) => peer.name === to) as PeerInWorld;
-          return await other.exchange.serve(request);
-        },
+        call: async (to, request) => await (await this.#reach(to)).serve(request),
+        where: async (to, request) => await (await this.#reach(to)).serveWhere(request),
       },
       leaves,
       clock: turnClock,

@@ -35,6 +35,7 @@ import type { Station } from './simulated-network.ts';
 interface Link {
   readonly operations: OperationStore;
   lookUp(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  where(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
 }
 
 /** Two heartbeats may be missed. */
@@ -114,6 +115,11 @@ export class WholePeer implements Station {
         if (!link) throw new CodrError('peer-lost', `${peer} is not there`);
         return await link.lookUp(request, signal);
       },
+      where: async (peer, request, signal) => {
+        const link = this.#peers.link(peer);
+        if (!link) throw new CodrError('peer-lost', `${peer} is not there`);
+        return await link.where(request, signal);
+      },
     });
     repository.joinExchange(this.#exchange);
   }
@@ -168,6 +174,11 @@ export class WholePeer implements Station {
     return await this.#exchange.serve(request);
   }
 
+  /** The answer to a question about places. */
+  async where(request: Uint8Array): Promise<Uint8Array> {
+    return await this.#exchange.serveWhere(request);
+  }
+
   get counts(): FingerprintExchange['counts'] {
     return this.#exchange.counts;
   }
@@ -211,6 +222,8 @@ export class WholePeer implements Station {
         operations: remoteOperations(askFor(callMs)),
         lookUp: async (batch, signal) =>
           await askFor(lookUpMs, false, signal)((peer) => peer.lookUp(batch)),
+        where: async (batch, signal) =>
+          await askFor(lookUpMs, false, signal)((peer) => peer.where(batch)),
         [Symbol.dispose]: close,
       },
     };

@@ -25,12 +25,20 @@ export class PeerLink implements PeerCalls, Disposable {
   }
 
   async lookUp(batch: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    const answer = await this.#ask('LookUp', { batch }, { deadlineMs: lookUpMs, signal });
-    return (answer as { readonly batch: Uint8Array }).batch;
+    return await this.#askBatch('LookUp', batch, signal);
+  }
+
+  async where(batch: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    return await this.#askBatch('Where', batch, signal);
   }
 
   async ping(from: PeerNews, signal: AbortSignal): Promise<PeerNews> {
     return (await this.#ask('Ping', from, { deadlineMs: pingMs, signal })) as PeerNews;
+  }
+
+  async #askBatch(method: string, batch: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const answer = await this.#ask(method, { batch }, { deadlineMs: lookUpMs, signal });
+    return (answer as { readonly batch: Uint8Array }).batch;
   }
 
   #ask(

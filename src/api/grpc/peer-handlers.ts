@@ -15,6 +15,8 @@ export interface PeerNews {
 export interface PeerCalls {
   /** Fingerprints in, what is known of each out; the bytes are of cluster/fingerprint-codec.ts. */
   lookUp(batch: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  /** Fingerprints in, where each lies out; the bytes are of cluster/where-codec.ts. */
+  where(batch: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
   ping(from: PeerNews, signal: AbortSignal): Promise<PeerNews>;
 }
 
@@ -22,6 +24,9 @@ export function peerHandlers(gate: Gate, peer: PeerCalls): UntypedServiceImpleme
   return {
     LookUp: handler<{ batch: Uint8Array }>(gate, 'LookUp', async ({ batch }, signal) => ({
       batch: await peer.lookUp(batch, signal),
+    })),
+    Where: handler<{ batch: Uint8Array }>(gate, 'Where', async ({ batch }, signal) => ({
+      batch: await peer.where(batch, signal),
     })),
     Ping: handler<PeerNews>(gate, 'Ping', (from, signal) => peer.ping(from, signal)),
   };

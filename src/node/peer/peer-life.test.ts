@@ -24,7 +24,8 @@ function begin(read: Promise<void>) {
   });
   const leaves = { settled: () => read, find: async () => [], hint: () => {} };
   const repository = { committedLeaves: () => leaves } as unknown as Repository;
-  life.exchange(repository, { call: () => Promise.reject(new Error('no other peer')) });
+  const alone = () => Promise.reject(new Error('no other peer'));
+  life.exchange(repository, { call: alone, where: alone });
   const started = life.start({
     seal: valueSeal(Buffer.alloc(32, 1)),
     self: () => ({ name: 'a', address: 'a:1', version: '1', weight: 1 }),

@@ -142,6 +142,11 @@ export class PeerNode implements AsyncDisposable {
         if (!link) throw new CodrError('peer-lost', `peer ${peer} is not there`);
         return await link.lookUp(request, signal);
       },
+      where: async (peer, request, signal) => {
+        const link = this.#peers.link(peer);
+        if (!link) throw new CodrError('peer-lost', `peer ${peer} is not there`);
+        return await link.where(request, signal);
+      },
     });
     repository.joinExchange(exchange);
     // One kind of source has files; without roots everything is refused, and the error says what to configure.
@@ -161,6 +166,7 @@ export class PeerNode implements AsyncDisposable {
       ...(files && { files }),
       peer: {
         lookUp: (batch) => exchange.serve(batch),
+        where: (batch) => exchange.serveWhere(batch),
         ping: async () => ({
           name: config.name,
           epoch: this.#life.slots.current?.epoch.revision ?? 0,
@@ -207,6 +213,7 @@ export class PeerNode implements AsyncDisposable {
         ['codr_fingerprints_known_total', 'known by them', counts.known],
         ['codr_fingerprints_unanswered_total', 'that nobody answered for', counts.unanswered],
         ['codr_fingerprints_served_total', 'answered for other peers', counts.served],
+        ['codr_leaves_located_total', 'whose place owners of slots said', counts.located],
         ...(await this.#lags()),
         ...this.#node.paces.map(({ source, share }): Figure => {
           const help = 'share of full speed at which it is read here: less under pressure';

@@ -126,8 +126,11 @@ export interface Connector {
   expiry(entry: CatalogEntry, nowMs: number): ExpiryRule | undefined;
   /** What a record of role `definitions` defines, when users know it by a name of its own: a view. */
   definedName(entry: CatalogEntry, record: DataRecord): string | undefined;
-  /** What {@link SourceSession.release} leaves where nobody answers; undefined: it has nothing to release. */
-  leftUnreleased?(config: SourceConfig): Finding | undefined;
+  /**
+   * What {@link SourceSession.release} leaves where nobody answers; undefined: it has nothing to release. A password is
+   * not among what it gets.
+   */
+  leftUnreleased?(config: Omit<SourceConfig, 'password'>): Finding | undefined;
   /** Text of the URI without its password, for lists and messages. */
   redact(uri: string): string;
 }

@@ -7,12 +7,7 @@ import { parseKey, parseQuery, parseTokenRange } from './render/key-ranges.ts';
 import { renderKey, renderRows } from './render/render-rows.ts';
 import { tableBodyOf } from './schema/table-body.ts';
 import { servedFiles } from './served-files.ts';
-import {
-  CassandraSession,
-  configOf,
-  leftAtNodes,
-  openPartReader,
-} from './session/cassandra-session.ts';
+import { CassandraSession, leftAtNodes, openPartReader } from './session/cassandra-session.ts';
 import { openCassandraTarget } from './target/cassandra-target.ts';
 import { formatTime, timeOfWall, wallMs } from './time-text.ts';
 
@@ -50,8 +45,9 @@ export const cassandraConnector: Connector = {
   /** Expired cells are left out of what is loaded. */
   expiry: () => undefined,
   definedName: () => undefined,
-  leftUnreleased(config) {
-    const nodes = Object.keys(configOf(config).nodes);
+  leftUnreleased({ settings }) {
+    // A URI has no nodes. The settings were checked when they came; the password may be gone since.
+    const nodes = Object.keys((settings?.nodes ?? {}) as object);
     return nodes.length === 0 ? undefined : leftAtNodes(nodes);
   },
   redact: (uri) => uri.replace(/^(cassandra:\/\/[^:@/?]*):[^@]*@/, '$1:***@'),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
+import { cassandraConnector } from '../cassandra-connector.ts';
 import {
   ourPath,
   parseCassandraConfig,
@@ -22,6 +23,18 @@ const whole = {
   tls: { ca: 'ca.pem', cert: 'client.pem', key: 'client.key' },
   nodes: { '10.0.0.1': node, '10.0.0.2': { ...node, control: { nodetool: 'nodetool -p 7199' } } },
 };
+
+test('nodes where links may be left are named without the password, and none of a URI', () => {
+  const settings = { ...whole, passwordFile: undefined };
+  const left = cassandraConnector.leftUnreleased?.({
+    kind: 'cassandra',
+    uri: 'cassandra://a',
+    settings,
+  });
+  assert.match(left?.message ?? '', /10\.0\.0\.1, 10\.0\.0\.2$/);
+  const none = cassandraConnector.leftUnreleased?.({ kind: 'cassandra', uri: 'cassandra://a' });
+  assert.equal(none, undefined);
+});
 
 test('the documented shape is read, and what it leaves out has defaults', () => {
   const config = parseCassandraConfig(whole);

@@ -37,4 +37,14 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Called at most a few times a second; must not throw. */
   readonly progress?: (progress: Progress) => void;
+  /** Of an operation that another process goes on with when this one is lost. */
+  readonly handover?: Handover;
+}
+
+/** What work leaves for whoever begins it again elsewhere. Survives JSON. */
+export interface Handover {
+  /** What an earlier run has left; undefined: nothing. */
+  read(): Promise<unknown>;
+  /** Errors: `lease-lost`, when another process goes on with the work already; those of where it is kept. */
+  write(value: unknown): Promise<void>;
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { CodrError } from '../base/error.ts';
 import type { Random } from '../base/random.ts';
 import { callApi } from './api-methods.ts';
-import type { Progress } from './call.ts';
+import type { Handover, Progress } from './call.ts';
 import type { CodrApi } from './codr-api.ts';
 import { errorDetail } from './error-detail.ts';
 import { checkIdempotencyKey, keyUsedBefore, requestHash } from './idempotency.ts';
@@ -52,6 +52,12 @@ interface Running {
   finished: Promise<void>;
 }
 
+interface Work {
+  readonly kind: OperationKind;
+  readonly request: OperationRequest;
+  readonly handover: Handover | undefined;
+}
+
 export class LocalOperations implements OperationStore, AsyncDisposable {
   readonly #api: CodrApi;
   readonly #options: LocalOperationsOptions;
@@ -76,6 +82,7 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
     request: OperationRequest,
     idempotencyKey: string,
     by: string,
+    handover?: Handover,
   ): Promise<Operation> {
     checkIdempotencyKey(idempotencyKey);
     const key = JSON.stringify([by, idempotencyKey]);
@@ -106,7 +113,7 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
     this.#byId.set(running.operation.id, running);
     this.#byKey.set(key, running);
     this.#change(running, {});
-    running.finished = this.#run(running, kind, request);
+    running.finished = this.#run(running, { kind, request, handover });
     return running.operation;
   }
 
@@ -145,11 +152,11 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
     return running.operation;
   }
 
-  async #run(running: Running, kind: OperationKind, request: OperationRequest): Promise<void> {
+  async #run(running: Running, { kind, request, handover }: Work): Promise<void> {
     const { signal } = running.stop;
     const progress = (report: Progress): void => this.#report(running, report);
     try {
-      const call = { signal, progress };
+      const call = { signal, progress, ...(handover && { handover }) };
       const result = await callApi(this.#api, operationMethods[kind], request, call);
       this.#end(running, { state: 'done', result: result as OperationResult });
     } catch (thrown) {

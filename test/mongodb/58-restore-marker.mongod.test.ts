@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Document } from 'mongodb';
+import { CodrError } from '../../src/base/error.ts';
 import { CodrProgram } from './codr-program.ts';
-import { failPoint, formatTime, type Protected, World } from './world.ts';
+import { call, failPoint, formatTime, type Protected, World } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -220,4 +221,64 @@ test('a restore whose moment is no longer restorable is refused, and its marker 
   await kept.drop();
   await world.targetClient.db('n58f').dropDatabase();
   await one.source.restoreAt('latest', { drop: false });
+});
+
+function requestOf({ source, at }: { source: Protected; at: string }, drop = false) {
+  const { name } = source;
+  const to = world.target.uri;
+  const none = { include: [], exclude: [], renames: [] };
+  return { source: name, to, at, ...none, drop, ttl: 'keep', verify: true } as const;
+}
+
+test('a restore that ended, and whose end was lost, ends again with its proof; one that is not there is run anew', async () => {
+  const one = await protectedSource('n58h');
+  let kept: string | undefined;
+  // As the coordinator keeps it.
+  const handover = {
+    read: async () => (kept === undefined ? undefined : JSON.parse(kept)),
+    write: async (value: unknown) => {
+      kept = JSON.stringify(value);
+    },
+  };
+  await using node = await world.node();
+  const first = await node.restore(requestOf(one), { ...call(), handover });
+  assert.deepEqual(first.warnings, []);
+  await assert.rejects(node.restore(requestOf(one), call()), { code: 'target-not-empty' });
+  const again = await node.restore(requestOf(one), { ...call(), handover });
+  assert.deepEqual(again.datasets, first.datasets);
+  assert.ok(again.datasets.every(({ proven }) => proven));
+  const lost = /^a process that was lost had loaded and proven it/;
+  assert.match(again.warnings.join(), lost);
+  // With --drop it would be loaded a second time.
+  const dropped = await node.restore(requestOf(one, true), { ...call(), handover });
+  assert.match(dropped.warnings.join(), lost);
+  await world.targetClient.db('n58h').collection('a').drop();
+  const whole = node.restore(requestOf(one), { ...call(), handover });
+  await assert.rejects(whole, { code: 'target-not-empty' });
+  await world.targetClient.db('n58h').dropDatabase();
+  const anew = await node.restore(requestOf(one), { ...call(), handover });
+  assert.deepEqual([anew.warnings, anew.datasets], [[], first.datasets]);
+  assert.equal(await world.targetClient.db('n58h').collection('a').countDocuments(), 2);
+});
+
+test('who lost its restore to another does not end it: the marker stands', async () => {
+  const one = await protectedSource('n58i');
+  const handover = {
+    read: async () => undefined,
+    write: async () => {
+      throw new CodrError('lease-lost', 'another peer goes on');
+    },
+  };
+  await using node = await world.node();
+  const lost = node.restore(requestOf(one), { ...call(), handover });
+  await assert.rejects(lost, { code: 'lease-lost' });
+  assert.equal((await node.planRestore(requestOf(one), call())).resumes, true);
+  const { datasets } = await node.restore(requestOf(one), call());
+  assert.deepEqual(
+    datasets.map(({ to, proven }) => [to, proven]),
+    [
+      ['n58i.a', true],
+      ['n58i.b', true],
+    ],
+  );
 });

@@ -40,6 +40,8 @@ export interface RestoreOptions extends RestoreWish {
   /** Read everything back and compare roots. */
   readonly verify: boolean;
   readonly listener?: ProgressListener;
+  /** Told when all is loaded and proven, before the target's marker goes: of the finish it has what was planned. */
+  readonly finishing?: (outcome: RestoreOutcome) => Promise<void>;
 }
 
 export interface RestoreOutcome {
@@ -196,24 +198,28 @@ async function loadAndFinish(
   const loaded = await loadAll(context, work, signal);
   const defined = await defineAll(context, work, signal);
   meter.phase('finishing');
-  const finish = await target.finish(items, signal);
-  const notMade = new Set(finish.skipped.map(({ namespace }) => namespace));
-  return {
-    at: chosen.point.at,
-    items: loaded,
-    definitions: defined.definitions.filter(({ name }) => !notMade.has(name)),
-    finish,
-    skipped: [...plan.skipped, ...defined.skipped, ...finish.skipped],
-    warnings: [
-      ...chosen.warnings,
-      ...plan.warnings,
-      ...expiringWarnings(loaded.map(({ to, expiring }) => ({ namespace: to, expiring }))),
-      ...loaded.flatMap(({ reads }) => reads?.warnings ?? []),
-      ...finish.warnings,
-    ],
-    tornTransactions: await countTornTransactions(context, chosen.point),
-    seconds: meter.seconds,
+  const tornTransactions = await countTornTransactions(context, chosen.point);
+  const ended = (finish: FinishResult): RestoreOutcome => {
+    const notMade = new Set(finish.skipped.map(({ namespace }) => namespace));
+    return {
+      at: chosen.point.at,
+      items: loaded,
+      definitions: defined.definitions.filter(({ name }) => !notMade.has(name)),
+      finish,
+      skipped: [...plan.skipped, ...defined.skipped, ...finish.skipped],
+      warnings: [
+        ...chosen.warnings,
+        ...plan.warnings,
+        ...expiringWarnings(loaded.map(({ to, expiring }) => ({ namespace: to, expiring }))),
+        ...loaded.flatMap(({ reads }) => reads?.warnings ?? []),
+        ...finish.warnings,
+      ],
+      tornTransactions,
+      seconds: meter.seconds,
+    };
   };
+  await work.options.finishing?.(ended({ dropped: plan.dropped, skipped: [], warnings: [] }));
+  return ended(await target.finish(items, signal));
 }
 
 async function openTarget(

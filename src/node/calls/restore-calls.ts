@@ -5,6 +5,7 @@ import { parseWhen, type ResolvedPoint, resolvePoint } from '../../engine/read/p
 import { parseDatacenters } from '../../engine/restore/map-datacenters.ts';
 import {
   type RestoreOptions,
+  type RestoreOutcome,
   planRestore as runPlan,
   restore as runRestore,
 } from '../../engine/restore/restore.ts';
@@ -17,6 +18,7 @@ import type { NodeContext } from '../node-context.ts';
 import { withPin } from '../pin.ts';
 import { namedCluster } from '../source-registry.ts';
 import { pointContext } from './history-calls.ts';
+import { finishedBefore, handOver } from './restore-handover.ts';
 
 export async function planRestore(
   node: NodeContext,
@@ -56,33 +58,45 @@ export async function restore(
   call: api.Call,
 ): Promise<api.RestoreResult> {
   const { context } = await node.source(request.source, 'heavy');
+  const { source } = request;
   return await withPin(context, async () => {
     const options = await optionsOf(node, context, request, call);
-    const { connector } = context;
-    const outcome = await runRestore(context, options, call.signal);
-    return {
-      source: request.source,
-      at: momentOf(connector, outcome.at),
-      datasets: outcome.items.map(({ from, to, records, bytes, root, proven, reads }) => ({
-        from,
-        to,
-        records,
-        bytes,
-        root,
-        proven,
-        ...(reads && { reads: { made: reads.made, own: reads.own, expired: reads.expired } }),
-      })),
-      definitions: outcome.definitions,
-      dropped: outcome.finish.dropped,
-      skipped: outcome.skipped,
-      changedByTarget: outcome.items.flatMap(({ to, changedByTarget }) =>
-        changedByTarget.map(({ text }) => ({ namespace: to, key: text })),
-      ),
-      tornTransactions: outcome.tornTransactions,
-      warnings: outcome.warnings,
-      seconds: outcome.seconds,
-    };
+    const before = await finishedBefore(context, options, call);
+    if (before) return before;
+    const finishing = async (outcome: RestoreOutcome): Promise<void> =>
+      await handOver(context, call, { at: outcome.at, result: resultOf(context, source, outcome) });
+    const outcome = await runRestore(context, { ...options, finishing }, call.signal);
+    return resultOf(context, source, outcome);
   });
+}
+
+function resultOf(
+  { connector }: SourceContext,
+  source: string,
+  outcome: RestoreOutcome,
+): api.RestoreResult {
+  return {
+    source,
+    at: momentOf(connector, outcome.at),
+    datasets: outcome.items.map(({ from, to, records, bytes, root, proven, reads }) => ({
+      from,
+      to,
+      records,
+      bytes,
+      root,
+      proven,
+      ...(reads && { reads: { made: reads.made, own: reads.own, expired: reads.expired } }),
+    })),
+    definitions: outcome.definitions,
+    dropped: outcome.finish.dropped,
+    skipped: outcome.skipped,
+    changedByTarget: outcome.items.flatMap(({ to, changedByTarget }) =>
+      changedByTarget.map(({ text }) => ({ namespace: to, key: text })),
+    ),
+    tornTransactions: outcome.tornTransactions,
+    warnings: outcome.warnings,
+    seconds: outcome.seconds,
+  };
 }
 
 export async function verify(

@@ -9,6 +9,7 @@ import { SeededRandom } from '../../base/random.ts';
 import type { Outcome } from '../../coordination/coordinator.ts';
 import { MemoryCoordinator } from '../../coordination/memory/memory-coordinator.ts';
 import { ClusterOperations } from './cluster-operations.ts';
+import { handoverOf } from './operation-handover.ts';
 import { valueSeal } from './value-seal.ts';
 
 const secret = Buffer.alloc(32, 7);
@@ -31,6 +32,8 @@ class World {
   readonly peers = new Map<string, ClusterOperations>();
   /** Names of peers that began the work, in order. */
   readonly begun: string[] = [];
+  /** What each found that another had left. */
+  readonly handed: unknown[] = [];
   readonly stop = new AbortController();
   readonly #endings: ((bytesRead: number | CodrError) => void)[] = [];
 
@@ -55,8 +58,12 @@ class World {
     this.#endings.at(-1)?.(bytesRead);
   }
 
-  async #work(name: string, { signal, progress }: Call) {
+  async #work(name: string, { signal, progress, handover }: Call) {
     this.begun.push(name);
+    this.handed.push(await handover?.read());
+    await handover
+      ?.write(`${'left by '.repeat(20_000)}${name}`)
+      .catch((error) => this.handed.push(error));
     progress?.({ phase: name, records: 1, bytes: 2, seconds: 0 });
     const bytesRead = await new Promise<number | CodrError>((resolve, reject) => {
       this.#endings.push(resolve);
@@ -132,6 +139,29 @@ test('when its peer is lost another goes on with an operation, and who watches s
   );
   // A watcher that begins behind the last event has nothing to wait for.
   for await (const _ of b.peer.watch(id, sequences.at(-1) ?? 0, world.stop.signal)) assert.fail();
+  world.stop.abort();
+});
+
+test('who takes an operation over reads what was left for it; who lost it leaves nothing more', async () => {
+  const world = new World();
+  const a = await world.peer('a');
+  const { id } = await a.peer.create('check', request, 'key', 'anna');
+  const isLeft = async (): Promise<boolean> =>
+    (await world.coordinator.get(`operation-results/${id}/handover`)) !== undefined;
+  await until(isLeft);
+  const b = await world.peer('b');
+  world.coordinator.expire(a.lease);
+  await until(() => world.handed.length === 2);
+  assert.equal(world.handed[0], undefined);
+  assert.match(world.handed[1] as string, /^(left by )+a$/);
+  const [claim] = await world.coordinator.list('operation-owners/');
+  const seal = valueSeal(secret);
+  const late = handoverOf(world.coordinator, seal, { id, claim: (claim?.createRevision ?? 0) - 1 });
+  await assert.rejects(late.write('too late'), (error) => isCodrError(error, 'lease-lost'));
+  await until(async () => /^(left by )+b$/.test(String(await late.read())));
+  world.finish(1);
+  await until(async () => (await b.peer.get(id)).state === 'done');
+  assert.equal(((await b.peer.get(id)).result as { bytesRead: number }).bytesRead, 1);
   world.stop.abort();
 });
 

@@ -25,6 +25,7 @@ import type {
   Outcome,
 } from '../../coordination/coordinator.ts';
 import { base, translated, translatedEvent } from './operation-events.ts';
+import { handoverOf } from './operation-handover.ts';
 import {
   askedHash,
   cancelKey,
@@ -141,11 +142,10 @@ export class ClusterOperations implements OperationStore {
       created: new Date(clock.now()).toISOString(),
       request: sealedRequest(seal, request),
     };
-    const own = { put: ownerKey(id), value: name, lease };
     const puts = [
       { put: key, value: JSON.stringify({ id, asked } satisfies KeyRecord) },
       { put: operationKey(id), value: JSON.stringify(record) },
-      ...(this.#draining ? [] : [own]),
+      ...(this.#draining ? [] : [{ put: ownerKey(id), value: name, lease }]),
     ];
     const made = await this.#asking(id, () =>
       coordinator.transact([{ key, createRevision: 0 }], puts),
@@ -280,11 +280,12 @@ export class ClusterOperations implements OperationStore {
   }
 
   async #start(record: OperationRecord, claim: number): Promise<void> {
-    const { seal, log, name } = this.#options;
+    const { coordinator, seal, log, name } = this.#options;
     const { id, kind, by, source } = record;
     this.#doubted.delete(id);
     const request = openedRequest(seal, record);
-    const local = await this.#local.create(kind, request, `${id} ${claim}`, by);
+    const handover = handoverOf(coordinator, seal, { id, claim });
+    const local = await this.#local.create(kind, request, `${id} ${claim}`, by, handover);
     const backsUp = kind === 'backup' && source !== undefined ? { backsUp: source } : {};
     this.#owned.set(id, { claim, localId: local.id, ...backsUp });
     log.info({ operation: id, kind, peer: name }, 'an operation runs here');

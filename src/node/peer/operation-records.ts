@@ -2,7 +2,7 @@
 //   operations/<id>            what it is and how it ended; the request, sealed
 //   operation-owners/<id>      the peer that runs it, under that peer's lease
 //   operation-cancels/<id>     somebody wants it to end
-//   operation-results/<id>/<n> what came of it, sealed, in parts
+//   operation-results/<id>/<n> what came of it, sealed, in parts (and what it hands over, operation-handover.ts)
 //   operation-keys/<hash>      the idempotency key that made it
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { requestHash } from '../../api/idempotency.ts';
@@ -53,8 +53,7 @@ const keysPrefix = 'operation-keys/';
 export const operationKey = (id: string): string => `${operationsPrefix}${id}`;
 export const ownerKey = (id: string): string => `${ownersPrefix}${id}`;
 export const cancelKey = (id: string): string => `${cancelsPrefix}${id}`;
-const resultKey = (id: string, part: number): string =>
-  `${resultsPrefix}${id}/${String(part).padStart(6, '0')}`;
+export const resultKey = (id: string, part: string): string => `${resultsPrefix}${id}/${part}`;
 
 /** Of a caller and the key that it gave. */
 export function idempotencyName(by: string, key: string): string {
@@ -114,13 +113,19 @@ export async function writeResult(
   seal: ValueSeal,
   { id, result }: { readonly id: string; readonly result: unknown },
 ): Promise<number> {
-  const text = sealedText(seal, result ?? null);
-  let part = 0;
-  for (let at = 0; at < text.length; at += partLength) {
-    const put = { put: resultKey(id, part++), value: text.slice(at, at + partLength) };
+  const parts = partsOf(sealedText(seal, result ?? null));
+  for (const [n, value] of parts.entries()) {
+    const put = { put: resultKey(id, String(n).padStart(6, '0')), value };
     await coordinator.transact([], [put]);
   }
-  return part;
+  return parts.length;
+}
+
+/** Each fits into a value of the coordinator. */
+export function partsOf(text: string): string[] {
+  const parts: string[] = [];
+  for (let at = 0; at < text.length; at += partLength) parts.push(text.slice(at, at + partLength));
+  return parts;
 }
 
 /** The operation as all may see it. */
@@ -177,10 +182,12 @@ export function recordOf({ value }: Pick<CoordinatorEntry, 'value'>): OperationR
   return JSON.parse(value) as OperationRecord;
 }
 
-function sealedText(seal: ValueSeal, value: unknown): string {
+/** Base64, sealed. */
+export function sealedText(seal: ValueSeal, value: unknown): string {
   return toBase64(seal.seal(gzipSync(JSON.stringify(value))));
 }
 
-function openedText(seal: ValueSeal, text: string): unknown {
+/** Of {@link sealedText}. */
+export function openedText(seal: ValueSeal, text: string): unknown {
   return JSON.parse(gunzipSync(seal.open(fromBase64(text))).toString('utf8'));
 }

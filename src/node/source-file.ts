@@ -6,6 +6,7 @@ import { dirname, isAbsolute, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { CodrError } from '../base/error.ts';
+import { issueWords } from '../base/issue-words.ts';
 
 export interface SourceFile {
   readonly kind: string;
@@ -55,11 +56,7 @@ export async function readSourceFile(given: string): Promise<SourceFile> {
   const isText = given.startsWith('{');
   const place: Place = isText ? sent : { name: given, at: (file) => resolve(dirname(given), file) };
   const read = common.safeParse(await parsed(place.name, isText ? given : undefined));
-  if (!read.success) {
-    const [issue] = read.error.issues;
-    const field = issue?.path.join('.') || 'the file';
-    throw wrong(place.name, `${field}: ${issue?.message ?? 'not valid'}`);
-  }
+  if (!read.success) throw wrong(place.name, issueWords(read.error.issues[0]));
   const { passwordFile, passwordEnv, tls, ...rest } = read.data;
   const inner = Object.entries(rest).map(([name, value]) => [name, placed(place, [name], value)]);
   const files = tls && Object.entries(tls).map(([name, file]) => [name, place.at(file, ['tls'])]);

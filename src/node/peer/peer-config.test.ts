@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -35,7 +36,10 @@ test('the least file gives a cluster of one with the limits of every command', (
 });
 
 test('every field of the manual is read, and files are meant from the folder of the file', () => {
-  for (const name of ['ca', 'cert', 'key']) writeFileSync(join(folder, name), name);
+  const [cert = '', key = ''] = ['cert', 'key'].map((name) => join(folder, name));
+  const made = ['-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=n1', '-keyout', key, '-out', cert];
+  execFileSync('openssl', ['req', '-x509', ...made], { stdio: 'ignore' });
+  copyFileSync(cert, join(folder, 'ca'));
   const tls = { ca: 'ca', cert: 'cert', key: 'key' };
   const config = read({
     ...{ ...least, insecure: false, tls, advertise: 'n1:7420', metrics: '0.0.0.0:7421' },
@@ -54,8 +58,9 @@ test('every field of the manual is read, and files are meant from the folder of 
     balancerSeconds: 1,
     reflection: true,
   });
-  assert.equal(String(config.tls?.cert), 'cert');
-  assert.deepEqual(config.etcd?.tls, { ca: 'ca', certificate: 'cert', key: 'key' });
+  const [text, secret] = [cert, key].map((path) => readFileSync(path, 'utf8'));
+  assert.equal(String(config.tls?.cert), text);
+  assert.deepEqual(config.etcd?.tls, { ca: text, certificate: text, key: secret });
   assert.deepEqual(config.files, ['/var/lib/cassandra/data', join(folder, 'here')]);
   assert.equal(config.auditFile, join(folder, 'audit.jsonl'));
   assert.equal(config.sourceBytesPerSecond, 10 * 1024 * 1024);
@@ -74,6 +79,16 @@ const wrong: readonly (readonly [what: string, fields: object, says: RegExp])[] 
   ['an address without a port', { listen: 'localhost' }, /listen: not host:port/],
   ['a limit of the wrong kind', { limits: { workers: 0 } }, /limits\.workers/],
   ['no repository', { repository: undefined }, /repository/],
+  [
+    'a file of a passphrase that is not there',
+    { repository: { url: 'x', passwordFile: 'gone' } },
+    /^repository\.passwordFile: the file .*gone cannot be read/,
+  ],
+  [
+    'certificates that are none',
+    { insecure: false, tls: { ca: 'peer.yaml', cert: 'peer.yaml', key: 'peer.yaml' } },
+    /peer\.yaml are no authority, certificate and key that belong together/,
+  ],
   [
     'a file that is not there',
     { insecure: false, tls: { ca: 'x', cert: 'x', key: 'x' } },

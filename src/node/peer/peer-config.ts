@@ -3,10 +3,12 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { AccessRules } from '../../api/access.ts';
 import { CodrError } from '../../base/error.ts';
+import { issueWords } from '../../base/issue-words.ts';
 import { type Config, loadConfig } from '../config.ts';
 
 const address = z.string().regex(/^[^\s/]+:\d+$/, 'not host:port');
@@ -111,10 +113,7 @@ export function readPeerConfig(
   const wrong = (why: string, cause?: unknown): CodrError =>
     new CodrError('config-invalid', `${path}: ${why}`, { object: path, cause });
   const read = schema.safeParse(parsed(path, wrong));
-  if (!read.success) {
-    const [issue] = read.error.issues;
-    throw wrong(`${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'not valid'}`);
-  }
+  if (!read.success) throw wrong(issueWords(read.error.issues[0]));
   const { data } = read;
   const { tls, insecure } = data;
   if (tls === undefined && !insecure) {
@@ -130,7 +129,14 @@ export function readPeerConfig(
         throw wrong(`${name} cannot be read`, cause);
       }
     };
-    return { ca: content(files.ca), cert: content(files.cert), key: content(files.key) };
+    const read = { ca: content(files.ca), cert: content(files.cert), key: content(files.key) };
+    try {
+      createSecureContext(read);
+    } catch (cause) {
+      const names = `${files.ca}, ${files.cert} and ${files.key}`;
+      throw wrong(`${names} are no authority, certificate and key that belong together`, cause);
+    }
+    return read;
   };
   const { name, listen, advertise, metrics, etcd, access, auditFile } = data;
   const { drainSeconds, balancerSeconds, reflection } = data;
@@ -173,21 +179,29 @@ function commonOf(
   env: Readonly<Record<string, string | undefined>>,
 ): Config {
   const { passwordFile, keyFile, url } = repository;
-  return loadConfig(
-    {
-      repo: url,
-      memoryMib: String(limits.memoryMiB),
-      workers: String(limits.workers),
-      storeConcurrency: String(limits.storeConcurrency),
-      logLevel,
-      ...(keyFile !== undefined && { keyFile: at(keyFile) }),
-      ...(tempDir !== undefined && { tempDir: at(tempDir) }),
-    },
-    {
+  const options = {
+    repo: url,
+    memoryMib: String(limits.memoryMiB),
+    workers: String(limits.workers),
+    storeConcurrency: String(limits.storeConcurrency),
+    logLevel,
+    ...(keyFile !== undefined && { keyFile: at(keyFile) }),
+    ...(tempDir !== undefined && { tempDir: at(tempDir) }),
+  };
+  if (passwordFile === undefined) {
+    const { CODR_PASSWORD, CODR_PASSWORD_FILE } = env;
+    return loadConfig(options, { CODR_PASSWORD, CODR_PASSWORD_FILE });
+  }
+  try {
+    return loadConfig(options, {
       CODR_PASSWORD: env.CODR_PASSWORD,
-      CODR_PASSWORD_FILE: passwordFile === undefined ? env.CODR_PASSWORD_FILE : at(passwordFile),
-    },
-  );
+      CODR_PASSWORD_FILE: at(passwordFile),
+    });
+  } catch (error) {
+    if (!(error instanceof CodrError)) throw error;
+    const message = error.message.replaceAll('CODR_PASSWORD_FILE', 'repository.passwordFile');
+    throw new CodrError(error.code, message, { remedy: error.remedy, cause: error.cause });
+  }
 }
 
 function parsed(path: string, wrong: (why: string, cause?: unknown) => CodrError): unknown {

@@ -3,6 +3,7 @@
 // `config-invalid` and names its field.
 import { z } from 'zod';
 import { CodrError } from '../../../base/error.ts';
+import { issueWords } from '../../../base/issue-words.ts';
 import { type LinkLimit, parseLinkLimit } from './link-limit.ts';
 
 /** Port of the native protocol. */
@@ -157,14 +158,8 @@ function ofUri(uri: string): unknown {
 
 /** Values are left out of the message: one of them may be a secret in the wrong place. */
 function invalid(issue: z.core.$ZodIssue | undefined): CodrError {
-  const path = issue?.path.map(String) ?? [];
-  if (issue?.code === 'unrecognized_keys') {
-    return wrong([...path, issue.keys[0] ?? ''].join('.'), 'not a known field');
-  }
-  if (issue?.code === 'invalid_type' && issue.input === undefined && path.length > 0) {
-    return wrong(path.join('.'), /undefined$/.test(issue.message) ? 'missing' : issue.message);
-  }
-  return wrong(path.join('.') || 'configuration', issue?.message ?? 'not valid');
+  const [field = '', ...fault] = issueWords(issue).split(': ');
+  return wrong(field, fault.join(': '));
 }
 
 const wrong = (field: string, fault: string): CodrError =>

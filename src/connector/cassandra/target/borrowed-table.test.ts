@@ -21,6 +21,7 @@ import { readStatistics } from '../sstable/statistics.ts';
 import { int, scalar, TestRecords, testSchema, text } from '../sstable/write-records.fixture.ts';
 import { BorrowedTable } from './borrowed-table.ts';
 import { type FileLayout, layoutOf } from './file-layout.ts';
+import { FrozenReader } from './frozen-reader.ts';
 import { checkedFiles, type LentTable, type TableReceipt } from './lent-table.ts';
 import { ReplicaSets } from './replica-sets.ts';
 import { StagedTable, stagingPrefix } from './staging.ts';
@@ -86,6 +87,7 @@ async function world(t: TestContext, layout: FileLayout = layoutOf({})) {
       nodes: ourNodes,
       sorting,
       encoding: undefined,
+      reader: new FrozenReader(undefined),
       random,
     });
   };

@@ -12,9 +12,10 @@ import type { ListedSstable } from '../session/node-files.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
 import { partitionerOf, type Ring, ringDigest } from '../session/ring.ts';
 import type { Encoding } from './file-encoder.ts';
+import type { FrozenReader } from './frozen-reader.ts';
 import { type LentTable, otherRing, receiptOf, type TableReceipt } from './lent-table.ts';
 import { ProofSample } from './proof-sample.ts';
-import { type FrozenTable, filesDigest, readFrozen, snapshotFiles } from './read-back.ts';
+import { type FrozenTable, filesDigest, snapshotFiles } from './read-back.ts';
 import { ReplicaSets } from './replica-sets.ts';
 import { sampleToText } from './sample-text.ts';
 import { StagedTable } from './staging.ts';
@@ -29,6 +30,7 @@ export interface BorrowOptions {
   readonly nodes: ReadonlyMap<string, TargetNode>;
   readonly sorting: SortingSpace;
   readonly encoding: Encoding | undefined;
+  readonly reader: FrozenReader;
   readonly random: Random;
 }
 
@@ -98,7 +100,7 @@ export class BorrowedTable implements RangeTarget {
   async *readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream {
     const { replication, proof } = this.#lent;
     assert(proof, 'a table is frozen before it is read back');
-    const { ring, sorting } = this.#options;
+    const { ring, sorting, reader } = this.#options;
     const frozen: FrozenTable = {
       schema: { ...tableBodyOf(item.entry).schema, ...this.#names },
       ...{ ring, replication, sorting, tableId: proof.tableId, tag: proof.tag },
@@ -107,7 +109,7 @@ export class BorrowedTable implements RangeTarget {
     this.#files ??= this.#listed(frozen, proof.files);
     const files = await this.#files;
     try {
-      yield* readFrozen(frozen, files, { range, ...proof.moment }, signal);
+      yield* reader.read(frozen, { files, moment: proof.moment, range }, signal);
     } catch (error) {
       throw asTarget(error);
     }

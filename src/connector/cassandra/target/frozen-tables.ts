@@ -12,17 +12,12 @@ import type { ListedSstable } from '../session/node-files.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
 import type { Ring } from '../session/ring.ts';
 import { checkFiles } from './check-files.ts';
+import type { FrozenReader } from './frozen-reader.ts';
 import type { LentProof } from './lent-table.ts';
 import { nodeConnection } from './node-connection.ts';
 import { ReplicaProof } from './proof-replicas.ts';
 import { seedOf } from './proof-sample.ts';
-import {
-  type FrozenTable,
-  filesDigest,
-  readFrozen,
-  snapshotFiles,
-  takeSnapshots,
-} from './read-back.ts';
+import { type FrozenTable, filesDigest, snapshotFiles, takeSnapshots } from './read-back.ts';
 import { operationWord } from './restore-marker.ts';
 import type { SampleText } from './sample-text.ts';
 import { asTarget, onTarget } from './target-fault.ts';
@@ -44,6 +39,7 @@ export interface FrozenTablesOptions {
   readonly context: ConnectorContext;
   readonly tables: TargetTables;
   readonly sorting: SortingSpace;
+  readonly reader: FrozenReader;
 }
 
 export interface FreezeOptions {
@@ -108,7 +104,7 @@ export class FrozenTables {
   async *readBack(item: TargetItem, range: KeyRange, signal: AbortSignal): RecordStream {
     const { table, files, moment } = this.#of(item);
     try {
-      yield* readFrozen(table, files, { range, ...moment }, signal);
+      yield* this.#options.reader.read(table, { files, moment, range }, signal);
     } catch (error) {
       throw asTarget(error);
     }

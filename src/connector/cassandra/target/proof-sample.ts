@@ -3,11 +3,12 @@
 // repeated asks the same. Memory is bounded, whatever the table has.
 import { assert } from '../../../base/assert.ts';
 import type { DataRecord, RecordStream } from '../../../model/record.ts';
+import { blockOf } from '../../../model/record-block.ts';
 import { rawPartitionKey } from '../key/record-key.ts';
 import { PartitionTracker, recordKinds } from '../record/record-key.ts';
 import type { Replication } from '../session/replica-placement.ts';
 import type { Ring } from '../session/ring.ts';
-import { recordOwners } from './record-owners.ts';
+import { type OwnersOf, recordOwners } from './record-owners.ts';
 
 /** Windows of rows that each replica is asked for: a point, a slice and the slice reversed are three reads. */
 export const windowsPerReplica = 8;
@@ -76,7 +77,11 @@ export class ProofSample {
       },
     });
     for await (const batch of records) {
-      for (const record of batch) range.take(record);
+      const { bytes, bounds, count } = blockOf(batch);
+      for (let i = 0; i < count; i++) {
+        const middle = bounds[2 * i + 1] as number;
+        range.take(bytes, bounds[2 * i] as number, middle, bounds[2 * i + 2] as number);
+      }
       yield batch;
     }
   }
@@ -145,8 +150,8 @@ class RangeSample {
   readonly #options: RangeOptions;
   readonly #seed: number;
   readonly #tracker = new PartitionTracker();
-  readonly #ownersOf: (record: DataRecord) => readonly string[];
-  readonly #firstOf: (record: DataRecord) => readonly string[];
+  readonly #ownersOf: OwnersOf;
+  readonly #firstOf: OwnersOf;
   #lists: Lists = new Lists([]);
   #rawKey: Uint8Array | undefined;
   #staticRow: DataRecord | undefined;
@@ -160,24 +165,31 @@ class RangeSample {
     this.#firstOf = recordOwners(ring, { class: 'SimpleStrategy', replication_factor: '1' });
   }
 
-  take(record: DataRecord): void {
-    const { key, value } = record;
-    if (this.#tracker.enter(key, 0, key.length)) this.#begin(record);
-    const kind = this.#tracker.kind(key, 0, key.length);
-    if (kind === recordKinds.static) {
-      this.#staticRow = value.length > this.#options.bytesMax ? undefined : copyOf(record);
-      this.#offer(record, []);
-    } else if (kind === recordKinds.row) {
+  /** Key `bytes[start, middle)`, value `bytes[middle, end)`. */
+  take(bytes: Uint8Array, start: number, middle: number, end: number): void {
+    if (this.#tracker.enter(bytes, start, middle)) this.#begin(bytes, start, middle, end);
+    const kind = this.#tracker.kind(bytes, start, middle);
+    if (kind !== recordKinds.static && kind !== recordKinds.row) return;
+    const isStatic = kind === recordKinds.static;
+    const hash = hashOf(bytes, start, middle, this.#seed);
+    const isTaken = this.#lists.takes(hash);
+    if (!isStatic && !isTaken && this.#open.length === 0) return;
+    const record = copyOf(bytes, start, middle, end);
+    if (isStatic) {
+      this.#staticRow = record.value.length > this.#options.bytesMax ? undefined : record;
+      if (isTaken) this.#offer(record, [], hash);
+    } else {
       this.#extend(record);
-      this.#offer(record, [record]);
+      if (isTaken) this.#offer(record, [record], hash);
     }
   }
 
-  #begin(record: DataRecord): void {
-    const owners = this.#ownersOf(record);
-    this.#lists = this.#options.listsAt(owners, this.#firstOf(record)[0]);
-    const isCut = this.#tracker.kind(record.key, 0, record.key.length) === recordKinds.partitionKey;
-    this.#rawKey = isCut ? record.value.slice() : undefined;
+  #begin(bytes: Uint8Array, start: number, middle: number, end: number): void {
+    const owners = this.#ownersOf(bytes, start, middle, end);
+    const [first] = this.#firstOf(bytes, start, middle, end);
+    this.#lists = this.#options.listsAt(owners, first);
+    const isCut = this.#tracker.kind(bytes, start, middle) === recordKinds.partitionKey;
+    this.#rawKey = isCut ? Uint8Array.from(bytes.subarray(middle, end)) : undefined;
     this.#staticRow = undefined;
     this.#open = [];
   }
@@ -191,14 +203,12 @@ class RangeSample {
       (one) => one.rows.length < windowRows && one.bytes + bytes <= bytesMax,
     );
     for (const one of this.#open) {
-      one.rows.push(copyOf(record));
+      one.rows.push(record);
       one.bytes += bytes;
     }
   }
 
-  #offer(record: DataRecord, rows: readonly DataRecord[]): void {
-    const hash = hashOf(record.key, this.#seed);
-    if (!this.#lists.takes(hash)) return;
+  #offer(record: DataRecord, rows: DataRecord[], hash: number): void {
     const bytes = record.key.length + record.value.length;
     if (bytes > this.#options.bytesMax) {
       this.#options.passOver();
@@ -209,7 +219,7 @@ class RangeSample {
     const window: OpenWindow = {
       partitionKey: raw,
       staticRow: this.#staticRow,
-      rows: rows.map(copyOf),
+      rows,
       bytes,
     };
     if (rows.length > 0) this.#open.push(window);
@@ -255,15 +265,18 @@ class Smallest {
   }
 }
 
-/** Blocks are used again: what is kept is copied. */
-function copyOf({ key, value }: DataRecord): DataRecord {
-  return { key: key.slice(), value: value.slice() };
+/** What is kept must not keep its block. */
+function copyOf(bytes: Uint8Array, start: number, middle: number, end: number): DataRecord {
+  return {
+    key: Uint8Array.from(bytes.subarray(start, middle)),
+    value: Uint8Array.from(bytes.subarray(middle, end)),
+  };
 }
 
 /** 32 bits that every byte has a part in; not for adversaries. */
-function hashOf(bytes: Uint8Array, seed: number): number {
+function hashOf(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let hash = seed | 0;
-  for (let i = 0; i < bytes.length; i++) {
+  for (let i = start; i < end; i++) {
     hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
   }
   hash ^= hash >>> 16;
@@ -275,5 +288,6 @@ function hashOf(bytes: Uint8Array, seed: number): number {
 
 /** A seed for a table, the same for all runs of an operation. */
 export function seedOf(...parts: readonly string[]): number {
-  return hashOf(Buffer.from(parts.join('\0')), 0x811c9dc5);
+  const text = Buffer.from(parts.join('\0'));
+  return hashOf(text, 0, text.length, 0x811c9dc5);
 }

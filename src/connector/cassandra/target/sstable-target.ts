@@ -31,6 +31,7 @@ import { attemptWord, BorrowedTable } from './borrowed-table.ts';
 import { EncodePool } from './encode-pool.ts';
 import { type FileLayout, layoutOf } from './file-layout.ts';
 import { checkSpace, neededBytes } from './free-space.ts';
+import { FrozenReader } from './frozen-reader.ts';
 import { FrozenTables, proofTag } from './frozen-tables.ts';
 import { checkedFiles, type LentTable, type TableReceipt } from './lent-table.ts';
 import { loadRangesMax } from './load-ranges.ts';
@@ -82,6 +83,7 @@ export class SstableTarget implements RestoreTarget {
   readonly #encoding: EncodePool | undefined;
   readonly #groupBytes: number | undefined;
   readonly #frozen: FrozenTables;
+  readonly #reader: FrozenReader;
   /** Of another process' restore, by the item's name, with what was lent. */
   readonly #borrowed = new Map<string, { readonly text: string; readonly table: BorrowedTable }>();
   /** By the item's name in the target: who has copies of a range at hand. */
@@ -98,8 +100,10 @@ export class SstableTarget implements RestoreTarget {
     this.#context = context;
     this.#encoding = context.workers ? new EncodePool(context.workers) : undefined;
     this.#tables = new TargetTables(cql, ring, context);
+    this.#reader = new FrozenReader(context.workers);
     const { tables, sorting } = { tables: this.#tables, sorting: this.#sorting };
-    this.#frozen = new FrozenTables({ config, cql, ring, context, tables, sorting });
+    const reader = this.#reader;
+    this.#frozen = new FrozenTables({ config, cql, ring, context, tables, sorting, reader });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,6 +111,7 @@ export class SstableTarget implements RestoreTarget {
     await this.#frozen.thawAll(signal);
     await this.#discardLoads();
     await this.#encoding?.[Symbol.asyncDispose]();
+    await this.#reader[Symbol.asyncDispose]();
     // A marker that cannot be given back now is taken over when this run is gone.
     await this.#tables.release(signal);
     await this.#cql[Symbol.asyncDispose]();
@@ -227,7 +232,7 @@ export class SstableTarget implements RestoreTarget {
     const table = new BorrowedTable(item, lent as LentTable, {
       nodes: configuredNodes(this.#config, filesOf(this.#context), this.#ring),
       ...{ ring: this.#ring, sorting: this.#sorting },
-      ...{ encoding: this.#encoding, random: this.#context.random },
+      ...{ encoding: this.#encoding, reader: this.#reader, random: this.#context.random },
     });
     this.#borrowed.set(item.namespace, { text, table });
     return table;

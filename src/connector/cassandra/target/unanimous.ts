@@ -1,22 +1,18 @@
 // What every replica says of one range, as one stream: each record must be the same on all nodes that hold its
 // token. One replica alone is enough to break the proof, though a read at ALL would not show it.
 import { assert } from '../../../base/assert.ts';
-import { compareBytes, equalBytes, toHex } from '../../../base/bytes.ts';
+import { toHex } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
-import {
-  type DataRecord,
-  type RecordBatch,
-  type RecordStream,
-  recordsOf,
-} from '../../../model/record.ts';
+import type { BlockStream } from '../../../model/record-block.ts';
+import { InputCursor } from '../merge/input-cursor.ts';
+import { BlockBuilder } from '../record/block-builder.ts';
+import type { OwnersOf } from './record-owners.ts';
 
 export interface ReplicaStream {
   readonly hostId: string;
   readonly address: string;
-  readonly records: RecordStream;
+  readonly blocks: BlockStream;
 }
-
-const batchRecords = 512;
 
 /**
  * `ownersOf` is told each record once, ascending. Errors: `proof-failed`, naming the node, when a replica lacks a
@@ -24,85 +20,73 @@ const batchRecords = 512;
  */
 export async function* unanimous(
   replicas: readonly ReplicaStream[],
-  ownersOf: (record: DataRecord) => readonly string[],
+  ownersOf: OwnersOf,
   table: string,
-): RecordStream {
-  const cursors = replicas.map((replica) => new Cursor(replica));
-  let batch: DataRecord[] = [];
+): BlockStream {
+  const all = replicas.map((replica) => new Replica(replica));
+  const out = new BlockBuilder();
   try {
+    // Together, so that the replicas' readers start side by side.
+    await Promise.all(all.map((replica) => replica.fill()));
+    let owners: readonly string[] | undefined;
+    let holders: readonly Replica[] = [];
     for (;;) {
-      for (const cursor of cursors) await cursor.fill();
-      const least = leastOf(cursors);
+      const least = leastOf(all);
       if (!least) break;
-      const owners = ownersOf(least);
-      assert(
-        cursors.some((cursor) => owners.includes(cursor.hostId)),
-        'a record has an owner',
-      );
-      for (const cursor of cursors) {
-        if (owners.includes(cursor.hostId)) cursor.take(least, table);
+      const { bytes, start, middle, end } = least.cursor;
+      const own = ownersOf(bytes, start, middle, end);
+      if (own !== owners) {
+        owners = own;
+        holders = all.filter(({ hostId }) => own.includes(hostId));
       }
-      batch.push(least);
-      if (batch.length < batchRecords) continue;
-      yield batch;
-      batch = [];
+      assert(holders.includes(least), 'a replica gives what its node owns');
+      for (const replica of holders) replica.check(least.cursor, table);
+      out.copy(bytes, start, middle, end);
+      if (out.full) yield out.take();
+      for (const replica of holders) if (!replica.cursor.advance()) await replica.fill();
     }
-    if (batch.length > 0) yield batch;
+    if (out.count > 0) yield out.take();
   } finally {
-    for (const cursor of cursors) await cursor.close();
+    await Promise.all(all.map(({ cursor }) => cursor.close()));
   }
 }
 
-function leastOf(cursors: readonly Cursor[]): DataRecord | undefined {
-  let least: DataRecord | undefined;
-  for (const { current } of cursors) {
-    if (current && (!least || compareBytes(current.key, least.key) < 0)) least = current;
+function leastOf(replicas: readonly Replica[]): Replica | undefined {
+  let least: Replica | undefined;
+  for (const replica of replicas) {
+    if (replica.hasEnded) continue;
+    if (!least || replica.cursor.compareKey(least.cursor) < 0) least = replica;
   }
   return least;
 }
 
-class Cursor {
+class Replica {
   readonly hostId: string;
+  readonly cursor: InputCursor;
+  hasEnded = false;
   readonly #address: string;
-  readonly #batches: AsyncIterator<RecordBatch>;
-  #records: readonly DataRecord[] = [];
-  #at = 0;
-  #ended = false;
 
-  constructor({ hostId, address, records }: ReplicaStream) {
+  constructor({ hostId, address, blocks }: ReplicaStream) {
     this.hostId = hostId;
     this.#address = address;
-    this.#batches = records[Symbol.asyncIterator]();
-  }
-
-  get current(): DataRecord | undefined {
-    return this.#records[this.#at];
+    this.cursor = new InputCursor(blocks);
   }
 
   async fill(): Promise<void> {
-    while (!this.#ended && this.#at >= this.#records.length) {
-      const next = await this.#batches.next();
-      if (next.done) this.#ended = true;
-      else [this.#records, this.#at] = [recordsOf(next.value), 0];
-    }
+    this.hasEnded = !(await this.cursor.nextBlock());
   }
 
-  take({ key, value }: DataRecord, table: string): void {
-    const own = this.current;
-    const has = own !== undefined && equalBytes(own.key, key);
-    if (has && equalBytes(own.value, value)) {
-      this.#at++;
-      return;
-    }
+  check(least: InputCursor, table: string): void {
+    const { cursor } = this;
+    if (cursor === least) return;
+    const has = !this.hasEnded && cursor.compareKey(least) === 0;
+    if (has && cursor.hasEqualValue(least)) return;
     const what = has ? 'has another version of' : 'lacks';
+    const key = toHex(least.bytes.subarray(least.start, least.middle));
     throw new CodrError(
       'proof-failed',
-      `${table}: the replica ${this.#address} ${what} the record ${toHex(key)}`,
+      `${table}: the replica ${this.#address} ${what} the record ${key}`,
       { object: table, facts: { node: this.#address } },
     );
-  }
-
-  async close(): Promise<void> {
-    await this.#batches.return?.();
   }
 }

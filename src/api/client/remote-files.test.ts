@@ -265,6 +265,60 @@ test('a peer that leaves in the middle of a call is lost, and not waited for', a
   await file.close();
 });
 
+test('a frozen peer that leaves is lost also to who has just begun to open a file there', async () => {
+  await using world = await elsewhere();
+  const { folder, proxy } = world;
+  const channel = new Channel({ tls: 'insecure', address: proxy.address, clock });
+  let now: Channel | undefined = channel;
+  const files = new RemoteFiles({ peer: 'n2', channel: () => now, clock });
+  await writeFile(join(folder, 'f'), 'f');
+  assert.equal((await files.stat(join(folder, 'f'))).bytes, 1);
+  proxy.freeze();
+  const isGone = (error: unknown): boolean => isCodrError(error, 'source-unreachable');
+  const asked = [
+    assert.rejects(files.open(join(folder, 'f')), isGone),
+    assert.rejects(files.link(own(folder, 'a'), own(folder, 'b')), isGone),
+  ];
+  now = undefined;
+  channel[Symbol.dispose]();
+  await Promise.all(asked);
+});
+
+test('a peer that stood still changes nothing that was asked of it meanwhile; who still wants it asks again', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-files-'));
+  let frozenMs = 0;
+  const looks: (() => void)[] = [];
+  const sleeping = {
+    ...clock,
+    monotonic: () => clock.monotonic() + frozenMs,
+    // Each look of the watcher is the test's to let pass.
+    sleep: (ms: number, signal?: AbortSignal) =>
+      ms === 500 ? new Promise<void>((wake) => looks.push(wake)) : clock.sleep(ms, signal),
+  };
+  const api = fakeApi(async () => ({}));
+  const operations = new LocalOperations(api, { clock, random: systemRandom, redact: String });
+  const world = { ...openServe({ api, operations }), clock: sleeping, authorise: everybody };
+  const served = await serve({ ...world, files: servedFiles([folder]) });
+  const channel = new Channel({ tls: 'insecure', address: served.address, clock });
+  try {
+    const files = new RemoteFiles({ peer: 'n2', channel: () => channel, clock });
+    await files.makeFolders(own(folder));
+    await files.writeWhole(own(folder, 'a'), bytes('1'));
+    frozenMs += 60_000;
+    looks.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    const link = files.link(own(folder, 'a'), own(folder, 'b'));
+    await assert.rejects(link, (error) => isCodrError(error, 'source-unreachable'));
+    assert.deepEqual(await readdir(own(folder)), ['a']);
+    await files.remove(own(folder, 'a'));
+    assert.deepEqual(await readdir(own(folder)), []);
+  } finally {
+    channel[Symbol.dispose]();
+    await served.close({ drainMs: 0 });
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 test('files are for peers alone', async () => {
   const files = servedFiles(['/']);
   const access = { peers: [], certificates: [], tokens: [] };

@@ -14,6 +14,7 @@ import { type Gate, StoppingError } from './gate.ts';
 import { fromWire, toWire } from './mapper.ts';
 import { methodNamed } from './protos.ts';
 import { ReadAnswer, ReadRooms } from './read-message.ts';
+import { Standstill } from './standstill.ts';
 
 /** Done side by side. */
 const actsAtOnce = 64;
@@ -36,15 +37,23 @@ export function fileHandlers(
   beat: { readonly clock: Clock; readonly heartbeatMs: number; readonly bytes: FileBytes },
 ): UntypedServiceImplementation {
   const { bytes: served } = beat;
-  const leases = new Leases(files, beat.clock, served);
+  const standstill = new Standstill(beat.clock);
+  void standstill.watch(gate.draining);
+  const leases = new Leases(files, { clock: beat.clock, served, standstill });
   return {
     Hold: (call: ServerWritableStream<object, object>) => hold(gate, leases, beat, call),
-    Act: handler<{ acts: readonly FileAct[] }>(gate, 'Act', async ({ acts }) => ({
-      results: await mapLimit(acts, actsAtOnce, (act) => orFault(() => leases.act(act))),
-    })),
+    Act: handler<{ acts: readonly FileAct[] }>(gate, 'Act', ({ acts }) =>
+      orFault(async () => {
+        if (acts.some(({ kind }) => !harmless.has(kind))) leases.refuseLate();
+        return {
+          results: await mapLimit(acts, actsAtOnce, (act) => orFault(() => leases.act(act))),
+        };
+      }),
+    ),
     Read: handler<ReadWish>(gate, 'Read', (wish) => orFault(() => leases.read(wish))),
     Write: handler<WriteWish>(gate, 'Write', (wish) =>
       orFault(async () => {
+        leases.refuseLate();
         await leases.written(wish).write(wish.bytes);
         served.written += wish.bytes.length;
         return {};
@@ -65,6 +74,11 @@ interface WriteWish extends Place {
   readonly bytes: Uint8Array;
 }
 
+/** They change nothing. */
+const harmless: ReadonlySet<FileAct['kind']> = new Set([
+  ...(['list', 'stat', 'real-path', 'free-bytes', 'read-whole', 'open', 'sync', 'close'] as const),
+]);
+
 type AnyFile = OpenFile | WrittenFile;
 
 /** What is open, by lease and number. */
@@ -73,12 +87,18 @@ class Leases {
   readonly #open = new Map<number, Map<number, AnyFile>>();
   readonly #rooms = new ReadRooms();
   readonly #bytes: FileBytes;
+  readonly #standstill: Standstill;
   /** Numbers of a peer that began anew are none of those before: who has an old one must not read another file. */
   #count: number;
 
-  constructor(files: FileAccess, clock: Clock, bytes: FileBytes) {
+  constructor(
+    files: FileAccess,
+    of: { readonly clock: Clock; readonly served: FileBytes; readonly standstill: Standstill },
+  ) {
+    const { clock, served, standstill } = of;
     this.#files = files;
-    this.#bytes = bytes;
+    this.#bytes = served;
+    this.#standstill = standstill;
     this.#count = clock.now() * 1000;
   }
 
@@ -102,6 +122,11 @@ class Leases {
       this.#bytes.read += count;
       return count;
     });
+  }
+
+  /** As if the connection had broken: who asked a moment ago asks again, who asked before the standstill is gone. */
+  refuseLate(): void {
+    if (this.#standstill.hasJustEnded) throw new LeaseLost('it stood still');
   }
 
   written(place: Place): WrittenFile {

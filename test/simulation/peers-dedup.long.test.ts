@@ -4,7 +4,7 @@ import { wholeRange } from '../../src/model/key-range.ts';
 import type { DataRecord } from '../../src/model/record.ts';
 import { collect } from '../../src/repository/collect/collect.ts';
 import { openFixture, probe } from '../../src/repository/collect/repository-fixture.ts';
-import { repositoryLineage } from '../../src/repository/repository.ts';
+import { type Repository, repositoryLineage } from '../../src/repository/repository.ts';
 import { readTree } from '../../src/repository/tree/tree-reader.ts';
 import type { TreeRoot } from '../../src/repository/tree/tree-root.ts';
 import {
@@ -14,11 +14,16 @@ import {
   recordsOf,
   turn,
   turnClock,
+  type WorldOptions,
 } from './peers-world.ts';
 
 const data: CopyOptions = { seed: 7, segments: 8, recordsPerSegment: 1000, workers: 2 };
 
 const small: CopyOptions = { ...data, segments: 4, recordsPerSegment: 800 };
+
+const cutFine: CopyOptions = { ...data, segments: 12, recordsPerSegment: 160 };
+
+type Five<T> = [T, T, T, T, T];
 
 /** Bytes that one copy alone takes. */
 async function oneCopy(options = data): Promise<number> {
@@ -28,12 +33,8 @@ async function oneCopy(options = data): Promise<number> {
   return await world.packBytes();
 }
 
-async function worldOf(
-  names: readonly string[],
-  talking = true,
-  indexEntriesMax = 2 ** 20,
-): Promise<PeersWorld> {
-  const world = await PeersWorld.open(names, { talking, indexEntriesMax });
+async function worldOf(names: readonly string[], options: WorldOptions = {}): Promise<PeersWorld> {
+  const world = await PeersWorld.open(names, options);
   for (const { name } of world.peers) await world.register(`source-${name}`);
   return world;
 }
@@ -47,7 +48,7 @@ test('three peers that copy equal data at the same moment store at most a tenth 
   await copyAll(world);
   const stored = await world.packBytes();
   assert.ok(stored <= alone * 1.1, `${stored} bytes stored, ${alone} by one alone`);
-  const silent = await worldOf(['a', 'b', 'c'], false);
+  const silent = await worldOf(['a', 'b', 'c'], { talking: false });
   await copyAll(silent);
   assert.ok((await silent.packBytes()) > alone * 2.5, 'without the exchange all is stored thrice');
 });
@@ -81,7 +82,7 @@ test('while owners of slots are dead what they know is found in the index, and s
 test('three peers store equal data once while owners of slots die', async () => {
   const options = { ...data, segments: 24, recordsPerSegment: 500 };
   const alone = await oneCopy(options);
-  const world = await worldOf(['a', 'b', 'c', 'd', 'e'], true, 64);
+  const world = await worldOf(['a', 'b', 'c', 'd', 'e'], { indexEntriesMax: 64 });
   const copying = Promise.all(
     world.peers.slice(0, 3).map((peer) => world.copy(peer, `source-${peer.name}`, options)),
   );
@@ -97,6 +98,29 @@ test('three peers store equal data once while owners of slots die', async () => 
   assert.ok(stored <= alone * 1.1, `${stored} bytes stored, ${alone} by one alone`);
   assert.ok(world.peers[0]?.exchange.counts.unanswered);
   await assertWhole(world, roots, options);
+});
+
+test('peers read everything, whether owners of slots answer, are silent, or die on the way', async () => {
+  // Those that read own hardly a slot, as each one of many peers does.
+  const weights = { b: 0.005, c: 0.005, d: 0.005, e: 0.005 };
+  const world = await worldOf(['a', 'b', 'c', 'd', 'e', 'f'], { indexEntriesMax: 4, weights });
+  const [a, b, c, d, e] = world.peers as PeerInWorld[] as Five<PeerInWorld>;
+  const roots = await world.copy(a, 'source-a', cutFine);
+  await world.settled();
+  const readBy = (peer: PeerInWorld): Promise<void> => assertReads(peer.repository, roots, cutFine);
+  await readBy(b);
+  const { located } = b.exchange.counts;
+  assert.ok(located > 10, `${located} leaves said by owners`);
+  for (const name of ['a', 'f']) world.dead.add(name);
+  await readBy(c);
+  world.dead.clear();
+  const reading = [d, e].map(readBy);
+  await turn();
+  world.dead.add('a');
+  await turn();
+  world.dead.add('f');
+  world.expire();
+  await Promise.all(reading);
 });
 
 test('the first source is removed and collected while the second relies on its packs', async () => {
@@ -161,7 +185,14 @@ async function assertWhole(
   roots: readonly TreeRoot[],
   options = small,
 ): Promise<void> {
-  const repository = await openFixture(world.store, { seed: 999 });
+  await assertReads(await openFixture(world.store, { seed: 999 }), roots, options);
+}
+
+async function assertReads(
+  repository: Repository,
+  roots: readonly TreeRoot[],
+  options = small,
+): Promise<void> {
   for (const [i, root] of roots.entries()) {
     const records: DataRecord[] = [];
     for await (const batch of readTree(repository.source, root, wholeRange)) records.push(...batch);

@@ -53,6 +53,15 @@ export interface CopyOptions {
   readonly workers: number;
 }
 
+export interface WorldOptions {
+  /** False for peers that know nothing of each other. */
+  readonly talking?: boolean;
+  /** Entries of an object of the index. */
+  readonly indexEntriesMax?: number;
+  /** By peer, of its share of slots; 1 unless said. */
+  readonly weights?: Readonly<Record<string, number>>;
+}
+
 export class PeersWorld {
   readonly store = new MemoryObjectStore();
   readonly peers: PeerInWorld[] = [];
@@ -60,12 +69,18 @@ export class PeersWorld {
   readonly dead = new Set<string>();
   #table = SlotTable.empty;
 
-  /** `talking`: false for peers that know nothing of each other. `indexEntriesMax`: of an object of the index. */
+  readonly #weights: Readonly<Record<string, number>>;
+
+  private constructor(weights: Readonly<Record<string, number>>) {
+    this.#weights = weights;
+  }
+
+  /** As the peers say; they share nothing but the store and what they ask each other. */
   static async open(
     names: readonly string[],
-    { talking = true, indexEntriesMax = 2 ** 20 } = {},
+    { talking = true, indexEntriesMax = 2 ** 20, weights = {} }: WorldOptions = {},
   ): Promise<PeersWorld> {
-    const world = new PeersWorld();
+    const world = new PeersWorld(weights);
     await createFixture(world.store, 1);
     world.#deal(names);
     for (const [i, name] of names.entries())
@@ -79,7 +94,7 @@ export class PeersWorld {
   }
 
   #deal(names: readonly string[]): void {
-    const peers = names.map((name) => ({ name, weight: 1 }));
+    const peers = names.map((name) => ({ name, weight: this.#weights[name] ?? 1 }));
     this.#table = computeSlots(peers, this.#table);
   }
 

@@ -134,7 +134,10 @@ export class BlobStore implements LeafSource {
       out[i] = raw.slice(offset, offset + length);
     }
     const isCondemned = (pack: PackRef): boolean => this.#states.get(pack.id) === 'condemned';
-    await readStored(this.parts, { kind, ids, wanted: stored, out, isCondemned });
+    const exchange = this.#others?.exchange;
+    const where = exchange && ((some: readonly LeafId[]) => exchange.where(some));
+    const blobs = { kind, ids, wanted: stored, out, isCondemned, ...(where && { where }) };
+    await readStored(this.parts, blobs);
     return out;
   }
 

@@ -20,6 +20,7 @@ function exchangeOf(...answers: Answers[]): LeafExchange & { readonly asked: num
       asked.push(open.length);
       return (answers.length > 1 ? answers.shift() : answers[0]) as Answers;
     },
+    where: async (some) => some.map(() => undefined),
     committed: () => {},
   };
 }

@@ -2,6 +2,7 @@
 // then it is stored here too. What an older piece of work is storing just now is waited for, a little.
 import type { Clock } from '../../base/clock.ts';
 import type { LeafId } from '../../model/id.ts';
+import type { BlobLocation } from '../index/page-search.ts';
 import type { PackRef } from './pack-format.ts';
 
 /**
@@ -14,6 +15,8 @@ type LeafAnswer = PackRef | 'storing' | 'unanswered' | undefined;
 export interface LeafExchange {
   /** One answer an id, in order; a pack is committed and holds the leaf. Never rejects. */
   ask(ids: readonly LeafId[], session: number): Promise<readonly LeafAnswer[]>;
+  /** Where leaves may lie, by owners of slots: undefined where they say nothing. May be wrong. Never rejects. */
+  where(ids: readonly LeafId[]): Promise<readonly (BlobLocation | undefined)[]>;
   /** These lineages have new entries that the others should read. */
   committed(lineages: readonly string[]): void;
 }

@@ -1,11 +1,13 @@
 // Reads named blobs out of stored packs: by the index, from whichever pack gives them. A pack that was deleted
-// or is damaged is passed over for another that holds the same blob.
+// or is damaged is passed over for another that holds the same blob. Of what this peer has no filters for, the owner of
+// the slot is asked first; nothing rests on its answer.
 import { toHex } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
 import type { FingerprintIndex } from '../index/fingerprint-index.ts';
+import type { BlobLocation } from '../index/page-search.ts';
 import type { BlobKind } from '../leaf/leaf-store.ts';
-import type { PackRef } from './pack-format.ts';
+import { type PackRef, packKindOf } from './pack-format.ts';
 import type { PackReader } from './pack-reader.ts';
 
 interface Parts {
@@ -20,6 +22,8 @@ export interface StoredBlobs {
   readonly wanted: readonly number[];
   /** Filled at those places; leaves and chunks are views of frames, which others read too. */
   readonly out: Uint8Array[];
+  /** Asks owners of slots where they lie; absent in a process alone. Never rejects. */
+  readonly where?: (ids: readonly LeafId[]) => Promise<readonly (BlobLocation | undefined)[]>;
   /** Such packs are read when no other is left: they may be spared, and are there until then. */
   isCondemned(pack: PackRef): boolean;
 }
@@ -30,7 +34,7 @@ const roundsMax = 4;
 /** Errors: `object-missing` when no pack holds an id; `object-damaged` when none gives it whole. */
 export async function readStored(parts: Parts, blobs: StoredBlobs): Promise<void> {
   const reading = new Reading(parts, blobs);
-  let left = blobs.wanted;
+  let left = await reading.whereTold(blobs.wanted);
   for (let round = 0; left.length > 0; round++) {
     if (round > 0) await parts.index.refresh();
     const missing = await reading.round(left, { lastResort: round > 0 });
@@ -51,6 +55,21 @@ interface Place {
   readonly leaf: number;
 }
 
+/** What is read of each pack. */
+class PlacesByPack {
+  readonly #packs = new Map<PackId, { readonly ref: PackRef; readonly places: Place[] }>();
+
+  add({ pack, leaf }: BlobLocation, i: number): void {
+    const group = this.#packs.get(pack.id) ?? { ref: pack, places: [] };
+    this.#packs.set(pack.id, group);
+    group.places.push({ i, leaf });
+  }
+
+  get all() {
+    return this.#packs.values();
+  }
+}
+
 class Reading {
   /** The first damage that was met. */
   damage: CodrError | undefined;
@@ -67,6 +86,31 @@ class Reading {
     return this.#passedOver.size > 0;
   }
 
+  /** Reads what owners of slots say the place of, if it is there; returns the rest. Asks for what is dear to find here. */
+  async whereTold(wanted: readonly number[]): Promise<readonly number[]> {
+    const { kind, ids, where, isCondemned } = this.#blobs;
+    const { index } = this.#parts;
+    const dear = where ? wanted.filter((i) => index.isBlindTo(ids[i] as LeafId)) : [];
+    if (!where || dear.length === 0) return wanted;
+    const told = await where(dear.map((i) => ids[i] as LeafId));
+    const packs = new PlacesByPack();
+    for (const [k, i] of dear.entries()) {
+      const at = told[k];
+      if (at && at.pack.kind === packKindOf(kind) && !isCondemned(at.pack)) packs.add(at, i);
+    }
+    const read = new Set<number>();
+    for (const { ref, places } of packs.all) {
+      try {
+        await this.#read(ref, places);
+        for (const { i } of places) read.add(i);
+      } catch (error) {
+        // A pack that is gone, another leaf, damage, whatever: the index says what there is, and what is lost.
+        if (!isCodrError(error)) throw error;
+      }
+    }
+    return wanted.filter((i) => !read.has(i));
+  }
+
   /** Reads what some pack gives; returns the rest. */
   async round(
     wanted: readonly number[],
@@ -78,18 +122,16 @@ class Reading {
     const asked = wanted.map((i) => ids[i] as LeafId);
     const locations = await this.#parts.index.lookup(asked, usable);
     const missing: number[] = [];
-    const packs = new Map<PackId, { ref: PackRef; places: Place[] }>();
+    const packs = new PlacesByPack();
     for (const [k, i] of wanted.entries()) {
       const at = locations[k];
       if (!at) {
         missing.push(i);
         continue;
       }
-      const group = packs.get(at.pack.id) ?? { ref: at.pack, places: [] };
-      packs.set(at.pack.id, group);
-      group.places.push({ i, leaf: at.leaf });
+      packs.add(at, i);
     }
-    for (const { ref, places } of packs.values()) {
+    for (const { ref, places } of packs.all) {
       missing.push(...(await this.#readWhatIsWhole(ref, places)));
     }
     return missing;

@@ -159,6 +159,10 @@ export async function* nativeRecords(
   { entry }: PointDataset,
   records: RecordStream,
 ): AsyncGenerator<RecordBatch, void, void> {
+  if (connector.storesNative(entry)) {
+    yield* records;
+    return;
+  }
   for await (const batch of records) {
     yield batch.map((record) => ({
       key: record.key,

@@ -1,5 +1,6 @@
 // What do three nodes at RF 3 cost to protect and to give back: bytes stored beside the three copies, a base, an
-// idle cut, a cut after 1 % of writes, a fresh base after a major compaction, a restore with and without proof.
+// idle cut, a cut after 1 % of writes, a fresh base after a major compaction, restores with and without proof, of a
+// checkpoint and of ten runs.
 // The floor is a copy of the three nodes' files, which is what a tool that keeps files would store.
 import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,9 +10,11 @@ import { types } from 'cassandra-driver';
 import { stringify } from 'yaml';
 import type { CassandraCluster } from '../src/node/demo/cassandra-server.ts';
 import { connectCql, startCassandra, type TestClient } from '../test/harness/cassandra.ts';
+import { Chance } from './chance.ts';
 import { BenchRepository } from './codr.ts';
 import type { Cost } from './measure.ts';
 import { type BenchOptions, printRows, type Question, say } from './question.ts';
+import { textPool, textPoolBytes } from './table.ts';
 
 export const cassandraQuestion: Question = {
   name: 'cassandra',
@@ -19,8 +22,11 @@ export const cassandraQuestion: Question = {
   run,
 };
 
-const valueBytes = 200;
+const rowBytes = 120;
+const textBytes = 86;
 const rowsPerPartition = 50;
+const insert = 'INSERT INTO bench.rows (k, c, n, w) VALUES (?, ?, ?, ?)';
+const texts = textPool(new Chance(1));
 const writerSeconds = 30;
 const writersAtOnce = 32;
 
@@ -32,8 +38,8 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
   await client.cql(
     "CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",
   );
-  await client.cql('CREATE TABLE bench.rows (k int, c int, v blob, w text, PRIMARY KEY (k, c))');
-  const partitions = Math.ceil((mebibytes * 1024 * 1024) / (rowsPerPartition * (valueBytes + 60)));
+  await client.cql('CREATE TABLE bench.rows (k bigint, c int, n int, w text, PRIMARY KEY (k, c))');
+  const partitions = Math.ceil((mebibytes * 1024 * 1024) / (rowsPerPartition * rowBytes));
   await fill(client, { from: 0, to: partitions, seed: 1 });
   for (const node of cluster.nodes) await cluster.jmx(node).flush('bench');
   await settled(cluster);
@@ -56,16 +62,18 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
   const afterCompaction = await timed('fresh base after compaction', ['backup', 'bench']);
   await fill(client, { from: 0, to: Math.ceil(partitions / 100), seed: 2 });
   const little = await timed('cut after 1 % of writes', ['backup', 'bench']);
-  await timed('restore, no proof', [
-    'restore',
-    'bench',
-    '--to',
-    config,
-    '--rename',
-    'bench.*=b2.*',
-    '--no-verify',
-  ]);
-  await timed('restore, proven', ['restore', 'bench', '--to', config, '--rename', 'bench.*=b3.*']);
+  await timed('checkpoint', ['checkpoint', 'bench']);
+  const restore = (keyspace: string, ...more: string[]): string[] => {
+    const to = ['--to', config, '--rename', `bench.*=${keyspace}.*`];
+    return ['restore', 'bench', ...to, ...more];
+  };
+  await timed('restore of it, no proof', restore('b2', '--no-verify'));
+  await timed('restore of it, proven', restore('b3'));
+  for (let cut = 1; cut <= 10; cut++) {
+    await fill(client, { from: 0, to: Math.ceil(partitions / 1000), seed: 2 + cut });
+    await repository.run(['backup', 'bench']);
+  }
+  await timed('restore with ten runs, no proof', restore('b4', '--no-verify'));
   await settled(cluster);
   const alone = await written(client, partitions);
   const [beside] = await Promise.all([
@@ -76,6 +84,9 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
     bytes: threeCopies,
   });
   const share = (bytes: number, of = base): string => `${((bytes / of) * 100).toFixed(1)} %`;
+  for (const { label, cost } of costs.filter((one) => one.label.startsWith('restore'))) {
+    say(`${label}: ${(threeCopies / 3e6 / cost.seconds).toFixed(0)} MB/s of one copy's files`);
+  }
   say(
     `three copies ${mb(threeCopies)} MB, stored ${mb(base)} MB = ${share(base, threeCopies)} of them`,
   );
@@ -89,28 +100,19 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
 
 const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
-/** Values that compress as real ones do: half random, half text. */
+/** Rows of the shape of 120 bytes of the other questions. */
 async function fill(
   { client }: TestClient,
   { from, to, seed }: { readonly from: number; readonly to: number; readonly seed: number },
 ): Promise<void> {
-  const insert = 'INSERT INTO bench.rows (k, c, v, w) VALUES (?, ?, ?, ?)';
-  let state = seed;
-  const value = (): Buffer => {
-    const bytes = Buffer.alloc(valueBytes / 2);
-    for (let i = 0; i < bytes.length; i += 4) {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      bytes.writeUInt32BE(state, i);
-    }
-    return bytes;
-  };
-  const text = 'the quick brown fox jumps over the lazy dog, again and again '.repeat(2);
+  const chance = new Chance(seed);
   let running: Promise<unknown>[] = [];
   for (let k = from; k < to; k++) {
-    const batch = Array.from({ length: rowsPerPartition }, (_, c) => ({
-      query: insert,
-      params: [k, c, value(), text.slice(0, valueBytes / 2)],
-    }));
+    const batch = Array.from({ length: rowsPerPartition }, (_, c) => {
+      const at = chance.below(textPoolBytes - textBytes);
+      const w = texts.toString('latin1', at, at + textBytes);
+      return { query: insert, params: [types.Long.fromNumber(k), c, at, w] };
+    });
     running.push(client.batch(batch, { prepare: true, logged: false }));
     if (running.length < 16) continue;
     await Promise.all(running);
@@ -140,14 +142,13 @@ const describe = ({ perSecond, p99Ms }: Written): string =>
 
 /** As many rows as the servers take, some at a time. */
 async function written({ client }: TestClient, partitions: number): Promise<Written> {
-  const insert = 'INSERT INTO bench.rows (k, c, v, w) VALUES (?, ?, ?, ?)';
-  const value = Buffer.alloc(valueBytes / 2, 7);
   const latencies: number[] = [];
   const end = performance.now() + writerSeconds * 1000;
   const lane = async (number: number): Promise<void> => {
     for (let i = number; performance.now() < end; i += writersAtOnce) {
       const start = performance.now();
-      const row = [i % partitions, rowsPerPartition + (i % 7), value, 'w'];
+      const key = types.Long.fromNumber(i % partitions);
+      const row = [key, rowsPerPartition + (i % 7), i, 'w'.repeat(textBytes)];
       await client.execute(insert, row, { prepare: true });
       latencies.push(performance.now() - start);
     }

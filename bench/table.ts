@@ -46,7 +46,7 @@ export const benchTable: TableSchema = {
 };
 
 const firstMicros = 1_700_000_000_000_000;
-const textPoolBytes = 1 << 20;
+export const textPoolBytes = 1 << 20;
 
 /** All rows of the table, ascending; every `skipEvery`-th is left out, as of a replica that missed writes. */
 export function* tableBlocks(
@@ -103,7 +103,7 @@ function partitionPrefixes(count: number): Uint8Array[] {
 }
 
 /** Half of it words, half of it digits: it compresses as values do, to somewhat more than half. */
-function textPool(chance: Chance): Buffer {
+export function textPool(chance: Chance): Buffer {
   const pool = Buffer.alloc(textPoolBytes);
   for (let at = 0; at < textPoolBytes; ) {
     at += pool.write(`${chance.word()} ${chance.below(1e6)} `, at);

@@ -66,19 +66,24 @@ export interface OwnWorld {
   readonly random: Random;
   readonly store: ObjectStore;
   readonly log: Logger;
+  /** Of a peer: by slot 1 for those that it takes for its own in the index. */
+  readonly ownedSlots?: () => Uint8Array | undefined;
 }
 
+/** So that runs of the index are cut into many objects. */
+const indexEntriesMax = 8;
 const leaseTtlMs = 10_000;
 const taskAttempts = 8;
 
 export async function openRepository(
   writer: string,
   { opened, limits, packBytesTarget }: ClusterWorld,
-  { clock, random, store }: OwnWorld,
+  { clock, random, store, ownedSlots }: OwnWorld,
 ): Promise<Repository> {
   return await Repository.open(
     {
-      ...{ store, clock, random, writer, packBytesTarget, spill: new MemorySpill() },
+      ...{ store, clock, random, writer, packBytesTarget, indexEntriesMax },
+      ...{ spill: new MemorySpill(), ...(ownedSlots && { ownedSlots }) },
       sealer: new InlineSealer({ idKey: opened.unlocked.keys.id, level: 1 }),
       memoryBytesMax: limits.memoryBytesMax,
     },

@@ -67,9 +67,14 @@ export class WholePeer implements Station {
     const faulty = new FaultyObjectStore(world.store, { random, clock: world.clock });
     const store = new RetryingObjectStore(answering(faulty, clock), { clock, random, attempts: 3 });
     const log = tracingLogger(name, world);
-    const own = { clock, random, store, log };
+    let life: PeerLife | undefined;
+    // Every other peer has no filter of the index, as if all objects were of others: it must ask for each leaf.
+    const ownedSlots = () => (number % 2 === 0 ? undefined : life?.ownedSlots());
+    const own = { clock, random, store, log, ownedSlots };
     const repository = await openRepository(name, world, own);
-    return new WholePeer(name, world, own, { clock, faulty, repository });
+    const peer = new WholePeer(name, world, own, { clock, faulty, repository });
+    life = peer.life;
+    return peer;
   }
 
   private constructor(

@@ -1,5 +1,6 @@
 // Which index objects have their filters in memory here. One process alone has all, up to a limit. A peer has those of
-// objects that may hold ids of its own slots, and gives back what it opened beside them.
+// objects that may hold ids of its own slots, and gives back what it opened beside them. A small run, which is one
+// object for all leading bytes, is everybody's.
 import type { Clock } from '../../base/clock.ts';
 import type { IndexObject } from './index-object.ts';
 
@@ -75,7 +76,7 @@ export class FilterShare {
 
   /** True when its filter shall be in memory here. */
   isWanted({ header: { firstByte, lastByte } }: IndexObject): boolean {
-    if (!this.#share) return true;
+    if (!this.#share || (firstByte === 0 && lastByte === 255)) return true;
     return this.#ownBytes.subarray(firstByte, lastByte + 1).includes(1);
   }
 
@@ -124,7 +125,7 @@ export class FilterShare {
     if (this.#share) object.searchedAtMs = this.#share.clock.monotonic();
   }
 
-  /** Gives back heads and copies: of objects of others that lie idle, and of the longest unused past the limit. */
+  /** Gives back heads and copies of objects of others that lie idle, and past the limit heads of the longest unused. */
   async sweep(objects: Iterable<IndexObject>): Promise<void> {
     if (!this.#share) return;
     const { clock, tableBytesMax } = this.#share;
@@ -137,7 +138,8 @@ export class FilterShare {
     for (const object of open) {
       bytes += fanOutBytes + object.header.packCount * packBytes;
       const isIdle = nowMs - object.searchedAtMs > idleMs && !this.isWanted(object);
-      if (isIdle || bytes > tableBytesMax) await object.release();
+      if (isIdle) await object.release();
+      else if (bytes > tableBytesMax) object.dropTables();
     }
   }
 }

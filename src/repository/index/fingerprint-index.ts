@@ -159,8 +159,9 @@ export class FingerprintIndex implements AsyncDisposable {
   /** True when the id may stand in an object whose filter others have: ask them first. */
   isBlindTo(id: LeafId): boolean {
     if (!this.#share.isDivided) return false;
-    this.#share.follow(this.#objects.all);
-    return this.#share.blindBytes(this.#objects.all)[id[0] as number] === 1;
+    const { byName } = this.#objects;
+    this.#share.follow(byName.values());
+    return this.#share.blindBytes(byName.values())[id[0] as number] === 1;
   }
 
   /** Reads every head that was not read yet: a header that is damaged may hide an object. Errors: `object-damaged`. */
@@ -202,8 +203,9 @@ export class FingerprintIndex implements AsyncDisposable {
     const sorted = [...buffers.keys()].sort((a, b) =>
       Buffer.compare(buffers[a] as Buffer, buffers[b] as Buffer),
     );
-    this.#share.follow(this.#objects.all);
-    await this.#share.sweep(this.#objects.all);
+    const { byName } = this.#objects;
+    this.#share.follow(byName.values());
+    await this.#share.sweep(byName.values());
     for (let round = 0; round < lookupRounds; round++) {
       let stale = false;
       for (const object of this.#objects.all) {

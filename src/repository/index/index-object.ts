@@ -115,9 +115,14 @@ export class IndexObject {
     return this.#tables;
   }
 
-  /** Gives back all but the header and the filter. A search that is under way goes on. */
-  async release(): Promise<void> {
+  /** Gives the memory of its packs and its fan-out back. A search that is under way goes on. */
+  dropTables(): void {
     this.#tables = undefined;
+  }
+
+  /** Gives back all but the header and the filter. */
+  async release(): Promise<void> {
+    this.dropTables();
     const copy = this.#copy;
     this.#copy = undefined;
     await this.#end(copy);

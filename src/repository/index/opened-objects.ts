@@ -73,7 +73,7 @@ export class OpenedObjects {
     try {
       return (await object.tables(signal)).packs;
     } finally {
-      if (!isOpen) await object.release();
+      if (!isOpen) object.dropTables();
     }
   }
 

@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../base/module-url.ts';
 import { type ThreadError, unpackError } from '../base/thread-error.ts';
+import { threadLimits } from '../base/thread-limits.ts';
 import type { FrameSeal } from '../repository/frame/frame-codec.ts';
 import {
   type BlobBatch,
@@ -104,6 +105,7 @@ function compact(seal: FrameSeal): FrameSeal {
 function openLane(options: SealerOptions): Lane {
   const worker = new Worker(moduleUrl('./sealing-worker.ts', import.meta.url), {
     workerData: { idKey: options.idKey, level: options.level },
+    resourceLimits: threadLimits,
   });
   const lane: Lane = { worker, waiting: new Map(), failure: undefined };
   const fail = (error: Error): void => {

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { Semaphore, untilAborted } from '../../../base/async.ts';
 import type { FilesOf } from '../../../base/file-access.ts';
 import { type ThreadError, unpackError } from '../../../base/thread-error.ts';
+import { threadLimits } from '../../../base/thread-limits.ts';
 import type { BlockStream, RecordBlock } from '../../../model/record-block.ts';
 import { JobFileError } from './merge-files.ts';
 import { AnsweredFiles, type FileAnswer, type FileQuestion } from './thread-files.ts';
@@ -77,7 +78,7 @@ class Lane<Job> {
   readonly #waiting: (() => void)[] = [];
 
   constructor(module: URL) {
-    const worker = new Worker(module);
+    const worker = new Worker(module, { resourceLimits: threadLimits });
     this.#worker = worker;
     worker.on('message', (reply: JobReply) => {
       if (reply.kind === 'file') return void this.#files?.heard(reply);

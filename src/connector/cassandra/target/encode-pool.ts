@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../../base/module-url.ts';
 import { type ThreadError, unpackError } from '../../../base/thread-error.ts';
+import { threadLimits } from '../../../base/thread-limits.ts';
 import type { RecordBlock } from '../../../model/record-block.ts';
 import type { WriterOptions } from '../sstable/write-sstable.ts';
 import { type EncodedFile, type Encoding, type FileEncoder, ownEncoding } from './file-encoder.ts';
@@ -64,7 +65,9 @@ type Listener = (reply: EncodeReply | Error) => void;
 
 /** One thread, and who waits for what it says. */
 class Lane {
-  readonly #worker = new Worker(moduleUrl('./encode-worker.ts', import.meta.url));
+  readonly #worker = new Worker(moduleUrl('./encode-worker.ts', import.meta.url), {
+    resourceLimits: threadLimits,
+  });
   readonly #listeners = new Map<number, Listener>();
   #failure: Error | undefined;
   #next = 0;

@@ -75,6 +75,7 @@ export async function backup(
 ): Promise<BackupOutcome> {
   const { world, lineage } = context;
   const claim = await claimWriter(lineage, {
+    source: context.name,
     probe: world.probe,
     clock: world.clock,
     tickMs: silenceMsMax(options),

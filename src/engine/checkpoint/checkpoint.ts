@@ -64,6 +64,7 @@ export async function checkpoint(
 ): Promise<CheckpointOutcome> {
   const { world, lineage } = context;
   const claim = await claimWriter(lineage, {
+    source: context.name,
     probe: world.probe,
     clock: world.clock,
     tickMs: claimTickMs,

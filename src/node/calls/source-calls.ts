@@ -231,6 +231,7 @@ async function claimed(
   work: () => Promise<void>,
 ): Promise<void> {
   const claim = await claimWriter(context.lineage, {
+    source: context.name,
     probe: context.world.probe,
     clock: node.world.clock,
     tickMs: shortTickMs,

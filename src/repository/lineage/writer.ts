@@ -55,13 +55,15 @@ export interface ClaimOptions {
   /** 16 random bytes, hex. */
   readonly claim: string;
   readonly signal: AbortSignal;
+  /** What people call it. */
+  readonly source?: string;
 }
 
 /** Errors: `busy`, naming the holder. */
 export async function claimWriter(lineage: Lineage, options: ClaimOptions): Promise<WriterClaim> {
   await lineage.refresh();
   const holder = lineage.state.get<WriterRecord>(key);
-  if (holder && !(await isGone(lineage, holder, options))) throw busy(lineage, holder);
+  if (holder && !(await isGone(lineage, holder, options))) throw busy(lineage, holder, options);
   const { probe, clock, tickMs, claim } = options;
   const record: WriterRecord = { ...probe.self, claim, tickMs, sinceMs: clock.now() };
   const isMine = (state: { get<T>(key: string): T | undefined }): boolean =>
@@ -70,7 +72,7 @@ export async function claimWriter(lineage: Lineage, options: ClaimOptions): Prom
   try {
     await lineage.commit((draft): undefined => {
       const now = draft.get<WriterRecord>(key);
-      if (now && now.claim !== holder?.claim) throw busy(lineage, now);
+      if (now && now.claim !== holder?.claim) throw busy(lineage, now, options);
       draft.set(key, record);
     });
   } catch (error) {
@@ -120,9 +122,9 @@ function isSame(a: ProcessIdentity, b: ProcessIdentity): boolean {
   return fields.every((field) => a[field] === b[field]);
 }
 
-function busy(lineage: Lineage, holder: WriterRecord): CodrError {
-  return new CodrError('busy', `${nameOf(holder)} is writing to this source`, {
-    object: lineage.name,
+function busy(lineage: Lineage, holder: WriterRecord, { source }: ClaimOptions): CodrError {
+  return new CodrError('busy', `${nameOf(holder)} is writing to ${source ?? 'this source'}`, {
+    object: source ?? lineage.name,
     facts: { host: holder.host, pid: holder.pid, sinceMs: holder.sinceMs },
   });
 }

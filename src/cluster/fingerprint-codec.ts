@@ -7,7 +7,7 @@
 // Refusal    u8 2 | epoch: the answerer knows no table of slots, or one of another term
 // epoch      text cluster id | varint revision; text is a varint length and UTF-8
 //
-// Limits: 4,096 ids a question, and so 4,096 packs an answer; 65 KiB a question, 180 KiB an answer.
+// Limits: 16,384 ids a question, and so as many packs an answer; 257 KiB a question, 720 KiB an answer.
 import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, fromHex, TruncatedBytesError, toHex } from '../base/bytes.ts';
 import { CodrError } from '../base/error.ts';
@@ -16,7 +16,8 @@ import type { Epoch } from './epoch.ts';
 
 /** Bytes of an id that are asked for: 2⁻¹²⁸ a pair is no collision that ever happens. */
 export const fingerprintBytes = 16;
-export const batchMax = 4096;
+/** In one call, of all who ask at a time: a call costs as much as 3,000 ids. */
+export const batchMax = 16_384;
 
 /** A stored and committed pack, as a commit lists it. */
 export interface KnownPack {

@@ -5,7 +5,7 @@
 //            | ids × (u16 0 unknown, 2 + number of the pack; u32 number in the footer of that pack)
 // Refusal    as there
 //
-// Limits: 4,096 ids; 205 KiB an answer.
+// Limits: 16,384 ids; 820 KiB an answer.
 import { assert } from '../base/assert.ts';
 import { ByteReader, ByteWriter, TruncatedBytesError } from '../base/bytes.ts';
 import type { PackId } from '../model/id.ts';

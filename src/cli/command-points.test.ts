@@ -39,6 +39,15 @@ test('a cut that something is lost of is said to lie in a hole', async () => {
   assert.match(text, /cut:3 +\S+ +complete/);
 });
 
+test('a source that is new is told from one that has lost something of every moment', async () => {
+  assert.match(
+    await shown(cutsOf([])),
+    /^nothing of ring can be restored yet: run codr backup ring/,
+  );
+  const lost = await shown(cutsOf([cut(1)], ['cut:1']));
+  assert.match(lost, /^no moment of ring can be restored as a whole, since some of it is lost/);
+});
+
 test('of many cuts the newest are listed, and --json has all', async () => {
   const points = cutsOf(Array.from({ length: 50 }, (_, i) => cut(i + 1)));
   const text = await shown(points);

@@ -27,7 +27,11 @@ export const pointsCommand = defineCommand({
     const { source, intervals, holes, points, lagSeconds } = result;
     const hasCuts = points.some(({ grade }) => grade !== undefined);
     if (intervals.length === 0) {
-      output.line(`nothing of ${source} can be restored yet: run codr backup ${source}`);
+      const isNew = holes.length + points.length === 0;
+      const what = isNew
+        ? `nothing of ${source} can be restored yet`
+        : `no moment of ${source} can be restored as a whole, since some of it is lost`;
+      output.line(`${what}: run codr backup ${source}`);
     } else if (!hasCuts) {
       output.line(timeline(result, output));
     }

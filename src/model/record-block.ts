@@ -40,13 +40,9 @@ export class BlockBatch implements RecordBatch {
     const i = index < 0 ? index + count : index;
     if (i < 0 || i >= count) return undefined;
     const middle = bounds[2 * i + 1] as number;
-    const start = bounds[2 * i] as number;
-    const end = bounds[2 * i + 2] as number;
-    // `subarray` of a Buffer takes twice as long.
-    const { buffer, byteOffset } = bytes;
     return {
-      key: new Uint8Array(buffer, byteOffset + start, middle - start),
-      value: new Uint8Array(buffer, byteOffset + middle, end - middle),
+      key: bytes.subarray(bounds[2 * i], middle),
+      value: bytes.subarray(middle, bounds[2 * i + 2]),
     };
   }
 

@@ -110,7 +110,7 @@ function cover(
 ): void {
   const { headBytes } = decodeIndexHeader(bytes, name);
   const head = decodeIndexHead(macKey, bytes.subarray(0, headBytes), name);
-  const packs = head.packs.map((pack) => {
+  const packs = Array.from(head.packs, (pack) => {
     const bits = new Uint8Array(Math.ceil(pack.leaves / 8));
     const there = covered.get(pack.id) ?? { pack, bits };
     covered.set(pack.id, there);

@@ -144,7 +144,7 @@ test('a peer opens large objects by their header, and the rest when an id is loo
 
 test('past their limit heads are closed, those first that nobody looked into for long', async () => {
   const { store, packs } = await cutRun(200, 1500);
-  const peer = await Peer.open(store, everySlot, { tableBytesMax: 30_000 });
+  const peer = await Peer.open(store, everySlot, { tableBytesMax: 20_000 });
   await peer.check(packs, 0, 7);
   peer.nowMs = 20_000;
   await peer.index.lookup([]);

@@ -20,8 +20,8 @@ const slotsPerByte = 16;
 /** What is not of this peer's slots is closed again when nobody has searched it for so long. */
 const idleMs = 60_000;
 const sweepMs = 10_000;
-/** Of a pack that a head names, as an object with its name; and a fan-out. */
-const packBytes = 200;
+/** Of a pack that a head names; and a fan-out. */
+const packBytes = 44;
 const fanOutBytes = 1028;
 
 export class FilterShare {

@@ -278,7 +278,7 @@ export class FingerprintIndex implements AsyncDisposable {
     await this.#changeSteadily(signal, async () => {
       for (const object of this.#objects.all) {
         const refs = await this.#objects.packsOf(object, signal);
-        if (!refs.some(({ id }) => packs.has(id))) continue;
+        if (!refs.hasSome(packs)) continue;
         await this.#replace([object], object.header, packs, signal);
       }
     });

@@ -4,11 +4,11 @@
 // clear. A function of its content: equal content gives equal bytes. Field by field: docs/format/index.md.
 import { createHmac, hash } from 'node:crypto';
 import { assert } from '../../base/assert.ts';
-import { equalBytes, fromHex, toHex, view } from '../../base/bytes.ts';
+import { equalBytes, view } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import { packId } from '../../model/id.ts';
-import type { PackKind, PackRef } from '../pack/pack-format.ts';
+import type { PackRef } from '../pack/pack-format.ts';
 import { addToFilter, filterBytes } from './bloom-filter.ts';
+import { encodePacks, PackList, packEntryBytes } from './pack-list.ts';
 
 /** 16 bytes of leaf id, u32 pack number, u32 leaf number in the pack's footer. */
 export const entryBytes = 24;
@@ -20,7 +20,6 @@ export const pageEntries = Math.floor((pageBytes - tagBytes) / entryBytes);
 const indexEntriesMax = 2 ** 21;
 
 export const indexHeaderBytes = 64;
-const packEntryBytes = 44;
 const fanOutBytes = 257 * 4;
 const headTagBytes = 32;
 const magic = Buffer.from('CODRINDX', 'latin1');
@@ -53,7 +52,7 @@ export interface IndexHeader extends IndexRun {
 
 /** What entries are found by. */
 export interface IndexTables {
-  readonly packs: readonly PackRef[];
+  readonly packs: PackList;
   /** 257 numbers: entries whose id begins with b are [fanOut[b], fanOut[b + 1]). */
   readonly fanOut: Uint32Array;
 }
@@ -137,16 +136,8 @@ export function decodeIndexHead(macKey: Uint8Array, bytes: Uint8Array, object: s
   ) {
     throw indexDamaged(object, 'its head does not carry its tag');
   }
-  const packs: PackRef[] = [];
-  let at = indexHeaderBytes;
-  for (let i = 0; i < header.packCount; i++, at += packEntryBytes) {
-    packs.push({
-      id: packId(toHex(head.subarray(at, at + 32))),
-      kind: String.fromCharCode(head[at + 32] as number) as PackKind,
-      leaves: head.readUInt32LE(at + 36),
-      bytes: head.readUInt32LE(at + 40),
-    });
-  }
+  let at = indexHeaderBytes + header.packCount * packEntryBytes;
+  const packs = new PackList(head.subarray(indexHeaderBytes, at));
   const fanOut = new Uint32Array(257);
   for (let i = 0; i < 257; i++, at += 4) fanOut[i] = head.readUInt32LE(at);
   return { ...header, packs, fanOut, filter: new Uint8Array(head.subarray(at, tables.length)) };
@@ -188,18 +179,6 @@ export function indexDamaged(object: string, why: string): CodrError {
     object,
     remedy: 'run `codr check --repair`: the index is made again from the packs',
   });
-}
-
-function encodePacks(packs: readonly PackRef[]): Buffer {
-  const out = Buffer.alloc(packs.length * packEntryBytes);
-  for (const [i, pack] of packs.entries()) {
-    const at = i * packEntryBytes;
-    out.set(fromHex(pack.id), at);
-    out[at + 32] = pack.kind.charCodeAt(0);
-    out.writeUInt32LE(pack.leaves, at + 36);
-    out.writeUInt32LE(pack.bytes, at + 40);
-  }
-  return out;
 }
 
 function encodeFanOut(fanOut: Uint32Array): Buffer {

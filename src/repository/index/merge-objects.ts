@@ -78,7 +78,7 @@ export async function* mergeObjects(
     let at = 0;
     for (const object of objects) {
       const tables = await object.tables(options.signal);
-      const numbers = tables.packs.map((pack) => packs.numberOf(pack));
+      const numbers = Array.from(tables.packs, (pack) => packs.numberOf(pack));
       for await (const [page, start, end] of pagesIn(object, place, options.signal)) {
         for (let from = start; from < end; from += entryBytes) {
           const number = numbers[page.readUInt32LE(from + idPrefixBytes)];

@@ -4,6 +4,7 @@ import type { PackId } from '../../model/id.ts';
 import type { PackRef } from '../pack/pack-format.ts';
 import type { FilterShare } from './filter-share.ts';
 import { IndexObject, type IndexReading } from './index-object.ts';
+import type { PackList } from './pack-list.ts';
 
 /** An object that is smaller is opened whole: another request would cost more than its head. */
 const glanceBytesMin = 1024 * 1024;
@@ -68,7 +69,7 @@ export class OpenedObjects {
   }
 
   /** What was not open is closed again. Errors: as {@link open}, and `object-missing`. */
-  async packsOf(object: IndexObject, signal: AbortSignal | undefined): Promise<readonly PackRef[]> {
+  async packsOf(object: IndexObject, signal: AbortSignal | undefined): Promise<PackList> {
     const { isOpen } = object;
     try {
       return (await object.tables(signal)).packs;

@@ -68,7 +68,7 @@ export function searchPage(
     }
   }
   for (let at = lowerBound(page, compare); at <= lastAt && compare(at) === 0; at += entryBytes) {
-    const pack = packs[page.readUInt32LE(at + idPrefixBytes)];
+    const pack = packs.at(page.readUInt32LE(at + idPrefixBytes));
     if (!pack) throw indexDamaged(object, 'an entry names no pack');
     search.found.push({ pack, leaf: page.readUInt32LE(at + idPrefixBytes + 4) });
   }

@@ -220,7 +220,7 @@ export class CommittedLeaves implements AsyncDisposable {
 
   async #loadFrom(object: IndexObject, bytes: LeadingBytes, slots: Uint8Array): Promise<void> {
     const { packs } = await object.tables();
-    const numbers = packs.map((pack) => this.#table.numberOf(pack));
+    const numbers = Array.from(packs, (pack) => this.#table.numberOf(pack));
     for await (const [page, from, to] of pagesIn(object, bytes, undefined)) {
       for (let at = from; at < to; at += entryBytes) {
         if (slots[page.readUInt16BE(at) >> 4] !== 1) continue;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Progress } from '../api/codr-api.ts';
-import { type ProgressForm, ProgressLine } from './progress-line.ts';
+import { type ProgressForm, ProgressLine, progressText } from './progress-line.ts';
 
 /** What is written while these reports come, 100 ms apart, and the work ends well or not. */
 function written(
@@ -26,6 +26,13 @@ const totals = { phase: 'base copy', recordsTotal: 200, bytesTotal: 2048 };
 const begun: Progress = { ...totals, records: 0, bytes: 0, seconds: 0 };
 const half: Progress = { ...totals, records: 100, bytes: 1024, seconds: 1, etaSeconds: 1 };
 const whole: Progress = { ...totals, records: 199, bytes: 2048, seconds: 2 };
+
+test('the time left is told from the first hundredth on, or after a minute', () => {
+  const early = { phase: 'base copy', records: 1, bytes: 10, recordsTotal: 900, bytesTotal: 9000 };
+  const text = (seconds: number) => progressText({ ...early, seconds, etaSeconds: 5000 });
+  assert.doesNotMatch(text(9), /left/);
+  assert.match(text(61), /1 h 23 min left/);
+});
 
 test('plain lines name a phase, leave out counts of nothing, and end with the final state', () => {
   assert.deepEqual(written('lines', [survey, { ...survey, seconds: 0.9 }, begun, half, whole]), [

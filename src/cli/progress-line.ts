@@ -67,6 +67,7 @@ export class ProgressLine {
   }
 }
 
+const earlySeconds = 60;
 const isIdle = ({ records, bytes, note }: Progress): boolean =>
   records === 0 && bytes === 0 && note === undefined;
 const hasTotal = ({ recordsTotal = 0, bytesTotal = 0 }: Progress): boolean =>
@@ -91,7 +92,10 @@ export function progressText(progress: Progress, { done = false } = {}): string 
   // An estimate that was passed says nothing any more.
   const isBelow = !done && recordsTotal >= records && recordsTotal > 0;
   const share = bytesTotal !== undefined ? part(bytes, bytesTotal) : part(records, recordsTotal);
-  const left = done || etaSeconds === undefined ? '' : `, ${formatSeconds(etaSeconds)} left`;
+  // The first piece of many says nothing about the time that all of them take.
+  const isEarly = share === '0%' && seconds < earlySeconds;
+  const isKnown = !done && !isEarly && etaSeconds !== undefined;
+  const left = isKnown ? `, ${formatSeconds(etaSeconds)} left` : '';
   return [
     phase,
     `${formatCount(records)}${isBelow ? ` of ${formatCount(recordsTotal)}` : ''} records`,

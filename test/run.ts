@@ -1,15 +1,15 @@
 // `npm test` and `npm run test:quick`: node:test over src and test.
 //   node test/run.ts all|quick [part of a path]… [--option-of-node]…
 // `quick` leaves out files whose suffix names a server, `x.mongod.test.ts`, or says that they take long,
-// `x.long.test.ts`, and does a part of what others do at random. Files that `x.group.ts` imports run in one
-// process, since they share a server, unless only some of them are chosen. Options go to the process of each
-// file. Node's own summary is the end of the output. Exit code 1 when a test fails, or when nothing ran.
-import { existsSync } from 'node:fs';
-import { availableParallelism, homedir } from 'node:os';
-import { join, posix } from 'node:path';
-import { run } from 'node:test';
-import { spec } from 'node:test/reporters';
+// `x.long.test.ts`, and does a part of what others do at random. Unit tests share processes (README.md). Options
+// go to each process. Node's own summary is the end of the output. Exit code 1 when a test fails, or when
+// nothing ran.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, homedir, tmpdir } from 'node:os';
+import { join, posix, resolve } from 'node:path';
+import { runProcesses } from './run-processes.ts';
 import { filesBelow, readSource, rootFolder } from './source-files.ts';
+import { inProcesses, type TestProcess, writeProgram } from './test-process.ts';
 
 const [choice, ...rest] = process.argv.slice(2);
 if (choice !== 'all' && choice !== 'quick')
@@ -30,10 +30,9 @@ const groups = filesBelow('test', '.group.ts').map((path) => {
 });
 const whole = groups.filter(({ members }) => members.every((path) => files.includes(path)));
 const grouped = new Set(whole.flatMap(({ members }) => members));
-const entries = [...whole.map(({ path }) => path), ...files.filter((path) => !grouped.has(path))];
 
 /** A test that hangs fails, and the others go on. */
-const timeout = 20 * 60_000;
+const timeoutMs = (choice === 'quick' ? 2 : 20) * 60_000;
 // One more than there are cores: files with servers wait for much of their time.
 const concurrency = Math.min(4, availableParallelism() + 1);
 /**
@@ -56,9 +55,38 @@ const longest = [
   'test/cassandra/checkpoint.cassandra.test.ts',
   'test/cassandra/45-54-files.cassandra.test.ts',
 ];
-for (const path of longest) if (!existsSync(join(rootFolder, path))) fail(`there is no ${path}`);
-/** Then other files with servers, then the rest. */
-const rank = (path: string): number => {
+/** Unit tests that measure, which others in their process would disturb. */
+const measuring = [
+  'src/repository/index/fingerprint-index.test.ts', // bytes of memory
+  'test/simulation/lineage-size.test.ts', // time of processor
+  'test/simulation/many-ticks.test.ts', // time
+];
+for (const path of [...longest, ...measuring])
+  if (!existsSync(join(rootFolder, path))) fail(`there is no ${path}`);
+
+const isAlone = (path: string): boolean =>
+  isLeftOut(path) || longest.includes(path) || measuring.includes(path);
+const single = files.filter((path) => !grouped.has(path));
+const lists = [
+  ...single.filter(isAlone).map((path) => [path]),
+  ...inProcesses(single.filter((path) => !isAlone(path))),
+];
+const programs = mkdtempSync(join(tmpdir(), 'codr-tests-'));
+process.once('exit', () => rmSync(programs, { recursive: true, force: true }));
+process.chdir(rootFolder);
+/** By the path that says when it begins. */
+const processes: (TestProcess & { path: string })[] = [
+  ...whole.map(({ path, members }) => {
+    return { path, file: resolve(path), members: members.map((member) => resolve(member)) };
+  }),
+  ...lists.map((members, i) => {
+    const path = members[0] as string;
+    const name = members.length === 1 ? path.replaceAll('/', '-') : `unit-tests-${i}`;
+    return { path, ...writeProgram(join(programs, `${name}.mjs`), members) };
+  }),
+];
+/** After what takes minutes other files with servers, then the rest. */
+const rank = ({ path }: { readonly path: string }): number => {
   const place = longest.indexOf(path);
   if (place >= 0) return place;
   return longest.length + (isLeftOut(path) || path.endsWith('.group.ts') ? 0 : 1);
@@ -73,14 +101,11 @@ const home = homedir();
 const cache = join(process.env.XDG_CACHE_HOME || join(home, '.cache'), 'codr', 'compiled');
 const compiled = existsSync(home) ? { NODE_COMPILE_CACHE: cache } : {};
 Object.assign(process.env, { ...samples, ...compiled, ...process.env });
-process.chdir(rootFolder);
 // `node --test` would sort the files.
-const ordered = entries.toSorted((a, b) => rank(a) - rank(b));
-const events = run({ files: ordered, concurrency, timeout, execArgv: options });
-events.on('test:fail', ({ todo }) => {
-  if (!todo) process.exitCode = 1;
-});
-events.compose(spec).pipe(process.stdout);
+runProcesses(
+  processes.toSorted((a, b) => rank(a) - rank(b)),
+  { concurrency, timeoutMs, silentMsMax: timeoutMs + 30_000, options },
+);
 
 function fail(message: string): never {
   console.error(message);

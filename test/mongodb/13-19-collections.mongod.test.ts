@@ -7,6 +7,8 @@ import { has, lacks } from '../harness/capability.ts';
 import { rawDocuments } from './oracle.ts';
 import { type Mark, timed, World } from './world.ts';
 
+const skip = await lacks('clustered collections');
+
 let world: World;
 before(async () => {
   const parameters = { ttlMonitorSleepSecs: 1 };
@@ -175,7 +177,6 @@ test('15: what had expired but was there is restored, and expiry begins when all
   await fifteen.assertEqualAt(gone);
 });
 
-const skip = await lacks('clustered collections');
 test('16: clustered collections keep their options, with expiry and without', {
   skip,
 }, async () => {

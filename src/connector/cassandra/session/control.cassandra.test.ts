@@ -11,7 +11,7 @@ import { NodetoolControl } from './nodetool-control.ts';
 import { readRing } from './ring.ts';
 
 const shared = sharedNode();
-const call = { signal: AbortSignal.timeout(300_000) };
+const call = { signal: new AbortController().signal };
 
 async function controls(world: CutWorld): Promise<[jolokia: NodeControl, nodetool: NodeControl]> {
   const { program } = world.cluster;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
 import { NodetoolControl } from './nodetool-control.ts';
 
-const call = { signal: AbortSignal.timeout(60_000) };
+const call = { signal: new AbortController().signal };
 /** A nodetool that is a script of the shell. */
 const tool = (script: string) => new NodetoolControl('here', `sh -c '${script}'`);
 

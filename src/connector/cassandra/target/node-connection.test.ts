@@ -5,7 +5,7 @@ import { parseCassandraConfig } from '../session/cassandra-config.ts';
 import { fakeNode, text } from '../wire/fake-node.fixture.ts';
 import { unaskable } from './node-connection.ts';
 
-const signal = AbortSignal.timeout(20_000);
+const { signal } = new AbortController();
 
 test('a node that refuses the login, one that nobody knows and one that is not there are named', async () => {
   using fine = await fakeNode(() => ({ opcode: 0x02, body: Buffer.alloc(0) }));

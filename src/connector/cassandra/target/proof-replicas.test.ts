@@ -18,7 +18,7 @@ import { ReplicaProof } from './proof-replicas.ts';
 
 type Row = readonly (Uint8Array | undefined)[];
 
-const signal = AbortSignal.timeout(30_000);
+const { signal } = new AbortController();
 const now = 1_700_000_000;
 const host = {
   hostId: 'one',

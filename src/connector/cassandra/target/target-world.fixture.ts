@@ -30,7 +30,7 @@ import { readRing } from '../session/ring.ts';
 import { takeCut } from '../session/take-cut.ts';
 import { SstableTarget } from './sstable-target.ts';
 
-export const signal = AbortSignal.timeout(900_000);
+export const { signal } = new AbortController();
 const spill = new MemorySpill();
 const memoryBytesMax = 64 * 1024 * 1024;
 let cuts = 0;

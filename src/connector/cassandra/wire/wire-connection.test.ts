@@ -14,7 +14,7 @@ import {
 import { encodeSegments, SegmentDecoder } from './segment-codec.ts';
 import { WireConnection, type WireOptions } from './wire-connection.ts';
 
-const signal = AbortSignal.timeout(30_000);
+const { signal } = new AbortController();
 const options: WireOptions = { answerBytesMax: 1_000_000 };
 const startup = 0x01;
 const ready: FakeAnswer = { opcode: 0x02, body: Buffer.alloc(0) };

@@ -5,15 +5,19 @@ import type { WorkContext } from '../cluster/work-pool.ts';
 import { batchBytes, type RecordStream } from '../model/record.ts';
 import type { SourceContext } from './source-context.ts';
 
-/** Rejects with the reason of the work's signal. `bytesPerSecond`: the share; 0 for no limit. */
+/**
+ * Rejects with the reason of the work's signal. `bytesPerSecond`: the share of the rate; 0 for no limit. `pace`: the share
+ * of the time, where whoever gave the work away knows more of the source.
+ */
 export function heldReading(
   batches: RecordStream,
   { world, pace }: Pick<SourceContext, 'world' | 'pace'>,
-  { work, bytesPerSecond }: { readonly work: WorkContext; readonly bytesPerSecond: number },
+  held: { readonly work: WorkContext; readonly bytesPerSecond: number; readonly pace?: number },
 ): RecordStream {
+  const { work, bytesPerSecond } = held;
   const throttles = [new Throttle(bytesPerSecond, world.clock), world.throttle];
   const read = throttled(batches, throttles, work);
-  return pace ? pace.paced(read, work.signal) : read;
+  return pace ? pace.paced(read, work.signal, held.pace) : read;
 }
 
 /** Tells what is read. Both limits count from the same moment: the stricter one is waited for. */

@@ -72,3 +72,17 @@ test('a source that cannot say how it is, or fails to, is read as it is', async 
   });
   assert.ok(tookMs.every((ms) => ms === 100));
 });
+
+test('who is told a share of the time keeps to it, though nobody is asked from there', async () => {
+  const clock = new ManualClock({ jumps: true });
+  const pace = new SourcePace({ name: 'shop', clock, log: silentLogger });
+  const batches = async function* (): RecordStream {
+    for (let i = 0; i < 5; i++) {
+      await clock.sleep(100);
+      yield [] as RecordBatch;
+    }
+  };
+  for await (const _ of pace.paced(batches(), never, 1 / 4));
+  assert.equal(clock.monotonic(), 5 * 400);
+  assert.equal(pace.note, undefined, 'it is not this process that slows');
+});

@@ -57,25 +57,28 @@ export class SourcePace {
    */
   asks(session: Pick<SourceSession, 'pressure'>, signal: AbortSignal): void {
     this.#session = session;
-    this.#look(signal);
+    this.look(signal);
   }
 
-  /** The batches, as fast as the source bears. Rejects with the signal's reason. */
-  async *paced(batches: RecordStream, signal: AbortSignal): RecordStream {
+  /**
+   * The batches, as fast as the source bears. `most`: the share that whoever gave the work away had seen, of a source
+   * that is not asked from here. Rejects with the signal's reason.
+   */
+  async *paced(batches: RecordStream, signal: AbortSignal, most = 1): RecordStream {
     const { clock } = this.#options;
     let fromMs = clock.monotonic();
     for await (const batch of batches) {
-      this.#look(signal);
+      this.look(signal);
       yield batch;
       const workedMs = clock.monotonic() - fromMs;
-      const restMs = Math.min(restMsMax, workedMs * (1 / this.#share - 1));
+      const restMs = Math.min(restMsMax, workedMs * (1 / Math.min(most, this.#share) - 1));
       if (restMs > 0) await clock.sleep(restMs, signal);
       fromMs = clock.monotonic();
     }
   }
 
-  /** Asks in the background, once at a time: reading does not wait for the answer. */
-  #look(signal: AbortSignal): void {
+  /** Asks in the background, once at a time and once a second: reading, here or elsewhere, does not wait for the answer. */
+  look(signal: AbortSignal): void {
     const { clock, log, name } = this.#options;
     const now = clock.monotonic();
     const session = this.#session;

@@ -180,20 +180,25 @@ export class CutParts {
     given: { readonly read: Read; readonly described: unknown; readonly bytesPerSecond: number },
     signal: AbortSignal,
   ): Promise<TreePart> {
-    const { world, lineage, repository } = this.#context;
+    const { world, lineage, repository, pace } = this.#context;
     const { read, described, bytesPerSecond } = given;
     const refused = [...this.#refused];
     const source = lineage.name;
     const near = read.near?.(place.range);
     const work: SharedWork<TreePart | string> = {
       ...(near && { facts: factsOf(near, place.bytes) }),
-      order: () => cutPieceOrder({ source, described, bytesPerSecond, refused }),
+      order: () =>
+        cutPieceOrder({ source, described, bytesPerSecond, refused, pace: pace?.share ?? 1 }),
       here: (own) => this.#build(place, read, { work: own, bytesPerSecond }),
       decode: async (result) => {
         const piece = await pieceFromText(result, repository.source);
         return typeof piece === 'string' ? piece : await this.#take(place, piece);
       },
-      progress: (records, bytes) => this.#note(records, bytes),
+      progress: (records, bytes) => {
+        // Its files are read, wherever that is: the next order says how the source bears it.
+        pace?.look(signal);
+        this.#note(records, bytes);
+      },
     };
     const part = await world.sharing.run(work, signal);
     if (typeof part !== 'string') return part;

@@ -23,6 +23,8 @@ interface PieceOrder {
   readonly described: unknown;
   /** The share of what the source allows that this reading has; 0: no limit. */
   readonly bytesPerSecond: number;
+  /** The share of the time in which the source bears to be read, as whoever took the cut sees it now. */
+  readonly pace: number;
   /** Packs that no commit may rely on any more. */
   readonly refused: readonly PackId[];
 }
@@ -67,14 +69,14 @@ export async function cutPieceWork(
   work: WorkContext,
   readers: OpenedHere<WorkerReader>,
 ): Promise<unknown> {
-  const { source, described, bytesPerSecond, refused } = input as PieceOrder;
+  const { source, described, bytesPerSecond, pace, refused } = input as PieceOrder;
   return await readers.use({ key: source, source }, openReader, async ({ context, reader }) => {
     await catchUp(context, refused);
     const store = context.repository.session();
     const records = reader.records(described, work.signal);
     let part: TreePart;
     try {
-      const held = heldReading(records, context, { work, bytesPerSecond });
+      const held = heldReading(records, context, { work, bytesPerSecond, pace });
       part = await buildRange(held, store.tree(work.signal));
     } catch (error) {
       if (!isCodrError(error, 'file-damaged')) throw error;

@@ -44,6 +44,7 @@ export interface SeenOrder {
   readonly input: {
     readonly described: ReplicaPart;
     readonly bytesPerSecond: number;
+    readonly pace: number;
     readonly refused: readonly PackId[];
   };
 }
@@ -67,6 +68,8 @@ export class SharedCutWorld {
   told = { records: 0, bytes: 0 };
   limits: SourceContext['limits'];
   throttle: Throttle | undefined;
+  /** Of the process that takes the cut. */
+  pace: SourceContext['pace'];
   claim = { check: (): void => {}, release: async (): Promise<void> => {} };
   #seed = 10;
 
@@ -103,7 +106,8 @@ export class SharedCutWorld {
   /** A cut by a process that starts now; `peers`: others that there are, 0 takes it alone. */
   async cut(peers: number, lineage = 'shared'): Promise<TakenCut & { readonly roots: string[] }> {
     const repository = await this.openRepository();
-    const context = await this.context(lineage, repository, await this.#sharing(peers));
+    const own = await this.context(lineage, repository, await this.#sharing(peers));
+    const context = { ...own, ...(this.pace && { pace: this.pace }) };
     repository.learn(context.lineage);
     const meter = new ProgressMeter(clock);
     await using session = await context.connector.connect(

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { CodrError } from '../../base/error.ts';
+import { silentLogger } from '../../base/log.ts';
 import { Throttle } from '../../base/throttle.ts';
 import type { HeldFile } from '../../connector/replicas/replica-node.ts';
 import type { PackId } from '../../model/id.ts';
 import type { PackRecord } from '../../repository/lineage/pack-table.ts';
 import type { UsedPacks } from '../../repository/pack/blob-session.ts';
+import { SourcePace } from '../source-pace.ts';
 import { type SeenOrder, SharedCutWorld } from './shared-cut.fixture.ts';
 
 let world: SharedCutWorld;
@@ -203,4 +205,18 @@ test('limits of the source are divided among all that read, and each peer holds 
     paid.reduce((sum, bytes) => sum + bytes, 0),
     world.told.bytes,
   );
+});
+
+test('peers read parts no faster than the source bears as the one that takes the cut sees it', async () => {
+  await world.cut(2);
+  assert.ok(world.orders.every(({ input }) => input.pace === 1));
+  const clock = { monotonic: () => 0, sleep: async () => {} };
+  world.pace = new SourcePace({ name: 'ring', clock, log: silentLogger });
+  world.pace.asks({ pressure: async () => '40 requests wait' }, new AbortController().signal);
+  await new Promise((turn) => setImmediate(turn));
+  world.orders.length = 0;
+  world.fill('a.large', 400);
+  await world.cut(2);
+  assert.ok(world.orders.length > 0);
+  assert.ok(world.orders.every(({ input }) => input.pace === 0.5));
 });

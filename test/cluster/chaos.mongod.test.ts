@@ -1,5 +1,6 @@
-// Peers, etcd, the store and the network between them fail at random while writers write and one peer follows. After it every
-// time is what the source was at it, nothing is lost without a hole, and nothing is stored that nobody can free.
+// Peers, etcd, the store and the network between them fail at random while writers write, one peer follows, and others are
+// asked to collect and to verify. After it every time is what the source was at it, nothing is missing without a hole, no
+// peer ended by itself or met a defect, and nothing is stored that nobody can free.
 // CODR_CHAOS_SECONDS says how long, CODR_SEED with which faults.
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -7,14 +8,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Timestamp } from 'mongodb';
+import { type MongoClient, Timestamp } from 'mongodb';
 import type { CodrApi } from '../../src/api/codr-api.ts';
+import { isCodrError } from '../../src/base/error.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { type FaultyProxy, startFaultyProxy } from '../harness/faulty-proxy.ts';
 import { sharedS3 } from '../harness/s3.ts';
 import { testSeed } from '../harness/seed.ts';
 import { World } from '../mongodb/world.ts';
-import { call, type PeerProcess, Peers, until } from './peers.ts';
+import { ChaosFaults, type Struck } from './chaos-faults.ts';
+import { call, Peers, until } from './peers.ts';
 
 const seconds = Number(process.env.CODR_CHAOS_SECONDS ?? 180);
 const seed = testSeed(3);
@@ -26,6 +29,7 @@ const dayMs = 86_400_000;
 let world: World;
 let peers: Peers;
 let store: FaultyProxy;
+let faults: ChaosFaults;
 const shared = sharedS3();
 before(async () => {
   const server = await shared();
@@ -41,6 +45,7 @@ before(async () => {
     proxied: true,
     ownClocks: true,
   });
+  faults = new ChaosFaults({ peers, store, random });
 });
 after(async () => {
   await peers?.[Symbol.asyncDispose]();
@@ -48,7 +53,7 @@ after(async () => {
   await store?.[Symbol.asyncDispose]();
 });
 
-/** Inserts, updates and deletes until it is told to stop. Remembers a time now and then. */
+/** Inserts, updates and deletes, each by itself, until it is told to stop. Remembers a time now and then. */
 async function write(times: Timestamp[], signal: AbortSignal): Promise<void> {
   const rows = world.client.db(name).collection<{ _id: number; n: number; text: string }>('a');
   const own = new SeededRandom(seed + 1);
@@ -62,90 +67,36 @@ async function write(times: Timestamp[], signal: AbortSignal): Promise<void> {
   }
 }
 
-type Fault = (victim: PeerProcess) => Promise<() => Promise<void>>;
+const accounts = 50;
+const balance = 1000;
 
-const healed = async (): Promise<void> => {
-  store.faults = {};
-};
-
-/** There and back, each a jump of minutes under a process that runs. */
-async function clockJumps(victim: PeerProcess, seconds: number): Promise<() => Promise<void>> {
-  await victim.setClock(seconds);
-  // What it puts into its answers is what it sees.
-  const hasJumped = async (): Promise<boolean> => {
-    const answer = await fetch(`http://${victim.metrics}/healthz`).catch(() => undefined);
-    await answer?.arrayBuffer();
-    const aheadMs = Date.parse(answer?.headers.get('date') ?? '') - Date.now();
-    return Math.abs(aheadMs - seconds * 1000) < 30_000;
-  };
-  await until(hasJumped, { within: 30_000, what: `the clock of ${victim.name} jumps` });
-  return () => victim.setClock(0);
+/** Moves amounts from an account of one collection to one of another: both or neither. */
+async function transfer(client: MongoClient, signal: AbortSignal): Promise<void> {
+  const [from, to] = ['b', 'c'].map((each) => client.db(name).collection<Account>(each));
+  const own = new SeededRandom(seed + 3);
+  const pause = (): Promise<unknown> => sleep(50, undefined, { signal }).catch(() => {});
+  for (; !signal.aborted; await pause()) {
+    const amount = own.below(10) - 5;
+    const places = [own.below(accounts), own.below(accounts)];
+    await client.withSession((session) =>
+      session.withTransaction(async () => {
+        await from?.updateOne({ _id: places[0] }, { $inc: { n: -amount } }, { session });
+        await to?.updateOne({ _id: places[1] }, { $inc: { n: amount } }, { session });
+      }),
+    );
+  }
 }
 
-/** Each breaks something and answers with how it is mended. */
-const faults: Readonly<Record<string, Fault>> = {
-  'peer killed': async (victim) => {
-    await victim.kill();
-    return () => victim.start();
-  },
-  'peer frozen': async (victim) => {
-    victim.freeze();
-    return async () => victim.thaw();
-  },
-  'peer stopped': async (victim) => {
-    const code = await victim.stop();
-    assert.equal(code, 0, `${victim.name} does not stop well: ${victim.log.slice(-4000)}`);
-    return () => victim.start();
-  },
-  'links cut': async ({ links }) => {
-    for (const link of links) {
-      link.faults = { refuses: true };
-      link.cut();
-    }
-    return async () => {
-      for (const link of links) link.faults = {};
-    };
-  },
-  'links frozen': async ({ links }) => {
-    for (const link of links) link.freeze();
-    return async () => {
-      for (const link of links) link.thaw();
-    };
-  },
-  'etcd member killed': async () => {
-    const member = pick(peers.etcd.members);
-    await member.kill();
-    return () => member.start();
-  },
-  'etcd member frozen': async () => {
-    const member = pick(peers.etcd.members);
-    member.freeze();
-    return async () => member.thaw();
-  },
-  'store slow': async () => {
-    store.faults = { delayMsMax: 1500 };
-    return healed;
-  },
-  'store refuses': async () => {
-    store.faults = { refusedPerMille: 500, cutPerMille: 200 };
-    return healed;
-  },
-  'store loses and repeats': async () => {
-    store.faults = { lostReplyPerMille: 200, cutReplyPerMille: 100, twicePerMille: 200 };
-    return healed;
-  },
-  'store full': async () => {
-    store.faults = { isFull: true };
-    return healed;
-  },
-  'clock ahead': (victim) => clockJumps(victim, 60 + random.below(1140)),
-  'clock behind': (victim) => clockJumps(victim, -60 - random.below(1140)),
-  'etcd begun anew': async () => {
-    await peers.etcd.wipe();
-    isForgotten = true;
-    return async () => {};
-  },
-};
+interface Account {
+  readonly _id: number;
+  readonly n: number;
+}
+
+async function openAccounts(): Promise<void> {
+  const all = Array.from({ length: accounts }, (_, _id): Account => ({ _id, n: balance }));
+  for (const each of ['b', 'c'])
+    await world.client.db(name).collection<Account>(each).insertMany(all);
+}
 
 /** A client that looks for a peer that answers, as a balancer would. */
 async function anywhere<T>(work: (api: CodrApi) => Promise<T>): Promise<T> {
@@ -162,22 +113,16 @@ async function anywhere<T>(work: (api: CodrApi) => Promise<T>): Promise<T> {
   }
 }
 
-const isFollowed = (): Promise<boolean> =>
-  anywhere(async (api) => {
-    const { operations } = await api.listOperations({ running: true }, call);
-    return operations.some(({ source }) => source === name);
-  });
-
-/** Nobody was asked to follow since etcd began anew: it forgets all operations then. */
-let isForgotten = true;
+const isFollowed = async (): Promise<boolean> =>
+  (await running()).some(({ kind, source }) => kind === 'backup' && source === name);
 
 /** Somebody follows, and is asked to only where etcd forgot it: it outlives all other faults. */
 async function followed(): Promise<void> {
-  if (!isForgotten) {
+  if (!faults.isForgotten) {
     return await until(isFollowed, { within: 60_000, what: 'the follower goes on by itself' });
   }
   if (await isFollowed()) return;
-  isForgotten = false;
+  faults.isForgotten = false;
   const api = pick(peers.all).api();
   const request = { source: name, follow: true, rpoSeconds: 1 };
   void api.backup(request, call).catch(() => {});
@@ -186,13 +131,36 @@ async function followed(): Promise<void> {
   );
 }
 
+/** How operations ended that were asked for meanwhile: by code, or `done`. */
+const ends = new Map<string, number>();
+let waiting = 0;
+
+/** Any peer frees what nobody needs, or proves what is stored: faults may end it, a defect or damage must not. */
+async function ask(signal: AbortSignal): Promise<void> {
+  const api = pick(peers.all).api();
+  const what = pick(['collect', 'verify'] as const);
+  const all = { include: [], exclude: [], readData: true };
+  waiting++;
+  const run = async (): Promise<string> => {
+    if (what === 'collect') {
+      await api.collect({ dryRun: false }, { signal });
+      return 'done';
+    }
+    const { datasets } = await api.verify({ source: name, at: 'latest', ...all }, { signal });
+    return datasets.every(({ verdict }) => verdict === 'whole') ? 'done' : 'damage';
+  };
+  const told = await run().catch((error: unknown) => {
+    if (signal.aborted) return 'given up';
+    if (isCodrError(error, 'failed')) return `defect (${error.message})`;
+    return (error as { code?: string }).code ?? String(error);
+  });
+  ends.set(`${what}: ${told}`, (ends.get(`${what}: ${told}`) ?? 0) + 1);
+  waiting--;
+  await api[Symbol.asyncDispose]();
+}
+
 /** Everybody is well again, and what is written now becomes restorable. */
 async function settled(): Promise<void> {
-  await Promise.all(
-    peers.all.map(async (peer) => {
-      if (!peer.isRunning) await peer.start();
-    }),
-  );
   await peers.etcd.healthy();
   await followed();
   const at = await world.now();
@@ -207,28 +175,41 @@ async function settled(): Promise<void> {
   );
 }
 
+/** Whoever ended was told to. */
+function allRun(): void {
+  for (const peer of peers.all) {
+    assert.ok(peer.isRunning, `${peer.name} ended by itself: ${peer.log.slice(-4000)}`);
+  }
+}
+
+/** Strikes and mends until the time is over and each kind has come. What befell whom. */
+async function strike(told: string[], signal: AbortSignal): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  while (Date.now() < end || faults.missing.length > 0) {
+    if (random.below(2) === 0) void ask(signal);
+    const struck: Struck[] = await faults.strike();
+    told.push(struck.map(({ what }) => what).join(' and '));
+    await sleep(1000 + random.below(12_000));
+    for (const { mend } of struck) await mend();
+    await sleep(random.below(3000));
+    allRun();
+    if (random.below(3) === 0) await followed();
+  }
+  await settled();
+  await until(() => waiting === 0, { within: 60_000, what: 'all that was asked for ends' });
+}
+
 test(`after ${seconds} s of faults of seed ${seed} every time is what it was`, async (t) => {
   await world.client.db(name).collection('a').insertOne({ n: 0 });
+  await openAccounts();
   const chaos = await world.protect(name);
   await followed();
   const stop = new AbortController();
   const times: Timestamp[] = [];
-  const writing = write(times, stop.signal);
-  const end = Date.now() + seconds * 1000;
+  const writing = [write(times, stop.signal), transfer(world.client, stop.signal)];
   const told: string[] = [];
-  const kinds = Object.keys(faults);
   try {
-    while (Date.now() < end) {
-      const kind = pick(kinds);
-      const victim = pick(peers.all);
-      told.push(`${new Date().toISOString()} ${kind} ${victim.name}`);
-      const mend = await (faults[kind] as Fault)(victim);
-      await sleep(1000 + random.below(12_000));
-      await mend();
-      await sleep(random.below(3000));
-      if (random.below(3) === 0) await followed();
-    }
-    await settled();
+    await strike(told, stop.signal);
   } catch (error) {
     const file = join(tmpdir(), `codr-chaos-${seed}.log`);
     await writeFile(file, [told.join('\n'), ...peers.all.map(({ log }) => log)].join('\n\n'));
@@ -237,24 +218,47 @@ test(`after ${seconds} s of faults of seed ${seed} every time is what it was`, a
   } finally {
     stop.abort();
   }
-  await writing;
+  await Promise.all(writing);
   const lives = peers.all.flatMap((peer) => peer.lines('an operation runs here')).length;
-  t.diagnostic(`${told.length} faults, the follower begun ${lives} times: ${told.join(', ')}`);
+  t.diagnostic(`${told.length} faults, operations begun ${lives} times: ${told.join(', ')}`);
   t.diagnostic(`what the store did: ${JSON.stringify(store.counts)}`);
-  const { holes } = await anywhere((api) => api.points({ source: name }, call));
-  assert.deepEqual(holes, [], told.join(', '));
+  t.diagnostic(`what was asked for: ${JSON.stringify(Object.fromEntries(ends))}`);
+  noDefects();
   for (const { id } of await running()) await anywhere((api) => api.cancelOperation({ id }, call));
   await until(async () => (await running()).length === 0, { within: 30_000, what: 'all at rest' });
-  const first = (await chaos.interval()).from;
-  const restorable = times.filter((time) => time.greaterThan(first));
+  const { holes, intervals } = await anywhere((api) => api.points({ source: name }, call));
+  // Nothing here loses the log, so there is nothing that a hole would be about: one interval, to the end.
+  assert.deepEqual([holes, intervals.length], [[], 1], told.join(', '));
+  const span = await chaos.interval();
+  const within = (time: Timestamp): boolean =>
+    time.greaterThan(span.from) && time.lessThanOrEqual(span.to);
+  const restorable = times.filter(within);
   assert.ok(restorable.length >= 10, 'there are times to restore');
-  for (let i = 0; i < 10; i++) await chaos.assertEqualAt(pick(restorable));
+  for (let i = 0; i < 5; i++) await chaos.assertEqualAt(pick(restorable));
+  for (let i = 0; i < 5; i++) await chaos.assertEqualAt(between(span.from, span.to));
   oneCoordinatorAnEpoch();
   await nothingIsStrayed();
 });
 
+/** Any moment, also one at which nothing was written. */
+function between(from: Timestamp, to: Timestamp): Timestamp {
+  const [first, last] = [from.getHighBitsUnsigned() + 1, to.getHighBitsUnsigned()];
+  return new Timestamp({ t: first + random.below(last - first), i: 1 + random.below(40) });
+}
+
 async function running() {
   return (await anywhere((api) => api.listOperations({ running: true }, call))).operations;
+}
+
+/** What a fault causes has a code; anything else is a mistake of ours. */
+function noDefects(): void {
+  const kinds = /BrokenPromise|a defect of CODR|(Assertion|Type|Range|Reference)Error\b/;
+  const lines = peers.all.flatMap((peer) =>
+    peer.log.split('\n').filter((line) => kinds.test(line)),
+  );
+  assert.deepEqual(lines, []);
+  const wrong = [...ends.keys()].filter((told) => /damage|defect/.test(told));
+  assert.deepEqual(wrong, []);
 }
 
 /** Epochs are told by the peers' own logs. */

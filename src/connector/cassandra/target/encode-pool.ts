@@ -1,12 +1,13 @@
 // Encodes SSTables in threads of their own, so that a restore folds and encodes at once. A thread has any number of
-// files; of each it is given a few blocks more than it has answered for. Blocks are copied once and transferred.
+// files; of each it is given a few blocks more than it has answered for. Blocks are copied once and transferred. A
+// thread has no connection to other machines: what it makes for them is written by who has.
 import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../../base/module-url.ts';
-import { type ThreadError, unpackError } from '../../../base/thread-error.ts';
+import { packError, type ThreadError, unpackError } from '../../../base/thread-error.ts';
 import { threadLimits } from '../../../base/thread-limits.ts';
 import type { RecordBlock } from '../../../model/record-block.ts';
-import type { WriterOptions } from '../sstable/write-sstable.ts';
-import { type EncodedFile, type Encoding, type FileEncoder, ownEncoding } from './file-encoder.ts';
+import type { SstableComponent, WriterOptions } from '../sstable/write-sstable.ts';
+import type { EncodedFile, Encoding, FileEncoder } from './file-encoder.ts';
 import type { StagedPlace, StagedSstable } from './staging.ts';
 
 /** Of one file, about 100 KiB each. */
@@ -15,16 +16,25 @@ const blocksAheadMax = 8;
 /** As a thread is told: a partitioner goes by its name. */
 export interface EncodeJob extends Omit<WriterOptions, 'partitioner'> {
   readonly partitioner: string | undefined;
-  readonly place: StagedPlace;
+  /** Where the thread writes the file; absent: it gives the bytes back. */
+  readonly place?: StagedPlace;
 }
 
 export type EncodeRequest =
   | { readonly kind: 'open'; readonly id: number; readonly job: EncodeJob }
   | { readonly kind: 'block'; readonly id: number; readonly block: RecordBlock }
+  /** The answer to `bytes`. */
+  | { readonly kind: 'stored'; readonly id: number; readonly error?: ThreadError }
   | { readonly kind: 'finish' | 'discard'; readonly id: number };
 
-/** Each block, `finish` and `discard` is answered once, in order. */
+/** Each block, `finish` and `discard` is answered once, in order; before that come the bytes that they make. */
 export type EncodeReply =
+  | {
+      readonly kind: 'bytes';
+      readonly id: number;
+      readonly component: SstableComponent;
+      readonly bytes: Uint8Array;
+    }
   | { readonly kind: 'written'; readonly id: number; readonly dataBytes: number }
   | { readonly kind: 'ended'; readonly id: number; readonly file: EncodedFile }
   | { readonly kind: 'failed'; readonly id: number; readonly error: ThreadError };
@@ -39,8 +49,6 @@ export class EncodePool implements Encoding, AsyncDisposable {
   }
 
   open(options: WriterOptions, files: StagedSstable): FileEncoder {
-    // A thread has no connection to the peer that sees a node.
-    if (!files.isHere) return ownEncoding.open(options, files);
     return new RemoteEncoder(this.#laneOf(), options, files);
   }
 
@@ -118,6 +126,8 @@ class RemoteEncoder implements FileEncoder {
   dataBytes = 0;
   readonly #lane: Lane;
   readonly #id: number;
+  readonly #files: StagedSstable;
+  readonly #isHere: boolean;
   #unanswered = 0;
   #failure: Error | undefined;
   #hasDied = false;
@@ -126,9 +136,12 @@ class RemoteEncoder implements FileEncoder {
 
   constructor(lane: Lane, options: WriterOptions, files: StagedSstable) {
     this.#lane = lane;
+    this.#files = files;
+    this.#isHere = files.isHere;
     this.#id = lane.begin((reply) => this.#hear(reply));
     const { partitioner, ...plain } = options;
-    const job = { ...plain, partitioner: partitioner?.className, place: files.place };
+    const place = this.#isHere && { place: files.place };
+    const job = { ...plain, partitioner: partitioner?.className, ...place };
     lane.say({ kind: 'open', id: this.#id, job });
   }
 
@@ -150,6 +163,7 @@ class RemoteEncoder implements FileEncoder {
     while (!this.#ended && !this.#failure) await this.#reply();
     if (!this.#ended) throw this.#failure;
     this.#lane.end(this.#id);
+    if (!this.#isHere) await this.#files.close();
     return this.#ended;
   }
 
@@ -157,12 +171,27 @@ class RemoteEncoder implements FileEncoder {
     this.#lane.say({ kind: 'discard', id: this.#id });
     while (!this.#ended && !this.#hasDied) await this.#reply();
     this.#lane.end(this.#id);
+    if (!this.#isHere) await this.#files.discard();
+  }
+
+  /** Bytes for other machines; the thread waits for the answer. */
+  async #store(component: SstableComponent, bytes: Uint8Array): Promise<void> {
+    const answer = { kind: 'stored', id: this.#id } as const;
+    try {
+      await this.#files.write(component, bytes);
+      this.#lane.say(answer);
+    } catch (error) {
+      this.#lane.say({ ...answer, error: packError(error) });
+    }
   }
 
   #hear(reply: EncodeReply | Error): void {
     if (reply instanceof Error) {
       this.#failure ??= reply;
       this.#hasDied = true;
+    } else if (reply.kind === 'bytes') {
+      void this.#store(reply.component, reply.bytes);
+      return;
     } else if (reply.kind === 'failed') this.#failure ??= unpackError(reply.error);
     else if (reply.kind === 'ended') this.#ended = reply.file;
     else {

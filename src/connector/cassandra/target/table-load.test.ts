@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { FileAccess } from '../../../base/file-access.ts';
 import { MemorySpill } from '../../../base/spill.ts';
 import { wholeRange } from '../../../model/key-range.ts';
 import { batchOf } from '../../../model/record-block.ts';
@@ -49,6 +50,7 @@ async function task(
   factor: number,
   more: Partial<TableLoadOptions> = {},
   partitioner: Partitioner = murmur3Partitioner,
+  access: FileAccess = localFiles,
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'codr-table-load-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
@@ -65,7 +67,7 @@ async function task(
   for (const { hostId, address } of ring) {
     const data = await mkdtemp(join(folder, `${address}-`));
     const control = { address } as NodeControl;
-    const place = { files: localFiles, dataDirectories: [data] };
+    const place = { files: access, dataDirectories: [data] };
     nodes.set(hostId, { hostId, address, nativeAddress: address, control, ...place });
   }
   const replication = { class: 'SimpleStrategy', replication_factor: String(factor) };
@@ -196,11 +198,17 @@ test('a load that fails leaves no SSTable, and staging goes as a whole', async (
   }
 });
 
-test('threads write the same files, and leave none of a load that fails', async (t) => {
+for (const isHere of [true, false]) {
+  const whose = isHere ? 'this machine' : 'other machines';
+  test(`threads write the same files of ${whose}, and leave none of a load that fails`, (t) =>
+    threadsWrite(t, { ...localFiles, isHere }));
+}
+
+async function threadsWrite(t: TestContext, access: FileAccess): Promise<void> {
   await using pool = new EncodePool(2);
   const own = await task(t, 2);
   const { files: made, ...wanted } = await loadAll(own, records());
-  const other = await task(t, 2, { encoding: pool });
+  const other = await task(t, 2, { encoding: pool }, murmur3Partitioner, access);
   const { files: others, ...found } = await loadAll(other, records());
   assert.deepEqual(found, wanted);
   const plain = (some: typeof made) => some.map(({ hostIds, bytes }) => ({ hostIds, bytes }));
@@ -209,7 +217,7 @@ test('threads write the same files, and leave none of a load that fails', async 
   assert.ok(files.size > 0);
   assert.deepEqual(await filesOf(other), files);
 
-  const broken = await task(t, 2, { encoding: pool });
+  const broken = await task(t, 2, { encoding: pool }, murmur3Partitioner, access);
   const failing = (async function* () {
     for await (const batch of streamOf(records())) yield batch;
     throw new Error('the fold fails');
@@ -220,7 +228,7 @@ test('threads write the same files, and leave none of a load that fails', async 
   for (const { folder } of await broken.staged.folders())
     assert.deepEqual(await readdir(folder), []);
 
-  const full = await task(t, 2, { encoding: pool });
+  const full = await task(t, 2, { encoding: pool }, murmur3Partitioner, access);
   await full.staged.open([...full.nodes.values()]);
   for (const { folder } of await full.staged.folders()) {
     await mkdir(join(folder, 'nb-2-big-Data.db'));
@@ -231,7 +239,7 @@ test('threads write the same files, and leave none of a load that fails', async 
     code: 'target-unfit',
     message: /nb-2-big-Data\.db cannot be written/,
   });
-});
+}
 
 /** Of each host, by name. */
 async function filesOf({ staged }: TableLoadOptions): Promise<Map<string, Buffer>> {

@@ -13,6 +13,8 @@ import {
 import type { RingMember } from './ring-members.ts';
 
 const outputBytesMax = 16 << 20;
+/** A JVM that starts on a machine with too much to do takes long; a node that is away is refused at once. */
+const readMs = 3 * deadlines.read;
 /** `-pw secret`, `-pwsecret`, `--password secret`, in a command within a word too; `-pwf` names a file. */
 const holdsPassword = /(?:^|\s)(?:-pw(?!f(?:[\s=]|$))|--password(?=[\s=]|$))/;
 
@@ -179,7 +181,7 @@ export class NodetoolControl implements NodeControl {
     given: readonly string[],
     call: CallOptions,
   ): Promise<{ code: number; output: string }> {
-    const options = { deadlineMs: deadlines.read, ...call };
+    const options = { deadlineMs: readMs, ...call };
     return withinDeadline(this.address, what, options, (signal) => {
       const { promise, resolve, reject } = Promise.withResolvers<{
         code: number;

@@ -201,7 +201,8 @@ export class SstableWriter {
     switch (this.#tracker.kind(bytes, start, middle)) {
       case recordKinds.partitionKey:
         assert(end - middle <= partitionKeyLengthMax, 'a partition key has at most 65535 bytes');
-        this.#key = bytes.slice(middle, end);
+        // Not `slice`: of a Buffer that is a view, and the next key would be written over the record.
+        this.#key = new Uint8Array(bytes.subarray(middle, end));
         this.#keyLength = end - middle;
         return;
       case recordKinds.partitionDeletion:

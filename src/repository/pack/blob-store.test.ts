@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
-import { frameKinds, frameRawBytesMax } from '../frame/frame-codec.ts';
+import { type FrameSeal, frameKinds, frameRawBytesMax } from '../frame/frame-codec.ts';
+import { InlineSealer } from '../frame/sealer.ts';
 import { leafIdOf } from '../leaf/leaf-id.ts';
 import type { BlobStore } from './blob-store.ts';
 import { fixedKeys, jsonBlobs, namesIn, openBlobStore } from './pack-fixture.ts';
@@ -34,6 +35,25 @@ test('blobs come back in the order asked, before the flush, after it, and in ano
   assert.deepEqual(reusedPacks, []);
   await check(blobs);
   await check(await openBlobStore(store));
+});
+
+/** As threads do it: memory that is handed over is gone from here. */
+class TakingSealer extends InlineSealer {
+  override async seal(raw: Uint8Array<ArrayBuffer>, seal: FrameSeal): Promise<Uint8Array> {
+    return await super.seal(structuredClone(raw, { transfer: [raw.buffer] }), seal);
+  }
+}
+
+test('what was read before its frame was sealed stays as it was', async () => {
+  const sealer = new TakingSealer({ idKey: fixedKeys.id, level: 1 });
+  const blobs = await openBlobStore(new MemoryObjectStore(), { sealer });
+  const session = blobs.session();
+  const [leaves, nodes] = [jsonBlobs(1, 4, 1000), jsonBlobs(2, 4, 1000)];
+  const ids = await session.put('leaf', leaves);
+  const nodeIds = await session.put('node', nodes);
+  const found = [...(await blobs.get('leaf', ids)), ...(await blobs.get('node', nodeIds))];
+  await session.flush();
+  assert.deepEqual(found.map(text), [...leaves, ...nodes].map(text));
 });
 
 test('ids are the keyed hashes of the blobs', async () => {

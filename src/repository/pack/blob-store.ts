@@ -300,7 +300,8 @@ export class BlobStore implements LeafSource {
   }
 
   async #readPending(frame: PendingFrame): Promise<Uint8Array> {
-    if (!frame.cut) return frame.raw.slice();
+    // A copy, which `slice` of a Buffer is not: who seals the frame gives its memory away.
+    if (!frame.cut) return new Uint8Array(frame.raw);
     const { pack, frame: ordinal, sealed } = await frame.cut;
     await sealed;
     const here = await pack.readFrame(ordinal);

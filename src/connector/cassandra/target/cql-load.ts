@@ -3,7 +3,7 @@
 import { assert } from '../../../base/assert.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { CodrError } from '../../../base/error.ts';
-import type { RecordStream } from '../../../model/record.ts';
+import { batchBytes, type RecordStream } from '../../../model/record.ts';
 import { blockOf, type RecordBlock } from '../../../model/record-block.ts';
 import type { LoadedRange } from '../../restore-target.ts';
 import { partitionKeyOf } from '../key/record-key.ts';
@@ -75,7 +75,7 @@ export class CqlLoad {
         const block = blockOf(batch);
         for (let i = 0; i < block.count; i++) await range.record(block, i);
         count += batch.length;
-        bytes += block.bytes.length;
+        bytes += batchBytes(batch);
       }
       await range.end();
     } finally {

@@ -20,7 +20,7 @@ import { readStatistics } from '../sstable/statistics.ts';
 import { int, scalar, TestRecords, testSchema, text } from '../sstable/write-records.fixture.ts';
 import { EncodePool } from './encode-pool.ts';
 import { type FileLayout, layoutOf } from './file-layout.ts';
-import { ReplicaSets } from './replica-sets.ts';
+import { partOf, ReplicaSets } from './replica-sets.ts';
 import { leftover, removeStaging, StagedTable } from './staging.ts';
 import { TableLoad, type TableLoadOptions } from './table-load.ts';
 import type { TargetNode } from './target-nodes.ts';
@@ -269,6 +269,21 @@ test('streams that follow one another share files', async (t) => {
     assert.equal(files.length, 1);
     assert.equal(files[0]?.length, partitions * rows);
   }
+});
+
+test('what is counted of blocks that lie in larger memory are their records alone', async (t) => {
+  const load = new TableLoad(await task(t, 2));
+  const [block] = records().blocks();
+  assert.ok(block);
+  const parts = [partOf(block, 3, 60), partOf(block, 60, 110)].map(batchOf);
+  const stream = async function* () {
+    yield* parts;
+  };
+  const found = await load.load(stream(), signal);
+  await load.finish();
+  const all = parts.flatMap((part) => [...part]);
+  const bytes = all.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+  assert.deepEqual([found.records, found.bytes], [107, bytes]);
 });
 
 test('more sets than files may be open wait in scratch space, and miss nothing', async (t) => {

@@ -2,7 +2,7 @@
 // wants them. Streams that follow one another in key order share files, so that many small ranges do not end in as
 // many small files.
 import { compareBytes } from '../../../base/bytes.ts';
-import type { RecordStream } from '../../../model/record.ts';
+import { batchBytes, type RecordStream } from '../../../model/record.ts';
 import { type BlockStream, blockOf, type RecordBlock } from '../../../model/record-block.ts';
 import type { LoadedRange } from '../../restore-target.ts';
 import type { SortingSpace } from '../session/owned-blocks.ts';
@@ -72,7 +72,7 @@ export class TableLoad {
         last = end.key;
         const block = blockOf(batch);
         counts.records += block.count;
-        counts.bytes += block.bytes.length;
+        counts.bytes += batchBytes(batch);
         yield block;
       }
     };

@@ -13,7 +13,15 @@ import { parseRenames } from '../model/namespace.ts';
 import { option } from '../node/config-option.ts';
 import { clusterText } from '../node/source-file.ts';
 import { defineCommand } from './command.ts';
-import { atOption, consent, excludeOption, includeOption, sourceArgument } from './inputs.ts';
+import {
+  atOption,
+  bytesOfMib,
+  consent,
+  excludeOption,
+  includeOption,
+  mibPerSecondOption,
+  sourceArgument,
+} from './inputs.ts';
 import { type Output, printTable } from './output.ts';
 import { formatBytes, formatCount, formatCounts, formatSeconds } from './units.ts';
 
@@ -38,6 +46,7 @@ export const restoreCommand = defineCommand({
     'codr restore shop --to mongodb://db1:27017/ --at 2026-11-22T13:05:00Z --include shop.orders --rename shop.orders=shop.orders_before',
     "codr restore ring --to cassandra://c1/ --include shop.orders --query 'shop.orders=customer IN (7, 9)'",
     'codr restore ring --to cassandra://c1/ --token-range -9223372036854775808..0',
+    'codr restore shop --to mongodb://db1:27017/ --rename shop.*=before.* --mib-per-second 20',
     'codr restore ring --to one.yaml --map-dc dc1=east --map-dc dc2=east',
   ],
   json:
@@ -93,6 +102,9 @@ export const restoreCommand = defineCommand({
       value: 'MODE',
       env: false,
     }),
+    mibPerSecond: mibPerSecondOption(
+      'load, and read back, so many MiB a second at most, for a target that serves others; 0: no limit',
+    ),
     dryRun: consent('show the plan, change nothing'),
     verify: option(z.boolean().default(true), {
       text: 'do not read the target back to compare it',
@@ -100,11 +112,13 @@ export const restoreCommand = defineCommand({
     }),
   }),
   async run(input, { api, call }): Promise<RestorePlan | RestoreResult> {
-    const { dryRun, rename, tokenRange, query, mapDc, ...rest } = input;
+    const { dryRun, rename, tokenRange, query, mapDc, mibPerSecond, ...rest } = input;
     parseRenames(rename);
     const parts = { ranges: tokenRange, queries: query, datacenters: mapDc };
     const to = await clusterText(rest.to);
-    const request: RestoreRequest = { ...rest, to, renames: rename, ...parts };
+    const bytesPerSecond = bytesOfMib(mibPerSecond);
+    const limit = bytesPerSecond === undefined ? {} : { bytesPerSecond };
+    const request: RestoreRequest = { ...rest, to, renames: rename, ...parts, ...limit };
     const codr = await api();
     return dryRun ? codr.planRestore(request, call) : codr.restore(request, call);
   },

@@ -7,13 +7,19 @@ import type { ExitCode } from '../base/error-catalogue.ts';
 import { option } from '../node/config-option.ts';
 import { sourceFileText } from '../node/source-file.ts';
 import { defineCommand } from './command.ts';
-import { excludeOption, includeOption, sourceArgument } from './inputs.ts';
+import {
+  bytesOfMib,
+  excludeOption,
+  includeOption,
+  mibPerSecondOption,
+  noLimit,
+  sourceArgument,
+} from './inputs.ts';
 import { type Output, printPairs, printTable } from './output.ts';
 import { formatBytes } from './units.ts';
 
 const describedJson =
   '{name,id,kind,uri,identity,version,streams,include,exclude,added,readers?,bytesPerSecond?}';
-const noLimit = 'not a number';
 const limitOptions = () => ({
   readers: option(
     z.coerce
@@ -27,18 +33,8 @@ const limitOptions = () => ({
       env: false,
     },
   ),
-  mibPerSecond: option(
-    z.coerce.number({ error: noLimit }).min(0, { error: 'less than 0' }).optional(),
-    {
-      text: 'MiB a second that all peers together read; 0: no limit',
-      value: 'N',
-      env: false,
-    },
-  ),
+  mibPerSecond: mibPerSecondOption('MiB a second that all peers together read; 0: no limit'),
 });
-
-const bytesOf = (mib: number | undefined): number | undefined =>
-  mib === undefined ? undefined : Math.ceil(mib * 1024 * 1024);
 
 const checkJson = `{source:${describedJson}, findings:[{level,message,remedy?}]}`;
 
@@ -105,7 +101,7 @@ export const sourceAddCommand = defineCommand({
     return (await api()).addSource(
       {
         ...request,
-        bytesPerSecond: bytesOf(mibPerSecond),
+        bytesPerSecond: bytesOfMib(mibPerSecond),
         ...(config !== undefined && { config: await sourceFileText(resolve(config)) }),
         ...(sourcePasswordFile !== undefined && { passwordFile: resolve(sourcePasswordFile) }),
         ...(sourcePasswordEnv !== undefined && { passwordEnv: sourcePasswordEnv }),
@@ -191,7 +187,7 @@ export const sourceLimitCommand = defineCommand({
         remedy: 'give --readers, --mib-per-second or both; codr source show has those that hold',
       });
     }
-    const bytesPerSecond = bytesOf(mibPerSecond);
+    const bytesPerSecond = bytesOfMib(mibPerSecond);
     return (await api()).limitSource({ source, readers, bytesPerSecond }, call);
   },
   print: printDescription,

@@ -46,3 +46,17 @@ export const optionalDuration = (secondsMin: number) =>
       return z.NEVER;
     })
     .optional();
+
+/** Why a limit is none. */
+export const noLimit = 'not a number';
+
+/** A rate, 0 for no limit; absent when it is not given. */
+export const mibPerSecondOption = (text: string) =>
+  option(z.coerce.number({ error: noLimit }).min(0, { error: 'less than 0' }).optional(), {
+    text,
+    value: 'N',
+    env: false,
+  });
+
+export const bytesOfMib = (mib: number | undefined): number | undefined =>
+  mib === undefined ? undefined : Math.ceil(mib * 1024 * 1024);

@@ -282,3 +282,16 @@ test('who lost its restore to another does not end it: the marker stands', async
     ],
   );
 });
+
+test('a restore with a limit loads and reads back no faster', async () => {
+  const one = await protectedSource('n58j');
+  await using node = await world.node();
+  const bytesPerSecond = 100;
+  const limited = await node.restore({ ...requestOf(one), bytesPerSecond }, call());
+  const bytes = limited.datasets.reduce((sum, dataset) => sum + dataset.bytes, 0);
+  assert.ok(limited.datasets.every(({ proven }) => proven));
+  const least = (2 * bytes) / bytesPerSecond;
+  assert.ok(least > 1 && limited.seconds >= least, `${limited.seconds} s for ${bytes} bytes`);
+  const wrong = node.restore({ ...requestOf(one), bytesPerSecond: -1 }, call());
+  await assert.rejects(wrong, { code: 'usage' });
+});

@@ -2,6 +2,7 @@
 // back and cuts what the target holds. Here or on another peer that has opened the same point and target.
 import { assert } from '../../base/assert.ts';
 import { toHex } from '../../base/bytes.ts';
+import type { Throttle } from '../../base/throttle.ts';
 import type { WorkContext } from '../../cluster/work-pool.ts';
 import type { LiveForm } from '../../connector/connector.ts';
 import type {
@@ -37,6 +38,8 @@ export interface RangeContext {
   readonly live?: LiveForm;
   /** Datasets of which only some records are wanted. */
   readonly parts: WantedParts;
+  /** Of all that goes through here, so that a target keeps its strength; absent: no limit. */
+  readonly throttle?: Throttle;
 }
 
 export type RangeOperation =
@@ -176,6 +179,7 @@ class RangeRun {
       this.#bytes += bytes;
       this.#expiring.add(batch);
       this.#work.progress(batch.length, bytes);
+      await this.#shared.throttle?.pay(bytes, this.#work.signal);
     }
   }
 }

@@ -3,6 +3,7 @@
 import { forEachLimit, Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
+import { Throttle } from '../../base/throttle.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
 import type { SourceConfig } from '../../connector/connector.ts';
 import type {
@@ -40,6 +41,8 @@ export interface RestoreOptions extends RestoreWish {
   /** Read everything back and compare roots. */
   readonly verify: boolean;
   readonly listener?: ProgressListener;
+  /** Of what is loaded and read back, by this process alone; absent: no limit, and other peers take part. */
+  readonly bytesPerSecond?: number;
   /** Told when all is loaded and proven, before the target's marker goes: of the finish it has what was planned. */
   readonly finishing?: (outcome: RestoreOutcome) => Promise<void>;
 }
@@ -298,6 +301,7 @@ async function loadAll(
   signal: AbortSignal,
 ): Promise<RestoredItem[]> {
   const { target, options, chosen, plan, meter } = work;
+  const { bytesPerSecond } = options;
   const skipped = new Set(plan.skipped.map(({ namespace }) => namespace));
   const wanted = work.items.filter(
     ({ entry, namespace }) => entry.role === 'data' && !skipped.has(namespace),
@@ -320,12 +324,13 @@ async function loadAll(
     ...form,
     meter,
     slots: new Semaphore(sharing.slots),
+    ...(bytesPerSecond && { throttle: new Throttle(bytesPerSecond, context.world.clock) }),
   };
   const { run, asked } = work;
   const { to, parts } = options;
   const wide = {
     ...shared,
-    ...referenceOf(context, target, {
+    ...referenceOf(context, bytesPerSecond ? { identity: target.identity } : target, {
       run,
       at,
       to,

@@ -1,5 +1,6 @@
 // Giving back.
 import type * as api from '../../api/codr-api.ts';
+import { CodrError } from '../../base/error.ts';
 import { countsAt } from '../../engine/read/counts.ts';
 import { parseWhen, type ResolvedPoint, resolvePoint } from '../../engine/read/point.ts';
 import { parseDatacenters } from '../../engine/restore/map-datacenters.ts';
@@ -174,11 +175,20 @@ async function optionsOf(
     ttl,
     usersAndRoles: include.some(namesUsersOrRoles),
     verify,
+    ...limitOf(request),
     ...partsOf(request),
     ...datacentersOf(request),
     ...(request.tombstones === 'keep' && { keepsDeletions: true }),
     ...(call.progress && { listener: call.progress }),
   };
+}
+
+/** Errors: `usage`. */
+function limitOf({ bytesPerSecond = 0 }: api.RestoreRequest): { bytesPerSecond?: number } {
+  if (bytesPerSecond === 0) return {};
+  if (Number.isSafeInteger(bytesPerSecond) && bytesPerSecond > 0) return { bytesPerSecond };
+  const message = `bytesPerSecond is ${bytesPerSecond}, which is no number of 0 or more`;
+  throw new CodrError('usage', message);
 }
 
 function partsOf({ ranges = [], queries = [] }: api.RestoreRequest): { parts?: PartsWish } {

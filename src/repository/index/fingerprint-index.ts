@@ -166,7 +166,9 @@ export class FingerprintIndex implements AsyncDisposable {
 
   /** Reads every head that was not read yet: a header that is damaged may hide an object. Errors: `object-damaged`. */
   async prove(signal?: AbortSignal): Promise<void> {
-    await this.#objects.packs(signal);
+    for (const object of this.#objects.all) {
+      if (!object.isProven) await this.#objects.packsIfThere(object, signal);
+    }
   }
 
   /** Opens what others wrote since, closes what they merged or dropped. */

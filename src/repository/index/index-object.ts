@@ -46,6 +46,7 @@ export class IndexObject {
   readonly #reading: IndexReading;
   readonly #headerBytes: Uint8Array;
   #tables: IndexTables | undefined;
+  #isProven = false;
   #filter: Uint8Array | undefined;
   #loading: Promise<IndexHead> | undefined;
   #copy: Promise<SpillFile> | undefined;
@@ -97,6 +98,11 @@ export class IndexObject {
     return this.#tables !== undefined;
   }
 
+  /** True when its whole head was read once, and carried its tag. */
+  get isProven(): boolean {
+    return this.#isProven;
+  }
+
   /** Gives the filter's memory back; every id in range is then looked for in the pages. */
   dropFilter(): void {
     this.#filter = undefined;
@@ -111,8 +117,7 @@ export class IndexObject {
   async tables(signal?: AbortSignal): Promise<IndexTables> {
     if (this.#tables) return this.#tables;
     const { packs, fanOut } = await this.#load(signal);
-    this.#tables = { packs, fanOut };
-    return this.#tables;
+    return this.#keepTables({ packs, fanOut });
   }
 
   /** Gives the memory of its packs and its fan-out back. A search that is under way goes on. */
@@ -197,8 +202,14 @@ export class IndexObject {
   }
 
   #keep({ packs, fanOut, filter }: IndexHead): void {
-    this.#tables = { packs, fanOut };
+    this.#keepTables({ packs, fanOut });
     this.#filter = filter;
+  }
+
+  #keepTables(tables: IndexTables): IndexTables {
+    this.#tables = tables;
+    this.#isProven = true;
+    return tables;
   }
 
   async #readRun(

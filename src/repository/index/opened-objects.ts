@@ -78,15 +78,24 @@ export class OpenedObjects {
     }
   }
 
-  /** Of all objects, but those that others merge away meanwhile. Errors: as {@link open}. */
+  /** As {@link packsOf}; undefined when others merge it away meanwhile. */
+  async packsIfThere(
+    object: IndexObject,
+    signal: AbortSignal | undefined,
+  ): Promise<PackList | undefined> {
+    try {
+      return await this.packsOf(object, signal);
+    } catch (error) {
+      if (!isCodrError(error, 'object-missing')) throw error;
+      return undefined;
+    }
+  }
+
+  /** Of all objects. Errors: as {@link open}. */
   async packs(signal: AbortSignal | undefined): Promise<Map<PackId, PackRef>> {
     const byId = new Map<PackId, PackRef>();
     for (const object of this.all) {
-      try {
-        for (const pack of await this.packsOf(object, signal)) byId.set(pack.id, pack);
-      } catch (error) {
-        if (!isCodrError(error, 'object-missing')) throw error;
-      }
+      for (const pack of (await this.packsIfThere(object, signal)) ?? []) byId.set(pack.id, pack);
     }
     return byId;
   }

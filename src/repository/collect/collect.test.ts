@@ -221,6 +221,16 @@ test('a list that comes while a source is being registered binds the source', as
   await assert.rejects(use, (error) => error instanceof CondemnedPacksError);
 });
 
+test('what a check gave up before a source is registered binds the source', async () => {
+  const { packs } = await commit('base', 'content that rots');
+  const own = await repository.openLineage(repositoryLineage);
+  await own.commit((draft): undefined => draft.set(`lost/${packs[0]}`, {}) as undefined);
+  const late = await registerSource(repository, 'cc');
+  // This process has not heard of it: to it the pack is committed, and holds what the late source has too.
+  const relying = commit('late', 'content that rots', { repository, source: late });
+  await assert.rejects(relying, (error) => error instanceof CondemnedPacksError);
+});
+
 test('a spared pack may be used again once the list is decided', async () => {
   const other = await registerSource(repository, 'bb');
   const kept = await commit('kept', 'content of both');

@@ -1,9 +1,9 @@
 // The lists of a collection as lineages keep them: `condemned/<collection>`. In the repository's lineage it
 // is the whole list; in every other what of it that lineage did not retain when the barrier was set there.
-import type { PackId } from '../../model/id.ts';
+import { type PackId, packId } from '../../model/id.ts';
 import type { Draft } from '../lineage/draft.ts';
 import type { Lineage } from '../lineage/lineage.ts';
-import { type CondemnedRecord, packKey, retainedPackIds } from '../lineage/pack-table.ts';
+import { type CondemnedRecord, lostKey, packKey, retainedPackIds } from '../lineage/pack-table.ts';
 import type { StateView } from '../lineage/state.ts';
 
 /** Value of `mutable/collect/<collection>/0`: who creates it first decides for all. */
@@ -56,17 +56,20 @@ export function barrierAt(draft: Draft, list: readonly PackId[]): CondemnedRecor
 }
 
 /**
- * For a source that is being registered: it retains nothing, so every list binds it as a whole. False when
- * it has them all. Call it inside the builder that registers the source: then no list is between.
+ * For a source that is being registered: it retains nothing, so every list binds it as a whole, and so does every pack
+ * that a check has given up. Call it inside the builder that registers the source: then no list is between.
  */
 export async function adoptCondemned(own: Lineage, repository: StateView): Promise<void> {
   await own.commit((draft) => {
     const missing = repository
       .list<CondemnedRecord>('condemned')
       .filter(([collection]) => !condemnedIn(draft, collection));
+    const lost = repository.keys('lost').map((name) => lostKey(packId(name)));
+    const given = lost.filter((key) => draft.get(key) === undefined);
     const begun = draft.get(begunKey) !== undefined;
-    if (missing.length === 0 && begun) return false;
+    if (missing.length + given.length === 0 && begun) return false;
     if (!begun) draft.set(begunKey, {});
+    for (const key of given) draft.set(key, {});
     for (const [collection, { packs }] of missing) {
       draft.set(condemnedKey(collection), { packs, seq: draft.seq } satisfies CondemnedRecord);
     }

@@ -31,6 +31,10 @@ test('a file that is not there is named, with what else may stand in its place',
   );
 });
 
+test('a file that is no YAML is told where it breaks', async () => {
+  await assert.rejects(read('nodes: [ '), /source\.yaml: is no YAML: .* at line 3, column 10$/);
+});
+
 test('files of secrets are meant from the folder of the file, wherever they are named', async () => {
   const { uri, passwordFile, settings } = await read(
     'passwordFile: cql\ntls: { ca: ca.pem }\nnodes: { x: { control: { passwordFile: jmx, port: 1 } } }\n',

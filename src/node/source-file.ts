@@ -104,7 +104,7 @@ async function parsed(path: string, text: string | undefined): Promise<unknown> 
         cause: error,
       });
     }
-    throw wrong(path, (error as Error).message.split('\n')[0] ?? 'cannot be read', error);
+    throw wrong(path, `is no YAML: ${(error as Error).message.split(/:?\n/)[0]}`);
   }
 }
 

@@ -214,6 +214,6 @@ function parsed(path: string, wrong: (why: string, cause?: unknown) => CodrError
   try {
     return parse(text);
   } catch (cause) {
-    throw wrong((cause as Error).message.split('\n')[0] ?? 'is no YAML', cause);
+    throw wrong(`is no YAML: ${(cause as Error).message.split(/:?\n/)[0]}`);
   }
 }

@@ -108,6 +108,6 @@ async function parsed(path: string, text: string | undefined): Promise<unknown> 
   }
 }
 
-function wrong(path: string, fault: string, cause?: unknown): CodrError {
-  return new CodrError('config-invalid', `${path}: ${fault}`, { object: path, cause });
+function wrong(path: string, fault: string): CodrError {
+  return new CodrError('config-invalid', `${path}: ${fault}`, { object: path });
 }

@@ -161,7 +161,9 @@ const i64 = (n: bigint): number[] =>
   [...Array(8).keys()].map((i) => Number((n >> BigInt(56 - 8 * i)) & 255n));
 const deletion = (mark: Mark | undefined): number[] =>
   mark ? [...i64(mark[0]), ...u32(mark[1])] : [];
-const sized = (bytes: readonly number[]): number[] => [bytes.length, ...bytes];
+const varint = (value: number): number[] =>
+  value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
+const sized = (bytes: readonly number[]): number[] => [...varint(bytes.length), ...bytes];
 /** Clusterings that begin with 2 have originals, the others none. */
 const originalsOf = (prefix: readonly number[]): number[] =>
   prefix[0] === 2 ? prefix.flatMap((value, i) => (i === 0 ? [2, value] : [0])) : [];

@@ -30,6 +30,11 @@ export interface IndexReading {
   readonly spill: Spill | undefined;
 }
 
+interface Bytes {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** Pages read at once: 1 MiB. */
 const runPagesMax = 256;
 /** Unwanted pages between two wanted ones that are cheaper to read than another request. */
@@ -153,8 +158,15 @@ export class IndexObject {
     return found;
   }
 
-  /** Checked pages by number; numbers past the end are left out. Bounded by the caller's `wanted`. */
-  async readPages(wanted: number[], signal?: AbortSignal): Promise<Map<number, Buffer>> {
+  /**
+   * Checked pages by number; numbers past the end are left out. Bounded by the caller's `wanted`. `once`: few of the
+   * object are read, and not again, so it is not copied for them, nor are they kept.
+   */
+  async readPages(
+    wanted: number[],
+    signal?: AbortSignal,
+    { once = false }: { readonly once?: boolean } = {},
+  ): Promise<Map<number, Buffer>> {
     const pages = new Map<number, Buffer>();
     const missing: number[] = [];
     for (const page of wanted.sort((a, b) => a - b)) {
@@ -170,7 +182,7 @@ export class IndexObject {
         if (page - last > gapPagesMax || page - first >= runPagesMax) break;
         last = page;
       }
-      await this.#readRun(first, last, pages, signal);
+      await this.#readRun({ first, last, once }, pages, signal);
     }
     return pages;
   }
@@ -213,14 +225,18 @@ export class IndexObject {
   }
 
   async #readRun(
-    first: number,
-    last: number,
+    {
+      first,
+      last,
+      once,
+    }: { readonly first: number; readonly last: number; readonly once: boolean },
     pages: Map<number, Buffer>,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const start = pageRange(this.header, first).offset;
     const end = pageRange(this.header, last);
-    const bytes = await this.#read(start, end.offset + end.length - start, signal);
+    const length = end.offset + end.length - start;
+    const bytes = await this.#read({ offset: start, length }, once, signal);
     for (let page = first; page <= last; page++) {
       const { offset, length } = pageRange(this.header, page);
       const stored = bytes.subarray(offset - start, offset - start + length);
@@ -228,16 +244,19 @@ export class IndexObject {
       const entries = openPage(this.#reading.macKey, this.header, page, stored, object);
       const own = Buffer.from(entries);
       pages.set(page, own);
-      this.#reading.pages.set(`${this.id}/${page}`, own);
+      if (!once) this.#reading.pages.set(`${this.id}/${page}`, own);
     }
   }
 
-  async #read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+  async #read(range: Bytes, once: boolean, signal?: AbortSignal): Promise<Uint8Array> {
     const { store, spill } = this.#reading;
     if (this.#closed) throw this.#isGone();
-    if (!spill) return await store.get(indexName(this.id), { offset, length }, signal);
+    if (!spill || (once && !this.#copy)) {
+      return await store.get(indexName(this.id), range, signal);
+    }
     const copy = this.#copy ?? this.#copyTo(spill);
     this.#copy = copy;
+    const { offset, length } = range;
     const reading = copy.then((file) => file.read(offset - this.header.headBytes, length));
     copy.catch(() => {
       if (this.#copy === copy) this.#copy = undefined;

@@ -9,8 +9,8 @@ import { leafId, type PackId } from '../../model/id.ts';
 import type { FingerprintIndex } from '../index/fingerprint-index.ts';
 import { entryBytes, idPrefixBytes } from '../index/index-codec.ts';
 import type { IndexObject } from '../index/index-object.ts';
-import { type LeadingBytes, pagesIn } from '../index/merge-objects.ts';
 import type { BlobLocation } from '../index/page-search.ts';
+import { pagesOfSlots } from '../index/slot-pages.ts';
 import type { PackRef } from '../pack/pack-format.ts';
 import type { CommittedPacks } from './committed-packs.ts';
 import { LeafTable } from './leaf-table.ts';
@@ -28,6 +28,16 @@ export interface CommittedLeavesOptions {
   readonly entriesMax: number;
   /** Hints can be lost: everything is read on after this long. */
   readonly rereadMs?: number;
+}
+
+/** Entries of a page that may be wanted. */
+interface PageOf {
+  readonly from: number;
+  readonly to: number;
+  /** 1 for those that are. */
+  readonly slots: Uint8Array;
+  /** Of the object's packs in the table. */
+  readonly numbers: readonly number[];
 }
 
 const defaultRereadMs = 60_000;
@@ -195,15 +205,12 @@ export class CommittedLeaves implements AsyncDisposable {
     for (let round = 1; ; round++) {
       try {
         const objects = [...index.objects];
+        const added = flags.map((own, slot) => (own && !this.#loaded[slot] ? 1 : 0));
+        const hasAdded = added.includes(1);
         for (const [name, object] of objects) {
           const isNew = !this.#read.has(name);
-          const missing = flags.map((own, slot) => (own && (isNew || !this.#loaded[slot]) ? 1 : 0));
-          const { firstByte, lastByte } = object.header;
-          for (const bytes of rangesOf(missing)) {
-            if (this.#closed) return;
-            if (bytes.lastByte < firstByte || bytes.firstByte > lastByte) continue;
-            await this.#loadFrom(object, bytes, missing);
-          }
+          if (isNew || hasAdded) await this.#loadFrom(object, isNew ? flags : added);
+          if (this.#closed) return;
         }
         this.#read = new Set(objects.map(([name]) => name));
         this.#loaded = Uint8Array.from(flags);
@@ -218,16 +225,29 @@ export class CommittedLeaves implements AsyncDisposable {
     }
   }
 
-  async #loadFrom(object: IndexObject, bytes: LeadingBytes, slots: Uint8Array): Promise<void> {
-    const { packs } = await object.tables();
-    const numbers = Array.from(packs, (pack) => this.#table.numberOf(pack));
-    for await (const [page, from, to] of pagesIn(object, bytes, undefined)) {
-      for (let at = from; at < to; at += entryBytes) {
-        if (slots[page.readUInt16BE(at) >> 4] !== 1) continue;
-        const pack = numbers[page.readUInt32LE(at + idPrefixBytes)];
-        const leaf = page.readUInt32LE(at + idPrefixBytes + 4);
-        if (pack !== undefined) this.#table.add(page, at, pack, leaf);
+  /** What is not open is closed again: the packs of all objects together may not fit into memory. */
+  async #loadFrom(object: IndexObject, slots: Uint8Array): Promise<void> {
+    const { isOpen, header } = object;
+    const [from, to] = [header.firstByte * slotsPerByte, (header.lastByte + 1) * slotsPerByte];
+    if (!slots.subarray(from, to).includes(1)) return;
+    try {
+      const { packs } = await object.tables();
+      const numbers = Array.from(packs, (pack) => this.#table.numberOf(pack));
+      for await (const [page, from, to] of pagesOfSlots(object, slots)) {
+        if (this.#closed) return;
+        this.#addPage(page, { from, to, slots, numbers });
       }
+    } finally {
+      if (!isOpen) object.dropTables();
+    }
+  }
+
+  #addPage(page: Buffer, { from, to, slots, numbers }: PageOf): void {
+    for (let at = from; at < to; at += entryBytes) {
+      if (slots[page.readUInt16BE(at) >> 4] !== 1) continue;
+      const pack = numbers[page.readUInt32LE(at + idPrefixBytes)];
+      const leaf = page.readUInt32LE(at + idPrefixBytes + 4);
+      if (pack !== undefined) this.#table.add(page, at, pack, leaf);
     }
   }
 
@@ -237,18 +257,5 @@ export class CommittedLeaves implements AsyncDisposable {
     const usable = new Uint8Array(this.#table.packCount);
     for (let i = 0; i < usable.length; i++) usable[i] = packs.has(this.#table.pack(i).id) ? 1 : 0;
     this.#usable = usable;
-  }
-}
-
-/** Runs of leading bytes with at least one slot that is wanted. */
-function* rangesOf(slots: Uint8Array): Generator<LeadingBytes> {
-  let firstByte = -1;
-  for (let byte = 0; byte <= 256; byte++) {
-    const from = byte * slotsPerByte;
-    const isWanted = byte < 256 && slots.subarray(from, from + slotsPerByte).includes(1);
-    if (isWanted && firstByte < 0) firstByte = byte;
-    if (isWanted || firstByte < 0) continue;
-    yield { firstByte, lastByte: byte - 1 };
-    firstByte = -1;
   }
 }

@@ -142,6 +142,25 @@ test('a peer opens large objects by their header, and the rest when an id is loo
   await peer.check(packs);
 });
 
+test('a peer drops packs from objects that it has not opened, and merges such objects', async () => {
+  const { store, packs } = await cutRun(60_000, 16_000);
+  const [first, ...others] = packs as [IndexedPack, ...IndexedPack[]];
+  const peer = await Peer.open(store, noSlot);
+  assert.equal((await peer.index.packs()).size, 8);
+  assert.equal(peer.openObjects, 0, 'what was opened for that is closed again');
+  await peer.index.drop(new Set([first.ref.id]));
+  assert.deepEqual(
+    [...(await peer.index.packs()).keys()].sort(),
+    others.map(({ ref }) => ref.id).sort(),
+  );
+  const more = Array.from({ length: 8 }, (_, n) => packOf(n + 20, 200));
+  for (const pack of more) await peer.index.addPacks([pack]);
+  await peer.index.compact();
+  await peer.check([...others, ...more], 0, 9);
+  const found = await peer.index.lookup(first.leafIds.slice(0, 500));
+  assert.ok(found.every((at) => at === undefined));
+});
+
 test('past their limit heads are closed, those first that nobody looked into for long', async () => {
   const { store, packs } = await cutRun(200, 1500);
   const peer = await Peer.open(store, everySlot, { tableBytesMax: 20_000 });

@@ -13,7 +13,8 @@ export class ManualClock implements Clock {
   readonly #startMs: number;
   readonly #jumps: boolean;
   #elapsedMs = 0;
-  #sleepers: Sleeper[] = [];
+  /** In the order in which they wake. */
+  readonly #sleepers: Sleeper[] = [];
 
   /** `jumps`: each sleep ends by itself, at its time, on a later turn of the event loop. */
   constructor(options: { startMs?: number; jumps?: boolean } = {}) {
@@ -38,7 +39,8 @@ export class ManualClock implements Clock {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const leave = (): void => {
-        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        const at = this.#sleepers.indexOf(sleeper);
+        if (at >= 0) this.#sleepers.splice(at, 1);
         reject(signal?.reason);
       };
       const sleeper: Sleeper = {
@@ -49,7 +51,7 @@ export class ManualClock implements Clock {
         },
       };
       signal?.addEventListener('abort', leave, { once: true });
-      this.#sleepers.push(sleeper);
+      this.#queue(sleeper);
       if (this.#jumps) setImmediate(() => this.#wakeNext(Number.POSITIVE_INFINITY));
     });
   }
@@ -71,11 +73,17 @@ export class ManualClock implements Clock {
     return woken;
   }
 
+  /** Behind all that wake at its time or before. */
+  #queue(sleeper: Sleeper): void {
+    let at = this.#sleepers.length;
+    while (at > 0 && (this.#sleepers[at - 1] as Sleeper).atMs > sleeper.atMs) at--;
+    this.#sleepers.splice(at, 0, sleeper);
+  }
+
   #wakeNext(endMs: number): boolean {
-    const due = this.#sleepers.filter((sleeper) => sleeper.atMs <= endMs);
-    const next = due.sort((a, b) => a.atMs - b.atMs)[0];
-    if (!next) return false;
-    this.#sleepers = this.#sleepers.filter((other) => other !== next);
+    const [next] = this.#sleepers;
+    if (!next || next.atMs > endMs) return false;
+    this.#sleepers.shift();
     this.#elapsedMs = Math.max(this.#elapsedMs, next.atMs);
     next.wake();
     return true;

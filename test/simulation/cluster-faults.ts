@@ -12,15 +12,15 @@ export class ClusterFaults {
   readonly #world: ClusterWorld;
   readonly #names: readonly string[];
   readonly #linesAtFirst: ClusterWorld['network']['faults'];
-  /** In some worlds it is slow, so that much happens while something is stored. */
-  readonly #storeAtFirst: WholePeer['store']['faults'];
+  /** For some it is slow, so that much happens while they store and read. */
+  readonly #storeDelayMs: (peer: string) => number;
   #processes = 0;
 
-  constructor(world: ClusterWorld, peers: number, storeDelayMs: number) {
+  constructor(world: ClusterWorld, peers: number, storeDelayMs: (peer: string) => number) {
     this.#world = world;
     this.#names = Array.from({ length: peers }, (_, i) => `p${i + 1}`);
     this.#linesAtFirst = world.network.faults;
-    this.#storeAtFirst = storeDelayMs > 0 ? { delayMsMax: storeDelayMs } : {};
+    this.#storeDelayMs = storeDelayMs;
   }
 
   async startAll(): Promise<void> {
@@ -64,7 +64,7 @@ export class ClusterFaults {
     else if (pick === 3) network.heal();
     else if (pick === 4) service.hasQuorum = true;
     else if (pick === 5) service.leaseShare = 1;
-    else for (const { store } of peers.values()) store.faults = this.#storeAtFirst;
+    else for (const peer of peers.values()) peer.store.faults = this.#storeAtFirst(peer.name);
   }
 
   async mendAll(): Promise<void> {
@@ -76,7 +76,7 @@ export class ClusterFaults {
     for (const name of this.#names) {
       const peer = peers.get(name) as WholePeer;
       if (!peer.isDead) this.#thaw(peer);
-      peer.store.faults = this.#storeAtFirst;
+      peer.store.faults = this.#storeAtFirst(name);
     }
     await this.revive();
   }
@@ -92,9 +92,14 @@ export class ClusterFaults {
     const { peers, trace } = this.#world;
     trace(`${name} starts`);
     const peer = await WholePeer.start(name, ++this.#processes, this.#world);
-    peer.store.faults = this.#storeAtFirst;
+    peer.store.faults = this.#storeAtFirst(name);
     peers.set(name, peer);
     peer.join();
+  }
+
+  #storeAtFirst(name: string): WholePeer['store']['faults'] {
+    const delayMsMax = this.#storeDelayMs(name);
+    return delayMsMax > 0 ? { delayMsMax } : {};
   }
 
   #thaw(peer: WholePeer): void {

@@ -2,18 +2,25 @@
 // the end finds what lies about in the store.
 import assert from 'node:assert/strict';
 import { toHex } from '../../src/base/bytes.ts';
+import { isCodrError } from '../../src/base/error.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { alone } from '../../src/cluster/work-pool.ts';
 import { epochsOf, restorableIntervals } from '../../src/engine/history/source-history.ts';
 import type { EngineWorld, SourceContext } from '../../src/engine/source-context.ts';
-import type { LeafId, PackId } from '../../src/model/id.ts';
+import type { PackId } from '../../src/model/id.ts';
 import type { SourceTime } from '../../src/model/time.ts';
 import { withPin } from '../../src/node/pin.ts';
 import { check } from '../../src/repository/check/check.ts';
 import { adoptCondemned } from '../../src/repository/collect/condemned.ts';
+import type { PinRecord } from '../../src/repository/collect/pins.ts';
+import { readMutable } from '../../src/repository/lineage/mutable.ts';
 import { retainedPackIds } from '../../src/repository/lineage/pack-table.ts';
-import { currentWriter } from '../../src/repository/lineage/writer.ts';
+import {
+  claimWriter,
+  currentWriter,
+  type ProcessProbe,
+} from '../../src/repository/lineage/writer.ts';
 import { listPacks } from '../../src/repository/pack/listed-packs.ts';
 import { indexedPackOf } from '../../src/repository/pack/pack-check.ts';
 import { type Repository, repositoryLineage } from '../../src/repository/repository.ts';
@@ -53,16 +60,60 @@ export class ClusterReader {
     this.#engine = engineWorld('reader', world, own, { sharing, probe });
   }
 
-  /** The sources, as `codr source add` does it. */
-  async register(): Promise<void> {
+  /** As `codr source add` does it. */
+  async register({ name }: SourceInWorld): Promise<void> {
+    this.#world.store.watch(this.#world.opened, [name]);
     const lineage = await this.#repository.openLineage(repositoryLineage);
-    for (const { name } of this.#world.sources) {
-      const own = await this.#repository.openLineage(name);
-      await lineage.commit(async (draft): Promise<undefined> => {
-        await adoptCondemned(own, draft);
-        draft.set(`source/${name}`, { name });
-      });
+    const own = await this.#repository.openLineage(name);
+    await lineage.commit(async (draft): Promise<undefined> => {
+      await adoptCondemned(own, draft);
+      draft.set(`source/${name}`, { name });
+    });
+  }
+
+  /**
+   * As `codr source remove` does it, with `before` called once nobody else may write. False: somebody does, or nobody
+   * can tell; nothing has changed then. `isAlive` says who lives.
+   */
+  async remove(
+    { name }: SourceInWorld,
+    isAlive: ProcessProbe['isAlive'],
+    before: () => Promise<void>,
+  ): Promise<boolean> {
+    const { lineage } = await this.#open(name);
+    const { clock } = this.#own;
+    const claim = toHex(this.#own.random.bytes(16));
+    const self = identityOf('reader');
+    const outside = { probe: { self, isAlive }, clock, tickMs: 1000, claim, signal: never };
+    const held = await claimWriter(lineage, outside).catch((error: unknown) => {
+      if (!isCodrError(error)) throw error;
+      return undefined;
+    });
+    if (!held) return false;
+    await before();
+    const registry = await this.#repository.openLineage(repositoryLineage);
+    await registry.commit((draft): undefined => draft.set(`source/${name}`, null) as undefined);
+    this.#sources.delete(name);
+    await held.release();
+    return true;
+  }
+
+  /** Its first base copy has begun. */
+  async isCopied(source: string): Promise<boolean> {
+    const { lineage } = await this.#open(source);
+    return lineage.state.keys('want').length > 0 || lineage.state.keys('base').length > 0;
+  }
+
+  /** Somebody reads the source under a pin. */
+  async isPinned(source: string): Promise<boolean> {
+    const { store, opened } = this.#world;
+    const context = { store, keys: opened.unlocked.keys };
+    for await (const { name } of store.list('mutable/pin/')) {
+      const [, , id = '', n] = name.split('/');
+      const pin = await readMutable<PinRecord>(context, { what: 'pin', id, n: Number(n) });
+      if (pin?.lineage === source) return true;
     }
+    return false;
   }
 
   /** First and last times of what is restorable now, and some between. */
@@ -122,16 +173,18 @@ export class ClusterReader {
     const listed = await listPacks(store, never);
     const strayed = [...listed.keys()].filter((id) => !needed.has(id));
     assert.deepEqual(strayed, [], 'packs that nothing needs and nothing frees');
+    const names = [repositoryLineage, ...this.#world.sources.map(({ name }) => name)].sort();
+    assert.deepEqual(await store.listFolders('lineage/'), names, 'lineages of removed sources');
   }
 
   /** Leaves that are stored, and how many of them once more. */
   async leaves(): Promise<{ leaves: number; duplicates: number }> {
-    const ids = new Set<LeafId>();
+    const ids = new Set<string>();
     let leaves = 0;
     for (const pack of (await listPacks(this.#world.store, never)).values()) {
       const { leafIds } = await indexedPackOf(this.#repository.packs, pack);
       leaves += leafIds.length;
-      for (const id of leafIds) ids.add(id);
+      for (const id of leafIds) ids.add(toHex(id));
     }
     return { leaves, duplicates: leaves - ids.size };
   }

@@ -27,7 +27,8 @@ test(`${seeds} simulated clusters of peers lose nothing, act once, and never sta
     assert.ok(total(name) >= seeds, `${name}: ${total(name)}`);
   }
   for (const name of ['faults', 'expired']) assert.ok(total(name) >= seeds / 2, name);
-  const most = total('quietLeaves') / 10;
+  assert.ok(total('renewed') >= seeds / 4, 'sources are removed and protected anew');
+  const most = total('quietLeaves') / 20;
   assert.ok(total('quietDuplicates') <= most, `${total('quietDuplicates')} leaves stored twice`);
 });
 

@@ -2,24 +2,18 @@
 // frozen, cut off and told wrong times, the coordinator is wiped, and all goes on. At the end all faults stop, and
 // everything must come right: no operation stands still, nothing is lost, nothing lies about that nobody can free.
 import assert from 'node:assert/strict';
-import { SeededRandom } from '../../src/base/random.ts';
-import { MemoryDatabase, MemoryDatabases } from '../../src/connector/memory/memory-database.ts';
+import type { SeededRandom } from '../../src/base/random.ts';
+import { MemoryDatabase } from '../../src/connector/memory/memory-database.ts';
 import { everything } from '../../src/model/namespace.ts';
 import { timeFromHex, timeToHex } from '../../src/model/time.ts';
-import { createRepository } from '../../src/repository/keys/repository-config.ts';
-import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
-import { ManualClock } from '../harness/manual-clock.ts';
 import { ClusterClient, type Wish } from './cluster-client.ts';
 import { ClusterFaults } from './cluster-faults.ts';
 import { ClusterReader } from './cluster-reader.ts';
+import { type ClusterSetup, makeCluster, storeDelays } from './cluster-setup.ts';
 import type { ClusterWorld, SourceInWorld } from './cluster-world.ts';
-import { WatchedStore } from './commit-watch.ts';
-import { CoordinatorService } from './coordinator-service.ts';
-import { RandomWorkload } from './random-workload.ts';
-import { RestoreCheck } from './restore-check.ts';
-import { SimulatedNetwork } from './simulated-network.ts';
+import type { RestoreCheck } from './restore-check.ts';
 import type { Trace } from './simulation.ts';
-import { UnsteadyConnector } from './unsteady-connector.ts';
+import { SourceRenewal } from './source-renewal.ts';
 
 export interface ClusterSimulationReport {
   readonly restores: number;
@@ -32,6 +26,8 @@ export interface ClusterSimulationReport {
   readonly commits: number;
   readonly faults: number;
   readonly lives: number;
+  /** Sources that were removed, and protected anew. */
+  readonly renewed: number;
   readonly expired: number;
   /** Leaves of worlds without faults, and those of them that are stored again. */
   readonly quietLeaves: number;
@@ -73,76 +69,44 @@ class ClusterSimulation {
   readonly #isQuiet: boolean;
   /** Turns out of a hundred at which something fails or is mended. */
   readonly #stormPerCent: number;
+  #renewal: Promise<void> = Promise.resolve();
   #targets = 0;
   #done = 0;
   #calm = false;
 
   static async create(seed: number, trace: Trace): Promise<ClusterSimulation> {
-    const random = new SeededRandom(seed);
-    const clock = new ManualClock();
-    const store = new WatchedStore(clock);
-    const opened = await createRepository(store, undefined, { random, cut: cutParameterSet });
-    store.watch(opened, ['one', 'two']);
-    const pick = <T>(...of: readonly [T, ...T[]]): T => of[random.below(of.length)] as T;
-    const databases = new MemoryDatabases();
-    const isQuiet = random.below(6) === 0;
-    const connector = new UnsteadyConnector(databases, random, isQuiet ? 0 : pick(0, 0, 12));
-    const delayMsMax = pick(5, 40, 400);
-    const network = new SimulatedNetwork(clock, random, {
-      ...{ delayMsMax: isQuiet ? 20 : delayMsMax, lostPerMille: 0, twicePerMille: 0 },
-    });
-    const broken: unknown[] = [];
-    // In a quiet world there is enough to tell how often the same is stored.
-    const records = isQuiet ? { count: 300, bytes: 400 } : { count: pick(40, 150), bytes: 60 };
-    const sources = ['one', 'two'].map((name) => makeSource(name, databases, random, records));
-    const world: ClusterWorld = {
-      ...{ seed, clock, random, store, opened, databases, connector, sources, network, trace },
-      scope: everything,
-      limits: {
-        workers: pick(1, 2),
-        segmentBytes: isQuiet ? 20_000 : pick(400, 2000),
-        tickBytesMax: pick(1000, 1 << 20),
-        memoryBytesMax: 1 << 20,
-      },
-      packBytesTarget: pick(2000, 20_000),
-      service: new CoordinatorService(clock),
-      peers: new Map(),
-      broken: (error) => void broken.push(error),
-    };
-    const reader = await ClusterReader.open(world);
-    return new ClusterSimulation(world, { random, broken, isQuiet, reader });
+    const setup = await makeCluster(seed, trace);
+    return new ClusterSimulation(setup, await ClusterReader.open(setup.world));
   }
 
-  private constructor(
-    world: ClusterWorld,
-    own: { random: SeededRandom; broken: unknown[]; isQuiet: boolean; reader: ClusterReader },
-  ) {
+  private constructor({ world, random, broken, isQuiet }: ClusterSetup, reader: ClusterReader) {
     this.#world = world;
-    this.#random = own.random;
+    this.#random = random;
     this.#trace = world.trace;
-    this.#broken = own.broken;
-    this.#isQuiet = own.isQuiet;
-    this.#stormPerCent = own.isQuiet ? 0 : ([10, 20, 32][own.random.below(3)] ?? 0);
-    this.#reader = own.reader;
+    this.#broken = broken;
+    this.#isQuiet = isQuiet;
+    this.#stormPerCent = isQuiet ? 0 : ([10, 20, 32][random.below(3)] ?? 0);
+    this.#reader = reader;
     this.#client = new ClusterClient(world);
-    this.#faults = new ClusterFaults(
-      world,
-      2 + own.random.below(4),
-      own.isQuiet ? 50 : own.random.below(4) > 0 ? 0 : 500,
-    );
+    this.#faults = new ClusterFaults(world, 2 + random.below(4), storeDelays(random, isQuiet));
     world.connector.beforeRead = () => this.#writeBetween();
   }
 
   async run(): Promise<ClusterSimulationReport> {
-    await this.#reader.register();
+    for (const source of this.#world.sources) await this.#reader.register(source);
     await this.#faults.startAll();
     // All are there before equal sources are copied side by side.
     if (this.#isQuiet) await this.#advance(3000);
     const { sources } = this.#world;
     for (const { name } of sources) this.#client.wish('backup', { source: name, follow: true });
-    if (!this.#isQuiet && this.#random.below(2) === 0) this.#collect();
+    if (!this.#isQuiet) void this.#collectOften();
     const turns = 18 + this.#random.below(32);
-    for (let turn = 0; turn < turns; turn++) await this.#turn();
+    // In the first half nothing may be restorable yet.
+    const renewed = this.#isQuiet ? -1 : (turns >> 2) + this.#random.below(turns);
+    for (let turn = 0; turn < turns; turn++) {
+      if (turn === renewed) this.#renewOne();
+      await this.#turn();
+    }
     return await this.#finish();
   }
 
@@ -211,6 +175,21 @@ class ClusterSimulation {
     else void this.#wishToRead(source, pick === 6 ? 'verify' : 'restore');
   }
 
+  /** In the background, as it takes its time: a source is removed, and its database protected anew. */
+  #renewOne(): void {
+    const at = this.#random.below(this.#world.sources.length);
+    const renewal = new SourceRenewal(this.#world, this.#client, this.#reader);
+    this.#renewal = renewal.run(at).catch((error: unknown) => this.#world.broken(error));
+  }
+
+  /** While base copies are stored: what they have not committed yet is taken from them. */
+  async #collectOften(): Promise<void> {
+    for (let left = this.#random.below(5); left > 0; left--) {
+      await this.#world.clock.sleep(this.#random.below(3000));
+      this.#client.wish('collect', { impatient: true });
+    }
+  }
+
   /** Often nobody is given the day that would hide a mistake. */
   #collect(): void {
     this.#client.wish('collect', { impatient: this.#random.below(3) > 0 });
@@ -248,7 +227,9 @@ class ClusterSimulation {
       const isThere = code === 'target-not-empty' && isTold;
       if (isThere) this.#compare(request);
       const early = kind === 'checkpoint' && code === 'time-not-restorable';
-      const mayPass = early || isThere || isUnwanted || (!this.#isQuiet && passing.includes(code));
+      const isGone = code === 'source-unknown' && this.#isRemoved(request.source);
+      const mayPass =
+        early || isThere || isGone || isUnwanted || (!this.#isQuiet && passing.includes(code));
       assert.ok(code === 'busy' || mayPass, `${key}, ${kind}, failed: ${code} ${message}`);
     } else {
       this.#done++;
@@ -257,10 +238,14 @@ class ClusterSimulation {
     }
   }
 
+  #isRemoved(source: string | undefined): boolean {
+    return this.#world.removed.some(({ name }) => name === source);
+  }
+
   #compare({ source, at = '', to = '' }: Wish['request']): void {
-    const { databases, sources } = this.#world;
+    const { databases, sources, removed } = this.#world;
     const target = databases.get(to);
-    const check = sources.find(({ name }) => name === source)?.check;
+    const check = [...sources, ...removed].find(({ name }) => name === source)?.check;
     assert.ok(target && check);
     check.compare(target, timeFromHex(at), everything, []);
   }
@@ -294,6 +279,9 @@ class ClusterSimulation {
     for (const { workload } of this.#world.sources) workload.settle();
     await this.#faults.mendAll();
     this.#trace('the world is calm');
+    let isRenewed = false;
+    void this.#renewal.then(() => (isRenewed = true));
+    await this.#calmly('a source is not renewed', () => isRenewed);
     const endless = (wish: Wish): boolean => wish.request.follow === true;
     await this.#calmly('an operation stands still', () =>
       this.#client.wishes.every((wish) => wish.ended || endless(wish)),
@@ -305,6 +293,11 @@ class ClusterSimulation {
     const before = this.#world.sources.map(({ database }) => database.settled);
     for (const { name } of this.#world.sources) await this.#succeed('backup', { source: name });
     const quiet = this.#isQuiet ? await this.#reader.leaves() : { leaves: 0, duplicates: 0 };
+    const most = quiet.leaves / 10;
+    assert.ok(
+      quiet.duplicates <= most,
+      `${quiet.duplicates} of ${quiet.leaves} leaves stored twice`,
+    );
     for (const peer of this.#world.peers.values()) peer.clock.aheadMs = 2 * dayMs;
     for (let i = 0; i < 2; i++) await this.#succeed('collect', {});
     await this.#until(this.#reader.assertWhole());
@@ -346,9 +339,9 @@ class ClusterSimulation {
   }
 
   #report(quiet: { leaves: number; duplicates: number }): ClusterSimulationReport {
-    const { sources, service } = this.#world;
+    const { sources, removed, service } = this.#world;
     const sum = (of: (check: RestoreCheck) => number): number =>
-      sources.reduce((all, { check }) => all + of(check), 0);
+      [...sources, ...removed].reduce((all, { check }) => all + of(check), 0);
     return {
       restores: sum(({ restores }) => restores),
       refusals: sum(({ refusals }) => refusals),
@@ -358,31 +351,10 @@ class ClusterSimulation {
       commits: this.#world.store.commits,
       faults: this.#faults.count,
       lives: service.life,
+      renewed: removed.length,
       expired: service.counts.expired,
       quietLeaves: quiet.leaves,
       quietDuplicates: quiet.duplicates,
     };
   }
-}
-
-/** Both sources begin with the same records. */
-function makeSource(
-  name: string,
-  databases: MemoryDatabases,
-  random: SeededRandom,
-  records: { readonly count: number; readonly bytes: number },
-): SourceInWorld {
-  const database = databases.add(new MemoryDatabase({ name }));
-  const habits = { transactions: false, renames: false, truncations: false, stepDowns: false };
-  const workload = new RandomWorkload(database, random, everything, {
-    ...{ ...habits, unknownEntries: false, valueBytesMax: 60, keyCount: 40 },
-  });
-  const own = new SeededRandom(7);
-  database.create('a.one');
-  for (let i = 0; i < records.count; i++) {
-    const key = Buffer.from(`k${String(i).padStart(4, '0')}`);
-    database.putAll('a.one', [{ key, value: own.bytes(records.bytes) }]);
-  }
-  const check = new RestoreCheck({ database, databases, workload, scope: everything, random });
-  return { name, database, workload, check };
 }

@@ -32,7 +32,7 @@ import type { UnsteadyConnector } from './unsteady-connector.ts';
 import type { WholePeer } from './whole-peer.ts';
 
 export interface SourceInWorld {
-  /** Of the source, its lineage and its database. */
+  /** Of the source and its lineage. */
   readonly name: string;
   readonly database: MemoryDatabase;
   readonly workload: RandomWorkload;
@@ -48,7 +48,9 @@ export interface ClusterWorld {
   readonly databases: MemoryDatabases;
   readonly connector: UnsteadyConnector;
   readonly scope: Scope;
-  readonly sources: readonly SourceInWorld[];
+  /** What is registered; another takes the place of one that is removed. */
+  readonly sources: SourceInWorld[];
+  readonly removed: SourceInWorld[];
   readonly limits: EngineLimits;
   readonly packBytesTarget: number;
   readonly network: SimulatedNetwork;
@@ -91,6 +93,11 @@ export async function openRepository(
   );
 }
 
+/** A source that is registered anew is of the same database: `one`, `one-2`. */
+export function databaseOf(source: string): string {
+  return source.replace(/-\d+$/, '');
+}
+
 /** The source as the store has it now. */
 export async function openSource(
   name: string,
@@ -99,7 +106,7 @@ export async function openSource(
   world: EngineWorld,
 ): Promise<SourceContext> {
   const lineage = await repository.openLineage(name);
-  const config = async () => ({ kind: 'memory', uri: `memory:${name}` });
+  const config = async () => ({ kind: 'memory', uri: `memory:${databaseOf(name)}` });
   return { name, world, repository, lineage, connector, config, scope };
 }
 

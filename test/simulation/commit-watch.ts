@@ -24,6 +24,7 @@ export class WatchedStore extends MemoryObjectStore {
   #opened: OpenedRepository | undefined;
   readonly #watched = new Map<string, Watched>();
 
+  /** Looks at the lineages that are named from now on; nothing of them is there yet. */
   watch(opened: OpenedRepository, lineages: readonly string[]): void {
     this.#opened = opened;
     for (const name of lineages) this.#watched.set(name, { next: 0, holder: undefined });

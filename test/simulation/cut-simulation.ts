@@ -16,6 +16,7 @@ import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.
 import { ManualClock } from '../harness/manual-clock.ts';
 import { CutCheck } from './cut-check.ts';
 import { CutWorkload } from './cut-workload.ts';
+import { withRememberedKeys } from './remembered-keys.ts';
 import { RunningProcesses } from './running-processes.ts';
 import { losePack, makeUnreliable, registerSource } from './simulated-losses.ts';
 import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
@@ -92,7 +93,8 @@ class CutSimulation {
     const random = new SeededRandom(seed);
     const clock = new ManualClock();
     const store = new MemoryObjectStore(clock);
-    const opened = await createRepository(store, undefined, { random, cut: cutParameterSet });
+    const created = await createRepository(store, undefined, { random, cut: cutParameterSet });
+    const opened = withRememberedKeys(created);
     const world = new CutSimulation({ seed, random, clock, store, opened }, trace);
     const process = await SimulatedProcess.start(++world.#pid, world.#shared);
     await registerSource(process);

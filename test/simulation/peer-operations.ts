@@ -17,6 +17,7 @@ import { withPin } from '../../src/node/pin.ts';
 import { collect } from '../../src/repository/collect/collect.ts';
 import type { ProcessProbe } from '../../src/repository/lineage/writer.ts';
 import { type Repository, repositoryLineage } from '../../src/repository/repository.ts';
+import { databaseOf } from './cluster-world.ts';
 
 /** What operations of a world ask for. */
 export interface PeerRequest {
@@ -34,7 +35,8 @@ export interface PeerRequest {
 /** The process that runs them. */
 export interface PeerEngine {
   readonly repository: Repository;
-  readonly sources: readonly string[];
+  /** Names of the sources that are registered now. */
+  registered(): Promise<readonly string[]>;
   readonly clock: Clock;
   open(source: string): Promise<SourceContext>;
   probe(): ProcessProbe;
@@ -57,14 +59,26 @@ export function peerApi(engine: PeerEngine): CodrApi {
   });
 }
 
+/** Errors: `source-unknown`. */
+async function assertRegistered(engine: PeerEngine, source: string): Promise<void> {
+  if ((await engine.registered()).includes(source)) return;
+  throw new CodrError('source-unknown', `no source is called ${source}`);
+}
+
+async function openRegistered(engine: PeerEngine, source: string): Promise<SourceContext> {
+  await assertRegistered(engine, source);
+  return await engine.open(source);
+}
+
 async function runBackup(
   engine: PeerEngine,
   { source = '', follow = false, rpoMs = 5000 }: PeerRequest,
   signal: AbortSignal,
 ): Promise<object> {
-  const context = await engine.open(source);
+  const context = await openRegistered(engine, source);
   await learnCommitted(engine);
-  const asked = { follow, rpoMs, identity: source, auditEveryMs, minGrade: 'complete' } as const;
+  const identity = databaseOf(source);
+  const asked = { follow, rpoMs, identity, auditEveryMs, minGrade: 'complete' } as const;
   const { point } = await backup(context, asked, signal);
   return { time: point.time };
 }
@@ -74,8 +88,10 @@ async function runRestore(
   { source = '', at = '', to = '' }: PeerRequest,
   signal: AbortSignal,
 ): Promise<object> {
-  const context = await engine.open(source);
+  const context = await openRegistered(engine, source);
   return await withPin(context, async () => {
+    // What was removed before the pin stood may be gone.
+    await assertRegistered(engine, source);
     const options = {
       to: { kind: 'memory', uri: `memory:${to}` },
       when: timeFromHex(at),
@@ -92,8 +108,9 @@ async function runVerify(
   { source = '', at = '' }: PeerRequest,
   signal: AbortSignal,
 ): Promise<object> {
-  const context = await engine.open(source);
+  const context = await openRegistered(engine, source);
   return await withPin(context, async () => {
+    await assertRegistered(engine, source);
     const { connector, lineage, scope } = context;
     const where = { state: lineage.state, connector, scope };
     const point = resolvePoint(where, timeFromHex(at), everything);
@@ -109,9 +126,10 @@ async function runCheckpoint(
   { source = '' }: PeerRequest,
   signal: AbortSignal,
 ): Promise<object> {
-  const context = await engine.open(source);
+  const context = await openRegistered(engine, source);
   await learnCommitted(engine);
   return await withPin(context, async () => {
+    await assertRegistered(engine, source);
     const at = restorableIntervals(context.lineage.state).at(-1)?.to;
     if (at === undefined) throw new CodrError('time-not-restorable', 'nothing is restorable yet');
     const { datasets } = await checkpoint(context, { at }, signal);
@@ -135,6 +153,6 @@ async function runCollect(
   return { packsRemoved };
 }
 
-async function learnCommitted({ repository, sources, open }: PeerEngine): Promise<void> {
-  for (const source of sources) repository.learn((await open(source)).lineage);
+async function learnCommitted({ repository, registered, open }: PeerEngine): Promise<void> {
+  for (const source of await registered()) repository.learn((await open(source)).lineage);
 }

@@ -17,6 +17,7 @@ import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
 import { ManualClock } from '../harness/manual-clock.ts';
 import { RandomWorkload } from './random-workload.ts';
+import { withRememberedKeys } from './remembered-keys.ts';
 import { RestoreCheck } from './restore-check.ts';
 import { RunningProcesses } from './running-processes.ts';
 import { identityOf, type SharedWorld, SimulatedProcess } from './simulated-process.ts';
@@ -97,7 +98,8 @@ class Simulation {
     const random = new SeededRandom(seed);
     const clock = new ManualClock();
     const store = new MemoryObjectStore(clock);
-    const opened = await createRepository(store, undefined, { random, cut: cutParameterSet });
+    const created = await createRepository(store, undefined, { random, cut: cutParameterSet });
+    const opened = withRememberedKeys(created);
     return new Simulation({ seed, random, clock, store, opened }, trace);
   }
 

@@ -1,4 +1,5 @@
-// A connector whose snapshots grow too old now and then, in the middle of a segment. All else is passed on.
+// A connector whose snapshots grow too old now and then, in the middle of a segment, and which may be slow to read. All
+// else is passed on.
 import { CodrError } from '../../src/base/error.ts';
 import type { Random } from '../../src/base/random.ts';
 import type { SegmentReader, SourceSession } from '../../src/connector/connector.ts';
@@ -11,6 +12,8 @@ export class UnsteadyConnector extends MemoryConnector {
   beforeRead: () => void = () => {};
   /** One segment in so many fails; 0: none. */
   oneIn: number;
+  /** Longest time that a segment takes to be read. */
+  delayMsMax = 0;
   readonly #random: Random;
 
   constructor(databases: MemoryDatabases, random: Random, oneIn: number) {
@@ -21,9 +24,11 @@ export class UnsteadyConnector extends MemoryConnector {
 
   override async connect(...args: Parameters<MemoryConnector['connect']>): Promise<SourceSession> {
     const session = await super.connect(...args);
+    const [, { clock }] = args;
     const read = session.readSegment.bind(session);
     session.readSegment = async (entry, range, signal): Promise<SegmentReader | undefined> => {
       this.beforeRead();
+      if (this.delayMsMax > 0) await clock.sleep(this.#random.below(this.delayMsMax), signal);
       const reader = await read(entry, range, signal);
       const fails = this.oneIn > 0 && this.#random.below(this.oneIn) === 0;
       return reader && fails ? { ...reader, batches: tooOld(reader.batches) } : reader;

@@ -12,8 +12,9 @@ import { Workers } from '../../src/engine/work/workers.ts';
 import { PeerLife } from '../../src/node/peer/peer-life.ts';
 import { type OtherPeer, PeersView } from '../../src/node/peer/peers-view.ts';
 import { valueSeal } from '../../src/node/peer/value-seal.ts';
+import type { Lineage } from '../../src/repository/lineage/lineage.ts';
 import type { ProcessProbe } from '../../src/repository/lineage/writer.ts';
-import type { Repository } from '../../src/repository/repository.ts';
+import { type Repository, repositoryLineage } from '../../src/repository/repository.ts';
 import { FaultyObjectStore } from '../../src/storage/faulty-object-store.ts';
 import { RetryingObjectStore } from '../../src/storage/retrying-object-store.ts';
 import {
@@ -59,6 +60,7 @@ export class WholePeer implements Station {
   readonly #workers: Workers;
   readonly #repository: Repository;
   readonly #exchange: FingerprintExchange;
+  #registry: Lineage | undefined;
 
   /** Opens the repository without faults: what is compiled on the way must not meet the simulated clock. */
   static async start(name: string, number: number, world: ClusterWorld): Promise<WholePeer> {
@@ -85,7 +87,7 @@ export class WholePeer implements Station {
   ) {
     const { clock, repository } = parts;
     const { random, log } = own;
-    const { limits, sources } = world;
+    const { limits } = world;
     this.name = name;
     this.clock = clock;
     this.store = parts.faulty;
@@ -98,9 +100,9 @@ export class WholePeer implements Station {
     this.#pool = new WorkPool({ slots, places: () => this.#peers.places(), clock, log });
     const api = peerApi({
       ...{ repository, clock },
-      sources: sources.map((source) => source.name),
+      registered: () => this.#registered(),
       open: (source) => this.#openSource(source),
-      probe: () => this.#probe(),
+      probe: () => this.probe(),
     });
     this.#workers = new Workers({
       clock,
@@ -188,7 +190,8 @@ export class WholePeer implements Station {
     return this.#exchange.counts;
   }
 
-  #probe(): ProcessProbe {
+  /** Who lives, as far as this peer hears of it. */
+  probe(): ProcessProbe {
     const local: ProcessProbe = {
       self: identityOf(this.name),
       isAlive: async ({ host }) => (host === 'reader' ? 'alive' : 'unknown'),
@@ -196,9 +199,15 @@ export class WholePeer implements Station {
     return this.life.probe(local);
   }
 
+  async #registered(): Promise<readonly string[]> {
+    this.#registry ??= await this.#repository.openLineage(repositoryLineage);
+    await this.#registry.refresh();
+    return this.#registry.state.keys('source');
+  }
+
   async #openSource(source: string): Promise<SourceContext> {
     const { name } = this;
-    const outside = { sharing: this.#pool, probe: this.#probe() };
+    const outside = { sharing: this.#pool, probe: this.probe() };
     const world = engineWorld(name, this.#world, this.#own, outside);
     return await openSource(source, this.#world, this.#repository, world);
   }

@@ -1,0 +1,28 @@
+// The keys of a simulated repository, each worked out once: all processes of a world open the same objects again and
+// again, and half a world's time would go into hashing for it.
+import { toHex } from '../../src/base/bytes.ts';
+import type { OpenedRepository } from '../../src/repository/keys/repository-config.ts';
+
+type KeyOf = (epoch: number, salt: Uint8Array) => Uint8Array;
+
+/** The same repository to all that read and write it. */
+export function withRememberedKeys(opened: OpenedRepository): OpenedRepository {
+  const { keys } = opened.unlocked;
+  return {
+    ...opened,
+    unlocked: {
+      ...opened.unlocked,
+      keys: { ...keys, packKey: remembered(keys.packKey), entryKey: remembered(keys.entryKey) },
+    },
+  };
+}
+
+function remembered(keyOf: KeyOf): KeyOf {
+  const known = new Map<string, Uint8Array>();
+  return (epoch, salt) => {
+    const name = `${epoch} ${toHex(salt)}`;
+    const key = known.get(name) ?? keyOf(epoch, salt);
+    known.set(name, key);
+    return key;
+  };
+}

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ManualClock } from '../../test/harness/manual-clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { EvenLoad } from './even-load.ts';
 import { WorkPool, type Workplace } from './work-pool.ts';
@@ -9,10 +10,10 @@ test('who has worked more than the mean of the others, a slot, is ahead', () => 
   const [a, b] = [{ slots: 1 }, { slots: 2 }];
   load.begin(1000);
   assert.equal(load.isAhead({ cpuMs: 1500, slots: 1 }, [a, b]), false, 'nobody has told yet');
-  load.told(a, 70_000);
-  load.told(b, 500);
-  load.told(a, 70_400);
-  load.told(b, 900);
+  load.told(a, 70_000, 1000);
+  load.told(b, 500, 1000);
+  load.told(a, 70_400, 1200);
+  load.told(b, 900, 1200);
   // 400 a slot of the one, 200 of the other.
   assert.equal(load.isAhead({ cpuMs: 1300, slots: 1 }, [a, b]), false);
   assert.equal(load.isAhead({ cpuMs: 1301, slots: 1 }, [a, b]), true);
@@ -25,19 +26,72 @@ test('what was worked before a long pause counts no more', () => {
   const other = { slots: 1 };
   const look = (cpuMs: number): boolean => load.isAhead({ cpuMs, slots: 1 }, [other]);
   load.begin(0);
-  load.told(other, 0);
+  load.told(other, 0, 0);
   load.end();
   now = 5000;
   load.begin(300);
-  load.told(other, 100);
+  load.told(other, 100, 300);
   assert.equal(look(300), true);
   load.end();
   now = 60_000;
   load.begin(300);
-  load.told(other, 100);
-  load.told(other, 150);
+  load.told(other, 100, 300);
+  load.told(other, 150, 300);
   assert.equal(look(310), false);
 });
+
+test('a place that comes later, or begins anew, makes up for nothing that was worked before', () => {
+  const load = new EvenLoad({ monotonic: () => 0 });
+  const [old, fresh] = [{ slots: 1 }, { slots: 1 }];
+  load.begin(0);
+  load.told(old, 0, 0);
+  load.told(old, 36_000, 36_000);
+  load.told(fresh, 10, 36_000);
+  load.told(fresh, 110, 36_000);
+  load.told(old, 36_100, 36_000);
+  assert.equal(load.isAhead({ cpuMs: 36_100, slots: 1 }, [old, fresh]), false);
+  assert.equal(load.isAhead({ cpuMs: 36_101, slots: 1 }, [old, fresh]), true);
+});
+
+test('who is ahead goes on all the same when the others take nothing for a while', async () => {
+  const clock = new ManualClock();
+  const stands: Workplace = {
+    ...{ name: 'stands', slots: 1 },
+    run: (_, { worked: tell }) => {
+      tell?.(0);
+      return new Promise(() => {});
+    },
+  };
+  let cpu = 0;
+  const pool = new WorkPool({
+    ...{ slots: 1, places: () => [stands], log: silentLogger, cpuMs: () => cpu, clock },
+  });
+  const done: number[] = [];
+  const piece = (i: number) => ({
+    order: () => ({ kind: 'test', input: i }),
+    here: async () => {
+      cpu += 100;
+      done.push(i);
+    },
+    decode: () => {},
+    progress: () => {},
+  });
+  for (let i = 0; i < 5; i++) void pool.run(piece(i), new AbortController().signal);
+  await new Promise((turn) => setImmediate(turn));
+  assert.deepEqual(
+    done,
+    [0, 2],
+    'of the others one is with who stands still, the rest is held back',
+  );
+  await clock.advance(4999);
+  assert.deepEqual(done, [0, 2]);
+  await clock.advance(1);
+  assert.deepEqual(done, [0, 2, 3, 4]);
+});
+
+/** What is waited for longer than a turn never comes. */
+const shortSleep = (ms: number): Promise<void> =>
+  ms === 0 ? Promise.resolve() : new Promise(() => {});
 
 interface Shares {
   readonly others: number;
@@ -63,7 +117,7 @@ async function worked({ others, besides }: Shares, pieces: number): Promise<numb
   });
   const pool = new WorkPool({
     ...{ slots: 1, places: () => places, log: silentLogger, cpuMs: () => cpu[0] as number },
-    clock: { monotonic: () => 0, sleep: async () => {} },
+    clock: { monotonic: () => 0, sleep: shortSleep },
   });
   const one = async (i: number): Promise<void> => {
     const order = (): { kind: string; input: number } => {

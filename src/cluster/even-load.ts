@@ -13,7 +13,7 @@ interface Worked {
 export class EvenLoad {
   readonly #clock: Pick<Clock, 'monotonic'>;
   /** By place; one that has begun anew is another object. */
-  #worked = new WeakMap<object, Worked>();
+  readonly #worked = new Map<object, Worked>();
   #ownFromMs = 0;
   #endedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -24,7 +24,7 @@ export class EvenLoad {
   /** The first piece begins after a time without any. */
   begin(ownCpuMs: number): void {
     if (this.#clock.monotonic() - this.#endedAtMs <= pauseMs) return;
-    this.#worked = new WeakMap();
+    this.#worked.clear();
     this.#ownFromMs = ownCpuMs;
   }
 
@@ -33,11 +33,16 @@ export class EvenLoad {
     this.#endedAtMs = this.#clock.monotonic();
   }
 
-  /** All that the place has worked so far. */
-  told(place: object, cpuMs: number): void {
+  /** All that the place has worked so far. A place that is new has nothing to make up for: the reckoning begins anew. */
+  told(place: object, cpuMs: number, ownCpuMs: number): void {
     const known = this.#worked.get(place);
-    if (known) known.nowMs = cpuMs;
-    else this.#worked.set(place, { fromMs: cpuMs, nowMs: cpuMs });
+    if (known) {
+      known.nowMs = cpuMs;
+      return;
+    }
+    for (const [one, { nowMs }] of this.#worked) this.#worked.set(one, { fromMs: nowMs, nowMs });
+    this.#worked.set(place, { fromMs: cpuMs, nowMs: cpuMs });
+    this.#ownFromMs = ownCpuMs;
   }
 
   /** More than the mean of the others that have told, a slot. */

@@ -63,6 +63,8 @@ export interface WorkPoolOptions {
   readonly cpuMs?: () => number;
 }
 
+/** While no other place has taken a piece for so long, this process is not held back: they may be slow, or stand still. */
+const holdMs = 5000;
 /** A place that was lost is tried again after this time, if it is still among the peers. */
 const lostMs = 10_000;
 
@@ -76,6 +78,9 @@ export class WorkPool implements Sharing {
   readonly #load: EvenLoad;
   #arrived = 0;
   #isFarDue = false;
+  #isLookDue = false;
+  /** When another place was last given a piece. */
+  #givenAtMs = Number.NEGATIVE_INFINITY;
   #doneHere = 0;
 
   constructor(options: WorkPoolOptions) {
@@ -110,7 +115,7 @@ export class WorkPool implements Sharing {
     for (;;) {
       const place = await this.#take(work.facts ?? anywhere, order, signal);
       const worked = (cpuMs: number): void => {
-        if (place) this.#load.told(place, cpuMs);
+        if (place) this.#load.told(place, cpuMs, this.#options.cpuMs?.() ?? 0);
       };
       const context = { signal, progress: told.attempt(), worked };
       try {
@@ -166,12 +171,25 @@ export class WorkPool implements Sharing {
       const isHeld = this.#isAhead(others);
       const places = [isHeld ? { ...own, free: 0 } : own, ...facts];
       const choice = choosePiece(this.#waiting, places, far);
-      if (!choice) return;
+      if (!choice) {
+        if (isHeld && own.free > 0) this.#lookAgain();
+        return;
+      }
       const [waiting] = this.#waiting.splice(choice.piece, 1);
       const place = others[choice.place - 1];
       this.#note(place);
       waiting?.go(place);
     }
+  }
+
+  /** When what holds this process back has lasted too long. */
+  #lookAgain(): void {
+    if (this.#isLookDue) return;
+    this.#isLookDue = true;
+    void this.#options.clock.sleep(holdMs).then(() => {
+      this.#isLookDue = false;
+      this.changed();
+    });
   }
 
   #roomOf(running: string, name: string, slots: number) {
@@ -180,8 +198,9 @@ export class WorkPool implements Sharing {
 
   /** It has worked more than the others: what it does beside its pieces counts too. They must have something to do. */
   #isAhead(others: readonly Workplace[]): boolean {
-    const { cpuMs, slots } = this.#options;
-    if (!cpuMs || !others.some(({ name }) => (this.#running.get(name) ?? 0) > 0)) return false;
+    const { cpuMs, slots, clock } = this.#options;
+    if (!cpuMs || clock.monotonic() - this.#givenAtMs >= holdMs) return false;
+    if (!others.some(({ name }) => (this.#running.get(name) ?? 0) > 0)) return false;
     return this.#load.isAhead({ cpuMs: cpuMs(), slots }, others);
   }
 
@@ -190,6 +209,7 @@ export class WorkPool implements Sharing {
     if (cpuMs && [...this.#running.values()].every((count) => count === 0))
       this.#load.begin(cpuMs());
     const name = place?.name ?? here;
+    if (place) this.#givenAtMs = this.#options.clock.monotonic();
     this.#running.set(name, (this.#running.get(name) ?? 0) + 1);
   }
 

@@ -216,7 +216,8 @@ export class CommittedLeaves implements AsyncDisposable {
         this.#loaded = Uint8Array.from(flags);
         this.#loadedFor = wanted;
         this.#behind = false;
-        this.#judgePacks();
+        // Of a million packs it takes a second.
+        if (this.#usable.length !== this.#table.packCount) this.#judgePacks();
         return;
       } catch (error) {
         if (!isCodrError(error, 'object-missing') || round === roundsMax) throw error;

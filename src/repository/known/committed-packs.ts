@@ -59,10 +59,7 @@ export class CommittedPacks {
     const holder = this.#holders.get(pack);
     const repository = this.#followed.get(this.#source.repositoryLineage);
     if (!holder || !repository) return false;
-    return [holder, repository].every(
-      ({ lineage: { state } }) =>
-        state.condemnedBy(pack).length === 0 && state.get(lostKey(pack)) === undefined,
-    );
+    return !isRefused(holder, pack) && !isRefused(repository, pack);
   }
 
   async #read(name: string): Promise<void> {
@@ -101,4 +98,10 @@ export class CommittedPacks {
     }
     return found;
   }
+}
+
+/** Asked for each of a million packs whenever somebody commits: what is rare is not looked for by a key made for it. */
+function isRefused({ lineage: { state } }: Followed, pack: PackId): boolean {
+  if (state.condemnedBy(pack).length > 0) return true;
+  return state.keys('lost').length > 0 && state.get(lostKey(pack)) !== undefined;
 }

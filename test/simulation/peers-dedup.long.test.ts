@@ -142,6 +142,7 @@ test('known answers that name packs which are condemned meanwhile are void: all 
   await world.copy(a, 'source-a', small);
   await world.settled();
   await removeSource(a, 'source-a');
+  await world.settled(); // what is read of the removal must not go on to what comes now
   // Whatever the hints say, peers go on answering from what they knew.
   for (const { leaves } of world.peers) leaves.hint = () => {};
   await collectBy(c);

@@ -8,6 +8,7 @@ import { CutWorld } from './cut-world.fixture.ts';
 let world: CutWorld;
 let slept: number[];
 let said: string[];
+let warned: string[];
 const identity = 'cluster';
 
 beforeEach(async () => {
@@ -16,6 +17,7 @@ beforeEach(async () => {
   world.database.write('shop.orders', 'k', 'v');
   slept = [];
   said = [];
+  warned = [];
 });
 
 /** Follows; `wake` is called in place of each wait with its number, and stops the work at last. */
@@ -46,8 +48,10 @@ async function follow(
     listener: ({ phase, note }: { phase: string; note?: string }) =>
       void said.push(note === undefined ? phase : `${phase}: ${note}`),
   };
+  const warn = (_: unknown, text?: string): void => void warned.push(text ?? '');
+  const log = { ...context.world.log, warn };
   return await backupByCuts(
-    { ...context, world: { ...context.world, clock: { ...world.clock, sleep } } },
+    { ...context, world: { ...context.world, log, clock: { ...world.clock, sleep } } },
     options,
     { session: { ...cutSession(world.database), ...more }, claim: world.claim },
     stop.signal,
@@ -62,9 +66,10 @@ test('without following one cut is taken', async () => {
 test('cuts follow one another as far apart as asked, never below a minute', async () => {
   const { point } = await follow(5000, (n, stop) => n === 3 && stop());
   assert.deepEqual([point.id, slept], ['cut:3', [60_000, 60_000, 60_000]]);
+  assert.deepEqual(warned, ['cuts are 60 s apart at least, not 5 s']);
   slept = [];
   await follow(900_000, (_, stop) => stop());
-  assert.deepEqual(slept, [900_000]);
+  assert.deepEqual([slept, warned.length], [[900_000], 1]);
 });
 
 test('a source that keeps something for the next cut is looked after every minute', async () => {

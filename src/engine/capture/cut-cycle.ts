@@ -23,6 +23,10 @@ export async function backupByCuts(
   const { clock, log } = context.world;
   const meter = new ProgressMeter(clock, options.listener);
   const cutOptions = { session, claim, meter, minGrade: options.minGrade };
+  if (options.follow && options.rpoMs < rpoMsMin) {
+    const [asked, least] = [options.rpoMs, rpoMsMin].map((ms) => ms / 1000);
+    log.warn({ source: context.name }, `cuts are ${least} s apart at least, not ${asked} s`);
+  }
   let taken = options.goesOn ? undefined : await takeCut(context, cutOptions, signal);
   for (let isFirst = !taken; options.follow; isFirst = false) {
     try {

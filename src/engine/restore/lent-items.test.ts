@@ -59,6 +59,8 @@ class LendingTarget {
 
   serial = (): boolean => false;
 
+  near = (): ReadonlyMap<string, number> => new Map([['n2', 1]]);
+
   loadRangesMax = (_: TargetItem, _bytes: number, apart: boolean): number => (apart ? 2 : 1);
 
   async load(_: TargetItem, records: RecordStream) {
@@ -145,12 +147,15 @@ async function* watching(expected: RecordStream, keep?: Keep): RecordStream {
 function elsewhere(slots: number, context: () => SourceContext) {
   const { clock } = context().world;
   const workers = new Workers({ clock, openSource: async () => context() });
-  const counts = { orders: 0, lost: 0 };
+  /** `near`: to what of each kind of operation. */
+  const counts = { orders: 0, lost: 0, near: new Map<string, string[]>() };
   const sharing: Sharing = {
     slots,
     run: async (work, signal) => {
       for (;;) {
         const order = JSON.parse(JSON.stringify(work.order()));
+        const { kind } = order.input.operation;
+        counts.near.set(kind, [...(work.facts?.near.keys() ?? [])]);
         const answer = await workers.run(order, { signal, progress: () => {} });
         counts.orders++;
         if (counts.orders % 3 !== 0) return await work.decode(JSON.parse(JSON.stringify(answer)));
@@ -204,6 +209,8 @@ test('ranges that are lent are loaded, watched and read back by others; an answe
   assert.ok(counts.orders >= 6 && counts.lost >= 2, `${counts.orders} orders, ${counts.lost} lost`);
   assert.deepEqual(place.adopted.map(({ key }) => view(key).toString()).sort(), keys);
   assert.deepEqual(place.watched.sort(), keys);
+  const near = Object.fromEntries(counts.near);
+  assert.deepEqual(near, { load: ['n2'], fold: [], 'read-back': ['n2'] }, 'a fold needs no node');
   const [own = [], ...others] = place.calls;
   assert.deepEqual(
     own.filter((call) => call !== 'adopt'),

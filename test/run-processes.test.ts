@@ -24,7 +24,11 @@ test('each way to fail fails the run and is named, and the other files go on', a
       behind: "test('is behind it', () => {});",
     },
     { rejects: "test('leaves', () => { Promise.reject(new Error('left behind')); });" },
-    { last: "test('comes last', () => {});" },
+    {
+      first: "import './awaits.mjs';\ntest('is of first', () => {});",
+      second: "import './awaits.mjs';\ntest('is of second', () => {});",
+      awaits: 'await new Promise((resolve) => setTimeout(resolve, 50));',
+    },
   ]);
   assert.equal(code, 1, said);
   for (const part of [
@@ -35,7 +39,8 @@ test('each way to fail fails the run and is named, and the other files go on', a
     /✔ is behind it/,
     /Test "leaves" at .*rejects\.mjs:2:1 .*left behind/,
     /✖ .*process-2\.mjs/,
-    /✔ comes last/,
+    /▶ first\.mjs\n {2}✔ is of first/,
+    /▶ second\.mjs\n {2}✔ is of second/,
     /ℹ tests \d+\n/,
   ]) {
     assert.match(said, part);

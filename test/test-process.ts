@@ -3,6 +3,7 @@
 // its own: one that throws when it is loaded fails by name, and the next goes on. A suite of which a name pattern
 // leaves nothing runs no hook, so that no server starts in vain.
 import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { suite } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -41,7 +42,16 @@ export function writeProgram(file: string, members: readonly string[]): TestProc
 export function runFiles(paths: readonly string[]): void {
   for (const path of paths) {
     suite(relative('', path), async () => {
+      // Tests belong to the suite that loads them. Behind an import that awaits, node would lose it.
+      const source = await readFile(path, 'utf8');
+      for (const [, name = ''] of source.matchAll(imported)) await import(locate(name, path));
       await import(pathToFileURL(path).href);
     });
   }
+}
+
+const imported = /^import (?!type\b)(?:[^;']* from )?'([^']+)';$/gm;
+
+function locate(name: string, path: string): string {
+  return name.startsWith('.') ? new URL(name, pathToFileURL(path)).href : name;
 }

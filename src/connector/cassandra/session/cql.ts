@@ -147,19 +147,26 @@ export function translated(error: unknown, where: string, side: Side = 'source')
   if (isCodrError(error) || !(error instanceof Error)) return error;
   const wrap = (kind: 'unreachable' | 'rights' | 'unfit', text: string): CodrError =>
     new CodrError(codeOf(side, kind), `${where}: ${text}`, { object: where, cause: error });
-  if (error instanceof errors.AuthenticationError) return wrap('rights', 'the login was refused');
+  const noLogin = new CodrError(codeOf(side, 'rights'), `${where}: the login was refused`, {
+    object: where,
+    remedy: 'check username and its password in the file of the cluster',
+  });
+  if (error instanceof errors.AuthenticationError) return noLogin;
   if (error instanceof errors.ResponseError) {
     const { unauthorized, badCredentials } = types.responseErrorCodes;
-    if (error.code === badCredentials) return wrap('rights', 'the login was refused');
+    if (error.code === badCredentials) return noLogin;
     if (error.code === unauthorized) return wrap('rights', error.message);
     return wrap(passing.has(error.code) ? 'unreachable' : 'unfit', error.message);
   }
   if (error instanceof errors.NoHostAvailableError) {
     const inner = Object.values(error.innerErrors as Record<string, unknown>);
     const login = inner.find((one) => one instanceof errors.AuthenticationError);
-    if (login) return wrap('rights', 'the login was refused');
+    if (login) return noLogin;
     const first = inner.find((one) => one instanceof Error);
-    return wrap('unreachable', `no node answers${first ? `: ${(first as Error).message}` : ''}`);
+    if (!first) return wrap('unreachable', 'no node answers');
+    // The driver's own sentence repeats the first node's with all fields of its error.
+    const message = `${where}: no node answers: ${(first as Error).message}`;
+    return new CodrError(codeOf(side, 'unreachable'), message, { object: where, cause: first });
   }
   const silent = error instanceof errors.OperationTimedOutError || 'syscall' in error;
   return silent || error instanceof errors.DriverError ? wrap('unreachable', error.message) : error;

@@ -6,7 +6,14 @@ import { silentLogger } from '../base/log.ts';
 import { SeededRandom } from '../base/random.ts';
 import { packId } from '../model/id.ts';
 import type { Epoch } from './epoch.ts';
-import { batchMax, decodeMessage, encodeHint, type KnownPack } from './fingerprint-codec.ts';
+import {
+  batchMax,
+  decodeAnswer,
+  decodeMessage,
+  encodeHint,
+  encodeQuestion,
+  type KnownPack,
+} from './fingerprint-codec.ts';
 import { type CommittedLeaves, FingerprintExchange } from './fingerprint-exchange.ts';
 import type { SlotAssignment } from './slot-codec.ts';
 import { computeSlots, SlotTable, slotOf } from './slot-table.ts';
@@ -22,6 +29,9 @@ class World {
   readonly clock = new ManualClock();
   readonly held = new Map<Name, Set<string>>(names.map((name) => [name, new Set()]));
   readonly hints: string[] = [];
+  /** Ids that each peer looked for, and what it waits for before it does. */
+  readonly looked: string[] = [];
+  looking: () => Promise<void> = async () => {};
   /** Messages on the way: `a>b`, and what kind. */
   readonly calls: string[] = [];
   readonly epochs = new Map<Name, Epoch>();
@@ -57,7 +67,11 @@ class World {
 
   #exchange(self: Name): FingerprintExchange {
     const leaves: CommittedLeaves = {
-      find: async (ids) => this.#heldBy(self, ids).map((isHeld) => (isHeld ? pack : undefined)),
+      find: async (ids) => {
+        this.looked.push(`${self} ${ids.length / 16}`);
+        await this.looking();
+        return this.#heldBy(self, ids).map((isHeld) => (isHeld ? pack : undefined));
+      },
       locate: async (ids) =>
         this.#heldBy(self, ids).map((isHeld, i) =>
           isHeld ? { pack, leaf: ids[i * 16 + 2] as number } : undefined,
@@ -320,4 +334,32 @@ test('silence, another term, moved slots and no table say of no leaf where it li
   const asked = world.peer('a').where([id]);
   await world.clock.advance(1000);
   assert.deepEqual(await asked, [undefined]);
+});
+
+test('an owner that is slow to look begins eight questions of others at most, and refuses more at once', async () => {
+  const world = new World();
+  const ids = idsOf(world, 'b', 1);
+  world.looking = () => new Promise(() => {});
+  for (let i = 0; i < 10; i++) {
+    const asked = world.peer('a').ask(ids, 1);
+    await turns();
+    await world.clock.advance(i < 8 ? 6000 : 0);
+    assert.deepEqual(await asked, ['unanswered']);
+  }
+  assert.equal(world.looked.length, 8);
+});
+
+test('who is asked for slots of others looks for its own alone', async () => {
+  const world = new World();
+  const [own, other] = [idsOf(world, 'b', 2), idsOf(world, 'c', 3)];
+  world.held.get('b')?.add(first16(own[1] as Uint8Array));
+  const all = [...other, ...own];
+  const message = encodeQuestion({
+    ...{ epoch, askers: [{ session: 1, count: all.length }] },
+    ids: Buffer.concat(all.map((id) => id.subarray(0, 16))),
+  });
+  const answer = decodeAnswer(await world.peer('b').serve(message), all.length);
+  assert.deepEqual(answer.verdicts, [...other.map(() => undefined), undefined, pack]);
+  assert.equal(answer.moved, true);
+  assert.deepEqual(world.looked, ['b 2']);
 });

@@ -12,6 +12,7 @@ import {
   decodeMessage,
   encodeAnswer,
   encodeHint,
+  encodeRefusal,
   fingerprintBytes,
   type KnownPack,
   type Question,
@@ -68,6 +69,8 @@ const defaultDeadlineMs = 1000;
 const defaultSilenceMs = 5000;
 /** Who does not say where leaves lie may be of an older version, and the index says it too. */
 const whereSilence = 6;
+/** Questions of others at a time: each may take 64 MiB of pages of the index, where the table does not say it all. */
+const servedMax = 8;
 /** The last bits of a session's number say whose it is, so that the claims of a peer that left are void. */
 const marks = 4096;
 const markOf = (peer: string): number => hashText(peer) % marks;
@@ -80,6 +83,8 @@ export class FingerprintExchange {
   readonly #claims = new StoringClaims();
   readonly #lines = new Map<string, PeerLine<Said>>();
   readonly #whereLines = new Map<string, PeerLine<LeafPlace | undefined>>();
+  /** Questions of others that are being answered. */
+  #serving = 0;
   /** Of the table that `of` is: 1 by the mark of each of its peers. */
   #marks: { readonly of: SlotTable; readonly live: Uint8Array } | undefined;
 
@@ -140,7 +145,7 @@ export class FingerprintExchange {
       this.#options.leaves.hint(message.lineages);
       return new Uint8Array(0);
     }
-    return encodeAnswer(await this.#answer(message.question));
+    return await this.#unlessBusy(async () => encodeAnswer(await this.#answer(message.question)));
   }
 
   /** The answer to a question of another peer about places. Errors: `format-unknown`. */
@@ -160,9 +165,24 @@ export class FingerprintExchange {
         return encodeWhere({ epoch: own.epoch, moved: true });
       }
     }
-    const places = await leaves.locate(ids);
-    this.counts.served += places.length;
-    return encodeWhere({ epoch: own.epoch, places, moved: false });
+    return await this.#unlessBusy(async () => {
+      const places = await leaves.locate(ids);
+      this.counts.served += places.length;
+      return encodeWhere({ epoch: own.epoch, places, moved: false });
+    });
+  }
+
+  /** Refuses when what others asked before is still looked for: they have given it up by then, and would ask for ever more. */
+  async #unlessBusy(answer: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    if (this.#serving >= servedMax) {
+      return encodeRefusal(this.#options.slots()?.epoch ?? { clusterId: '', revision: 0 });
+    }
+    this.#serving++;
+    try {
+      return await answer();
+    } finally {
+      this.#serving--;
+    }
   }
 
   /** Asks the owner of each id's slot. `missing` stands where there is none, or it does not answer. */
@@ -222,7 +242,9 @@ export class FingerprintExchange {
     if (!own || here < 0 || !sameEpoch(own.epoch, epoch)) {
       return { epoch: own?.epoch ?? { clusterId: '', revision: 0 }, moved: true };
     }
-    const verdicts: Verdict[] = await leaves.find(ids);
+    const isOwn = (i: number): boolean =>
+      own.table.owners[slotOf(ids, i * fingerprintBytes)] === here;
+    const verdicts = await findOf(leaves, ids, isOwn);
     // A copy, since words have to be aligned.
     const words = new Uint32Array(new Uint8Array(ids).buffer);
     const nowMs = clock.monotonic();
@@ -235,8 +257,7 @@ export class FingerprintExchange {
       // A peer sees itself what its other sessions store, and what it asks for again it has given up before.
       const lives = (other: number): boolean => live[other % marks] === 1 && other % marks !== mark;
       for (const end = i + count; i < end; i++) {
-        if (own.table.owners[slotOf(ids, i * fingerprintBytes)] !== here) {
-          verdicts[i] = undefined;
+        if (!isOwn(i)) {
           moved = true;
         } else if (!verdicts[i]) {
           // Not the first word: it is much the same for all ids of an owner.
@@ -298,6 +319,24 @@ export class FingerprintExchange {
     assert(peer !== self, 'a peer does not call itself');
     return { clock, log, deadlineMs, silenceMs };
   }
+}
+
+/** Looks for own ids alone: to look for what is of others costs much. */
+async function findOf(
+  leaves: Pick<CommittedLeaves, 'find'>,
+  ids: Uint8Array,
+  isOwn: (i: number) => boolean,
+): Promise<Verdict[]> {
+  const count = ids.length / fingerprintBytes;
+  const places = Array.from({ length: count }, (_, i) => i).filter(isOwn);
+  if (places.length === count) return await leaves.find(ids);
+  const all = Array.from({ length: count }, (_, i) =>
+    ids.subarray(i * fingerprintBytes, (i + 1) * fingerprintBytes),
+  );
+  const found = await leaves.find(fingerprintsOf(all, places));
+  const verdicts = new Array<Verdict>(count).fill(undefined);
+  for (const [k, i] of places.entries()) verdicts[i] = found[k];
+  return verdicts;
 }
 
 /** Of those places, back to back. */

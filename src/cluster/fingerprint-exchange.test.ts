@@ -342,7 +342,7 @@ test('an owner that is slow to look begins eight questions of others at most, an
   world.looking = () => new Promise(() => {});
   for (let i = 0; i < 10; i++) {
     const asked = world.peer('a').ask(ids, 1);
-    await turns();
+    await turns(5);
     await world.clock.advance(i < 8 ? 6000 : 0);
     assert.deepEqual(await asked, ['unanswered']);
   }

@@ -162,7 +162,8 @@ test('an include that matches nothing is heard', () => {
 test('excludes that leave nothing are heard', () => {
   const exclude = (...patterns: string[]) => ({ include: [], exclude: patterns });
   assert.equal(resolvePoint(context(), 20n, exclude('b.*')).datasets.length, 1);
-  for (const scope of [exclude('*'), exclude('nope', 'a.*')]) {
+  const named = { include: ['a.one'], exclude: ['a.*'] };
+  for (const scope of [exclude('*'), exclude('nope', 'a.*'), named]) {
     assert.throws(
       () => resolvePoint(context(), 20n, scope),
       (error) => isCodrError(error, 'namespace-unknown') && /leave nothing/.test(error.message),

@@ -127,8 +127,10 @@ export function resolvePoint(
   const isCut = hasCuts(state);
   if (isCut && !cutAt(state, at)) throw refuse('it lies between two cuts');
   const entries = connector.foldCatalog(catalogChanges(state, epoch.number, at));
-  const chosen = entries.filter((entry) => inScope(context.scope, entry) && inScope(scope, entry));
-  const unmatched = unmatchedBy(scope, chosen);
+  const there = entries.filter((entry) => inScope(context.scope, entry));
+  const chosen = there.filter((entry) => inScope(scope, entry));
+  // What is excluded is not unknown.
+  const unmatched = unmatchedBy(scope, there);
   const defines = chosen.some(({ role }) => role === 'definitions');
   if (unmatched[0] !== undefined && !defines) throw unknownNamespace(unmatched[0]);
   const isEmptied = entries.some(({ role }) => role === 'data') && leavesNothing(scope, chosen);

@@ -58,8 +58,20 @@ function asCodrError(thrown: unknown): CodrError {
       cause,
     });
   }
+  const remedy = limits.find(([words]) => words.test(messageOf(thrown)))?.[1];
+  if (remedy !== undefined)
+    return new CodrError('limit-reached', messageOf(thrown), { cause, remedy });
   return new CodrError('failed', messageOf(thrown), { cause });
 }
+
+/** What the machine says where this program may have no more of something, by whatever it was needed for. */
+const limits: readonly (readonly [words: RegExp, remedy: string])[] = [
+  [/too many open files/i, 'allow more open files (`ulimit -n`, LimitNOFILE of the service)'],
+  [
+    /\bENOMEM\b|cannot allocate memory/i,
+    'give the machine more memory, or this program less of it',
+  ],
+];
 
 function fullStack(error: Error): string {
   const inner = error.cause instanceof Error ? `\ncaused by ${fullStack(error.cause)}` : '';

@@ -49,3 +49,15 @@ test('a cause that the error quotes already is not told again', async () => {
     `error: ${message}: check the address and the network\n  because: the set has no primary\n`,
   );
 });
+
+test('a limit of this machine is told as one, wherever it was met', async () => {
+  const met = Object.assign(new Error("EMFILE: too many open files, open '/x'"), {
+    code: 'EMFILE',
+  });
+  const { stdout, exitCode } = await runFake(['status', '--json'], {
+    api: { status: () => Promise.reject(met) },
+  });
+  const { error } = JSON.parse(stdout);
+  assert.deepEqual([error.code, exitCode], ['limit-reached', 1]);
+  assert.match(error.remedy, /ulimit -n/);
+});

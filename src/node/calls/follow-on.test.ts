@@ -71,6 +71,19 @@ test('what is wrong is told once, with what to do, and anew when something else 
   assert.deepEqual(other.logged, ['following waits: try 1', 'following waits: try 3']);
 });
 
+test('what is wrong is told again after it was told that following goes on', async () => {
+  const logged: string[] = [];
+  const say = (_: object, message: string): void => void logged.push(message);
+  const log = { ...silentLogger, warn: say, info: say };
+  await followOn(
+    failing({ code: 'source-unreachable', times: 2, reached: 3 }).run,
+    options({ log }),
+  );
+  const goesOn = 'following goes on';
+  const [first, second] = [1, 2].map((n) => `following waits: try ${n} failed`);
+  assert.deepEqual(logged, [first, goesOn, second, goesOn]);
+});
+
 test('a full store is waited for once it was reached, and ends a run that never reached it', async () => {
   const first = failing({ code: 'store-unreachable', times: 1, facts: full });
   await assert.rejects(followOn(first.run, options()), /try 1 failed/);

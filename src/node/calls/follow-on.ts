@@ -1,6 +1,6 @@
 // Following has no end of its own, and often nobody stands by to start it again. So when the store or the source was away
 // for longer than calls are tried again, or the store was full, it goes on by itself as soon as they are back.
-// What is wrong is told once, until something else is or it had gone on for a while.
+// What is wrong is told once, until something else is or it had gone on.
 import type { Clock } from '../../base/clock.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
@@ -41,7 +41,10 @@ export async function followOn<T>(
     const triedMs = clock.monotonic();
     let hasBegun = false;
     const begun = (): void => {
-      if (!hasBegun && told !== undefined) log.info({}, 'following goes on');
+      if (!hasBegun && told !== undefined) {
+        log.info({}, 'following goes on');
+        told = undefined;
+      }
       hasBegun = true;
     };
     try {

@@ -161,6 +161,7 @@ export class LocalObjectStore implements ObjectStore {
     const path = this.#path(name);
     try {
       await this.#fs.unlink(path);
+      this.#guard.removed(path);
       await this.#folders.sync(dirname(path));
     } catch (error) {
       if (!missingCodes.has(systemCode(error) ?? '')) throw storeError(error, 'remove', path);

@@ -67,6 +67,16 @@ test('a disk that comes back under another number is the same store, by what was
   assert.equal(await store.stat('packs/old'), undefined);
 });
 
+test('what was read and removed, as the probe of a new store is, is not looked for any more', async (t) => {
+  const { below, disk, leadTo, store } = await mounted(t);
+  await store.prepare();
+  await store.create('config', body);
+  await store.get('config');
+  await fs.cp(disk, below, { recursive: true });
+  await leadTo(below);
+  assert.equal(await store.create('packs/new', body), 'created');
+});
+
 test('a store that was never read is taken as it is', async (t) => {
   const { below, leadTo, store } = await mounted(t);
   await leadTo(below);

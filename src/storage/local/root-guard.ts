@@ -28,6 +28,11 @@ export class RootGuard {
     this.#known = await this.#look();
   }
 
+  /** The object at `path` is removed: it shows nothing any more, and the next one that is read counts. */
+  removed(path: string): void {
+    if (this.#witness === path) this.#witness = undefined;
+  }
+
   /** Errors: `store-unreachable` when the folder is not there, or is another one. Nothing before a first read. */
   async check(): Promise<void> {
     const witness = this.#witness;

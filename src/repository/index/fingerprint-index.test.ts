@@ -98,6 +98,32 @@ test('a merge above the limit of an object is cut by leading byte', async () => 
   await check(await FingerprintIndex.open(store, options), packs);
 });
 
+test('as many runs are merged as can still be cut by the leading byte, and the rest is left', async () => {
+  const store = new MemoryObjectStore();
+  const options = { macKey, objectEntriesMax: 10 };
+  const index = await FingerprintIndex.open(store, options);
+  // One run is too large to be merged with another: it is in nobody's way.
+  const packs = Array.from({ length: 25 }, (_, n) => syntheticPack(n + 1, n === 0 ? 2200 : 700));
+  for (const pack of packs) {
+    await index.addPacks([pack]);
+    await index.compact();
+  }
+  const runs = new Map<string, number>();
+  for (const { header } of index.objects.values()) {
+    const name = `${header.tier} ${Buffer.from(header.run).toString('hex')}`;
+    runs.set(name, (runs.get(name) ?? 0) + header.entryCount);
+  }
+  // Three of 700 fit into 224 objects of 10, four do not.
+  const merged = [...runs].filter(([name]) => name.startsWith('1 '));
+  assert.deepEqual(new Set(merged.map(([, count]) => count)), new Set([2100]));
+  assert.ok(
+    merged.length >= 5 && runs.size < 8 + merged.length,
+    `${merged.length} of ${runs.size}`,
+  );
+  assert.equal(index.entryCount, 24 * 700 + 2200);
+  await check(await FingerprintIndex.open(store, options), packs);
+});
+
 test('two processes that merge the same objects write the same ones', async () => {
   const store = new MemoryObjectStore();
   const a = await FingerprintIndex.open(store, { macKey });

@@ -34,6 +34,8 @@ interface MergedPart {
 
 /** Runs of one tier that are merged into one of the next. */
 const tierRuns = 8;
+/** Objects' worth of entries in one run: of 256 ranges an eighth is left free. */
+const cutMax = 224;
 const pagesAtOnce = 128;
 
 /** The objects of runs of one tier that are to become one run of the next. */
@@ -51,13 +53,12 @@ export function dueForMerge(
   }
   for (const [tier, runs] of tiers) {
     if (runs.size < tierRuns) continue;
-    const due = [...runs.entries()]
-      .sort()
-      .slice(0, tierRuns)
-      .flatMap(([, some]) => some);
-    const entries = due.reduce((sum, { header }) => sum + header.entryCount, 0);
-    // Past 256 ranges of the leading byte a run cannot be cut finer: it stays as it is.
-    if (entries <= objectEntriesMax * 128) return { tier, objects: due };
+    const sizes = [...runs].map(([name, some]) => ({ name, some, entries: entriesOf(some) }));
+    sizes.sort((a, b) => a.entries - b.entries || (a.name < b.name ? -1 : 1));
+    const due = sizes.slice(0, tierRuns).map(({ some }) => some);
+    // Past 256 ranges of the leading byte a run cannot be cut finer: fewer are merged, or it stays as it is.
+    while (due.length > 1 && entriesOf(due.flat()) > objectEntriesMax * cutMax) due.pop();
+    if (due.length > 1) return { tier, objects: due.flat() };
   }
   return undefined;
 }
@@ -93,6 +94,9 @@ export async function* mergeObjects(
   }
 }
 
+const entriesOf = (objects: readonly IndexObject[]): number =>
+  objects.reduce((sum, { header }) => sum + header.entryCount, 0);
+
 /** Packs of the merged object by id; a pack that is left out has no number. */
 class PackNumbers {
   readonly refs: PackRef[] = [];
@@ -115,7 +119,7 @@ class PackNumbers {
 function placesOf(objects: readonly IndexObject[], options: MergeOptions): IndexRun[] {
   const { place } = options;
   if ('run' in place) return [place];
-  const total = objects.reduce((sum, { header }) => sum + header.entryCount, 0);
+  const total = entriesOf(objects);
   const ids = Buffer.concat(objects.map(({ id }) => fromHex(id)));
   const run = hash('sha256', ids, 'buffer').subarray(0, 16);
   // A tenth is left free, since ids are spread evenly only on average.

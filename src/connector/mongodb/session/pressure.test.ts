@@ -21,7 +21,7 @@ test('queues, held back writers and a full cache are pressure, each by its name'
   assert.match(of({ wiredTiger: { cache: cache(960, 10) } }) ?? '', /^96 % of its cache is in use/);
 });
 
-test('writes that take twice as long as at best are pressure, for a while', () => {
+test('writes that take four times as long as at best are pressure, for a while', () => {
   const pressure = new SourcePressure();
   let [ops, latency] = [0, 0];
   const look = (writes: number, ms: number): string | undefined => {
@@ -31,12 +31,12 @@ test('writes that take twice as long as at best are pressure, for a while', () =
   };
   look(0, 0);
   assert.equal(look(100, 5), undefined);
-  assert.equal(look(100, 9.9), undefined);
-  assert.match(look(100, 12) ?? '', /^its writes take 12 ms, 5\.\d ms at best/);
+  assert.equal(look(100, 19), undefined);
+  assert.match(look(100, 24) ?? '', /^its writes take 24 ms, 5\.\d ms at best/);
   // A few writes say nothing.
   assert.equal(look(5, 500), undefined);
   let looks = 0;
-  while (look(100, 12) !== undefined) looks++;
+  while (look(100, 24) !== undefined) looks++;
   assert.ok(looks > 2 && looks < 60, `${looks} looks`);
 });
 

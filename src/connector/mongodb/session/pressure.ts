@@ -10,8 +10,11 @@ const dirtyMax = 0.2;
 const usedMax = 0.95;
 /** Writes between two looks that say something about their latency. */
 const writesLeast = 20;
-/** Writes are slow when they take so many times what they took at best, and at least so long. */
-const slowTimes = 2;
+/**
+ * Writes are slow when they take so many times what they took at best, and at least so long. Twice the best is seen as
+ * often while nothing is copied on a host that others use too; four times is not (decision 0035).
+ */
+const slowTimes = 4;
 const slowMsLeast = 10;
 /** What writes took at best is forgotten by so much a look: load that is not ours counts for about a minute. */
 const forgetting = 1.02;

@@ -201,6 +201,11 @@ export class RestoreMarker {
     });
   }
 
+  /** Nobody has taken the operation over since it began here. */
+  async isOurs(signal: AbortSignal): Promise<boolean> {
+    return this.#owned === undefined || (await this.#current('owner', signal)) === this.#owned;
+  }
+
   /** Gives the operation back, so that another run may go on with it. */
   async release(signal: AbortSignal): Promise<void> {
     const mine = this.#owned;

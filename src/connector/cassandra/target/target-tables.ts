@@ -42,7 +42,9 @@ export class TargetTables {
   /** By the item's name in the target. */
   readonly #ids = new Map<string, string>();
   readonly #making = new Set<string>();
-  /** Keyspaces where statements were tried go while records are loaded. */
+  /** Keyspaces where statements were tried may be there. */
+  #hasTried = false;
+  /** They go while records are loaded. */
   #tidying: Promise<void> | undefined;
 
   constructor(cql: CqlSession, ring: Ring, { clock }: Pick<ConnectorContext, 'clock'>) {
@@ -89,11 +91,13 @@ export class TargetTables {
     const { marker, options, tables, word } = this.planned;
     await marker.begin(options, this.#ring.nodes.length, signal);
     const made = [...tables.values()].filter(({ finishedId }) => finishedId === undefined);
-    await this.#maker.dropTried(word, signal);
+    await this.#dropTried(signal);
+    this.#hasTried = true;
     try {
       await this.#maker.tryAll(made, word, signal);
     } catch (error) {
-      await this.#maker.dropTried(word, new AbortController().signal);
+      // What cannot go now is tried again when the target is left.
+      await this.#dropTried(new AbortController().signal).catch(() => {});
       throw error;
     }
   }
@@ -132,7 +136,7 @@ export class TargetTables {
     const tableIds = [...new Set([...before, id])];
     await marker.noteMaking(item.namespace, { tableIds }, signal);
     this.#ids.set(item.namespace, id);
-    this.#tidying ??= this.#maker.dropTried(this.planned.word, signal);
+    this.#tidying ??= this.#dropTried(signal);
     // Done again at the end.
     this.#tidying.catch(() => {});
     return planned;
@@ -244,13 +248,25 @@ export class TargetTables {
   /** No node has a keyspace where statements were tried when this returns. */
   async #tidyUp(signal: AbortSignal): Promise<void> {
     await this.#tidying?.catch(() => {});
-    await this.#maker.dropTried(this.planned.word, signal);
+    await this.#dropTried(signal);
     await this.agreed(signal);
+  }
+
+  async #dropTried(signal: AbortSignal): Promise<void> {
+    await this.#maker.dropTried(this.planned.word, signal);
+    this.#hasTried = false;
   }
 
   /** Lets another run go on; whoever ended without it is found dead. */
   async release(signal: AbortSignal): Promise<void> {
-    await this.#operation?.marker.release(signal).catch(() => {});
+    if (!this.#operation) return;
+    const { marker } = this.#operation;
+    await this.#tidying?.catch(() => {});
+    // Of a restore that was stopped. Whoever has taken it over tries its statements there as well.
+    if (this.#hasTried && (await marker.isOurs(signal).catch(() => false))) {
+      await this.#dropTried(signal).catch(() => {});
+    }
+    await marker.release(signal).catch(() => {});
   }
 }
 

@@ -20,11 +20,16 @@ test('nodetool gets the environment without what is set for CODR', async () => {
 });
 
 test('a login that JMX refuses is told apart from a node that is away, with where a login is given', async () => {
-  const refused = 'nodetool: Failed to connect to 127.0.0.1:7199 - SecurityException: refused';
-  await assert.rejects(
-    tool(`echo "${refused}"; exit 1`).liveNodes(call),
-    (error) => isCodrError(error, 'source-rights') && /-u and -pwf/.test(error.remedy ?? ''),
-  );
+  for (const said of [
+    'nodetool: Failed to connect to 127.0.0.1:7199 - SecurityException: refused',
+    'error: Authentication failed! Credentials required',
+    'error: Invalid username or password',
+  ]) {
+    await assert.rejects(
+      tool(`echo "${said}"; exit 2`).liveNodes(call),
+      (error) => isCodrError(error, 'source-rights') && /-u and -pwf/.test(error.remedy ?? ''),
+    );
+  }
   await assert.rejects(tool('echo "Connection refused"; exit 1').liveNodes(call), (error) =>
     isCodrError(error, 'source-unreachable'),
   );

@@ -13,6 +13,8 @@ import {
 import type { RingMember } from './ring-members.ts';
 
 const outputBytesMax = 16 << 20;
+/** No login, a wrong one, and one without the rights; a stack trace does not always come with them. */
+const refusedLogin = /SecurityException|Access denied|credentials|invalid username or password/i;
 /** A JVM that starts on a machine with too much to do takes long; a node that is away is refused at once. */
 const readMs = 3 * deadlines.read;
 /** `-pw secret`, `-pwsecret`, `--password secret`, in a command within a word too; `-pwf` names a file. */
@@ -222,7 +224,7 @@ export class NodetoolControl implements NodeControl {
   #failed(what: string, code: number, output: string): CodrError {
     const line = output.split('\n').find((one) => /error|exception|failed|refused/i.test(one));
     const reason = (line ?? output.trim().split('\n').at(-1) ?? '').trim().slice(0, 300);
-    const rights = /SecurityException|Access denied|credentials/i.test(output);
+    const rights = refusedLogin.test(output);
     const message = `${this.address} cannot ${what}: nodetool ended with ${code}: ${reason}`;
     return new CodrError(rights ? 'source-rights' : 'source-unreachable', message, {
       object: this.address,

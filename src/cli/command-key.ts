@@ -13,7 +13,7 @@ export const keyAddCommand = defineCommand({
   path: 'key add',
   summary: 'add a passphrase or key file that opens the repository',
   examples: ['codr key add --new-password-file /etc/codr/second'],
-  json: slotJson,
+  json: '{id,kind,protection, openSlot?}',
   input: z.object({
     newPasswordFile: option(z.string().min(1).optional(), {
       text: 'file with the new passphrase',
@@ -36,9 +36,15 @@ export const keyAddCommand = defineCommand({
       }),
       ...(newKeyFile !== undefined && { keyFileBase64: readKeyFile(newKeyFile) }),
     };
-    return (await api()).addKey(request, call);
+    const codr = await api();
+    const slot = await codr.addKey(request, call);
+    const open = (await codr.listKeys(call)).keys.find(({ kind }) => kind === 'open');
+    return { ...slot, ...(open && { openSlot: open.id }) };
   },
-  print: (slot, output) => output.line(`added ${slotText(slot)}`),
+  print({ openSlot, ...slot }, output) {
+    output.line(`added ${slotText(slot)}`);
+    if (openSlot !== undefined) output.line(output.paint('yellow', stillOpen(openSlot)));
+  },
 });
 
 export const keyRemoveCommand = defineCommand({
@@ -74,9 +80,14 @@ export const keyListCommand = defineCommand({
       [{ title: 'SLOT' }, { title: 'KIND' }, { title: 'PROTECTION' }],
       keys.map((slot) => [slot.id, slot.kind, slot.protection]),
     );
+    const open = keys.find(({ kind }) => kind === 'open');
+    if (open && keys.length > 1) output.line(output.paint('yellow', stillOpen(open.id)));
   },
 });
 
+/** A secret beside a slot without one protects nothing. */
+const stillOpen = (id: string): string =>
+  `warning: the repository is not encrypted, and slot ${id} still opens it to everyone`;
 const slotText = ({ id, kind }: KeySlot): string => `slot ${id}: ${kind}`;
 
 function readKeyFile(path: string): string {

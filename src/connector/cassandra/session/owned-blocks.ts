@@ -67,7 +67,8 @@ async function* inRecordOrder(
   space: SortingSpace & { readonly signal: AbortSignal },
 ): BlockStream {
   const sort = {
-    placeOf: (key: Uint8Array, prefix: Uint8Array) => (owns(key) ? prefix.slice() : undefined),
+    placeOf: (key: Uint8Array, prefix: Uint8Array) =>
+      owns(key) ? Uint8Array.from(prefix) : undefined,
     groupOf: () => undefined,
   };
   for await (const { block } of sortPartitions(input, sort, space)) yield block;

@@ -38,9 +38,49 @@ test('what is taken from others costs least, comes from who has most to do, and 
   assert.deepEqual(choosePiece(near, places, true), { piece: 3, place: 3 });
 });
 
+test('a place that has enough to do takes what is nearest to it, and nothing else', () => {
+  const places = [{ ...open('a', 2, 2), isHeld: true }, open('b', 0), open('c', 1, 2)];
+  const pieces = [piece(9), piece(9, { b: 9 }), piece(9, { a: 9 })];
+  assert.deepEqual(choosePiece(pieces, places, true), { piece: 2, place: 0 });
+  assert.deepEqual(choosePiece(pieces.slice(0, 2), places, true), { piece: 0, place: 2 });
+  assert.deepEqual(choosePiece(pieces.slice(1, 2), places, true), { piece: 0, place: 2 });
+  assert.equal(choosePiece(pieces.slice(0, 2), places.slice(0, 2), true), undefined);
+});
+
 test('what is near to nobody waits no longer than what came later', () => {
   const pieces = [piece(9), piece(9, { a: 9 })];
   assert.deepEqual(choosePiece(pieces, [open('a')], false), { piece: 0, place: 0 });
+});
+
+test('what others have gone before for too long comes first where it is at home, and nowhere else', () => {
+  const waits = { ...piece(9, { a: 3 }), isOverdue: true };
+  const pieces = [waits, piece(9, { a: 9 }), piece(9, { b: 1 })];
+  assert.deepEqual(choosePiece(pieces, [open('a')], false), { piece: 0, place: 0 });
+  assert.deepEqual(choosePiece(pieces, [open('a', 0), open('b')], true), { piece: 2, place: 1 });
+});
+
+test('a piece comes to its turn though nearer ones of another operation come all the time', async () => {
+  const pool = new WorkPool({
+    ...{ self: 'a', slots: 1, places: () => [], log: silentLogger },
+    clock: { monotonic: () => 0, sleep: async () => {} },
+  });
+  const done: string[] = [];
+  const run = async (name: string, bytes: number): Promise<void> => {
+    const facts = piece(9, { a: bytes });
+    const here = async (): Promise<void> => {
+      done.push(name);
+      await new Promise((turn) => setImmediate(turn));
+    };
+    const order = () => ({ kind: 'test', input: name });
+    const work = { facts, order, here, decode: () => {}, progress: () => {} };
+    await pool.run(work, new AbortController().signal);
+  };
+  const nearer = async (): Promise<void> => {
+    for (let i = 0; i < 40; i++) await run('near', 9);
+  };
+  await Promise.all([nearer(), nearer(), run('less near', 3)]);
+  const turn = done.indexOf('less near');
+  assert.ok(turn >= 10 && turn <= 20, `${turn} went before`);
 });
 
 interface Ring {

@@ -9,6 +9,12 @@ export interface PieceFacts {
   readonly bytes: number;
 }
 
+/** A piece that waits. */
+export interface WaitingPiece extends PieceFacts {
+  /** So many that are nearer went before it that it comes first now, where it is at home. */
+  readonly isOverdue?: boolean;
+}
+
 /** Of a piece of that many bytes, or more where places have more of it. */
 export function factsOf(near: ReadonlyMap<string, number>, bytes = 0): PieceFacts {
   const known = [...near.values()].reduce((sum, one) => sum + one, 0);
@@ -20,6 +26,8 @@ export interface PlaceFacts {
   readonly slots: number;
   /** Of the slots. */
   readonly free: number;
+  /** It has enough to do: it takes what is nearest to it, and nothing else. */
+  readonly isHeld?: boolean;
 }
 
 /** Places in the list that was given. */
@@ -36,7 +44,7 @@ const lossStep = 0.1;
  * they came; `places` are all that there are, also those that are full. `far`: also to a place that is not the nearest.
  */
 export function choosePiece(
-  pieces: readonly PieceFacts[],
+  pieces: readonly WaitingPiece[],
   places: readonly PlaceFacts[],
   far: boolean,
 ): Choice | undefined {
@@ -48,25 +56,25 @@ export function choosePiece(
   const names = new Set(places.map(({ name }) => name));
   const homes = pieces.map((piece) => homeOf(piece, names));
   for (const place of open) {
-    const piece = nearestTo((places[place] as PlaceFacts).name, homes);
+    const piece = nearestTo(places[place] as PlaceFacts, homes);
     if (piece !== undefined) return { piece, place };
   }
-  if (!far) return undefined;
+  const place = open.find((i) => !(places[i] as PlaceFacts).isHeld);
+  if (!far || place === undefined) return undefined;
   const backlog = backlogOf(homes, places);
-  const place = open[0] as number;
   return { piece: taken((places[place] as PlaceFacts).name, homes, backlog), place };
 }
 
 /** Where a piece is at home, of the places that there are. */
 interface Home {
-  readonly facts: PieceFacts;
+  readonly facts: WaitingPiece;
   readonly bytes: number;
   /** What the nearest of them has; 0: none has anything. */
   readonly best: number;
   readonly names: readonly string[];
 }
 
-function homeOf(facts: PieceFacts, there: ReadonlySet<string>): Home {
+function homeOf(facts: WaitingPiece, there: ReadonlySet<string>): Home {
   let best = 0;
   let names: string[] = [];
   for (const [name, bytes] of facts.near) {
@@ -80,17 +88,18 @@ function homeOf(facts: PieceFacts, there: ReadonlySet<string>): Home {
 }
 
 /** Of pieces that are at home here the one of which most is here; in turn with those that are so nowhere. */
-function nearestTo(name: string, homes: readonly Home[]): number | undefined {
+function nearestTo({ name, isHeld }: PlaceFacts, homes: readonly Home[]): number | undefined {
   let first: number | undefined;
   let nearest: number | undefined;
   let share = 0;
-  for (const [i, { bytes, best, names }] of homes.entries()) {
+  for (const [i, { facts, bytes, best, names }] of homes.entries()) {
     if (best === 0) {
       // What came before all that is near has waited for longer.
-      if (first === undefined) return i;
+      if (first === undefined && !isHeld) return i;
       continue;
     }
     if (!names.includes(name)) continue;
+    if (facts.isOverdue) return i;
     first ??= i;
     if (best / bytes <= share) continue;
     share = best / bytes;

@@ -1,12 +1,12 @@
 // Spreads pieces of work over peers: each goes to where its bytes lie, or else to the place with the most free slots,
-// this process first; which takes none while it has worked more than the others. A piece is idempotent and its result is plain data, so one whose peer is lost is simply done elsewhere.
+// this process first; which takes what is near to it alone while it has worked more than the others. A piece is idempotent and its result is plain data, so one whose peer is lost is simply done elsewhere.
 // Who asked for the work commits what came of it: no worker writes history.
 import { Semaphore } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCodrError } from '../base/error.ts';
 import type { Logger } from '../base/log.ts';
 import { EvenLoad } from './even-load.ts';
-import { choosePiece, type PieceFacts } from './piece-choice.ts';
+import { choosePiece, type PieceFacts, type WaitingPiece } from './piece-choice.ts';
 
 /** A piece of work as plain data. Input and result survive JSON. */
 export interface WorkOrder {
@@ -63,6 +63,8 @@ export interface WorkPoolOptions {
   readonly cpuMs?: () => number;
 }
 
+/** Pieces for each slot that may go before one that waits: of another operation, there may be nearer ones all the time. */
+const overdueTurns = 16;
 /** While no other place has taken a piece for so long, this process is not held back: they may be slow, or stand still. */
 const holdMs = 5000;
 /** A place that was lost is tried again after this time, if it is still among the peers. */
@@ -77,6 +79,8 @@ export class WorkPool implements Sharing {
   readonly #waiting: Waiting[] = [];
   readonly #load: EvenLoad;
   #arrived = 0;
+  /** Pieces that were handed out. */
+  #given = 0;
   #isFarDue = false;
   #isLookDue = false;
   /** When another place was last given a piece. */
@@ -154,7 +158,7 @@ export class WorkPool implements Sharing {
         resolve(place);
       };
       signal.addEventListener('abort', abort, { once: true });
-      const waiting: Waiting = { ...facts, order, go };
+      const waiting: Waiting = { ...facts, order, go, since: this.#given, isOverdue: false };
       const behind = this.#waiting.findIndex((other) => other.order > order);
       this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, waiting);
       this.changed();
@@ -169,7 +173,10 @@ export class WorkPool implements Sharing {
       const { self = here, slots } = this.#options;
       const own = this.#roomOf(here, self, slots);
       const isHeld = this.#isAhead(others);
-      const places = [isHeld ? { ...own, free: 0 } : own, ...facts];
+      const places = [{ ...own, isHeld }, ...facts];
+      const room = places.reduce((sum, { slots: all }) => sum + all, 0);
+      for (const one of this.#waiting)
+        one.isOverdue = this.#given - one.since > overdueTurns * room;
       const choice = choosePiece(this.#waiting, places, far);
       if (!choice) {
         if (isHeld && own.free > 0) this.#lookAgain();
@@ -178,6 +185,7 @@ export class WorkPool implements Sharing {
       const [waiting] = this.#waiting.splice(choice.piece, 1);
       const place = others[choice.place - 1];
       this.#note(place);
+      this.#given++;
       waiting?.go(place);
     }
   }
@@ -225,7 +233,10 @@ const here = '';
 const anywhere: PieceFacts = { near: new Map(), bytes: 0 };
 
 /** A piece without a place. */
-interface Waiting extends PieceFacts {
+interface Waiting extends WaitingPiece {
+  /** What had been handed out when it came. */
+  readonly since: number;
+  isOverdue: boolean;
   /** Of arrival; one whose place was lost keeps its own. */
   readonly order: number;
   go(place: Workplace | undefined): void;

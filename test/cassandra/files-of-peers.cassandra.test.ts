@@ -9,7 +9,7 @@ import { after, test } from 'node:test';
 import { forEachLimit } from '../../src/base/async.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
-import { call, type PeerProcess, Peers } from '../cluster/peers.ts';
+import { call, type PeerProcess, Peers, until } from '../cluster/peers.ts';
 import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
 
 const nodes = [1, 2, 3];
@@ -155,4 +155,44 @@ test('a ring is captured and given back by peers that each see one node, stored 
   await second.kill();
   const poor = await api.backup({ source: 'seen', follow: false, rpoSeconds: 1 }, call);
   assert.equal(poor.grade, 'quorum-safe');
+});
+
+test('a peer that is frozen in the middle of a cut costs its node alone, soon; awake again it harms nothing', async () => {
+  const ring = await cluster();
+  await using client = await connectCql(ring);
+  const replication = "{'class': 'SimpleStrategy', 'replication_factor': 3}";
+  await client.cql(`CREATE KEYSPACE cold WITH replication = ${replication}`);
+  await client.cql('CREATE TABLE cold.t (k int PRIMARY KEY, v int)');
+  for (let k = 0; k < 50; k++) await client.cql(`INSERT INTO cold.t (k, v) VALUES (${k}, 1)`);
+  const peers = await startPeers(ring);
+  const config = await configFile(ring, peers.folder);
+  const [first, , third] = peers.all as [PeerProcess, PeerProcess, PeerProcess];
+  await using api = first.api();
+  const source = { source: 'cold', config, include: ['cold.*'], exclude: [] };
+  await api.addSource(source, call);
+  const cut = (progress = () => {}) =>
+    api.backup({ source: 'cold', follow: false, rpoSeconds: 1 }, { ...call, progress });
+  assert.equal((await cut()).grade, 'complete');
+  await client.cql('UPDATE cold.t SET v = 2 WHERE k = 7');
+  const fromMs = performance.now();
+  const poor = await cut(() => third.freeze());
+  assert.equal(poor.grade, 'quorum-safe');
+  assert.match(poor.warnings.join(), /peer n3 gives no files/);
+  const tookMs = performance.now() - fromMs;
+  assert.ok(tookMs < 60_000, `${tookMs} ms`);
+  await client.cql('UPDATE cold.t SET v = 3 WHERE k = 8');
+  third.thaw();
+  const isUp = async (): Promise<boolean> =>
+    (await api.status({}, call)).peers.filter(({ state }) => state === 'up').length === 3;
+  await until(isUp, { within: 60_000, what: 'all peers are up again' });
+  const whole = await cut();
+  assert.equal(whole.grade, 'complete');
+  const names = await readdir(ring.dataFolder(3), { recursive: true });
+  const left = names.filter((name) => /cold\/.*\/(snapshots|backups)\/./.test(name));
+  assert.deepEqual(left, [], 'nothing strays at its node');
+  const record = await api.getRecord(
+    { source: 'cold', namespace: 'cold.t', key: 'k = 8', at: 'latest', history: false },
+    call,
+  );
+  assert.match(record.value ?? '', /3/);
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type ClusterSimulationReport, simulateCluster } from './cluster-simulation.ts';
 
 /** One world in twenty; each takes as long as four of logs. `CODR_SEED_FROM` says where they begin. */
-const seeds = Math.max(8, Math.round(Number(process.env.CODR_SEEDS ?? 2000) / 20));
+const seeds = Math.max(4, Math.round(Number(process.env.CODR_SEEDS ?? 2000) / 20));
 const first = Number(process.env.CODR_SEED_FROM ?? 1);
 
 test(`${seeds} simulated clusters of peers lose nothing, act once, and never stand still`, async (t) => {

@@ -50,11 +50,27 @@ function item(ddl: Partial<TableDdl>) {
   return { entry, namespace: 'b.t' };
 }
 
+interface There {
+  /** Of all namespaces. */
+  readonly drop?: boolean;
+  /** Keyspaces with a table `u`. */
+  readonly others?: readonly string[];
+}
+
 /** A target whose keyspace `b` has these functions and no table. */
-async function plan(ddl: Partial<TableDdl>, there: readonly string[] = []) {
+async function plan(
+  ddl: Partial<TableDdl>,
+  there: readonly string[] = [],
+  { drop = false, others = [] }: There = {},
+) {
   const rows = async (query: string) => {
     if (query.includes('system_schema.keyspaces')) {
-      return [{ keyspace_name: 'b', replication, durable_writes: true }];
+      return ['b', ...others].map((keyspace_name) => {
+        return { keyspace_name, replication, durable_writes: true };
+      });
+    }
+    if (query.includes('system_schema.tables')) {
+      return others.map((keyspace_name) => ({ keyspace_name, table_name: 'u', id: keyspace_name }));
     }
     if (!query.startsWith('DESCRIBE KEYSPACE "b"')) return [];
     return there.map((create_statement) => ({
@@ -64,11 +80,18 @@ async function plan(ddl: Partial<TableDdl>, there: readonly string[] = []) {
   const marker = { wasMaking: () => undefined } as unknown as RestoreMarker;
   const options: TargetOptions = {
     ...{ operation: 'op', moment: '1', renames: [{ from: 'a.*', to: 'b.*' }], defined: [] },
-    ...{ scope: { include: ['a.*'], exclude: [] }, drop: false, ttl: 'keep', usersAndRoles: false },
+    ...{ scope: { include: [drop ? '*' : 'a.*'], exclude: [] }, drop },
+    ...{ ttl: 'keep', usersAndRoles: false },
   };
   const cql = { rows } as unknown as CqlSession;
   return (await planTarget([item(ddl)], { cql, ring, marker, options, signal })).plan;
 }
+
+test('drop takes away what the point lacks, and nothing of restores that go on beside it', async () => {
+  const others = ['c', 'codr_restore', 'codr_try_other_0'];
+  assert.deepEqual((await plan({}, [], { drop: true, others })).dropped, ['c.u']);
+  assert.deepEqual((await plan({}, [], { others })).dropped, []);
+});
 
 test('triggers are said to be left out, and their table is not', async () => {
   const { skipped } = await plan({ triggers: ['audit'] });

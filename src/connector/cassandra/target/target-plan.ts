@@ -10,6 +10,7 @@ import type { CqlSession } from '../session/cql.ts';
 import type { Replication } from '../session/replica-placement.ts';
 import { partitionerOf, type Ring } from '../session/ring.ts';
 import { cqlTypeName } from '../type/cql-name.ts';
+import { triedPrefix } from './make-table.ts';
 import { placementDigest } from './placement-rest.ts';
 import { ReplicaSets } from './replica-sets.ts';
 import { markerKeyspace, type RestoreMarker } from './restore-marker.ts';
@@ -21,6 +22,9 @@ import {
   refuseTransient,
   refuseUnknownDatacenters,
 } from './target-replication.ts';
+
+/** Of all operations: another restore may be trying its statements there. */
+const triedPrefixAll = triedPrefix('').slice(0, -1);
 
 /** How a table is made: anew, into one that is there and empty, or in place of one that goes. */
 export type Making = 'new' | 'fill' | 'replace';
@@ -98,7 +102,7 @@ export async function planTarget(
   const taken = new Set(items.map(({ namespace }) => namespace));
   const others = options.drop
     ? there
-        .filter(({ name }) => name !== markerKeyspace)
+        .filter(({ name }) => name !== markerKeyspace && !name.startsWith(triedPrefixAll))
         .flatMap((keyspace) => keyspace.tables.map(({ table }) => `${keyspace.name}.${table}`))
         .filter((name) => !taken.has(name) && dropMeans(options.scope, options.renames, name))
     : [];

@@ -1,6 +1,7 @@
 // Spreads pieces of work over peers: each goes to where its bytes lie, or else to the place with the most free slots,
-// this process first; which takes what is near to it alone while it has worked more than the others. A piece is idempotent and its result is plain data, so one whose peer is lost is simply done elsewhere.
-// Who asked for the work commits what came of it: no worker writes history.
+// this process first; which takes what is near to it alone while it has worked more than the others. A piece is
+// idempotent and its result is plain data, so one whose peer is lost is simply done elsewhere. Who asked for the work
+// commits what came of it: no worker writes history.
 import { Semaphore } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
 import { isCodrError } from '../base/error.ts';

@@ -193,10 +193,8 @@ export class BlobSession implements LeafSink, AsyncDisposable {
     if (!questions || known.size === asked.length) return known;
     const unknown = asked.filter((id) => !known.has(id));
     const told = await questions.ask(unknown, {
-      accepts: (pack) => {
-        this.#store.committed([pack.id]);
-        return this.#store.isUsable(pack);
-      },
+      hear: (packs) => this.#store.hear(packs),
+      accepts: (pack) => this.#store.isUsable(pack),
       // Of its own slots the index has said all that it can say.
       lookUp: (some, how, isCommitted) => {
         const wanted = how === 'whole' ? some : some.filter((id) => !index.owns(id));

@@ -5,7 +5,7 @@
 // Memory: packs × 64 MiB for (one open pack of each kind + `uploadsMax`), `framesInFlightMax` frames of
 // 256 KiB hashing and as many sealing, one frame a session and kind, about 130 bytes a leaf of packs that
 // are not yet in the index (`pendingLeavesMax`), and the caches of the reader and the index.
-import { Mutex, Semaphore } from '../../base/async.ts';
+import { forEachLimit, Mutex, Semaphore } from '../../base/async.ts';
 import { view } from '../../base/bytes.ts';
 import type { Random } from '../../base/random.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
@@ -21,6 +21,7 @@ import {
   packBytesTarget,
   packFramesMax,
   packLeavesMax,
+  packName,
 } from './pack-format.ts';
 import type { PackReader } from './pack-reader.ts';
 import { type PackContext, PackWriter } from './pack-writer.ts';
@@ -49,6 +50,9 @@ export interface BlobStoreOptions {
   /** Leaves of stored packs that wait for an index object. */
   readonly pendingLeavesMax?: number;
 }
+
+/** Packs that others have named are looked at side by side. */
+const hearingMax = 16;
 
 type PackState = 'uploaded' | 'committed' | 'condemned';
 
@@ -174,6 +178,16 @@ export class BlobStore implements LeafSource {
   isUsable(pack: PackRef): boolean {
     const state = this.#states.get(pack.id);
     return state === 'committed' || state === 'uploaded';
+  }
+
+  /** @internal Others say that these are committed. A pack that is not in the store is none, whatever they say. */
+  async hear(packs: readonly PackRef[]): Promise<void> {
+    const byId = new Map(packs.map((pack) => [pack.id, pack]));
+    await forEachLimit(byId.values(), hearingMax, async (pack) => {
+      const isThere = this.hasHeardOf(pack) || (await this.parts.store.stat(packName(pack)));
+      if (isThere) this.committed([pack.id]);
+      else this.forget([pack.id]);
+    });
   }
 
   /** @internal True when it is known whether a commit may rely on the pack. */

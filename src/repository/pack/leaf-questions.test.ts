@@ -35,7 +35,13 @@ class Own implements OwnKnowledge {
     this.#held = new Set(held);
   }
 
-  accepts = (one: PackRef): boolean => one === pack;
+  readonly heard: PackRef[] = [];
+
+  async hear(packs: readonly PackRef[]): Promise<void> {
+    this.heard.push(...packs);
+  }
+
+  accepts = (one: PackRef): boolean => this.heard.includes(one) && one === pack;
 
   async lookUp(some: readonly LeafId[], how: string): Promise<Map<LeafId, PackRef>> {
     this.lookedUp.push(`${how} ${some.map(([first]) => first).join()}`);

@@ -33,7 +33,9 @@ export interface LeafExchangeAccess {
 
 /** What this process finds out by itself. */
 export interface OwnKnowledge {
-  /** True when a commit of this process may rely on a pack that others say is committed. */
+  /** Called with packs that others say are committed, before each is accepted or not. */
+  hear(packs: readonly PackRef[]): Promise<void>;
+  /** True when a commit of this process may rely on the pack. */
   accepts(pack: PackRef): boolean;
   /** Packs of those ids that are in the index; `filtered`: where that costs next to nothing. */
   lookUp(
@@ -83,6 +85,8 @@ export class LeafQuestions {
     };
     for (let open = ids; ; ) {
       const answers = await exchange.ask(open, this.#session);
+      const told = answers.filter((answer) => typeof answer === 'object');
+      await own.hear([...new Set(told)]);
       const unanswered: LeafId[] = [];
       const unknown: LeafId[] = [];
       const storing: LeafId[] = [];

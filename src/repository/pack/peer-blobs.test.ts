@@ -86,6 +86,19 @@ test('a peer that stores asks the index for its own slots alone, and others for 
   }
 });
 
+test('a pack that others name and the store does not have is relied on by nobody', async () => {
+  const store = new MemoryObjectStore();
+  const named: PackRef = { id: packId('ef'.repeat(32)), kind: 'd', bytes: 9, leaves: 1 };
+  const blobs = await peerOver(store, { ask: async (ids) => ids.map(() => named) });
+  const session = blobs.session({ startedAtMs: 1 });
+  const leaves = leavesOf(9, 3);
+  const ids = await session.put('leaf', leaves);
+  const { newPacks, reusedPacks } = await session.flush();
+  assert.deepEqual(reusedPacks, []);
+  assert.ok(newPacks.every(({ id }) => id !== named.id));
+  assert.deepEqual(await blobs.get('leaf', ids), leaves);
+});
+
 test('while nobody answers the whole index is asked, for what any source has committed', async () => {
   const { store, leaves, packs } = await storedLeaves();
   const known = new Set(packs.slice(0, 6).map(({ id }) => id));

@@ -333,6 +333,7 @@ test('a table that somebody made in place of a begun one is in the way, and is n
     await target.begin(signal);
     await assert.rejects(target.create(item, signal), { code: 'target-not-empty' });
   }
+  assert.deepEqual(await keyspaces(client), ['codr_restore'], 'where statements were tried');
   await using target = await openTarget(there);
   const plan = await target.plan([item], optionsOf('l', 'm'), signal);
   assert.deepEqual(plan.conflicts, ['m.t']);

@@ -27,7 +27,8 @@ const renamed: Readonly<Record<string, string>> = { Points: 'PointList' };
 const interfaces = new Map<string, readonly ApiField[]>();
 const words = new Map<string, readonly string[]>();
 for (const file of files) readApi(readFileSync(new URL(`./${file}.ts`, import.meta.url), 'utf8'));
-interfaces.delete('Call');
+// Passed beside requests, within a process.
+for (const name of ['Call', 'Handover']) interfaces.delete(name);
 
 test('the interfaces of the API are found in its files', () => {
   assert.ok(interfaces.size > 45, `${interfaces.size} interfaces`);

@@ -1,9 +1,10 @@
-// 55: a server that asks who is there: roles, client TLS with certificates of its own, a login of Jolokia, masked
-// columns, guardrails. CODR works with a role of least rights, says which one lacks, and no secret is kept or shown.
+// 55: a server that asks who is there: roles, client TLS with certificates of its own, logins of Jolokia and of JMX,
+// masked columns, guardrails. CODR works with a role of least rights, says which one lacks, and no secret is kept or
+// shown.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { auth } from 'cassandra-driver';
 import { stringify } from 'yaml';
+import { jvmFlags } from '../../src/node/demo/cassandra-jvm.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import {
   cassandraProgram,
@@ -18,14 +20,15 @@ import {
   startCassandra,
   type TestClient,
 } from '../harness/cassandra.ts';
+import { archiveFlags } from '../harness/class-archive.ts';
 import { CodrProgram } from '../mongodb/codr-program.ts';
 import { oneReplica, rowsOf, sayAll } from './catalogue.ts';
 import { assertSameRows, seen } from './oracle.ts';
 
 const run = promisify(execFile);
 const passwordMs = 60_000;
-/** Of the role, of the agent: nothing that anything else would hold by chance. */
-const secrets = { cql: `c'q l%${hex()}`, jmx: `jmx${hex()}` } as const;
+/** Of the role, of the agent, of JMX: nothing that anything else would hold by chance. */
+const secrets = { cql: `c'q l%${hex()}`, jmx: `jmx${hex()}`, rmi: `rmi${hex()}` } as const;
 
 let folder: string;
 let cluster: CassandraCluster;
@@ -38,6 +41,8 @@ before(async () => {
   await makeCertificates();
   await writeFile(join(folder, 'cql.password'), `${secrets.cql}\n`);
   await writeFile(join(folder, 'jmx.password'), `${secrets.jmx}\n`);
+  // The server and nodetool know one form of such a file; a server takes none that others can read.
+  await writeFile(join(folder, 'rmi.logins'), `operator ${secrets.rmi}\n`, { mode: 0o600 });
   codr = await CodrProgram.create('--no-encryption');
   cluster = await startServer();
   admin = await superuser();
@@ -59,7 +64,7 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A node that takes TLS connections of known certificates alone, and a second agent with a login. */
+/** A node that takes TLS connections of known certificates alone, a second agent with a login, and JMX with one. */
 async function startServer(): Promise<CassandraCluster> {
   const port = await freePort();
   control = `http://127.0.0.1:${port}/jolokia/`;
@@ -69,6 +74,7 @@ async function startServer(): Promise<CassandraCluster> {
   );
   return await startCassandra({
     nodes: 1,
+    jmx: true,
     yaml: [
       'authenticator: PasswordAuthenticator',
       'authorizer: CassandraAuthorizer',
@@ -82,8 +88,27 @@ async function startServer(): Promise<CassandraCluster> {
     jvm: [
       `-javaagent:${jolokia}=host=127.0.0.1,port=${port},user=operator,password=${secrets.jmx},` +
         'discoveryEnabled=false',
+      '-Dcom.sun.management.jmxremote.authenticate=true',
+      `-Dcom.sun.management.jmxremote.password.file=${join(folder, 'rmi.logins')}`,
     ],
   });
+}
+
+/** A nodetool that notes in `nodetool.calls` how it was called. */
+async function makeNodetool(): Promise<string> {
+  const path = join(folder, 'nodetool');
+  const program = await cassandraProgram();
+  const flags = (await jvmFlags(program)).filter((flag) => !flag.startsWith('-javaagent'));
+  const java = [
+    ...[program.java, ...flags, ...(await archiveFlags(program))],
+    ...['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', `${program.lib}/*`],
+    ...['org.apache.cassandra.tools.NodeTool', '-p', `${cluster.jmxPort(1)}`],
+  ];
+  const words = java.map((word) => `'${word}'`).join(' ');
+  const note = `echo "$* $(env | tr '\\n' ' ')" >> '${join(folder, 'nodetool.calls')}'`;
+  await writeFile(path, `#!/bin/sh\n${note}\nexec ${words} "$@"\n`);
+  await chmod(path, 0o755);
+  return path;
 }
 
 /** An authority, which signed the node's certificate and ours. */
@@ -142,7 +167,7 @@ async function clusterFile(
   const path = join(folder, `${name}.yaml`);
   const node = {
     dataDirectories: [cluster.dataFolder(1)],
-    control: { jolokia: control, ...login },
+    control: 'nodetool' in login ? login : { jolokia: control, ...login },
   };
   const content = {
     ...{ kind: 'cassandra', contactPoints: cluster.contactPoints },
@@ -245,10 +270,8 @@ test('55 a restore says which permission it lacks, leaves nothing then, and keep
     [],
   );
 
+  // Who makes a keyspace may do everything with it.
   await admin.cql('GRANT CREATE ON ALL KEYSPACES TO codr');
-  const without = await give('shop_back');
-  assert.match(JSON.stringify(without.json), /no DROP permission on <keyspace codr_try_/);
-  await admin.cql('GRANT DROP ON ALL KEYSPACES TO codr');
   const rich = await give('shop_back');
   assert.equal(rich.code, 0, JSON.stringify(rich.json));
   assert.equal(rich.json.datasets[0].proven, true);
@@ -280,6 +303,33 @@ test('55 a guardrail that forbids what a restore needs is named before anything 
   const { code, json } = await give('shop_cql', uri);
   assert.equal(code, 0, JSON.stringify(json));
   assertSameRows(await seen(admin, 'shop_cql'), await seen(admin, 'shop'));
+});
+
+test('55 nodetool logs in to JMX by a file of its own, and a wrong one is named as such', async () => {
+  await codr.run('source', 'remove', 'shop');
+  const nodetool = await makeNodetool();
+  const added = async (name: string, logins: string) => {
+    const by = { nodetool: `'${nodetool}' -u operator -pwf ${join(folder, logins)}` };
+    const args = [...add(name, await clusterFile(name, {}, by)), '--log-level', 'debug'];
+    const { json, stderr } = await codr.tryRun(...args);
+    assertNoSecret(`${stderr}${JSON.stringify(json)}`, 'what codr said');
+    return json.findings as { level: string }[];
+  };
+  await writeFile(join(folder, 'wrong.logins'), 'operator wrong\n');
+  const wrong = (await added('wronged', 'wrong.logins')).filter(({ level }) => level === 'error');
+  assert.match(JSON.stringify(wrong), /cannot say who it is.*Invalid username.*-u and -pwf/);
+  // Flush, snapshot, and the rest that a cut asks a node for.
+  const findings = await added('tooled', 'rmi.logins');
+  assert.deepEqual(
+    findings.map(({ level }) => level),
+    ['fine'],
+    JSON.stringify(findings),
+  );
+  const calls = await readFile(join(folder, 'nodetool.calls'), 'utf8');
+  for (const call of ['info', 'flush', 'snapshot', 'clearsnapshot', 'statusbackup']) {
+    assert.match(calls, new RegExp(`-u operator -pwf \\S+ ${call}`));
+  }
+  assertNoSecret(calls, 'a call of nodetool or its environment');
 });
 
 /** As it is, and as a header of HTTP has it. */

@@ -37,7 +37,7 @@ async function caughtUp(): Promise<void> {
   }
 }
 
-test('a follower outlives a store that is unmounted and a source that is down, and nothing is written elsewhere', async () => {
+test('a follower outlives a store that is unmounted, and nothing is written elsewhere', async () => {
   const following = codr.start('backup', 'shop', '--follow', '--rpo', '1s');
   await following.told('following');
   // The empty folder below a disk that is not mounted.
@@ -45,32 +45,39 @@ test('a follower outlives a store that is unmounted and a source that is down, a
   await rename(codr.repository, aside);
   await mkdir(codr.repository);
   await insert();
-  await following.told('following waits');
+  const waits = await following.told('following waits');
   assert.deepEqual(await readdir(codr.repository), []);
   await rmdir(codr.repository);
   await rename(aside, codr.repository);
-  await caughtUp();
-  await source.kill(0);
-  const waits = await following.told('following waits: 127.0.0.1');
-  await source.restart(0);
   await insert();
   await following.told('"phase":"following"', waits);
   await caughtUp();
   const { code, stderr } = await following.interrupt();
   assert.equal(code, 0);
-  assert.equal(stderr.split('following waits').length - 1, 2, 'each is told once');
+  assert.equal(stderr.split('following waits').length - 1, 1, 'it is told once');
 });
 
-test('stopped while it waits it ends at once with 130 and says what for; without --follow it does not wait', async () => {
+test('a source that is down is waited for with --follow, which goes on when it is back, and not without', async () => {
   await source.kill(0);
   const once = await codr.tryRun('backup', 'shop');
   assert.deepEqual([once.code, once.json.error.code], [9, 'source-unreachable']);
+  const following = codr.start('backup', 'shop', '--follow', '--rpo', '1s');
+  const waits = await following.told('following waits: 127.0.0.1');
+  await source.restart(0);
+  await insert();
+  await following.told('"phase":"following"', waits);
+  await caughtUp();
+  assert.equal((await following.interrupt()).code, 0);
+});
+
+test('stopped while it waits it ends at once with 130 and says what for', async () => {
+  await source.kill(0);
   const following = codr.start('backup', 'shop', '--follow');
   await following.told('following waits');
   const from = performance.now();
   const { code, json } = await following.interrupt();
   assert.deepEqual([code, json.error.code], [130, 'interrupted']);
   assert.match(json.error.causes.join(), /does not answer/);
-  assert.ok(performance.now() - from < 2000, 'at once');
+  assert.ok(performance.now() - from < 5000, 'no try is waited for');
   await source.restart(0);
 });

@@ -67,12 +67,14 @@ export async function* followOplog(
       signal.throwIfAborted();
       if (!isPassing(error)) throw translated(error, connection.hosts);
       const now = context.clock.monotonic();
+      // What goes on is told once.
+      const level = failing === undefined ? 'warn' : 'debug';
       failing ??= now;
       if (now - failing > unreachableMsMax) throw translated(error, connection.hosts);
       const seconds = Math.round((unreachableMsMax - (now - failing)) / 1000);
       const why = error instanceof Error ? error.message : String(error);
       const message = `the oplog cannot be read: ${why}: trying again for up to ${seconds} s`;
-      context.log.warn({ stream: source.stream }, message);
+      context.log[level]({ stream: source.stream }, message);
       connection.passOver(client);
       yield emptyBatch(resume, through);
       await context.clock.sleep(retryMs, signal);

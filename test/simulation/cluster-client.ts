@@ -1,6 +1,11 @@
 // Who asks the peers of a simulated world for operations: at any peer that answers, again under the same key until
 // one does, and then how it goes until it has ended.
-import { isEnded, type Operation, type OperationKind } from '../../src/api/operations.ts';
+import {
+  isEnded,
+  type Operation,
+  type OperationKind,
+  type OperationStore,
+} from '../../src/api/operations.ts';
 import { type CodrError, isCodrError } from '../../src/base/error.ts';
 import type { Random } from '../../src/base/random.ts';
 import type { ClusterWorld } from './cluster-world.ts';
@@ -49,19 +54,21 @@ export class ClusterClient implements Station {
     this.clock = new PeerClock(world.clock, world.random);
   }
 
-  wish(kind: OperationKind, request: PeerRequest): Wish {
+  /** `first` names the peer that is asked first; any unless given. */
+  wish(kind: OperationKind, request: PeerRequest, first?: string): Wish {
     const key = `wish ${this.wishes.length}`;
     const wish: Wish = { kind, request, key, isUnwanted: false };
     this.wishes.push(wish);
     this.#world.trace(`${key}: ${kind} ${JSON.stringify(request)}`);
-    this.#pursue(wish).catch((error: unknown) => this.#world.broken(error));
+    this.#pursue(wish, first).catch((error: unknown) => this.#world.broken(error));
     return wish;
   }
 
-  async #pursue(wish: Wish): Promise<void> {
+  async #pursue(wish: Wish, first: string | undefined): Promise<void> {
     const { kind, request, key } = wish;
     const asked = request as Parameters<typeof this.wish>[1] & { source: string };
-    const { id } = await this.#anywhere((peer) => peer.create(kind, asked as never, key, 'client'));
+    const create = (peer: OperationStore) => peer.create(kind, asked as never, key, 'client');
+    const { id } = await this.#anywhere(create, first);
     wish.id = id;
     this.#world.trace(`${key} is ${id}`);
     try {
@@ -82,11 +89,12 @@ export class ClusterClient implements Station {
     this.#world.trace(`${key} has ended: ${how}`);
   }
 
-  async #anywhere<T>(work: (peer: ReturnType<typeof remoteOperations>) => Promise<T>): Promise<T> {
+  async #anywhere<T>(work: (peer: OperationStore) => Promise<T>, first = ''): Promise<T> {
     const { network, peers } = this.#world;
-    for (;;) {
+    for (let attempt = 0; ; attempt++) {
       const all = [...peers.values()];
-      const to = all[this.#random.below(all.length)] as (typeof all)[number];
+      const any = all[this.#random.below(all.length)] as (typeof all)[number];
+      const to = (attempt === 0 && peers.get(first)) || any;
       const ask: AskPeer = async (question) =>
         await network.ask({
           ...{ from: this, to, patienceMs, signal: new AbortController().signal },

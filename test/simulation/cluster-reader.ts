@@ -13,8 +13,6 @@ import type { SourceTime } from '../../src/model/time.ts';
 import { withPin } from '../../src/node/pin.ts';
 import { check } from '../../src/repository/check/check.ts';
 import { adoptCondemned } from '../../src/repository/collect/condemned.ts';
-import type { PinRecord } from '../../src/repository/collect/pins.ts';
-import { readMutable } from '../../src/repository/lineage/mutable.ts';
 import { retainedPackIds } from '../../src/repository/lineage/pack-table.ts';
 import {
   claimWriter,
@@ -102,18 +100,6 @@ export class ClusterReader {
   async isCopied(source: string): Promise<boolean> {
     const { lineage } = await this.#open(source);
     return lineage.state.keys('want').length > 0 || lineage.state.keys('base').length > 0;
-  }
-
-  /** Somebody reads the source under a pin. */
-  async isPinned(source: string): Promise<boolean> {
-    const { store, opened } = this.#world;
-    const context = { store, keys: opened.unlocked.keys };
-    for await (const { name } of store.list('mutable/pin/')) {
-      const [, , id = '', n] = name.split('/');
-      const pin = await readMutable<PinRecord>(context, { what: 'pin', id, n: Number(n) });
-      if (pin?.lineage === source) return true;
-    }
-    return false;
   }
 
   /** First and last times of what is restorable now, and some between. */

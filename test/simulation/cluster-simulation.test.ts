@@ -26,7 +26,8 @@ test(`${seeds} simulated clusters of peers lose nothing, act once, and never sta
   for (const name of ['restores', 'done', 'terms', 'commits', 'lives']) {
     assert.ok(total(name) >= seeds, `${name}: ${total(name)}`);
   }
-  for (const name of ['faults', 'expired']) assert.ok(total(name) >= seeds / 2, name);
+  assert.ok(total('faults') >= seeds / 2, 'faults');
+  assert.ok(total('expired') >= seeds / 10, 'leases expire');
   assert.ok(total('renewed') >= seeds / 4, 'sources are removed and protected anew');
   const most = total('quietLeaves') / 20;
   assert.ok(total('quietDuplicates') <= most, `${total('quietDuplicates')} leaves stored twice`);

@@ -40,6 +40,8 @@ export interface PeerEngine {
   readonly clock: Clock;
   open(source: string): Promise<SourceContext>;
   probe(): ProcessProbe;
+  /** What is read now, under pins: kept here. */
+  readonly reading: Set<SourceContext>;
 }
 
 const auditEveryMs = 20_000;
@@ -70,6 +72,24 @@ async function openRegistered(engine: PeerEngine, source: string): Promise<Sourc
   return await engine.open(source);
 }
 
+/** Reads what is registered when its pin stands: what was removed before may be gone. */
+async function reading<T>(
+  engine: PeerEngine,
+  source: string,
+  read: (context: SourceContext) => Promise<T>,
+): Promise<T> {
+  const context = await openRegistered(engine, source);
+  return await withPin(context, async () => {
+    await assertRegistered(engine, source);
+    engine.reading.add(context);
+    try {
+      return await read(context);
+    } finally {
+      engine.reading.delete(context);
+    }
+  });
+}
+
 async function runBackup(
   engine: PeerEngine,
   { source = '', follow = false, rpoMs = 5000 }: PeerRequest,
@@ -88,10 +108,7 @@ async function runRestore(
   { source = '', at = '', to = '' }: PeerRequest,
   signal: AbortSignal,
 ): Promise<object> {
-  const context = await openRegistered(engine, source);
-  return await withPin(context, async () => {
-    // What was removed before the pin stood may be gone.
-    await assertRegistered(engine, source);
+  return await reading(engine, source, async (context) => {
     const options = {
       to: { kind: 'memory', uri: `memory:${to}` },
       when: timeFromHex(at),
@@ -108,9 +125,7 @@ async function runVerify(
   { source = '', at = '' }: PeerRequest,
   signal: AbortSignal,
 ): Promise<object> {
-  const context = await openRegistered(engine, source);
-  return await withPin(context, async () => {
-    await assertRegistered(engine, source);
+  return await reading(engine, source, async (context) => {
     const { connector, lineage, scope } = context;
     const where = { state: lineage.state, connector, scope };
     const point = resolvePoint(where, timeFromHex(at), everything);
@@ -126,10 +141,8 @@ async function runCheckpoint(
   { source = '' }: PeerRequest,
   signal: AbortSignal,
 ): Promise<object> {
-  const context = await openRegistered(engine, source);
   await learnCommitted(engine);
-  return await withPin(context, async () => {
-    await assertRegistered(engine, source);
+  return await reading(engine, source, async (context) => {
     const at = restorableIntervals(context.lineage.state).at(-1)?.to;
     if (at === undefined) throw new CodrError('time-not-restorable', 'nothing is restorable yet');
     const { datasets } = await checkpoint(context, { at }, signal);

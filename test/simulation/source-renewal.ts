@@ -13,8 +13,11 @@ import { RestoreCheck } from './restore-check.ts';
 const attempts = 6;
 const pauseMs = 2000;
 const patienceMs = 5000;
+/** Who is asked to read and to copy, and who to collect: the first is often slow, and much happens meanwhile. */
+const slow = 'p1';
+const quick = 'p2';
 /** How long a reader is waited for. */
-const readersMs = 20_000;
+const readersMs = 10_000;
 
 export class SourceRenewal {
   readonly #world: ClusterWorld;
@@ -38,18 +41,18 @@ export class SourceRenewal {
       const isRemoved = await this.#reader.remove(old, this.#isAlive, async () => {
         this.#world.trace(`${old.name} goes`);
         this.#world.removed.push(old);
-        for (let i = 0; i < 3; i++) this.#read(old, times);
+        for (let i = 0; i < 2; i++) this.#read(old, times);
+        if (times.length > 0) await this.#within(readersMs, async () => this.#isRead(old.name));
         if (isFirst) await this.#protectAnew(at, old);
-        await this.#within(readersMs, () => this.#reader.isPinned(old.name));
       });
       if (!isRemoved) continue;
       this.#world.trace(`${old.name} is removed`);
-      this.#client.wish('collect', { impatient: true });
+      this.#client.wish('collect', { impatient: true }, quick);
       if (!isFirst) await this.#protectAnew(at, old);
       const { name } = this.#world.sources[at] as SourceInWorld;
       await this.#within(readersMs, () => this.#reader.isCopied(name));
       for (let i = 0; i < 2; i++) {
-        this.#client.wish('collect', { impatient: true });
+        this.#client.wish('collect', { impatient: true }, quick);
         await this.#world.clock.sleep(this.#world.random.below(2000));
       }
       return;
@@ -69,10 +72,15 @@ export class SourceRenewal {
     const time = times[random.below(times.length || 1)];
     if (time === undefined) return;
     const at = timeToHex(time);
-    if (random.below(2) === 0) return void this.#client.wish('verify', { source, at });
+    if (random.below(2) === 0) return void this.#client.wish('verify', { source, at }, slow);
     const to = `renewed-${this.#client.wishes.length}`;
     databases.add(new MemoryDatabase({ name: to }));
-    this.#client.wish('restore', { source, at, to });
+    this.#client.wish('restore', { source, at, to }, slow);
+  }
+
+  #isRead(source: string): boolean {
+    const living = [...this.#world.peers.values()].filter(({ isDead }) => !isDead);
+    return living.some(({ reading }) => [...reading].some(({ name }) => name === source));
   }
 
   async #within(ms: number, isSo: () => Promise<boolean>): Promise<void> {
@@ -89,7 +97,7 @@ export class SourceRenewal {
     const fresh = { name, database, workload, check };
     await this.#reader.register(fresh);
     sources[at] = fresh;
-    this.#client.wish('backup', { source: name, follow: true });
+    this.#client.wish('backup', { source: name, follow: true }, slow);
   }
 
   /** As some peer sees it, which may fall silent meanwhile. */

@@ -52,6 +52,8 @@ export class WholePeer implements Station {
   readonly store: FaultyObjectStore;
   readonly life: PeerLife;
   isDead = false;
+  /** Sources that it reads now, under pins. */
+  readonly reading = new Set<SourceContext>();
   readonly #world: ClusterWorld;
   readonly #own: OwnWorld;
   readonly #log: Logger;
@@ -103,6 +105,7 @@ export class WholePeer implements Station {
       registered: () => this.#registered(),
       open: (source) => this.#openSource(source),
       probe: () => this.probe(),
+      reading: this.reading,
     });
     this.#workers = new Workers({
       clock,

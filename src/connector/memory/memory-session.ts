@@ -24,6 +24,8 @@ import type { MemoryLog } from './memory-log.ts';
 const segmentBatchCount = 50;
 const followBatchCount = 20;
 const idleMs = 1000;
+/** Nobody sleeps any more. Made once: an error costs its stack. */
+const awake = new Error('awake');
 
 export class MemorySession implements SourceSession {
   readonly identity: SourceIdentity;
@@ -163,11 +165,15 @@ export class MemorySession implements SourceSession {
   /** Waits for more of the log, one second by the given clock at most. */
   async #idle(wake: Promise<void>, signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
-    const sleep = this.#context.clock.sleep(idleMs, AbortSignal.any([signal, woken.signal]));
+    const stop = (): void => woken.abort(signal.reason);
+    signal.throwIfAborted();
+    signal.addEventListener('abort', stop, { once: true });
+    const sleep = this.#context.clock.sleep(idleMs, woken.signal);
     try {
       await Promise.race([wake, sleep]);
     } finally {
-      woken.abort();
+      signal.removeEventListener('abort', stop);
+      woken.abort(awake);
       sleep.catch(() => {}); // ended by us
     }
   }

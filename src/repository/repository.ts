@@ -198,6 +198,12 @@ export class Repository {
     this.blobs.committed(used.newPacks.map(({ id }) => id));
   }
 
+  /** What another process has stored, before a commit relies on it. Errors: `peer-lost`, when it is stored elsewhere. */
+  async seen<T extends { readonly used: UsedPacks }>(stored: T): Promise<T> {
+    await this.blobs.proveStored(stored.used.newPacks);
+    return stored;
+  }
+
   forget(packs: readonly PackId[]): void {
     this.blobs.forget(packs);
   }

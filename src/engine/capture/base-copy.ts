@@ -213,7 +213,7 @@ export class BaseCopyJob implements Job {
     whole: boolean,
     signal: AbortSignal,
   ): Promise<BuiltUnits> {
-    const { world, lineage, pace } = this.#context;
+    const { world, lineage, pace, repository } = this.#context;
     const { session, meter } = this.#options;
     const most = Math.min(this.#plannedPieces, world.sharing.slots);
     const units = planned.map((unit) => ({ ...unit, fuzzy: this.#isFuzzy(unit.entry.dataset) }));
@@ -226,7 +226,7 @@ export class BaseCopyJob implements Job {
         const shared: SharedWork<BuiltUnits> = {
           order: () => segmentOrder({ source, identity, refused, ...reading }),
           here: (work) => buildUnits(this.#context, session, reading, work),
-          decode: builtFromText,
+          decode: (result) => repository.seen(builtFromText(result)),
           progress: (records, bytes) => meter.add(records, bytes, pace?.note),
         };
         return world.sharing.run(shared, signal);

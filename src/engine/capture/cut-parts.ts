@@ -192,7 +192,9 @@ export class CutParts {
       here: (own) => this.#build(place, read, { work: own, bytesPerSecond }),
       decode: async (result) => {
         const piece = await pieceFromText(result, repository.source);
-        return typeof piece === 'string' ? piece : await this.#take(place, piece);
+        return typeof piece === 'string'
+          ? piece
+          : await this.#take(place, await repository.seen(piece));
       },
       progress: (records, bytes) => {
         // Its files are read, wherever that is: the next order says how the source bears it.

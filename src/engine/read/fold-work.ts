@@ -76,7 +76,7 @@ export async function sharedFold(
       order: () => foldOrder(context.lineage.name, piece),
       here,
       decode: async (result) => {
-        const { part, ...rest } = result as FoldedText;
+        const { part, ...rest } = await context.repository.seen(result as FoldedText);
         return { ...rest, part: await decodeTreePart(fromBase64(part), context.repository.source) };
       },
       progress: work.progress,

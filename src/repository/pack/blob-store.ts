@@ -7,6 +7,7 @@
 // are not yet in the index (`pendingLeavesMax`), and the caches of the reader and the index.
 import { forEachLimit, Mutex, Semaphore } from '../../base/async.ts';
 import { view } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
@@ -187,6 +188,18 @@ export class BlobStore implements LeafSource {
       const isThere = this.hasHeardOf(pack) || (await this.parts.store.stat(packName(pack)));
       if (isThere) this.committed([pack.id]);
       else this.forget([pack.id]);
+    });
+  }
+
+  /** @internal Another process says that it has stored these. Errors: `peer-lost`, when they are not to be seen here. */
+  async proveStored(packs: readonly PackRef[]): Promise<void> {
+    await forEachLimit(packs, hearingMax, async (pack) => {
+      const name = packName(pack);
+      if (await this.parts.store.stat(name)) return;
+      throw new CodrError('peer-lost', `a peer has stored ${name} where it is not seen from here`, {
+        object: name,
+        remedy: 'see that all peers are given the same repository, not a copy of it',
+      });
     });
   }
 

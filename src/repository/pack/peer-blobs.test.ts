@@ -208,3 +208,16 @@ test('a leaf that nothing holds is missing, whatever others say', async () => {
     isCodrError(error, 'object-missing'),
   );
 });
+
+test('what a peer has stored in a copy of the repository is not relied on', async () => {
+  const [ours, copy] = [new MemoryObjectStore(), new MemoryObjectStore()];
+  const blobs = await openBlobStore(ours, {});
+  const session = (await openBlobStore(copy, {})).session();
+  await session.put('leaf', leavesOf(1, 40));
+  const { newPacks } = await session.flush();
+  const [pack] = newPacks;
+  assert.ok(pack);
+  await assert.rejects(blobs.proveStored(newPacks), (error) => isCodrError(error, 'peer-lost'));
+  await ours.create(packName(pack), [await copy.get(packName(pack))]);
+  await blobs.proveStored(newPacks);
+});

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { filesBelow, readSource } from './source-files.ts';
 import { inProcesses, type TestProcess, writeProgram } from './test-process.ts';
 
 /** Files of a process, by name. */
@@ -61,6 +62,14 @@ test('every file is in one process, neighbours together', () => {
     const processes = inProcesses(paths);
     assert.deepEqual(processes.flat(), paths);
     assert.ok(processes.every(({ length }) => length > 0 && length <= 25));
+  }
+});
+
+test('no clock of a test starts when its file is loaded', () => {
+  for (const folder of ['src', 'test']) {
+    for (const path of filesBelow(folder, '.ts')) {
+      assert.doesNotMatch(readSource(path), /^(export )?const .*AbortSignal\.timeout\(/m, path);
+    }
   }
 });
 

@@ -112,6 +112,11 @@ async function openLive(
   config: SourceConfig,
   signal: AbortSignal,
 ): Promise<Live> {
+  if (!connector.capabilities.orderedLog) {
+    throw new CodrError('usage', `--against means nothing for ${connector.kind}`, {
+      remedy: 'leave it out; a restore beside the live data compares what it gives back',
+    });
+  }
   const session = await connector.connect(config, connectorContext(world), signal);
   try {
     const survey = await session.survey(signal);

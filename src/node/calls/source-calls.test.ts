@@ -12,6 +12,7 @@ import { NodeContext } from '../node-context.ts';
 import { systemClock } from '../system-clock.ts';
 import { systemRandom } from '../system-random.ts';
 import { backup, points } from './history-calls.ts';
+import { verify } from './restore-calls.ts';
 import { addSource, limitSource, listSources, rebaseSource, removeSource } from './source-calls.ts';
 import { status } from './status-call.ts';
 
@@ -88,6 +89,15 @@ test('what was captured is there, and a source can go, without the password of t
   });
   const { warnings } = await removeSource(node, { source: 'locked' }, call);
   assert.match(warnings.join(), /^left at n1: the environment has no PASSWORD_OF_RING/);
+});
+
+test('a live cluster of cuts is not compared, and what compares it is named', async (t) => {
+  const node = await open(t, 1);
+  const wanted = { at: 'latest', include: [], exclude: [], readData: false };
+  await assert.rejects(verify(node, { source: 'ring', ...wanted, against: 'cuts://ring' }, call), {
+    code: 'usage',
+    message: '--against means nothing for cuts',
+  });
 });
 
 test('another cluster at the address is not touched', async (t) => {

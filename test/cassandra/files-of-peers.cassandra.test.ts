@@ -1,6 +1,6 @@
 // Three peers, each beside one node of the ring, and each sees that node's files alone: the same path leads each
 // elsewhere, and nowhere where a node's files are not its own. Cuts are whole, stored once, given back in the same way,
-// and graded when one of the peers is gone.
+// and graded when one of the peers is gone; what one node alone has is read by the peer beside it.
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { forEachLimit } from '../../src/base/async.ts';
 import { SeededRandom } from '../../src/base/random.ts';
+import { murmurTokenBig } from '../../src/connector/cassandra/key/murmur3.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import { call, type PeerProcess, Peers, until } from '../cluster/peers.ts';
 import { connectCql, sharedCassandra, type TestClient } from '../harness/cassandra.ts';
@@ -22,6 +23,9 @@ async function fill({ client, cql }: TestClient): Promise<void> {
   const replication = "{'class': 'SimpleStrategy', 'replication_factor': 3}";
   await cql(`CREATE KEYSPACE seen WITH replication = ${replication}`);
   await cql('CREATE TABLE seen.t (k int, c int, v text, PRIMARY KEY (k, c))');
+  const once = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+  await cql(`CREATE KEYSPACE lone WITH replication = ${once}`);
+  await cql('CREATE TABLE lone.t (k int PRIMARY KEY, v blob)');
   const insert = 'INSERT INTO seen.t (k, c, v) VALUES (?, ?, ?)';
   const random = new SeededRandom(11);
   const keys = Array.from({ length: partitions * 4 }, (_, i) => i);
@@ -34,12 +38,70 @@ async function fill({ client, cql }: TestClient): Promise<void> {
   });
 }
 
+const loneRows = 200;
+const loneRowBytes = 40_000;
+
+/** Of the token of an `int` that is a partition key. */
+function tokenOf(key: number): bigint {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(key);
+  return murmurTokenBig(bytes);
+}
+
+/**
+ * Into a table of one copy: of each node rows of one of its ranges alone, so that parts of the table are of one node,
+ * or of two that follow one another.
+ */
+async function fillLone({ client }: TestClient): Promise<void> {
+  // Both of one node: each tells of the others.
+  const [host] = client.hosts.values();
+  assert.ok(host);
+  const local = await client.execute('SELECT tokens FROM system.local', [], { host });
+  const others = await client.execute('SELECT tokens FROM system.peers', [], { host });
+  const owners = [...local.rows, ...others.rows]
+    .flatMap(({ tokens }, node) => (tokens as string[]).map((one) => ({ to: BigInt(one), node })))
+    .sort((a, b) => (a.to < b.to ? -1 : 1));
+  const ranges = owners
+    .slice(1)
+    .map(({ to, node }, i) => ({ from: owners[i]?.to ?? 0n, to, node }));
+  const widest = nodes.map((_, node) =>
+    ranges
+      .filter((range) => range.node === node)
+      .reduce((most, one) => (one.to - one.from > most.to - most.from ? one : most)),
+  );
+  const keys: number[] = [];
+  const counts = widest.map(() => 0);
+  for (let key = 0; keys.length < loneRows * nodes.length; key++) {
+    const token = tokenOf(key);
+    const at = widest.findIndex(({ from, to }) => token > from && token <= to);
+    if (at < 0 || (counts[at] as number) >= loneRows) continue;
+    counts[at] = (counts[at] as number) + 1;
+    keys.push(key);
+  }
+  // One chunk of a file has no part of it twice.
+  const value = Buffer.from(new SeededRandom(12).bytes(loneRowBytes));
+  const insert = 'INSERT INTO lone.t (k, v) VALUES (?, ?)';
+  await forEachLimit(keys, 8, async (key) => {
+    await client.execute(insert, [key, value], { prepare: true });
+  });
+}
+
+/** Bytes of files that peers have read of one another so far. */
+async function readElsewhere(peers: Peers): Promise<number> {
+  let bytes = 0;
+  for (const { metrics } of peers.all) {
+    const text = await (await fetch(`http://${metrics}/metrics`)).text();
+    bytes += Number(/^codr_files_read_bytes_total (\d+)$/m.exec(text)?.[1]);
+  }
+  return bytes;
+}
+
 /** Bytes of the live files of the table at all nodes. */
-async function copies(ring: CassandraCluster): Promise<number> {
+async function copies(ring: CassandraCluster, name = 'seen'): Promise<number> {
   let bytes = 0;
   for (const node of nodes) {
-    await ring.jmx(node).flush('seen', 't');
-    const keyspace = join(ring.dataFolder(node), 'seen');
+    await ring.jmx(node).flush(name, 't');
+    const keyspace = join(ring.dataFolder(node), name);
     for (const table of await readdir(keyspace)) {
       for (const file of await readdir(join(keyspace, table))) {
         if (file.endsWith('-Data.db')) bytes += (await stat(join(keyspace, table, file))).size;
@@ -107,7 +169,7 @@ test('a ring is captured and given back by peers that each see one node, stored 
   const [first, second] = peers.all as [PeerProcess, PeerProcess];
   await using api = first.api();
   const added = await api.addSource(
-    { source: 'seen', config, include: ['seen.*'], exclude: [] },
+    { source: 'seen', config, include: ['seen.*', 'lone.*'], exclude: [] },
     call,
   );
   const faults = added.findings.filter(({ level }) => level !== 'fine');
@@ -122,8 +184,13 @@ test('a ring is captured and given back by peers that each see one node, stored 
   assert.ok(share <= 0.3, `${stored} of ${bytes} bytes are stored, ${share.toFixed(3)}`);
 
   await client.cql("INSERT INTO seen.t (k, c, v) VALUES (1, 1000, 'late')");
+  await fillLone(client);
+  const lone = await copies(ring, 'lone');
+  const before = await readElsewhere(peers);
   const next = await api.backup({ source: 'seen', follow: false, rpoSeconds: 1 }, call);
   assert.equal(next.grade, 'complete');
+  const elsewhere = ((await readElsewhere(peers)) - before) / lone;
+  assert.ok(elsewhere < 0.5, `${elsewhere.toFixed(2)} of the bytes were read over the network`);
   for (const node of nodes) {
     const keyspace = join(ring.dataFolder(node), 'seen');
     const [table = ''] = await readdir(keyspace);
@@ -138,7 +205,7 @@ test('a ring is captured and given back by peers that each see one node, stored 
 
   // Given back in the same way: each node's files are made by the peer that sees them.
   const wish = { source: 'seen', to: config, at: 'latest', renames: ['seen.*=again.*'] };
-  const scope = { include: [], exclude: [], ranges: [], queries: [] };
+  const scope = { include: ['seen.*'], exclude: [], ranges: [], queries: [] };
   const how = { drop: false, ttl: 'keep', verify: true } as const;
   const { datasets } = await api.restore({ ...wish, ...scope, ...how }, call);
   const total = partitions * 4 + 1;
@@ -152,6 +219,7 @@ test('a ring is captured and given back by peers that each see one node, stored 
     assert.deepEqual(left, [], `node ${node} keeps nothing of the restore`);
   }
 
+  await client.cql('DROP KEYSPACE lone');
   await second.kill();
   const poor = await api.backup({ source: 'seen', follow: false, rpoSeconds: 1 }, call);
   assert.equal(poor.grade, 'quorum-safe');

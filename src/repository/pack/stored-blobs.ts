@@ -169,9 +169,9 @@ class Reading {
         });
       }
       const raw = frames.get(entry.frame) as Uint8Array;
-      const end = entry.offset + entry.length;
+      const blob = raw.subarray(entry.offset, entry.offset + entry.length);
       // What is decoded out of a node is kept, and would keep a whole frame.
-      out[i] = kind === 'node' ? raw.slice(entry.offset, end) : raw.subarray(entry.offset, end);
+      out[i] = kind === 'node' ? new Uint8Array(blob) : blob;
     }
   }
 }

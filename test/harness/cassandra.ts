@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { promisify } from 'node:util';
-import { Client, type ClientOptions, types } from 'cassandra-driver';
+import { Client, type ClientOptions, policies, types } from 'cassandra-driver';
 import { endHost } from '../../src/connector/cassandra/session/cql.ts';
 import { unmarkLinks } from '../../src/connector/cassandra/session/links-owner.ts';
 import { localFiles } from '../../src/connector/cassandra/session/local-files.ts';
@@ -197,8 +197,12 @@ export async function connectCql(
 
 /** A client of one node, whose writes at ONE it takes itself. */
 export async function connectThrough(cluster: CassandraCluster, node: number): Promise<TestClient> {
+  const address = `${cluster.address(node)}:${cluster.cqlPort}`;
+  // A contact point alone is only the first node that is asked.
+  const { AllowListPolicy, RoundRobinPolicy } = policies.loadBalancing;
   return await connectCql(cluster, {
-    contactPoints: [`${cluster.address(node)}:${cluster.cqlPort}`],
+    contactPoints: [address],
+    policies: { loadBalancing: new AllowListPolicy(new RoundRobinPolicy(), [address]) },
   });
 }
 

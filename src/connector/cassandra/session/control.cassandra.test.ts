@@ -113,11 +113,18 @@ test('both refuse a snapshot whose tag exists, and clear one that does not', asy
 test('a call ends at its deadline, and a cancelled one with the reason of its signal', async () => {
   await using world = await CutWorld.open(await shared(), 'late');
   for (const control of await controls(world)) {
-    await assert.rejects(
-      control.flush('late', [], { ...call, deadlineMs: 1 }),
-      (error) =>
-        isCodrError(error, 'source-unreachable') && /did not flush late within/.test(error.message),
-    );
+    const server = world.cluster.pid(1);
+    process.kill(server, 'SIGSTOP');
+    try {
+      await assert.rejects(
+        control.flush('late', [], { ...call, deadlineMs: 100 }),
+        (error) =>
+          isCodrError(error, 'source-unreachable') &&
+          /did not flush late within/.test(error.message),
+      );
+    } finally {
+      process.kill(server, 'SIGCONT');
+    }
     const stop = new Error('stop');
     const cancelled = control.liveNodes({ signal: AbortSignal.abort(stop) });
     await assert.rejects(cancelled, (error) => error === stop);

@@ -54,6 +54,8 @@ const longest = [
   'test/differential/cassandra.cassandra.test.ts',
   'test/cassandra/checkpoint.cassandra.test.ts',
   'test/cassandra/45-54-files.cassandra.test.ts',
+  'test/api/disturbances.test.ts',
+  'src/api/client/remote-files.test.ts',
 ];
 /** Unit tests that measure, which others in their process would disturb. */
 const measuring = [

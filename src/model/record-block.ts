@@ -1,6 +1,6 @@
 // Many records in one buffer: what trees, readers, the merge and writers hand on, without an object per record. As a
 // batch it is read in place; views of its records are made when somebody asks for them.
-import { batchBytes, type DataRecord, type RecordBatch } from './record.ts';
+import { batchBytes, type DataRecord, type RecordBatch, type RecordStream } from './record.ts';
 
 /**
  * Ascending, distinct keys. The key of record i is `bytes[bounds[2i], bounds[2i + 1])`, its value
@@ -71,6 +71,11 @@ export class BlockBatch implements RecordBatch {
 
 export function batchOf(block: RecordBlock): BlockBatch {
   return new BlockBatch(block);
+}
+
+/** Each block as a batch. */
+export async function* batchesOf(blocks: BlockStream): RecordStream {
+  for await (const block of blocks) yield batchOf(block);
 }
 
 /** One buffer with all records of a batch. */

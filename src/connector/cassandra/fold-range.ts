@@ -3,7 +3,7 @@
 
 import { assert } from '../../base/assert.ts';
 import type { RecordStream } from '../../model/record.ts';
-import { type BlockStream, batchOf, blockOf } from '../../model/record-block.ts';
+import { type BlockStream, batchesOf, blockOf } from '../../model/record-block.ts';
 import type { FoldInput, LaterCuts, LiveForm } from '../connector.ts';
 import { keptIn } from './kept-records.ts';
 import { partitionEnd } from './key/record-key.ts';
@@ -36,7 +36,7 @@ export async function* foldRange({ range, base, later }: FoldInput): RecordStrea
     : later.stored
       ? storedForm(merged, later.stored, schema)
       : dropColumns(merged, schema);
-  for await (const block of folded) yield batchOf(block);
+  yield* batchesOf(folded);
 }
 
 /** For a tree in place of others: what the schema takes away stays, since a read takes it away. */

@@ -6,26 +6,15 @@ import { isCodrError } from '../../base/error.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { MemorySpill } from '../../base/spill.ts';
 import { type LeafId, leafId, packId } from '../../model/id.ts';
-import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
-import type { ByteRange } from '../../storage/object-store.ts';
+import type { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import { namesIn, withDamage } from '../pack/pack-fixture.ts';
+import { CountingStore } from './counting-store.fixture.ts';
 import { FingerprintIndex, type IndexedPack } from './fingerprint-index.ts';
 
 const macKey = new SeededRandom(4).bytes(32);
 const slotCount = 4096;
 const everySlot = new Uint8Array(slotCount).fill(1);
 const noSlot = new Uint8Array(slotCount);
-
-/** Counts bytes and requests. */
-class CountingStore extends MemoryObjectStore {
-  readBytes = 0;
-
-  override async get(name: string, range?: ByteRange): Promise<Uint8Array> {
-    const bytes = await super.get(name, range);
-    this.readBytes += bytes.length;
-    return bytes;
-  }
-}
 
 /** `count` leaves of pack `number`; ids are pseudo-random, made fast. */
 function packOf(number: number, count: number): IndexedPack {

@@ -5,8 +5,9 @@ import { SeededRandom } from '../../base/random.ts';
 import { MemorySpill } from '../../base/spill.ts';
 import { type LeafId, leafId, type PackId, packId } from '../../model/id.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
-import type { ByteRange, ObjectStore } from '../../storage/object-store.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import { namesIn, withDamage } from '../pack/pack-fixture.ts';
+import { CountingStore } from './counting-store.fixture.ts';
 import { FingerprintIndex, type IndexedPack } from './fingerprint-index.ts';
 
 const macKey = new SeededRandom(4).bytes(32);
@@ -232,14 +233,3 @@ test('a million leaves cost 1.25 bytes each in memory, and no filter past the li
   assert.ok(bounded.filterBytes <= 300_000 && bounded.filterBytes > 0);
   assert.ok((await bounded.lookup(syntheticPack(10, 100).leafIds)).every(Boolean));
 });
-
-/** Adds up the bytes that are read. */
-class CountingStore extends MemoryObjectStore {
-  readBytes = 0;
-
-  override async get(name: string, range?: ByteRange): Promise<Uint8Array> {
-    const bytes = await super.get(name, range);
-    this.readBytes += bytes.length;
-    return bytes;
-  }
-}

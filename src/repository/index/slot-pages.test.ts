@@ -5,24 +5,13 @@ import { testSeed } from '../../../test/harness/seed.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { MemorySpill } from '../../base/spill.ts';
 import { leafId, packId } from '../../model/id.ts';
-import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
-import type { ByteRange } from '../../storage/object-store.ts';
+import { CountingStore } from './counting-store.fixture.ts';
 import { FingerprintIndex } from './fingerprint-index.ts';
 import { entryBytes } from './index-codec.ts';
 import type { IndexObject } from './index-object.ts';
 import { pagesOfSlots } from './slot-pages.ts';
 
 const macKey = new SeededRandom(4).bytes(32);
-
-class CountingStore extends MemoryObjectStore {
-  readBytes = 0;
-
-  override async get(name: string, range?: ByteRange): Promise<Uint8Array> {
-    const bytes = await super.get(name, range);
-    this.readBytes += bytes.length;
-    return bytes;
-  }
-}
 
 /** One index object with ids that begin with these two bytes, and its store. */
 async function objectOf(prefixes: readonly number[], seed: number) {

@@ -3,7 +3,7 @@
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { FilesOf } from '../../../base/file-access.ts';
 import type { RecordStream } from '../../../model/record.ts';
-import { batchOf } from '../../../model/record-block.ts';
+import { batchesOf } from '../../../model/record-block.ts';
 import type { ConnectorContext } from '../../connector.ts';
 import type { CutPartReader } from '../../cut-dataset.ts';
 import { murmur3Partitioner } from '../key/partitioner.ts';
@@ -37,7 +37,7 @@ export class CassandraPartReader implements CutPartReader {
       await this.#look(part, signal);
       const extents = new FileExtents(murmur3Partitioner, filesOf);
       const place = { filesOf, extents, sorting, pool: this.#pool };
-      for await (const block of partBlocks(part, place, signal)) yield batchOf(block);
+      yield* batchesOf(partBlocks(part, place, signal));
     } catch (error) {
       signal.throwIfAborted();
       throw toldElsewhere(error);

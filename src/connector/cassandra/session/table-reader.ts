@@ -7,7 +7,7 @@ import type { FilesOf } from '../../../base/file-access.ts';
 import type { Logger } from '../../../base/log.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
-import { type BlockStream, batchOf } from '../../../model/record-block.ts';
+import { type BlockStream, batchesOf } from '../../../model/record-block.ts';
 import { mergeBlocks } from '../merge/merge-blocks.ts';
 import { mergeStaged } from '../merge/staged-merge.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
@@ -89,7 +89,7 @@ export class TableReader {
     const isPart = this.#plan !== undefined || (this.#options.pool && this.#isLarge());
     assert(isPart || (!range.from && !range.to), 'parts are those that were asked for');
     const blocks = isPart ? this.#partBlocks(range, signal) : this.#wholeBlocks(signal);
-    for await (const block of blocks) yield batchOf(block);
+    yield* batchesOf(blocks);
   }
 
   /** For a `CassandraPartReader`; undefined where it could not tell these files from others. */

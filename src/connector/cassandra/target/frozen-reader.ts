@@ -3,7 +3,7 @@ import type { FileAccess } from '../../../base/file-access.ts';
 import { moduleUrl } from '../../../base/module-url.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
-import { batchOf } from '../../../model/record-block.ts';
+import { batchesOf } from '../../../model/record-block.ts';
 import type { FrozenMoment } from '../../restore-target.ts';
 import { BlockPool } from '../session/block-pool.ts';
 import { localFiles } from '../session/local-files.ts';
@@ -49,7 +49,7 @@ export class FrozenReader implements AsyncDisposable {
       this.#pool && fitsThread
         ? this.#pool.run(read, () => localFiles, signal)
         : frozenBlocks(read, { filesOf, spill }, signal);
-    for await (const block of blocks) yield batchOf(block);
+    yield* batchesOf(blocks);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

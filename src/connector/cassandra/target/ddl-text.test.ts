@@ -7,6 +7,7 @@ import {
   namedIndex,
   replaced,
   statementsOf,
+  viewMeaning,
   withoutOptions,
 } from './ddl-text.ts';
 
@@ -83,4 +84,26 @@ test('names of what a statement makes are found and exchanged', () => {
 
 test('statements end at semicolons that stand outside of strings and brackets', () => {
   assert.deepEqual(statementsOf("a ';' b;\n-- c;\nd $$;$$;"), ["a ';' b", '-- c;\nd $$;$$']);
+});
+
+test('two statements mean one view whatever is quoted, set otherwise or an option, and no other view', () => {
+  const text = (rest: string, columns = 'a, "B"') =>
+    `CREATE MATERIALIZED VIEW ks.v AS SELECT ${columns} FROM ks.t WHERE a IS NOT NULL ${rest}`;
+  const key = 'PRIMARY KEY (a, "B")';
+  const wanted = viewMeaning(
+    text(`${key} WITH ID = 1-2 AND CLUSTERING ORDER BY ("B" DESC) AND comment = 'x'`),
+  );
+  const order = `${key} WITH CLUSTERING ORDER BY ("B" DESC)`;
+  assert.equal(
+    viewMeaning(replaced(`${text(order, '"B",a')};`, 'ks', (name) => ({ keyspace: 'ks', name }))),
+    wanted,
+  );
+  for (const other of [
+    key,
+    `${key} WITH CLUSTERING ORDER BY ("B" ASC)`,
+    order.replaceAll('"B"', 'b'),
+  ]) {
+    assert.notEqual(viewMeaning(text(other)), wanted, other);
+  }
+  assert.notEqual(viewMeaning(text(order, 'a')), wanted);
 });

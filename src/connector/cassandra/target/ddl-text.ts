@@ -108,6 +108,26 @@ export function createdName(statement: string): string {
   return (isQualified ? tokens[at + 3 + skip]?.name : first?.name) ?? '';
 }
 
+/**
+ * What CREATE MATERIALIZED VIEW says of rows, columns and their order: equal for statements that make the same view, however
+ * they are set and quoted and name its columns in turn, whatever options it has.
+ */
+export function viewMeaning(statement: string): string {
+  const tokens = tokensOf(statement).filter(({ isSpace, text }) => !isSpace && text !== ';');
+  const depths = depthsOf(tokens);
+  const at = tokens.findLastIndex(({ word }, i) => word === 'with' && depths[i] === 0);
+  const options = at < 0 ? [] : splitAt(tokens.slice(at + 1), ({ word }) => word === 'and');
+  const order = options.find(([first]) => first?.word === 'clustering') ?? [];
+  const head = at < 0 ? tokens : tokens.slice(0, at);
+  const select = head.findIndex(({ word }) => word === 'select');
+  const from = head.findIndex(({ word }, i) => i > select && word === 'from');
+  const plain = (some: readonly Token[]): string =>
+    some.map(({ name, text }) => name ?? text).join(' ');
+  const columns = splitAt(head.slice(select + 1, from), ({ text }) => text === ',').map(plain);
+  const [made, rest] = [head.slice(0, select), [...head.slice(from), ...order]];
+  return `${plain(made)} select ${columns.sort().join(', ')} ${plain(rest)}`;
+}
+
 /** A function or an aggregate as CREATE says it; two of one signature cannot stand beside each other. */
 export interface NamedFunction {
   readonly kind: 'function' | 'aggregate';

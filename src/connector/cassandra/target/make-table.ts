@@ -3,9 +3,17 @@
 import { CodrError } from '../../../base/error.ts';
 import { quoted } from '../schema/read-schema.ts';
 import type { CqlRow } from '../session/cql.ts';
+import { viewMeaning } from './ddl-text.ts';
 import { refuseOtherFunctions } from './same-functions.ts';
 import type { SchemaRunner } from './schema-runner.ts';
-import { keyspaceStatement, type TableStatements, tableStatements } from './table-statements.ts';
+import {
+  keyspaceStatement,
+  type Made,
+  type NamedTable,
+  type TableStatements,
+  tableName,
+  tableStatements,
+} from './table-statements.ts';
 import type { PlannedTable } from './target-plan.ts';
 
 /** Names of throw-away keyspaces of an operation begin so. */
@@ -61,7 +69,10 @@ export class TableMaker {
     await this.#schema.run(planned.statements.table, signal);
   }
 
-  /** Indexes and views, built when this returns. `hosts`: native addresses of all owners. */
+  /**
+   * Indexes and views, built when this returns; those that a run before this one made stay. `hosts`: native addresses of
+   * all owners.
+   */
   async index(
     { keyspace, table, statements }: PlannedTable,
     hosts: readonly string[],
@@ -74,13 +85,36 @@ export class TableMaker {
     for (const { name, statement } of statements.indexes) {
       if (!there.has(name)) await this.#schema.run(statement, signal);
     }
-    for (const { statement } of statements.views) await this.#schema.run(statement, signal);
+    for (const made of statements.views) {
+      const isThere = await this.#hasView({ keyspace, table }, made, signal);
+      if (!isThere) await this.#schema.run(made.statement, signal);
+    }
     for (const { name } of statements.indexes) {
       await this.#schema.built('index', keyspace, name, hosts, signal);
     }
     for (const { name } of statements.views) {
       await this.#schema.built('view', keyspace, name, hosts, signal);
     }
+  }
+
+  /** Errors: `target-unfit`, where a view of the name is another one. */
+  async #hasView(base: NamedTable, { name, statement }: Made, signal: AbortSignal) {
+    const { keyspace } = base;
+    const query =
+      'SELECT base_table_name FROM system_schema.views WHERE keyspace_name = ? AND view_name = ?';
+    const [row] = await this.#schema.rows(query, signal, [keyspace, name]);
+    if (!row) return false;
+    const view = tableName({ keyspace, table: name });
+    const [told] = await this.#schema.rows(`DESCRIBE MATERIALIZED VIEW ${view}`, signal);
+    const isSame =
+      String(row.base_table_name) === base.table &&
+      viewMeaning(String(told?.create_statement)) === viewMeaning(statement);
+    if (isSame) return true;
+    throw new CodrError('target-unfit', `the view ${view} is there already, and is another one`, {
+      object: `${keyspace}.${name}`,
+      remedy: 'see who made it, drop it, and run the same command again',
+      facts: { wanted: statement, found: told?.create_statement },
+    });
   }
 
   async #makeKeyspace(

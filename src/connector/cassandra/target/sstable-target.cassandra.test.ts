@@ -222,6 +222,7 @@ test('files that a node had taken when a run ended are not loaded again, and the
   await inOrder(client, [
     "CREATE KEYSPACE v WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
     'CREATE TABLE v.t (k int PRIMARY KEY, v text)',
+    'CREATE MATERIALIZED VIEW v.by_v AS SELECT * FROM v.t WHERE v IS NOT NULL AND k IS NOT NULL PRIMARY KEY (v, k)',
   ]);
   for (let k = 0; k < 40; k++) await client.cql(`INSERT INTO v.t (k, v) VALUES (${k}, 'v${k}')`);
   await using captured = await Captured.of(there, 'v');
@@ -247,27 +248,30 @@ test('files that a node had taken when a run ended are not loaded again, and the
   }
   const taken = Number((await client.cql('SELECT count(*) AS n FROM w.t')).rows[0]?.n);
   assert.ok(taken > 0 && taken < 40, `${taken} rows were there`);
-  const { rows: before } = await client.cql(
-    "SELECT id FROM system_schema.tables WHERE keyspace_name = 'w'",
-  );
+  const query = "SELECT id FROM system_schema.tables WHERE keyspace_name = 'w'";
+  const ids = async () => (await client.cql(query)).rows.map(({ id }) => String(id));
+  const before = await ids();
 
+  // One that ends behind its views, and one that goes on with it.
+  {
+    await using target = await openTarget(there);
+    await target.plan([item], options, signal);
+    await target.begin(signal);
+    assert.equal(target.loaded(item)?.records, 40);
+    await target.index(item, signal);
+  }
   await using target = await openTarget(there);
   await target.plan([item], options, signal);
   await target.begin(signal);
   assert.equal(target.loaded(item)?.records, 40);
   await target.index(item, signal);
+  assert.equal((await client.cql('SELECT * FROM w.by_v')).rowLength, 40);
   assert.equal(await proven(target, item), 40);
   const finished = { namespace: item.namespace, root: 'ab', records: 40, bytes: 9, proven: true };
   await target.done(item, { ...finished, changedByTarget: [] }, signal);
   await target.finish([item], signal);
   assertSameRows(await seen(client, 'w'), await seen(client, 'v'));
-  const { rows: after } = await client.cql(
-    "SELECT id FROM system_schema.tables WHERE keyspace_name = 'w'",
-  );
-  assert.deepEqual(
-    after.map(({ id }) => String(id)),
-    before.map(({ id }) => String(id)),
-  );
+  assert.deepEqual(await ids(), before);
   assert.deepEqual(await leftFiles(there), []);
 });
 

@@ -68,7 +68,7 @@ export function saidBy({ verdicts, moved }: Answer): readonly Said[] | undefined
 
 const [questionKind, hintKind] = [1, 2];
 const answerKind = 1;
-export const refusalKind = 2;
+const refusalKind = 2;
 const [unknown, storing] = [0, 1];
 export const firstPack = 2;
 const lineagesMax = 65_536;
@@ -125,14 +125,7 @@ export function encodeAnswer({ epoch, verdicts, moved }: Answer): Uint8Array {
 
 /** `count`: ids that were asked for. Errors: `format-unknown`. */
 export function decodeAnswer(bytes: Uint8Array, count: number): Answer {
-  return checked('answer', () => {
-    const reader = new ByteReader(bytes);
-    const kind = reader.u8();
-    const epoch = readEpoch(reader);
-    if (kind === refusalKind) return { epoch, moved: atEnd(reader, false) };
-    if (kind !== answerKind) throw new TruncatedBytesError(`an answer of kind ${kind}`);
-    const packs = readPacks(reader);
-    const moved = reader.u8() === 1;
+  return readAnswer(bytes, answerKind, (head, packs, reader) => {
     const verdicts = new Array<Verdict>(count);
     const codes = Buffer.from(reader.bytes(count * 2));
     for (let i = 0; i < count; i++) {
@@ -140,7 +133,30 @@ export function decodeAnswer(bytes: Uint8Array, count: number): Answer {
       if (code >= firstPack + packs.length) throw new TruncatedBytesError(`no pack ${code}`);
       verdicts[i] = code === unknown ? undefined : code === storing ? 'storing' : packs[code - 2];
     }
-    return { epoch, verdicts: atEnd(reader, verdicts), moved };
+    return { ...head, verdicts };
+  });
+}
+
+type AnswerHead = Pick<Answer, 'epoch' | 'moved'>;
+
+/**
+ * What every answer begins with; `read` takes all that follows, and is not called for a refusal. Errors:
+ * `format-unknown` for another kind, and for bytes that are missing or left over.
+ */
+export function readAnswer<T extends AnswerHead>(
+  bytes: Uint8Array,
+  kind: number,
+  read: (head: AnswerHead, packs: readonly KnownPack[], reader: ByteReader) => T,
+): T | AnswerHead {
+  return checked('answer', () => {
+    const reader = new ByteReader(bytes);
+    const found = reader.u8();
+    const epoch = readEpoch(reader);
+    if (found === refusalKind) return atEnd(reader, { epoch, moved: false });
+    if (found !== kind) throw new TruncatedBytesError(`an answer of kind ${found}`);
+    const packs = readPacks(reader);
+    const moved = reader.u8() === 1;
+    return atEnd(reader, read({ epoch, moved }, packs, reader));
   });
 }
 
@@ -170,7 +186,7 @@ export function writePacks(writer: ByteWriter, packs: readonly KnownPack[]): Byt
   return writer;
 }
 
-export function readPacks(reader: ByteReader): KnownPack[] {
+function readPacks(reader: ByteReader): KnownPack[] {
   const length = bounded(reader.varint(), batchMax);
   return Array.from({ length }, () => readPack(reader));
 }
@@ -186,7 +202,7 @@ export function writeEpoch(writer: ByteWriter, { clusterId, revision }: Epoch): 
   return writer.text(clusterId).varint(revision);
 }
 
-export function readEpoch(reader: ByteReader): Epoch {
+function readEpoch(reader: ByteReader): Epoch {
   return { clusterId: reader.text(), revision: reader.varint() };
 }
 
@@ -196,13 +212,13 @@ function bounded(count: number, most: number): number {
 }
 
 /** `value`, which was read last. */
-export function atEnd<T>(reader: ByteReader, value: T): T {
+function atEnd<T>(reader: ByteReader, value: T): T {
   if (reader.remaining > 0) throw new TruncatedBytesError(`${reader.remaining} bytes too many`);
   return value;
 }
 
 /** Errors: `format-unknown` for bytes that do not hold what is read. */
-export function checked<T>(what: string, read: () => T): T {
+function checked<T>(what: string, read: () => T): T {
   try {
     return read();
   } catch (error) {

@@ -7,19 +7,15 @@
 //
 // Limits: 16,384 ids; 820 KiB an answer.
 import { assert } from '../base/assert.ts';
-import { ByteReader, ByteWriter, TruncatedBytesError } from '../base/bytes.ts';
+import { ByteWriter, TruncatedBytesError } from '../base/bytes.ts';
 import type { PackId } from '../model/id.ts';
 import type { Epoch } from './epoch.ts';
 import {
-  atEnd,
   batchMax,
-  checked,
   encodeRefusal,
   firstPack,
   type KnownPack,
-  readEpoch,
-  readPacks,
-  refusalKind,
+  readAnswer,
   writeEpoch,
   writePacks,
 } from './fingerprint-codec.ts';
@@ -62,14 +58,7 @@ export function encodeWhere({ epoch, places, moved }: WhereAnswer): Uint8Array {
 
 /** `count`: ids that were asked for. Errors: `format-unknown`. */
 export function decodeWhere(bytes: Uint8Array, count: number): WhereAnswer {
-  return checked('answer', () => {
-    const reader = new ByteReader(bytes);
-    const kind = reader.u8();
-    const epoch = readEpoch(reader);
-    if (kind === refusalKind) return { epoch, moved: atEnd(reader, false) };
-    if (kind !== whereKind) throw new TruncatedBytesError(`an answer of kind ${kind}`);
-    const packs = readPacks(reader);
-    const moved = reader.u8() === 1;
+  return readAnswer(bytes, whereKind, (head, packs, reader) => {
     const codes = Buffer.from(reader.bytes(count * placeBytes));
     const places = Array.from({ length: count }, (_, i): LeafPlace | undefined => {
       const code = codes.readUInt16LE(i * placeBytes);
@@ -78,6 +67,6 @@ export function decodeWhere(bytes: Uint8Array, count: number): WhereAnswer {
       if (!pack) throw new TruncatedBytesError(`no pack ${code}`);
       return { pack, leaf: codes.readUInt32LE(i * placeBytes + 2) };
     });
-    return { epoch, places: atEnd(reader, places), moved };
+    return { ...head, places };
   });
 }

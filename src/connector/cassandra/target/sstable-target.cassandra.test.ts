@@ -342,10 +342,7 @@ test('a table that somebody made in place of a begun one is in the way, and is n
   const plan = await target.plan([item], optionsOf('l', 'm'), signal);
   assert.deepEqual(plan.conflicts, ['m.t']);
   const { rows } = await client.cql('SELECT v FROM m.t');
-  assert.deepEqual(
-    rows.map(({ v }) => v),
-    ['mine'],
-  );
+  assert.deepEqual(String(rows.map(({ v }) => v)), 'mine');
   await inOrder(client, ['DROP KEYSPACE m']);
   const again = await restoreAll(there, captured, optionsOf('l', 'm'), 'm');
   assert.deepEqual(again.plan.conflicts, []);

@@ -242,7 +242,7 @@ test('48: a truncate with writes running ends what was before it and nothing aft
   await assertPoint(client, busy, first.point.id, before);
 });
 
-test('54: rows flushed and compacted while links were off, by the switch or after a restart, are in the next cut', async () => {
+test('rows flushed and compacted while links were off, by the switch or after a restart, are in the next cut', async () => {
   const source = await cluster();
   const client = await connectCql(source);
   await makeTable(client, 'unlinked');

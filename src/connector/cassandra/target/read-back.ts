@@ -27,7 +27,13 @@ export interface FrozenTable {
 
 /** Flushes and snapshots the table on every node. */
 export async function takeSnapshots(
-  { schema, nodes, tag }: FrozenTable,
+  {
+    schema,
+    nodes,
+    tag,
+  }: Pick<FrozenTable, 'nodes' | 'tag'> & {
+    readonly schema: Pick<TableSchema, 'keyspace' | 'table'>;
+  },
   signal: AbortSignal,
 ): Promise<void> {
   const table = `${schema.keyspace}.${schema.table}`;
@@ -42,7 +48,7 @@ export async function snapshotFiles({
   tableId,
   nodes,
   tag,
-}: FrozenTable): Promise<Map<string, ListedSstable[]>> {
+}: Pick<FrozenTable, 'tableId' | 'nodes' | 'tag'>): Promise<Map<string, ListedSstable[]>> {
   const found = new Map<string, ListedSstable[]>();
   await Promise.all(
     nodes.map(async (node) => {

@@ -28,6 +28,7 @@ import type { SortingSpace } from '../session/owned-blocks.ts';
 import { clusterId, partitionerOf, type Ring, readRing, ringDigest } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
 import { attemptWord, BorrowedTable } from './borrowed-table.ts';
+import { type CountedTable, countOn, refuseCounted } from './counter-writes.ts';
 import { EncodePool } from './encode-pool.ts';
 import { type FileLayout, layoutOf } from './file-layout.ts';
 import { checkSpace, neededBytes } from './free-space.ts';
@@ -260,19 +261,18 @@ export class SstableTarget implements RestoreTarget {
     const { keyspace, table } = planned;
     const name = { operation: this.#tables.planned.word, keyspace, table };
     await onTarget(removeStagedTable(name, nodes.values()));
-    if (planned.body.schema.isCounter) {
-      for (const { control } of nodes.values()) {
-        await onTarget(control.invalidateCounterCache({ signal }));
-      }
-    }
+    if (planned.body.schema.isCounter) await onTarget(countOn(this.#countedOf(item), signal));
     await this.#tables.index(item, signal);
   }
 
   async freeze(item: TargetItem, signal: AbortSignal): Promise<FrozenMoment> {
     await this.#frozen.thaw(item.namespace, signal);
     await this.#tables.refuseDisplaced(item, signal);
-    const rest = (): Promise<void> =>
-      this.#refuseMoved([this.#tables.tableOf(item)], { isMade: true }, signal);
+    const table = this.#tables.tableOf(item);
+    const rest = async (): Promise<void> => {
+      await this.#refuseMoved([table], { isMade: true }, signal);
+      if (table.body.schema.isCounter) await refuseCounted(this.#countedOf(item));
+    };
     return await this.#frozen.freeze(item, { nodes: [...this.#nodes.values()], rest }, signal);
   }
 
@@ -349,6 +349,12 @@ export class SstableTarget implements RestoreTarget {
       log: this.#context.log,
       ...(this.#groupBytes !== undefined && { groupBytes: this.#groupBytes }),
     };
+  }
+
+  #countedOf(item: TargetItem): CountedTable {
+    const tag = proofTag(this.#tables.planned.word, item.namespace);
+    const schema = this.#tables.tableOf(item);
+    return { schema, tableId: this.#tables.idOf(item), nodes: [...this.#nodes.values()], tag };
   }
 
   /** Nodes that own data of the item. */

@@ -15,6 +15,7 @@ import type { CqlSession } from '../session/cql.ts';
 import type { Replication } from '../session/replica-placement.ts';
 import type { Ring } from '../session/ring.ts';
 import { lookAtClocks } from './clock-skew.ts';
+import { incremented } from './counter-writes.ts';
 import { TableMaker } from './make-table.ts';
 import { placementDigest } from './placement-rest.ts';
 import { type FinishedPlace, operationWord, RestoreMarker } from './restore-marker.ts';
@@ -199,10 +200,7 @@ export class TargetTables {
     if (!planned.body.schema.isCounter) return;
     const query = `SELECT * FROM ${tableName(planned)} LIMIT 1`;
     const rows = await this.#cql.rows(query, { signal, consistency: 'all' });
-    if (rows.length === 0) return;
-    const message = `counters of ${item.namespace} were incremented while it was restored`;
-    const remedy = 'stop those who count, and run the same command again';
-    throw new CodrError('target-unfit', message, { object: item.namespace, remedy });
+    if (rows.length > 0) throw incremented(item.namespace);
   }
 
   /** Indexes and views, built when this returns. */

@@ -13,7 +13,7 @@ export class Throttle {
     this.#clock = clock;
   }
 
-  /** Bytes that are had now. Time that went by unused is not saved up. */
+  /** Bytes that are had now; fewer than none: of those that were charged. Time that went by unused is not saved up. */
   charge(bytes: number): void {
     if (this.#bytesPerSecond === 0) return;
     const fromMs = Math.max(this.#paidAtMs, this.#clock.monotonic());

@@ -55,6 +55,7 @@ test('every option of every command has a flag, and all but secrets a twin in th
     memoryMib: ['512', 512],
     workers: ['7', 7],
     storeConcurrency: ['9', 9],
+    storeMibPerSecond: ['0.5', 0.5],
     logLevel: ['debug', 'debug'],
     json: ['true', true],
     debug: ['yes', true],

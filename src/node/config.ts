@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { CodrError } from '../base/error.ts';
 import { option, readOptions } from './config-option.ts';
 
-const whole = (min: number, max: number, fallback: number) =>
+/** A whole number from `min` to `max`, also as text. */
+export const whole = (min: number, max: number, fallback: number) =>
   z.coerce
     .number({ error: `not a whole number from ${min} to ${max}` })
     .int({ error: 'not a whole number' })
@@ -73,6 +74,13 @@ export const globalOptions = z.object({
     text: 'requests to the store at the same time',
     value: 'COUNT',
   }),
+  storeMibPerSecond: option(
+    z.coerce.number({ error: 'not a number' }).min(0, { error: 'less than 0' }).default(0),
+    {
+      text: 'what this process reads from the store and writes to it, in MiB a second; 0: no limit',
+      value: 'MIB',
+    },
+  ),
   logLevel: option(
     z
       .enum(['debug', 'info', 'warn', 'error', 'silent'], {

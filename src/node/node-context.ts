@@ -312,8 +312,9 @@ export class NodeContext implements AsyncDisposable {
 
   #wrapped(store: ObjectStore): ObjectStore {
     const { clock, random } = this.world;
-    const { storeConcurrency } = this.config;
-    const limits = { concurrency: storeConcurrency, bytesPerSecond: 0, clock };
+    const { storeConcurrency, storeMibPerSecond } = this.config;
+    const bytesPerSecond = storeMibPerSecond * 1024 * 1024;
+    const limits = { concurrency: storeConcurrency, bytesPerSecond, clock };
     const limited = new LimitedObjectStore(store, limits);
     // Outermost: what was tried twice was stored once.
     const metered = new MeteredObjectStore(new RetryingObjectStore(limited, { clock, random }));

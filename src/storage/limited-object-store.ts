@@ -1,5 +1,6 @@
 // Holds the load on a store: calls at a time, and bytes a second on average. Lists are not counted among
-// the calls: their caller works between the steps and may call the store again.
+// the calls: their caller works between the steps and may call the store again. What waits for its bytes to be paid
+// holds no place among the calls, and a small object, such as a commit, does not wait behind large ones: they pay for it.
 import { Semaphore } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
 import { Throttle } from '../base/throttle.ts';
@@ -13,6 +14,9 @@ interface Limits {
   /** Bytes a second in both directions together; 0 is no limit. */
   readonly bytesPerSecond: number;
 }
+
+/** A commit is smaller, unless it holds much; there is about one a second of each source. */
+const smallBytesMax = 64 * 1024;
 
 export class LimitedObjectStore implements ObjectStore {
   readonly url: string;
@@ -28,23 +32,25 @@ export class LimitedObjectStore implements ObjectStore {
     this.#throttle = new Throttle(limits.bytesPerSecond, limits.clock);
   }
 
-  create(
+  async create(
     name: string,
     body: readonly Uint8Array[],
     signal?: AbortSignal,
   ): Promise<'created' | 'exists'> {
-    return this.#run(signal, async () => {
-      await this.#throttle.paid(signal);
-      this.#throttle.charge(bodyBytes(body));
-      return this.#store.create(name, body, signal);
-    });
+    const bytes = bodyBytes(body);
+    if (bytes > smallBytesMax) await this.#throttle.paid(signal);
+    this.#throttle.charge(bytes);
+    return await this.#run(signal, () => this.#store.create(name, body, signal));
   }
 
-  get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.#run(signal, async () => {
-      await this.#throttle.paid(signal);
+  async get(name: string, range?: ByteRange, signal?: AbortSignal): Promise<Uint8Array> {
+    await this.#throttle.paid(signal);
+    const expected = wantedBytes(range);
+    this.#throttle.charge(expected);
+    return await this.#run(signal, async () => {
       const bytes = await this.#store.get(name, range, signal);
-      this.#throttle.charge(bytes.length);
+      // The object may end before the range does.
+      this.#throttle.charge(bytes.length - expected);
       return bytes;
     });
   }
@@ -93,4 +99,10 @@ export class LimitedObjectStore implements ObjectStore {
       });
     });
   }
+}
+
+/** Of a whole object nobody knows before. */
+function wantedBytes(range: ByteRange | undefined): number {
+  if (!range) return 0;
+  return 'suffix' in range ? range.suffix : range.length;
 }

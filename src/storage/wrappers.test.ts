@@ -196,9 +196,9 @@ test('bytes a second hold over creates and reads', async () => {
   const store = new LimitedObjectStore(new MemoryObjectStore(), {
     clock,
     concurrency: 4,
-    bytesPerSecond: 1000,
+    bytesPerSecond: 200_000,
   });
-  const body = Buffer.alloc(500);
+  const body = Buffer.alloc(100_000);
   await store.create('a', [body]);
   await store.create('b', [body]);
   assert.equal(clock.monotonic(), 500);
@@ -206,6 +206,34 @@ test('bytes a second hold over creates and reads', async () => {
   await store.get('b');
   await store.get('b');
   assert.equal(clock.monotonic(), 2000);
+});
+
+test('a small object does not wait behind large ones, which pay for it', async () => {
+  const clock = new ManualClock();
+  const inner = new MemoryObjectStore();
+  const store = new LimitedObjectStore(inner, { clock, concurrency: 1, bytesPerSecond: 100_000 });
+  await store.create('first', [Buffer.alloc(200_000)]);
+  const reads = [store.get('first'), store.get('first', { offset: 0, length: 100_000 })];
+  const large = store.create('large', [Buffer.alloc(70_000)]);
+  await store.create('commit', [Buffer.alloc(60_000)]);
+  assert.ok(await store.stat('first'), 'what waits for its bytes holds no place');
+  await clock.advance(2599);
+  assert.equal(await inner.stat('large'), undefined);
+  await clock.advance(10_000);
+  assert.deepEqual(
+    (await Promise.all(reads)).map(({ length }) => length),
+    [200_000, 100_000],
+  );
+  assert.equal(await large, 'created');
+});
+
+test('a range that goes beyond its object costs what there is', async () => {
+  const clock = jumping();
+  const inner = new MemoryObjectStore();
+  await inner.create('a', [Buffer.alloc(500)]);
+  const store = new LimitedObjectStore(inner, { clock, concurrency: 1, bytesPerSecond: 1000 });
+  for (let i = 0; i < 4; i++) await store.get('a', { suffix: 100_000 });
+  assert.equal(clock.monotonic(), 1500);
 });
 
 test('calls, failures and bytes are counted by kind', async () => {

@@ -69,11 +69,7 @@ function optionsPage(): string {
         flagText(row),
         environmentText(row),
         row.text.text,
-        row.name === 'tempDir'
-          ? 'the system’s'
-          : row.name === 'workers'
-            ? 'one per core, at most 16'
-            : (row.fallback ?? ''),
+        fallbackText(row),
         row.name === 'config' ? '' : `\`${row.name}${row.text.secret ? 'File' : ''}\``,
       ]),
     ),
@@ -86,7 +82,7 @@ function commandsPage(): string {
   return [
     '# Commands',
     'Generated from `src/cli/command-*.ts` by `npm run docs`. Every command also takes the options of ' +
-      '[options.md](options.md).',
+      '[options.md](options.md), `codr node` of them only `--json` and `--debug`.',
     'With `--json` a command prints one object on stdout, whose fields stand under *JSON* (`?`: absent ' +
       'when there is no value), and progress on stderr as lines ' +
       '`{"progress":{phase,records,bytes,recordsTotal?,bytesTotal?,seconds,etaSeconds?,note?}}`.',
@@ -105,20 +101,26 @@ function commandSection(command: Command): string {
     `${command.summary[0]?.toUpperCase()}${command.summary.slice(1)}. ${command.about ?? ''}`.trim(),
   ];
   if (options.length > 0) {
+    const hasKeys = options.some(({ text }) => text.key !== undefined);
+    const head = ['flag', 'environment', 'meaning', 'default'];
     parts.push(
       table(
-        ['flag', 'environment', 'meaning', 'default'],
+        hasKeys ? [...head, 'key in the file'] : head,
         options.map((row) => [
-          flagText(row),
-          environmentText(row),
-          row.text.text,
-          row.fallback ?? '',
+          ...[flagText(row), environmentText(row), row.text.text, fallbackText(row)],
+          ...(hasKeys ? [`\`${row.text.key}\``] : []),
         ]),
       ),
     );
   }
   parts.push(`JSON: \`${command.json}\``, ['```sh', ...command.examples, '```'].join('\n'));
   return parts.join('\n\n');
+}
+
+/** What depends on the machine is said in words. */
+function fallbackText({ name, fallback = '' }: OptionRow): string {
+  if (name === 'tempDir') return 'the system’s';
+  return name === 'workers' ? 'one per core, at most 16' : fallback;
 }
 
 function flagText(row: OptionRow): string {

@@ -5,6 +5,7 @@ import type { Call, CodrApi } from '../api/codr-api.ts';
 import type { ExitCode } from '../base/error-catalogue.ts';
 import type { Config } from '../node/config.ts';
 import type { DemoOptions, DemoResult, TellDemo } from '../node/demo/demo-story.ts';
+import type { PeerOptions } from '../node/peer/peer-options.ts';
 import type { Output, TextSink } from './output.ts';
 
 /** Everything outside, as the command line sees it. `main.ts` gives the real one, tests a made-up one. */
@@ -25,7 +26,7 @@ export interface CliWorld {
     signal: AbortSignal,
   ) => Promise<DemoResult>;
   /** Resolves with the peer's name when it has stopped. */
-  readonly runPeer: (configPath: string, signal: AbortSignal) => Promise<string>;
+  readonly runPeer: (options: PeerOptions, signal: AbortSignal) => Promise<string>;
 }
 
 export interface CommandContext {
@@ -50,8 +51,15 @@ export interface Command<I extends z.ZodObject = z.ZodObject, R = unknown> {
   /** Fields of the result, for the reference page. */
   readonly json: string;
   readonly input: I;
-  /** `--config` names a file of the command's own, which it reads itself. */
-  readonly configFile?: 'own';
+  /** `--config` names a file with values of the command's own options. */
+  readonly configFile?: {
+    /** What the file is, for help. */
+    readonly text: string;
+    /** Values by option name. */
+    read(path: string): Promise<Readonly<Record<string, unknown>>>;
+    /** Options of every command that say nothing to this one: flags are refused, variables not looked at. */
+    readonly without: readonly (keyof Config)[];
+  };
   run(input: z.infer<I>, context: CommandContext): Promise<R>;
   /** Shows the result to people. */
   print(result: R, output: Output): void;

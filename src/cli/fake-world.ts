@@ -13,6 +13,7 @@ export interface FakeOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly terminal?: boolean;
   readonly runDemo?: CliWorld['runDemo'];
+  readonly runPeer?: CliWorld['runPeer'];
 }
 
 export interface FakeRun {
@@ -57,7 +58,7 @@ export async function runFake(
       };
       return { ...options.api, [Symbol.asyncDispose]: close } as CodrApi;
     },
-    runPeer: () => Promise.reject(new Error('no peer in this test')),
+    runPeer: options.runPeer ?? (() => Promise.reject(new Error('no peer in this test'))),
     runDemo: options.runDemo ?? (() => Promise.reject(new Error('no demo in this test'))),
   };
   const exitCode = await runProgram(argv, world);

@@ -53,9 +53,9 @@ const world: CliWorld = {
     const { runDemo } = await import('../node/demo/demo.ts');
     return runDemo(options, tell, signal);
   },
-  async runPeer(path, signal) {
+  async runPeer(options, signal) {
     const { runPeer } = await import('../node/peer/run-peer.ts');
-    return runPeer(path, signal);
+    return runPeer(options, signal);
   },
 };
 

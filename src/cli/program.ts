@@ -5,7 +5,12 @@ import type { CodrApi } from '../api/codr-api.ts';
 import { CodrError } from '../base/error.ts';
 import type { ExitCode } from '../base/error-catalogue.ts';
 import { type Config, globalOptions, loadConfig } from '../node/config.ts';
-import { type OptionRow, optionRows, readOptions } from '../node/config-option.ts';
+import {
+  type OptionOrigins,
+  type OptionRow,
+  optionRows,
+  readOptions,
+} from '../node/config-option.ts';
 import { programVersion } from '../node/program-version.ts';
 import type { CliWorld, Command, CommandContext } from './command.ts';
 import { commands, groups } from './commands.ts';
@@ -36,6 +41,8 @@ export async function runProgram(argv: readonly string[], world: CliWorld): Prom
   }
 }
 
+const versionOption = new Option('--version', 'print the version');
+
 type Flags = Readonly<Record<string, unknown>>;
 type Chosen = (command: Command, args: string[], own: Flags) => void;
 
@@ -53,7 +60,7 @@ function buildProgram(world: CliWorld, chosen: Chosen): Commander {
   const json = { wanted: false };
   const root = new Commander('codr')
     .description('Consistent, orchestrated, distributed recovery for clusters of databases.')
-    .version(programVersion(), '--version', 'print the version')
+    .version(programVersion(), '--version', versionOption.description)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -113,8 +120,13 @@ function addHelp(parent: Commander, ...path: readonly string[]): void {
 
 function addCommand(parent: Commander, name: string, command: Command, chosen: Chosen): void {
   const { summary, about, examples, input } = command;
+  const others = otherOptions(command).map(commanderOption);
   const leaf = parent
     .command(name)
+    .configureHelp({
+      showGlobalOptions: true,
+      visibleGlobalOptions: () => [versionOption, ...others],
+    })
     .summary(summary)
     .description(sentence(summary) + (about === undefined ? '' : `\n\n${about}`))
     .addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}\n`);
@@ -123,6 +135,18 @@ function addCommand(parent: Commander, name: string, command: Command, chosen: C
     else leaf.addOption(commanderOption(row));
   }
   leaf.action(() => chosen(command, leaf.args, flagsOf(leaf)));
+}
+
+/** Options of every command, but for those that the command has itself, or that say nothing to it. */
+function otherOptions({ input, configFile }: Command): OptionRow[] {
+  const hidden = new Set<string>([...Object.keys(input.shape), ...(configFile?.without ?? [])]);
+  return optionRows(globalOptions)
+    .filter(({ name }) => !hidden.has(name))
+    .map((row) =>
+      row.name === 'config' && configFile
+        ? { ...row, text: { ...row.text, text: configFile.text } }
+        : row,
+    );
 }
 
 function argumentOf({ required, text: { value } }: OptionRow): string {
@@ -144,6 +168,9 @@ function commanderOption(row: OptionRow): Option {
   return option;
 }
 
+/** How the parser calls what the flag gave. */
+const flagName = ({ name, text }: OptionRow): string => (text.secret ? `${name}File` : name);
+
 /** Only what the user gave: defaults come from the schema, after environment and file. */
 function flagsOf(command: Commander): Flags {
   const given = Object.entries(command.opts()).filter(
@@ -163,7 +190,7 @@ async function runCommand(
   try {
     const rows = optionRows(command.input);
     // Global flags are taken wherever they stand; one that is the command's own too is meant for it.
-    const isOwn = (name: string): boolean => rows.some((row) => row.name === name);
+    const isOwn = (name: string): boolean => rows.some((row) => flagName(row) === name);
     const given = Map.groupBy(Object.entries(global), ([name]) => isOwn(name));
     const config = configOf(command, Object.fromEntries(given.get(false) ?? []), world.env);
     Object.assign(shown, { json: config.json, debug: config.debug });
@@ -171,7 +198,10 @@ async function runCommand(
     const positional = names.map(({ name }, i) => [name, args[i]] as const);
     const meant = Object.fromEntries(given.get(true) ?? []);
     const flags = { ...own, ...meant, ...Object.fromEntries(positional) };
-    const input = readOptions(command.input, { flags, env: world.env });
+    const input = readOptions(command.input, {
+      ...{ flags, env: world.env },
+      ...(command.configFile && (await ownFile(command.configFile, config))),
+    });
     return await perform(command, input, config, world);
   } catch (error) {
     return showError(error, shown, world);
@@ -270,13 +300,34 @@ function usageExit(error: CommanderError, argv: readonly string[], world: CliWor
 
 const sentence = (clause: string): string => `${clause[0]?.toUpperCase()}${clause.slice(1)}.`;
 
+/** Options of every command, but those that the command has itself or that say nothing to it. */
 function configOf(
-  { configFile }: Command,
+  { path, input, configFile }: Command,
   flags: Readonly<Record<string, unknown>>,
   env: CliWorld['env'],
 ): Config {
-  if (configFile !== 'own') return loadConfig(flags, env);
+  if (!configFile) return loadConfig(flags, env);
+  const without = new Set<string>(configFile.without);
+  const own = new Set(Object.keys(input.shape));
+  const rows = optionRows(globalOptions);
+  const given = rows.find((row) => without.has(row.name) && flagName(row) in flags);
+  if (given) {
+    throw new CodrError('usage', `${given.flag} says nothing to codr ${path}`, {
+      remedy: `codr ${path} --help lists what does`,
+    });
+  }
+  const unseen = rows
+    .filter(({ name }) => without.has(name) || own.has(name) || name === 'config')
+    .flatMap(({ env: twin }) => [twin, `${twin}_FILE`]);
+  const seen = Object.entries(env).filter(([name]) => !unseen.includes(name));
   const { config = env.CODR_CONFIG, ...others } = flags;
-  const common = loadConfig(others, { ...env, CODR_CONFIG: undefined });
+  const common = loadConfig(others, Object.fromEntries(seen));
   return typeof config === 'string' && config !== '' ? { ...common, config } : common;
+}
+
+async function ownFile(
+  { read }: NonNullable<Command['configFile']>,
+  { config }: Config,
+): Promise<Pick<OptionOrigins, 'file' | 'fileName'> | undefined> {
+  return config === undefined ? undefined : { file: await read(config), fileName: config };
 }

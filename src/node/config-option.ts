@@ -1,6 +1,7 @@
 // How an option is declared once, in zod, and read from four places: flag, environment, file, default, in
 // this order. The flags of the command line, their help and the reference page come from the same
 // declaration. A secret has no flag of its own: only `--x-file`, `CODR_X` and `CODR_X_FILE`.
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { CodrError, type ErrorDetail } from '../base/error.ts';
@@ -21,6 +22,8 @@ export interface OptionText {
   readonly optionalValue?: boolean;
   /** A positional argument, not a flag. */
   readonly argument?: boolean;
+  /** Where a file with sections has it: `limits.workers`. Of a secret it is the name of its file. */
+  readonly key?: string;
 }
 
 const texts = z.registry<OptionText>();
@@ -29,6 +32,13 @@ const texts = z.registry<OptionText>();
 export function option<S extends z.ZodType>(schema: S, text: OptionText): S {
   texts.add(schema, text);
   return schema;
+}
+
+/** An option that is declared elsewhere, where a file with sections has it at `key`. */
+export function optionAt<S extends z.ZodType>(key: string, declared: z.ZodType, schema: S): S {
+  const text = texts.get(declared);
+  assert.ok(text, `${key} is no option elsewhere`);
+  return option(schema.clone() as S, { ...text, key });
 }
 
 /** One declared option, as commander, help and the reference page need it. */
@@ -76,6 +86,8 @@ export interface OptionOrigins {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Of the configuration file; keys are option names. */
   readonly file?: Readonly<Record<string, unknown>>;
+  /** How messages call that file. */
+  readonly fileName?: string;
 }
 
 /**
@@ -97,6 +109,7 @@ export function readOptions<S extends z.ZodObject>(schema: S, origins: OptionOri
   const [name, index] = (issue?.path ?? []).map(String);
   const row = optionRows(schema).find((candidate) => candidate.name === name);
   const place = name === undefined ? undefined : places[name];
+  if (!place) throw missingValue(row, origins.fileName, issue);
   throw wrongValue(place, {
     row,
     index: Number(index ?? 0),
@@ -112,7 +125,8 @@ function wordsOf(issue: z.core.$ZodIssue): string {
   if (type === 'boolean') return 'not true or false';
   if (type === 'string') return 'not a text';
   if (type === 'array') return 'not a list';
-  return issue.message;
+  const inner = issue.path.slice(2).map(String).join('.');
+  return inner === '' ? issue.message : `${inner}: ${issue.message}`;
 }
 
 interface Place {
@@ -135,7 +149,13 @@ function findValue(row: OptionRow, origins: OptionOrigins): Place | undefined {
   if (path)
     return { value: readSecret(path, `${row.env}_FILE`), kind: 'env', label: `${row.env}_FILE` };
   const value = origins.file?.[row.name];
-  return value === undefined ? undefined : { value, kind: 'file', label: row.name };
+  return value === undefined ? undefined : { value, kind: 'file', label: labelIn(row, origins) };
+}
+
+/** `peer.yaml: limits.workers`, or the bare name where there are no sections. */
+function labelIn({ name, text }: OptionRow, { fileName }: Pick<OptionOrigins, 'fileName'>): string {
+  const key = text.key ?? (text.secret ? `${name}File` : name);
+  return fileName === undefined ? key : `${fileName}: ${key}`;
 }
 
 function findSecret(row: OptionRow, origins: OptionOrigins): Place | undefined {
@@ -155,7 +175,8 @@ function findSecret(row: OptionRow, origins: OptionOrigins): Place | undefined {
   if (plain) return { value: plain, kind: 'env', label: String(row.env) };
   const listed = origins.file?.[`${row.name}File`];
   if (typeof listed !== 'string') return undefined;
-  return { value: readSecret(listed, `${row.name}File`), kind: 'file', label: `${row.name}File` };
+  const label = labelIn(row, origins);
+  return { value: readSecret(listed, label), kind: 'file', label };
 }
 
 /** The content of a secret's file without its line end. Errors: `config-invalid`. */
@@ -191,8 +212,7 @@ interface Wrong {
   readonly why: string;
 }
 
-function wrongValue(place: Place | undefined, { row, index, why }: Wrong): CodrError {
-  if (!place) return missingValue(row);
+function wrongValue(place: Place, { row, index, why }: Wrong): CodrError {
   const value = Array.isArray(place.value) ? place.value[index] : place.value;
   const shown = row?.text.secret ? '' : ` ${JSON.stringify(value)}`;
   const detail: ErrorDetail = { object: place.label, remedy: `give ${expected(row)}` };
@@ -200,13 +220,22 @@ function wrongValue(place: Place | undefined, { row, index, why }: Wrong): CodrE
   return new CodrError(code, `${place.label}${shown}: ${why}`, detail);
 }
 
-function missingValue(row: OptionRow | undefined): CodrError {
+/** A value that nobody gave. An issue of the declaration's own says why it is wanted. */
+function missingValue(
+  row: OptionRow | undefined,
+  fileName: string | undefined,
+  issue: z.core.$ZodIssue | undefined,
+): CodrError {
   if (!row) return new CodrError('usage', 'a value is missing');
   const { flag, env, text } = row;
-  const label = text.argument ? argumentLabel(row) : flag;
-  const twin = env && `, or set ${env}${text.fileToo ? ` or ${env}_FILE` : ''}`;
-  return new CodrError('usage', `${label} is missing`, {
-    remedy: `give ${text.argument ? '' : `${flag} `}${expected(row)}${twin ?? ''}`,
+  const isInFile = text.key !== undefined && fileName !== undefined;
+  const label = text.argument ? argumentLabel(row) : isInFile ? labelIn(row, { fileName }) : flag;
+  const twin = env && `, or set ${env}${text.fileToo || text.secret ? ` or ${env}_FILE` : ''}`;
+  const key = text.key && `, or write ${text.key} into the file of --config`;
+  const why = issue?.code === 'custom' ? `: ${issue.message}` : '';
+  return new CodrError(isInFile ? 'config-invalid' : 'usage', `${label} is missing${why}`, {
+    ...(isInFile && { object: fileName }),
+    remedy: `give ${text.argument ? '' : `${flag} `}${expected(row)}${twin ?? ''}${key ?? ''}`,
   });
 }
 

@@ -10,8 +10,11 @@ import type { CodrApi } from '../../src/api/codr-api.ts';
 import { isCodrError } from '../../src/base/error.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { type ConnectOptions, connect } from '../../src/node/client.ts';
-import { readPeerConfig } from '../../src/node/peer/peer-config.ts';
+import { readOptions } from '../../src/node/config-option.ts';
+import { peerConfig } from '../../src/node/peer/peer-config.ts';
+import { readPeerFile } from '../../src/node/peer/peer-file.ts';
 import { PeerNode } from '../../src/node/peer/peer-node.ts';
+import { peerOptions } from '../../src/node/peer/peer-options.ts';
 import { systemClock } from '../../src/node/system-clock.ts';
 import { systemRandom } from '../../src/node/system-random.ts';
 import { TemporarySpill } from '../../src/node/temporary-spill.ts';
@@ -75,13 +78,14 @@ async function start(name: string, url: string): Promise<PeerNode> {
   };
   const path = join(folder, `${name}.yaml`);
   await writeFile(path, JSON.stringify(config));
+  const options = readOptions(peerOptions, { flags: {}, env: {}, file: readPeerFile(path) });
   const world = {
     clock: systemClock,
     random: systemRandom,
     spill: new TemporarySpill(folder),
     log: silentLogger,
   };
-  return await PeerNode.start(readPeerConfig(path, {}), world, {});
+  return await PeerNode.start(peerConfig(options), world, {});
 }
 
 const client = (peer: number, security: Omit<ConnectOptions, 'address'>): CodrApi =>

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { stringify } from 'yaml';
 import { isCodrError } from '../../base/error.ts';
-import { readPeerConfig } from './peer-config.ts';
+import { readOptions } from '../config-option.ts';
+import { type PeerConfig, peerConfig } from './peer-config.ts';
+import { readPeerFile } from './peer-file.ts';
+import { peerOptions } from './peer-options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'codr-peer-config-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -19,10 +22,16 @@ const least = {
 };
 writeFileSync(join(folder, 'secret'), 'a passphrase\n');
 
-function read(fields: object) {
-  const path = join(folder, 'peer.yaml');
+const path = join(folder, 'peer.yaml');
+interface Beside {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly flags?: Readonly<Record<string, unknown>>;
+}
+
+function read(fields: object, { env = {}, flags = {} }: Beside = {}): PeerConfig {
   writeFileSync(path, stringify(fields));
-  return readPeerConfig(path, {});
+  const file = { file: readPeerFile(path), fileName: path };
+  return peerConfig(readOptions(peerOptions, { env, flags, ...file }));
 }
 
 test('the least file gives a cluster of one with the limits of every command', () => {
@@ -53,6 +62,7 @@ test('every field of the manual is read, and files are meant from the folder of 
     files: ['/var/lib/cassandra/data', 'here'],
     limits: {
       ...{ memoryMiB: 512, workers: 3, sourceMiBPerSecond: 10, storeConcurrency: 4, segmentMiB: 8 },
+      storeMiBPerSecond: 2.5,
     },
     drainSeconds: 5,
     balancerSeconds: 1,
@@ -65,6 +75,7 @@ test('every field of the manual is read, and files are meant from the folder of 
   assert.equal(config.auditFile, join(folder, 'audit.jsonl'));
   assert.equal(config.sourceBytesPerSecond, 10 * 1024 * 1024);
   assert.equal(config.common.workers, 3);
+  assert.equal(config.common.storeMibPerSecond, 2.5);
   assert.equal(config.reflection, true);
   const viewers = config.access.certificates.filter(({ roles }) => roles.includes('viewer'));
   assert.deepEqual(
@@ -73,16 +84,64 @@ test('every field of the manual is read, and files are meant from the folder of 
   );
 });
 
+test('callers and their roles are groups of fields in the file, and texts elsewhere', () => {
+  const ops = { name: 'ops', roles: ['operator', 'viewer'] };
+  const ci = { name: 'ci', roles: ['restorer'], sha256: 'a'.repeat(64) };
+  const file = { certificates: [ops], tokens: [ci] };
+  const env = {
+    CODR_ACCESS_CERTIFICATES: 'ops=operator+viewer',
+    CODR_ACCESS_TOKENS: `ci=restorer:${ci.sha256}`,
+  };
+  assert.deepEqual(read({ ...least, access: file }).access, { peers: [], ...file });
+  assert.deepEqual(read(least, { env }).access, { peers: [], ...file });
+  assert.throws(() => read(least, { env: { CODR_ACCESS_CERTIFICATES: 'ops' } }), {
+    message: 'CODR_ACCESS_CERTIFICATES "ops": not NAME=ROLE+ROLE, and no group of these fields',
+  });
+});
+
 const wrong: readonly (readonly [what: string, fields: object, says: RegExp])[] = [
-  ['neither TLS nor insecure', { insecure: false }, /tls: missing; only a peer with "insecure/],
+  [
+    'neither TLS nor insecure',
+    { insecure: false },
+    /peer\.yaml: tls\.ca is missing: only a peer with "insecure: true" does without TLS$/,
+  ],
+  [
+    'TLS beside insecure',
+    { tls: { ca: 'x', cert: 'x', key: 'x' } },
+    /insecure true: stands beside/,
+  ],
+  [
+    'a certificate without its key',
+    { insecure: false, tls: { ca: 'x', cert: 'x' } },
+    /tls\.key is missing: an authority, a certificate and its key stand together/,
+  ],
+  ['etcd without a member', { etcd: { prefix: '/codr' } }, /etcd\.endpoints is missing/],
+  ['a section without its fields', { limits: null }, /limits: not a group of fields/],
+  ['an empty field', { limits: { sourceMiBPerSecond: null } }, /sourceMiBPerSecond: empty/],
+  ['a text that is a number', { name: 7 }, /name 7: not a text/],
+  ['a list that is none', { files: '/data' }, /files: not a list/],
+  [
+    'a role that is none',
+    { access: { certificates: [{ name: 'ops', roles: ['root'] }] } },
+    /access\.certificates .*: roles\.0: not one of viewer, operator, restorer, admin/,
+  ],
+  [
+    'half a digest',
+    { access: { tokens: [{ name: 'ci', roles: ['admin'], sha256: '00' }] } },
+    /access\.tokens .*: sha256: not 64 hexadecimal digits/,
+  ],
   ['a field that is none', { lisen: 'x' }, /lisen/],
-  ['an address without a port', { listen: 'localhost' }, /listen: not host:port/],
+  [
+    'an address without a port',
+    { listen: 'localhost' },
+    /peer\.yaml: listen "localhost": not host:port/,
+  ],
   ['a limit of the wrong kind', { limits: { workers: 0 } }, /limits\.workers/],
   ['no repository', { repository: undefined }, /repository/],
   [
     'a file of a passphrase that is not there',
     { repository: { url: 'x', passwordFile: 'gone' } },
-    /^repository\.passwordFile: the file .*gone cannot be read/,
+    /peer\.yaml: repository\.passwordFile: the file .*gone cannot be read/,
   ],
   [
     'certificates that are none',

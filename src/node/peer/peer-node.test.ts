@@ -8,12 +8,15 @@ import { after, test } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
 import { connect } from '../client.ts';
 import { loadConfig } from '../config.ts';
+import { readOptions } from '../config-option.ts';
 import { EmbeddedNode } from '../embedded-node.ts';
 import { systemClock } from '../system-clock.ts';
 import { systemRandom } from '../system-random.ts';
 import { TemporarySpill } from '../temporary-spill.ts';
-import { readPeerConfig } from './peer-config.ts';
+import { peerConfig } from './peer-config.ts';
+import { readPeerFile } from './peer-file.ts';
 import { PeerNode } from './peer-node.ts';
+import { peerOptions } from './peer-options.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'codr-peer-node-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -34,7 +37,8 @@ test('a peer alone is ready, coordinates itself, owns all slots, and is not read
   const times = { drainSeconds: 1, balancerSeconds: 1 };
   const config = { name: 'n1', listen, metrics, insecure: true, repository: { url }, ...times };
   writeFileSync(path, JSON.stringify(config));
-  const peer = await PeerNode.start(readPeerConfig(path, {}), world, {});
+  const options = readOptions(peerOptions, { flags: {}, env: {}, file: readPeerFile(path) });
+  const peer = await PeerNode.start(peerConfig(options), world, {});
   const ready = async (): Promise<number> => (await fetch(`http://${metrics}/readyz`)).status;
   assert.equal(await ready(), 200);
   assert.equal((await fetch(`http://${metrics}/healthz`)).status, 200);

@@ -1,14 +1,15 @@
-// A peer as a program: reads its file, serves, and says so in one line; ends when it is told to.
+// A peer as a program: serves, and says so in one line; ends when it is told to.
 import { openLogger } from '../logger.ts';
 import { systemClock } from '../system-clock.ts';
 import { systemRandom } from '../system-random.ts';
 import { TemporarySpill } from '../temporary-spill.ts';
-import { readPeerConfig } from './peer-config.ts';
+import { peerConfig } from './peer-config.ts';
 import { PeerNode } from './peer-node.ts';
+import type { PeerOptions } from './peer-options.ts';
 
 /** Resolves with the peer's name when it has stopped. Errors: those of `PeerNode.start`, `config-invalid`. */
-export async function runPeer(path: string, signal: AbortSignal): Promise<string> {
-  const config = readPeerConfig(path, process.env);
+export async function runPeer(options: PeerOptions, signal: AbortSignal): Promise<string> {
+  const config = peerConfig(options);
   const log = openLogger(config.common.logLevel, {
     stacks: false,
     form: process.stderr.isTTY ? 'terminal' : 'json',

@@ -34,11 +34,13 @@ const tableName = { operation: 'op', keyspace: 'ks', table: 't' };
 const partitions = 40;
 const rows = 5;
 
-function records(): TestRecords {
+function records(expiry?: number): TestRecords {
   const made = new TestRecords(schema);
   for (let p = 0; p < partitions; p++) {
     for (let c = 0; c < rows; c++) {
-      const v = { micros: 1_700_000_000_000_000, value: text(`${p} ${c}`.repeat(4000)) };
+      const ends = expiry !== undefined && { ttl: 9, expiry };
+      const value = text(`${p} ${c}`.repeat(4000));
+      const v = { micros: 1_700_000_000_000_000, value, ...ends };
       made.row(int(p), [int(c)], { micros: v.micros, cells: { v } });
     }
   }
@@ -298,9 +300,10 @@ test('files of levels do not overlap on any node, and say the level that holds t
   const layout = { kind: 'levels', fileBytes: 20_000, fanout: 2 } as const;
   const options = await task(t, 2, { layout });
   const load = new TableLoad(options);
-  await load.load(streamOf(records()), signal);
-  const { hasLevels, files: made } = await load.finish();
-  assert.ok(hasLevels);
+  // Each record is encoded for both of its nodes, and counted once.
+  await load.load(streamOf(records(0x8000_0000)), signal);
+  const { hasLevels, files: made, capped } = await load.finish();
+  assert.deepEqual([hasLevels, capped], [true, partitions * rows]);
   await load.setLevels(made);
   for (const { node, folder } of await options.staged.folders()) {
     const table = { keyspace: 'ks', table: 't', tableId: '', files: localFiles, folder };

@@ -1,6 +1,7 @@
 // Loads a table: its records, in several streams side by side, become SSTables as the table's compaction strategy
 // wants them. Streams that follow one another in key order share files, so that many small ranges do not end in as
 // many small files.
+import { assert } from '../../../base/assert.ts';
 import { compareBytes } from '../../../base/bytes.ts';
 import { batchBytes, type RecordStream } from '../../../model/record.ts';
 import { type BlockStream, blockOf, type RecordBlock } from '../../../model/record-block.ts';
@@ -104,14 +105,15 @@ export class TableLoad {
   /** All files are on disk when this returns. No load goes on. */
   async finish(): Promise<FinishedLoad> {
     const files = [...this.#adopted];
-    let { capped } = this.#counts;
+    let own = 0;
     for (const lane of this.#lanes) {
       await lane.files.finish();
-      capped += lane.files.capped;
+      own += lane.files.capped;
       for (const { set, files: sstable, bytes } of lane.files.written) {
         files.push({ hostIds: set.hostIds, place: sstable.place, bytes });
       }
     }
+    const capped = this.#counts.capped + own / this.#copies;
     return { ...this.#counts, capped, files, hasLevels: this.#isLevelled };
   }
 
@@ -140,6 +142,19 @@ export class TableLoad {
     return layout.kind === 'levels' && sets.partitioner.isRecordOrder;
   }
 
+  /** Nodes share no files: each record is encoded once for each of its replicas. */
+  get #isApart(): boolean {
+    return this.#isLevelled && this.#options.sets.all.length > 1;
+  }
+
+  get #copies(): number {
+    if (!this.#isApart) return 1;
+    const { all } = this.#options.sets;
+    const sizes = new Set(all.map(({ hostIds }) => hostIds.length));
+    assert(sizes.size === 1, 'a strategy gives every token as many replicas');
+    return all[0]?.hostIds.length ?? 1;
+  }
+
   #laneBehind(key: Uint8Array): Lane {
     for (const lane of this.#free) {
       if (compareBytes(lane.last, key) >= 0) continue;
@@ -155,7 +170,7 @@ export class TableLoad {
   }
 
   async #add(files: FileSet, set: ReplicaSet, block: RecordBlock): Promise<void> {
-    if (!this.#isLevelled || this.#options.sets.all.length === 1) {
+    if (!this.#isApart) {
       await files.add(set, block);
       return;
     }

@@ -37,9 +37,11 @@ export const backupCommand = defineCommand({
         .enum(['complete', 'quorum-safe', 'best-effort'], {
           error: 'not complete, quorum-safe or best-effort',
         })
-        .default('quorum-safe'),
+        .optional(),
       {
-        text: 'of Cassandra: no point is made that is less sure than this (exit code 3)',
+        text:
+          'of Cassandra alone: no point is made that is less sure than this (exit code 3); quorum-safe ' +
+          'unless said',
         value: 'GRADE',
       },
     ),

@@ -10,7 +10,7 @@ import type {
   VerifyRequest,
 } from '../api/codr-api.ts';
 import { CodrError } from '../base/error.ts';
-import { runFake } from './fake-world.ts';
+import { type FakeApi, runFake } from './fake-world.ts';
 
 const source = {
   ...{ name: 'ring', id: 'a', kind: 'cassandra', uri: 'cassandra://db1', identity: 'b' },
@@ -84,4 +84,51 @@ test('limits are given in MiB a second, and what is not given is not asked for',
     2,
   );
   assert.equal(asked.length, 1);
+});
+
+test('a source is removed when its name is typed at a terminal; --yes, --json and scripts are not asked', async () => {
+  const removed: string[] = [];
+  const asked: string[] = [];
+  const moment = (wall: string) => ({ time: '1:1', wall });
+  const api: FakeApi = {
+    points: async () => ({
+      ...{ source: 'ring', holes: [], points: [] },
+      intervals: [{ from: moment('2026-11-22T17:00:00Z'), to: moment('2026-11-22T18:00:00Z') }],
+    }),
+    removeSource: async (request) => {
+      assert.deepEqual(request, { source: 'ring' });
+      removed.push(request.source);
+      return { source: 'ring', id: 'a', warnings: [] };
+    },
+  };
+  const remove = (answer: string | undefined, ...more: string[]) => {
+    const ask = async (question: string): Promise<string> => {
+      asked.push(question);
+      return String(answer);
+    };
+    return runFake(['source', 'remove', 'ring', ...more], {
+      ...{ api, ...(answer !== undefined && { ask }) },
+    });
+  };
+  for (const answer of ['', 'yes', 'ring2']) {
+    const run = await remove(answer);
+    assert.equal(run.exitCode, 2);
+    assert.match(run.stderr, /^error: ring stays: its name was not typed: type the name/);
+  }
+  assert.deepEqual(removed, []);
+  assert.equal(
+    asked[0],
+    'ring goes, with all that can be restored: 2026-11-22T17:00:00Z to 2026-11-22T18:00:00Z\n' +
+      'type its name to go on: ',
+  );
+  for (const [answer, more] of [
+    ['ring ', []],
+    ['no', ['--yes']],
+    ['no', ['--json']],
+    [undefined, []],
+  ] as const) {
+    assert.equal((await remove(answer, ...more)).exitCode, 0);
+  }
+  assert.equal(removed.length, 4);
+  assert.equal(asked.length, 4);
 });

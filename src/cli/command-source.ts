@@ -9,6 +9,7 @@ import { sourceFileText } from '../node/source-file.ts';
 import { defineCommand } from './command.ts';
 import {
   bytesOfMib,
+  consent,
   excludeOption,
   includeOption,
   mibPerSecondOption,
@@ -213,11 +214,27 @@ export const sourceRemoveCommand = defineCommand({
   about:
     'Nothing of it can be restored afterwards. `codr collect` frees the space. What was switched on at the ' +
     'cluster for its backups is switched off; where it does not answer, the source goes all the same, and what ' +
-    'was left there is named.',
-  examples: ['codr source remove shop'],
+    'was left there is named. At a terminal it shows what goes and asks for the name once more; where nobody can ' +
+    'be asked (scripts, --json) it goes on.',
+  examples: ['codr source remove shop', 'codr source remove shop --yes'],
   json: '{source,id,warnings:[…]}',
-  input: z.object({ source: sourceArgument() }),
-  run: async (input, { api, call }) => (await api()).removeSource(input, call),
+  input: z.object({ source: sourceArgument(), yes: consent('ask nothing') }),
+  async run({ source, yes }, { api, call, config, world }) {
+    const node = await api();
+    if (!yes && !config.json && world.ask) {
+      const { intervals } = await node.points({ source }, call);
+      const [first, last] = [intervals[0], intervals.at(-1)];
+      const history = first && last ? `${first.from.wall} to ${last.to.wall}` : 'nothing';
+      const question = `${source} goes, with all that can be restored: ${history}`;
+      const answer = await world.ask(`${question}\ntype its name to go on: `, call.signal);
+      if (answer.trim() !== source) {
+        throw new CodrError('usage', `${source} stays: its name was not typed`, {
+          remedy: 'type the name of the source, or give --yes',
+        });
+      }
+    }
+    return await node.removeSource({ source }, call);
+  },
   print({ source, warnings }, output) {
     output.line(`removed ${source}; codr collect frees the space`);
     for (const text of warnings) output.line(output.paint('yellow', `warning: ${text}`));

@@ -17,6 +17,8 @@ export interface CliWorld {
   readonly monotonic: () => number;
   /** Calls back at SIGINT and SIGTERM until the returned function is called. */
   readonly onInterrupt: (interrupted: () => void) => () => void;
+  /** Asks who sits at the terminal, and resolves with the line that was typed; absent where nobody does. */
+  readonly ask?: (question: string, signal: AbortSignal) => Promise<string>;
   /** Ends the process at once. */
   readonly exitNow: (code: ExitCode) => void;
   readonly openApi: (config: Config) => Promise<CodrApi>;

@@ -14,6 +14,7 @@ export interface FakeOptions {
   readonly terminal?: boolean;
   readonly runDemo?: CliWorld['runDemo'];
   readonly runPeer?: CliWorld['runPeer'];
+  readonly ask?: CliWorld['ask'];
 }
 
 export interface FakeRun {
@@ -50,6 +51,7 @@ export async function runFake(
       interruptible(interrupted);
       return () => {};
     },
+    ...(options.ask && { ask: options.ask }),
     exitNow: (code) => void exits.push(code),
     async openApi(given) {
       config = given;

@@ -40,6 +40,7 @@ const world: CliWorld = {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupted);
     };
   },
+  ...(process.stdin.isTTY && process.stderr.isTTY && { ask }),
   exitNow: (code) => process.exit(code),
   async openApi(config) {
     if (config.node !== undefined) {
@@ -60,6 +61,22 @@ const world: CliWorld = {
 };
 
 process.exitCode = await runProgram(process.argv.slice(2), world);
+
+/** Ctrl-C is a signal as anywhere else; a terminal that is closed answers nothing. */
+async function ask(question: string, signal: AbortSignal): Promise<string> {
+  const { createInterface } = await import('node:readline');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await new Promise((answered, failed) => {
+      lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+      lines.on('close', () => answered(''));
+      signal.addEventListener('abort', () => failed(signal.reason), { once: true });
+      lines.question(question, answered);
+    });
+  } finally {
+    lines.close();
+  }
+}
 
 function sinkOf(stream: NodeJS.WriteStream): TextSink {
   return {

@@ -71,9 +71,9 @@ test('backup passes on what was asked, with durations as seconds', async () => {
   await runFake(['backup', 'shop'], { api: { backup: call }, env: { CODR_RPO: '500s' } });
   await runFake(['backup', 'shop'], { api: { backup: call } });
   assert.deepEqual(asked, [
-    { source: 'shop', follow: true, rpoSeconds: 120, minGrade: 'quorum-safe' },
-    { source: 'shop', follow: false, rpoSeconds: 500, minGrade: 'quorum-safe' },
-    { source: 'shop', follow: false, rpoSeconds: undefined, minGrade: 'quorum-safe' },
+    { source: 'shop', follow: true, rpoSeconds: 120 },
+    { source: 'shop', follow: false, rpoSeconds: 500 },
+    { source: 'shop', follow: false, rpoSeconds: undefined },
   ]);
 });
 

@@ -1,5 +1,6 @@
 // Capturing, and looking at what was captured.
 import type * as api from '../../api/codr-api.ts';
+import { CodrError } from '../../base/error.ts';
 import type { Connector } from '../../connector/connector.ts';
 import { backup as runBackup } from '../../engine/capture/backup.ts';
 import { countsAt, type DatasetCount } from '../../engine/read/counts.ts';
@@ -47,6 +48,7 @@ async function backupOnce(
   const storedBefore = node.bytesStored;
   const bytesStored = (): number => node.bytesStored - storedBefore;
   const { registered, context } = await node.source(request.source, 'heavy');
+  if (request.minGrade !== undefined) refuseGrade(context);
   await node.learnCommitted(context.repository);
   const outcome = await runBackup(
     context,
@@ -80,6 +82,15 @@ async function backupOnce(
     warnings: [...(counts.notes ?? []), ...(await scopeWarnings(context, timeFromHex(point.time)))],
     seconds: counts.seconds,
   };
+}
+
+/** Points of a log are whole, or are not made: there is nothing to be content with. */
+function refuseGrade({ name, connector }: SourceContext): void {
+  if (!connector.capabilities.orderedLog) return;
+  throw new CodrError('usage', `--min-grade means nothing for ${connector.kind}`, {
+    object: name,
+    remedy: 'leave it out: each point of a log is one moment of all members, and has no grade',
+  });
 }
 
 /** A cut is a flush of every node: seconds apart they would be a burden. */

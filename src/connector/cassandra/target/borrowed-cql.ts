@@ -16,6 +16,8 @@ export interface LentCqlTable {
   /** Digest of the ring that the restore was planned for. */
   readonly ring: string;
   readonly replication: Replication;
+  /** Later expiry is cut to it, whoever writes it; absent: none. */
+  readonly expirySecondsMax?: number;
   /** How it is compared; absent while it is loaded. */
   readonly look?: CqlLook;
 }

@@ -13,8 +13,8 @@ import {
   text,
 } from '../sstable/write-records.fixture.ts';
 import { mayBeLoadedTwice } from './borrowed-cql.ts';
-import { BatchGatherer, batchBytesMax, batchStatementsMax } from './cql-batches.ts';
-import { CqlLoad, waitSecondsMax } from './cql-load.ts';
+import { BatchGatherer, batchBytesMax, batchStatementsMax, type CqlBatch } from './cql-batches.ts';
+import { CqlLoad, type CqlLoadOptions, waitSecondsMax } from './cql-load.ts';
 import type { BatchSender } from './cql-sender.ts';
 import { type CqlStatement, StatementMaker } from './cql-statements.ts';
 
@@ -49,7 +49,11 @@ function statementsOf(row: TestRow): {
   assert.ok(block);
   const reader = new RowReader(1);
   reader.read(block.bytes, block.bounds[1] as number, block.bounds[2] as number);
-  const { statements, isLasting } = new StatementMaker(schema, to, false).row(reader, keys, 1000);
+  const { statements, isLasting } = new StatementMaker(schema, to, { isStatic: false }).row(
+    reader,
+    keys,
+    1000,
+  );
   const lines = statements.map(({ query, params }): [string, ...(string | undefined)[]] => [
     query,
     ...params.map((value) => value?.toString('hex')),
@@ -169,20 +173,23 @@ test('a batch that goes on with a list says that it follows, until the partition
 });
 
 /** Loads two partitions; before each batch the process sleeps for so many seconds. */
-async function loaded(sleepSeconds: number, limits: { readonly waitSecondsMax?: number }) {
+async function loaded(
+  sleepSeconds: number,
+  limits: Pick<CqlLoadOptions, 'waitSecondsMax' | 'expirySecondsMax'>,
+) {
   const records = new TestRecords(schema);
   const life = { micros: 7, ttl: 500, expiry: 1500 };
   for (const p of [1, 2]) {
     records.row(int(p), [int(2)], { ...life, cells: { a: { ...life, value: int(3) } } });
   }
   let nowMs = 1_000_000;
-  const sent: unknown[] = [];
+  const sent: CqlBatch[] = [];
   const sender = {
     room: async () => {
       nowMs += sleepSeconds * 1000;
     },
     leave: () => {},
-    send: async (batch: unknown) => void sent.push(batch),
+    send: async (batch: CqlBatch) => void sent.push(batch),
   } as Partial<BatchSender> as BatchSender;
   const clock = { now: () => nowMs, monotonic: () => nowMs, sleep: async () => {} };
   const load = new CqlLoad({ schema, table: to, sender, clock, ...limits });
@@ -197,9 +204,18 @@ test('a load counts its rows and how late they were, with those that others have
   const { load, sent } = await loaded(3, { waitSecondsMax });
   assert.equal(sent.length, 2);
   const { bytes } = load.counts;
-  assert.deepEqual(load.counts, { rows: 2, bytes, lastingRows: 0, lateSeconds: 3 });
-  load.add({ rows: 5, bytes: 10, lastingRows: 4, lateSeconds: 2 });
-  assert.deepEqual(load.counts, { rows: 7, bytes: bytes + 10, lastingRows: 4, lateSeconds: 3 });
+  assert.deepEqual(load.counts, { rows: 2, bytes, lastingRows: 0, lateSeconds: 3, capped: 0 });
+  load.add({ rows: 5, bytes: 10, lastingRows: 4, lateSeconds: 2, capped: 1 });
+  const both = { rows: 7, bytes: bytes + 10, lastingRows: 4, lateSeconds: 3, capped: 1 };
+  assert.deepEqual(load.counts, both);
+});
+
+test('expiry that a target refuses is cut to what it takes, and counted for rows and cells', async () => {
+  const { load, sent } = await loaded(0, { expirySecondsMax: 1400 });
+  assert.equal(load.counts.capped, 4);
+  const given = sent.flatMap(({ statements }) => statements.map(({ params }) => params.at(-1)));
+  assert.deepEqual(given, [int(400), int(400)]);
+  assert.equal((await loaded(0, { expirySecondsMax: 1500 })).load.counts.capped, 0);
 });
 
 test('a process that slept sends nothing whose time to live was reckoned before', async () => {

@@ -21,6 +21,8 @@ export interface CqlLoadOptions {
   readonly table: NamedTable;
   readonly sender: BatchSender;
   readonly clock: Clock;
+  /** Later expiry is cut to it; absent: all is held. */
+  readonly expirySecondsMax?: number | undefined;
   /** Writes whose times to live were reckoned so long ago are not sent; absent: however late. */
   readonly waitSecondsMax?: number;
 }
@@ -34,7 +36,13 @@ export interface LoadedByCql {
   readonly lastingRows: number;
   /** The longest time from when a time to live was reckoned to when its write was answered, rounded up. */
   readonly lateSeconds: number;
+  /** Expiries that were cut. */
+  readonly capped: number;
 }
+
+export const nothingLoaded: LoadedByCql = {
+  ...{ rows: 0, bytes: 0, lastingRows: 0, lateSeconds: 0, capped: 0 },
+};
 
 /** What nobody waited for any more may have been tried again and again. */
 export const lateSecondsMax = 220;
@@ -44,7 +52,7 @@ export const waitSecondsMax = 20;
 /** Makes the writes of one table; ranges may be loaded side by side. */
 export class CqlLoad {
   readonly #options: CqlLoadOptions;
-  #counts: LoadedByCql = { rows: 0, bytes: 0, lastingRows: 0, lateSeconds: 0 };
+  #counts = nothingLoaded;
 
   constructor(options: CqlLoadOptions) {
     this.#options = options;
@@ -55,13 +63,14 @@ export class CqlLoad {
   }
 
   /** What else was loaded, here or by another process. */
-  add({ rows, bytes, lastingRows, lateSeconds }: LoadedByCql): void {
+  add({ rows, bytes, lastingRows, lateSeconds, capped }: LoadedByCql): void {
     const before = this.#counts;
     this.#counts = {
       rows: before.rows + rows,
       bytes: before.bytes + bytes,
       lastingRows: before.lastingRows + lastingRows,
       lateSeconds: Math.max(before.lateSeconds, lateSeconds),
+      capped: before.capped + capped,
     };
   }
 
@@ -81,8 +90,8 @@ export class CqlLoad {
     } finally {
       await range.settled();
     }
-    const { rows, lastingRows, lateSeconds } = range;
-    this.add({ rows, bytes, lastingRows, lateSeconds });
+    const { rows, lastingRows, lateSeconds, capped } = range;
+    this.add({ rows, bytes, lastingRows, lateSeconds, capped });
     return { records: count, bytes, changedByTarget: [] };
   }
 }
@@ -112,13 +121,18 @@ class RangeLoad {
   #hasLasting = false;
 
   constructor(options: CqlLoadOptions, signal: AbortSignal) {
-    const { schema, table } = options;
+    const { schema, table, expirySecondsMax } = options;
     this.#options = options;
     this.#signal = signal;
-    this.#regulars = new StatementMaker(schema, table, false);
-    this.#statics = new StatementMaker(schema, table, true);
+    this.#regulars = new StatementMaker(schema, table, { isStatic: false, expirySecondsMax });
+    this.#statics = new StatementMaker(schema, table, { isStatic: true, expirySecondsMax });
     this.#keys = new KeyColumns(schema);
     this.#rowReader = new RowReader(schema.clustering.length);
+  }
+
+  /** Expiries that were cut. */
+  get capped(): number {
+    return this.#regulars.capped + this.#statics.capped;
   }
 
   async record({ bytes, bounds }: RecordBlock, i: number): Promise<void> {

@@ -47,8 +47,17 @@ interface Group {
   update: CqlValue[] | undefined;
 }
 
+export interface StatementOptions {
+  /** Of the static part. */
+  readonly isStatic: boolean;
+  /** Later expiry is cut to it, and counted; absent: none. */
+  readonly expirySecondsMax?: number | undefined;
+}
+
 /** Statements for the regular or the static part of one table's rows. */
 export class StatementMaker {
+  /** Expiries that were cut. */
+  capped = 0;
   readonly #columns: readonly TargetColumn[];
   readonly #keys: number;
   readonly #simple: number;
@@ -56,13 +65,19 @@ export class StatementMaker {
   readonly #insert: string;
   readonly #update: string;
   readonly #appends: ReadonlyMap<TargetColumn, string>;
+  readonly #expiryMax: number;
   readonly #path = new ByteSink(256);
   #groups = new Map<string, Group>();
   #last: Group | undefined;
   #nowSeconds = 0;
   #statements: CqlStatement[] = [];
 
-  constructor(schema: TableSchema, to: NamedTable, isStatic: boolean) {
+  constructor(
+    schema: TableSchema,
+    to: NamedTable,
+    { isStatic, expirySecondsMax = Number.POSITIVE_INFINITY }: StatementOptions,
+  ) {
+    this.#expiryMax = expirySecondsMax;
     const keys = isStatic ? schema.partitionKey : [...schema.partitionKey, ...schema.clustering];
     const { columns, simple, places } = targetColumns(isStatic ? schema.statics : schema.regulars);
     this.#columns = columns;
@@ -200,8 +215,10 @@ export class StatementMaker {
     return this.#group(reader.cellHi[cell] as number, reader.cellLo[cell] as number, expiry);
   }
 
-  #group(hi: number, lo: number, expiry: number): Group | undefined {
-    if (expiry !== 0 && expiry <= this.#nowSeconds) return undefined;
+  #group(hi: number, lo: number, held: number): Group | undefined {
+    if (held !== 0 && held <= this.#nowSeconds) return undefined;
+    const expiry = Math.min(held, this.#expiryMax);
+    if (expiry < held) this.capped += 1;
     const last = this.#last;
     if (last && last.lo === lo && last.hi === hi && last.expiry === expiry) return last;
     const name = `${hi} ${lo} ${expiry}`;

@@ -33,7 +33,14 @@ import {
   mayBeLoadedTwice,
 } from './borrowed-cql.ts';
 import { countRows, refuseOtherCount } from './cql-count.ts';
-import { CqlLoad, lateSecondsMax, waitSecondsMax } from './cql-load.ts';
+import { expirySecondsMaxOf } from './cql-expiry.ts';
+import {
+  CqlLoad,
+  type CqlLoadOptions,
+  lateSecondsMax,
+  nothingLoaded,
+  waitSecondsMax,
+} from './cql-load.ts';
 import { type Compared, type CqlAccess, CqlProof } from './cql-proof.ts';
 import { BatchSender } from './cql-sender.ts';
 import { otherRing } from './lent-table.ts';
@@ -56,12 +63,15 @@ export async function openCqlTarget(
   context: ConnectorContext,
   signal: AbortSignal,
 ): Promise<RestoreTarget> {
-  return new CqlTarget({ config, cql, ring: await readRing(cql, [], signal) }, context);
+  const ring = await readRing(cql, [], signal);
+  const expirySecondsMax = await expirySecondsMaxOf(cql, ring, signal);
+  return new CqlTarget({ config, cql, ring }, context, expirySecondsMax);
 }
 
 class CqlTarget implements RestoreTarget {
   readonly identity: SourceIdentity;
   readonly unprovable?: string;
+  readonly expirySecondsMax?: number;
   readonly sharesRanges = true;
   readonly #proof: CqlProof;
   readonly #cql: CqlSession;
@@ -73,7 +83,12 @@ class CqlTarget implements RestoreTarget {
   readonly #tables: TargetTables;
   #warnings: readonly string[] = [];
 
-  constructor({ config, cql, ring }: CqlAccess, context: ConnectorContext) {
+  constructor(
+    { config, cql, ring }: CqlAccess,
+    context: ConnectorContext,
+    expirySecondsMax: number | undefined,
+  ) {
+    if (expirySecondsMax !== undefined) this.expirySecondsMax = expirySecondsMax;
     this.#proof = new CqlProof({ config, cql, ring }, context.clock);
     // Rows come in another order than records.
     if (!partitionerOf(ring).isRecordOrder) this.unprovable = unproven;
@@ -116,28 +131,33 @@ class CqlTarget implements RestoreTarget {
 
   async create(item: TargetItem, signal: AbortSignal): Promise<void> {
     const { replication } = await this.#tables.create(item, signal);
-    this.#open.set(item.namespace, this.#openLoad(item, this.#senderOf(item, replication)));
+    const { expirySecondsMax } = this;
+    const sender = this.#senderOf(item, replication);
+    this.#open.set(item.namespace, this.#openLoad(item, sender, { expirySecondsMax }));
   }
 
   async lend(item: TargetItem, signal: AbortSignal): Promise<LentCqlTable | undefined> {
     const { body, replication } = this.#tables.tableOf(item);
     const look = this.#proof.look(item.namespace);
-    const table = { ring: ringDigest(this.#ring), replication };
+    const { expirySecondsMax } = this;
+    const cut = expirySecondsMax !== undefined && { expirySecondsMax };
+    const table = { ring: ringDigest(this.#ring), replication, ...cut };
     if (look) return { ...table, look };
     if (!mayBeLoadedTwice(body.schema)) return undefined;
     await this.#tables.agreed(signal);
     // What a process that is lost has written may be as late as can be.
-    this.#loadOf(item).add({ rows: 0, bytes: 0, lastingRows: 0, lateSeconds: lateSecondsMax });
+    this.#loadOf(item).add({ ...nothingLoaded, lateSeconds: lateSecondsMax });
     return table;
   }
 
   borrow(item: TargetItem, lent: unknown): RangeTarget {
-    const { ring, replication, look } = lent as LentCqlTable;
+    const { ring, replication, look, expirySecondsMax } = lent as LentCqlTable;
     if (ringDigest(this.#ring) !== ring) throw otherRing(this.#ring);
     const known = this.#senders.get(item.namespace);
     const sender = known ?? this.#senderOf(item, replication);
     this.#senders.set(item.namespace, sender);
-    const openLoad = (): CqlLoad => this.#openLoad(item, sender, { waitSecondsMax });
+    const limits = { waitSecondsMax, expirySecondsMax };
+    const openLoad = (): CqlLoad => this.#openLoad(item, sender, limits);
     return new BorrowedCqlTable({ look, proof: this.#proof, openLoad });
   }
 
@@ -170,6 +190,7 @@ class CqlTarget implements RestoreTarget {
       signal,
     );
     refuseOtherCount(item.namespace, found, load.counts);
+    await this.#tables.noteCapped(item, load.counts.capped, signal);
     await this.#tables.index(item, signal);
   }
 
@@ -217,7 +238,8 @@ class CqlTarget implements RestoreTarget {
   async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult> {
     const dropped = await this.#tables.finish(items, signal);
     await this.#tables.planned.marker.remove(signal);
-    return { dropped, skipped: [], warnings: [] };
+    const skipped = this.#tables.cappedExpiries('the target takes no later ones by CQL');
+    return { dropped, skipped, warnings: [] };
   }
 
   leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
@@ -246,7 +268,7 @@ class CqlTarget implements RestoreTarget {
   #openLoad(
     { entry, namespace }: TargetItem,
     sender: BatchSender,
-    limits: { readonly waitSecondsMax?: number } = {},
+    limits: Pick<CqlLoadOptions, 'waitSecondsMax' | 'expirySecondsMax'>,
   ): CqlLoad {
     const { schema } = tableBodyOf(entry);
     const { clock } = this.#context;

@@ -1,7 +1,7 @@
 // What is read back of a restored table is the same in threads and without, and threads are free again however a
 // stream ends.
 import assert from 'node:assert/strict';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -10,6 +10,7 @@ import { MemorySpill } from '../../../base/spill.ts';
 import { wholeRange } from '../../../model/key-range.ts';
 import type { RecordStream } from '../../../model/record.ts';
 import { murmur3Partitioner } from '../key/partitioner.ts';
+import type { TableSchema } from '../schema/table-schema.ts';
 import { localFiles } from '../session/local-files.ts';
 import type { ListedSstable } from '../session/node-files.ts';
 import { hosts, listedFile, rowSchema } from '../session/table-files.fixture.ts';
@@ -44,24 +45,35 @@ after(async () => {
 
 type Files = Map<string, readonly ListedSstable[]>;
 
-/** Every host has all rows, each in another number of files; `lacking` is a row that a host has not. */
-async function filesOf(name: string, lacking?: { readonly hostId: string }): Promise<Files> {
+interface Held {
+  /** Lacks one row. */
+  readonly hostId?: string;
+  /** Else each host has another number of files. */
+  readonly fileCount?: number;
+  readonly schema?: TableSchema;
+}
+
+/** Every host has all rows. */
+async function filesOf(name: string, held: Held = {}): Promise<Files> {
+  const { schema = rowSchema } = held;
+  const [column = ''] = schema.regulars.map((one) => one.name);
   const found: Files = new Map();
   for (const [h, hostId] of hosts.entries()) {
-    const made = Array.from({ length: h + 1 }, () => new TestRecords(rowSchema));
+    const count = held.fileCount ?? h + 1;
+    const made = Array.from({ length: count }, () => new TestRecords(schema));
     for (let p = 0; p < partitions; p++) {
       for (let c = 0; c < 10; c++) {
-        if (lacking?.hostId === hostId && p === 17 && c === 3) continue;
+        if (held.hostId === hostId && p === 17 && c === 3) continue;
         const value = text(`${p} ${c} `.repeat(400));
         made[(p + c) % made.length]?.row(int(p), [int(c)], {
-          ...{ micros: 1000, cells: { v: { micros: 1000, value } } },
+          ...{ micros: 1000, cells: { [column]: { micros: 1000, value } } },
         });
       }
     }
     const files: ListedSstable[] = [];
     for (const [i, records] of made.entries()) {
       const place = { folder: join(folder, name, hostId), hostId, number: i + 1 };
-      files.push(await listedFile(place, records));
+      files.push(await listedFile(place, records, schema));
     }
     found.set(hostId, files);
   }
@@ -99,6 +111,59 @@ test('what a replica lacks is told with its node, by threads too, which go on af
     });
     assert.equal((await linesOf(readIn(reader, whole))).length, partitions * 10);
   }
+});
+
+test('files that all replicas have are decoded once, and each replica’s bytes are looked at', async () => {
+  const files = await filesOf('twins', { fileCount: 2 });
+  const opened = new Map<string, number>();
+  const counted = {
+    ...localFiles,
+    open: async (path: string) => {
+      const file = await localFiles.open(path);
+      const read: typeof file.read = (position, length, into) => {
+        if (path.endsWith('-Data.db')) opened.set(path, (opened.get(path) ?? 0) + length);
+        return file.read(position, length, into);
+      };
+      return { ...file, read };
+    },
+  };
+  const watched = { ...table, nodes: nodes.map((node) => ({ ...node, files: counted })) };
+  await using here = new FrozenReader(undefined);
+  const given = here.read(
+    watched as unknown as FrozenTable,
+    { files, moment, range: wholeRange },
+    never,
+  );
+  const other = await filesOf('others');
+  assert.deepEqual(await linesOf(given), await linesOf(readIn(here, other)));
+  assert.equal(opened.size, hosts.length * 2);
+  for (const { folder: at, name, dataBytes } of [...files.values()].flat()) {
+    assert.equal(opened.get(join(at, `${name}-Data.db`)), dataBytes);
+  }
+});
+
+test('of files that should be the same one has another byte, or another header: it is named', async () => {
+  const place = (files: Files, host: string): string => {
+    const [one] = files.get(host) as [ListedSstable];
+    return join(one.folder, one.name);
+  };
+  for (const host of ['a', 'c']) {
+    const files = await filesOf(`twin ${host}`, { fileCount: 1 });
+    await using data = await open(`${place(files, host)}-Data.db`, 'r+');
+    await data.write(Buffer.from([1]), 0, 1, 5000);
+    for (const count of [undefined, 1]) {
+      await using reader = new FrozenReader(count);
+      await assert.rejects(linesOf(readIn(reader, files)), { code: 'file-damaged' });
+    }
+  }
+  // Of another column's name the data is the same, and the records are not.
+  const files = await filesOf('twin header', { fileCount: 1 });
+  const [column] = rowSchema.regulars as [(typeof rowSchema.regulars)[0]];
+  const schema = { ...rowSchema, regulars: [{ ...column, name: 'w' }] };
+  const named = await filesOf('named', { fileCount: 1, schema });
+  await copyFile(`${place(named, 'b')}-Statistics.db`, `${place(files, 'b')}-Statistics.db`);
+  await using reader = new FrozenReader(1);
+  await assert.rejects(linesOf(readIn(reader, files)), { message: /its header is not/ });
 });
 
 test('a file that is damaged is told alike by threads and without', async () => {

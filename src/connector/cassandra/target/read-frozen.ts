@@ -17,13 +17,14 @@ import {
   type OpenLimits,
   openLimits,
 } from '../session/file-inputs.ts';
-import { type ListedSstable, openSstable as openFiles } from '../session/node-files.ts';
+import type { ListedSstable } from '../session/node-files.ts';
 import { ownedBlocks, shareOf } from '../session/owned-blocks.ts';
-import type { Replication } from '../session/replica-placement.ts';
+import { type Replication, replicasOf } from '../session/replica-placement.ts';
 import { partitionerOf, type Ring } from '../session/ring.ts';
 import { notBefore } from '../sstable/key-extent.ts';
 import { openSstable } from '../sstable/open-sstable.ts';
 import { recordOwners } from './record-owners.ts';
+import { openTwins, type TwinFile, type Twins, twinsOf } from './twin-files.ts';
 import { unanimous } from './unanimous.ts';
 
 /** Plain data. */
@@ -61,18 +62,39 @@ export function isReadAtOnce(read: FrozenRead): boolean {
 /** Live records of a range, each the same on all its replicas. Errors: `proof-failed`. */
 export function frozenBlocks(read: FrozenRead, place: ReadPlace, signal: AbortSignal): BlockStream {
   const { schema, ring, replication, moment } = read;
-  const replicas = read.replicas.map((replica) => {
-    const merged = replicaBlocks(read, replica, place, signal);
-    return { ...replica, blocks: formAt(merged, schema, moment) };
+  const replicas = groupsOf(read).map((twins) => {
+    const merged = replicaBlocks(read, twins, place, signal);
+    const hostIds = [twins.first, ...twins.others].map(({ hostId }) => hostId);
+    return { ...twins.first, hostIds, blocks: formAt(merged, schema, moment) };
   });
+  const [only, ...others] = replicas;
+  if (only && others.length === 0) return copies(only.blocks);
   const table = `${schema.keyspace}.${schema.table}`;
   return unanimous(replicas, recordOwners(ring, replication), table);
+}
+
+/** In memory that is the caller's. */
+async function* copies(blocks: BlockStream): BlockStream {
+  for await (const { bytes, bounds, count } of blocks) {
+    const start = bounds[0] as number;
+    const own = new Uint8Array(bytes.subarray(start, bounds[2 * count]));
+    yield { bytes: own, bounds: bounds.map((bound) => bound - start), count };
+  }
+}
+
+/** Where each node owns all there is, those that have the same files are read as one. */
+function groupsOf({ ring, replication, replicas }: FrozenRead): Twins<FrozenReplica>[] {
+  const sets = replicasOf(ring.nodes, replication, partitionerOf(ring));
+  const isEverywhere = replicas.every(({ hostId }) =>
+    sets.every((set) => set.replicas.includes(hostId)),
+  );
+  return isEverywhere ? twinsOf(replicas) : replicas.map((first) => ({ first, others: [] }));
 }
 
 /** However many files there are: all replicas together keep within the limit of memory. */
 async function* replicaBlocks(
   read: FrozenRead,
-  replica: FrozenReplica,
+  { first: replica, others }: Twins<FrozenReplica>,
   { filesOf, spill }: ReadPlace,
   signal: AbortSignal,
 ): BlockStream {
@@ -84,11 +106,19 @@ async function* replicaBlocks(
   const sorting = { memoryBytesMax, spill };
   const space = shareOf(sorting, replicas.length * Math.min(files.length, openMax));
   const access = filesOf(hostId);
+  const twinsAt = (file: ListedSstable): TwinFile[] => {
+    const at = files.indexOf(file);
+    const its = others.map((other) => ({
+      file: other.files[at] as ListedSstable,
+      access: filesOf(other.hostId),
+    }));
+    return [{ file, access }, ...its];
+  };
   const options = { signal, clusteringCount: schema.clustering.length };
   const merged = (some: readonly FileInput[]): BlockStream => {
     const streams = some.map(({ file, first }) => {
-      const reading = { partitioner, range, bufferBytes, first, access };
-      const records = fileBlocks(file, reading, signal);
+      const reading = { partitioner, range, bufferBytes, first };
+      const records = fileBlocks(twinsAt(file), reading, signal);
       const blocks = ownedBlocks(records, { ring, replication, hostId }, space, signal);
       return first ? { from: first, blocks } : blocks;
     });
@@ -107,15 +137,14 @@ interface FileReading {
   readonly range: KeyRange;
   readonly bufferBytes: number;
   readonly first: Uint8Array | undefined;
-  readonly access: Pick<FileAccess, 'open'>;
 }
 
 async function* fileBlocks(
-  file: ListedSstable,
-  { partitioner, range, bufferBytes, first, access }: FileReading,
+  twins: readonly TwinFile[],
+  { partitioner, range, bufferBytes, first }: FileReading,
   signal: AbortSignal,
 ): BlockStream {
-  await using files = openFiles(file, () => access);
+  await using files = await openTwins(twins);
   const sstable = await openSstable(files, partitioner);
   const records = sstable.records(range, signal, { bufferBytes });
   yield* first ? notBefore(records, first, files) : records;

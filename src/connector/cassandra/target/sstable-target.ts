@@ -89,8 +89,6 @@ export class SstableTarget implements RestoreTarget {
   readonly #borrowed = new Map<string, { readonly text: string; readonly table: BorrowedTable }>();
   /** By the item's name in the target: who has copies of a range at hand. */
   readonly #near = new Map<string, ReturnType<typeof nearPeers>>();
-  /** Expiries that were cut, by the item's name in the target. */
-  readonly #capped = new Map<string, number>();
 
   constructor({ config, cql, ring, groupBytes }: OpenedTarget, context: ConnectorContext) {
     this.#groupBytes = groupBytes;
@@ -303,18 +301,14 @@ export class SstableTarget implements RestoreTarget {
   }
 
   async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<FinishResult> {
-    const { marker, tables, word } = this.#tables.planned;
+    const { tables, marker, word } = this.#tables.planned;
     // What was proven before somebody moved is proven no more.
     await this.#refuseMoved(tables.values(), { isMade: true }, signal);
     const dropped = await this.#tables.finish(items, signal);
     await onTarget(removeStaging(word, this.#nodes.values()));
     await removeTried(word, this.#nodes.values());
     await marker.remove(signal);
-    // Also of what an earlier run finished: the restore as a whole is not as the source was.
-    const names = [...tables.keys()];
-    const count = names.reduce((n, it) => n + (this.#capped.get(it) ?? marker.capped(it)), 0);
-    const capped = `${count} expiries after 2038 were cut: the files hold no later ones`;
-    const skipped = count > 0 ? [{ namespace: 'expiry', reason: capped }] : [];
+    const skipped = this.#tables.cappedExpiries('the files hold no later ones');
     return { dropped, skipped, warnings: [] };
   }
 
@@ -333,9 +327,7 @@ export class SstableTarget implements RestoreTarget {
     const { staged, load } = this.#loadOf(item);
     const finished = await load.finish();
     if (finished.hasLevels) await load.setLevels(finished.files);
-    const { capped } = finished;
-    this.#capped.set(item.namespace, capped);
-    await this.#tables.planned.marker.noteCapped(item.namespace, capped, signal);
+    await this.#tables.noteCapped(item, finished.capped, signal);
     const planned = this.#tables.tableOf(item);
     const place = this.#tables.placeOf(item);
     const loaded = { staged, load: finished };

@@ -6,6 +6,7 @@ import { CodrError } from '../../../base/error.ts';
 import type { ConnectorContext } from '../../connector.ts';
 import type {
   FinishedItem,
+  FinishResult,
   LeftBehind,
   TargetItem,
   TargetOptions,
@@ -43,6 +44,8 @@ export class TargetTables {
   /** By the item's name in the target. */
   readonly #ids = new Map<string, string>();
   readonly #making = new Set<string>();
+  /** Expiries that were cut, by the item's name in the target. */
+  readonly #capped = new Map<string, number>();
   /** Keyspaces where statements were tried may be there. */
   #hasTried = false;
   /** They go while records are loaded. */
@@ -185,6 +188,21 @@ export class TargetTables {
   /** Of the table as it is in the target. */
   settings(item: TargetItem, signal: AbortSignal): Promise<TableSettings> {
     return readSettings(this.#schema, this.tableOf(item), signal);
+  }
+
+  /** How many expiries of it had to be cut. */
+  async noteCapped({ namespace }: TargetItem, count: number, signal: AbortSignal): Promise<void> {
+    this.#capped.set(namespace, count);
+    await this.planned.marker.noteCapped(namespace, count, signal);
+  }
+
+  /** Also of what an earlier run finished: the restore as a whole is not as the source was. */
+  cappedExpiries(why: string): FinishResult['skipped'] {
+    const { marker, tables } = this.planned;
+    const names = [...tables.keys()];
+    const count = names.reduce((n, it) => n + (this.#capped.get(it) ?? marker.capped(it)), 0);
+    const reason = `${count} expiries after 2038 were cut: ${why}`;
+    return count > 0 ? [{ namespace: 'expiry', reason }] : [];
   }
 
   /** Another table of the name is not the one that was loaded. */

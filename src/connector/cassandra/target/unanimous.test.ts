@@ -59,7 +59,7 @@ const said = (blocks: readonly BlockStream[]): Promise<string[]> =>
     ),
   );
 const streamOf = (hostId: string, blocks: BlockStream) => {
-  return { hostId, address: `at ${hostId}`, blocks };
+  return { hostIds: [hostId], address: `at ${hostId}`, blocks };
 };
 
 async function read(stream: BlockStream): Promise<string[]> {

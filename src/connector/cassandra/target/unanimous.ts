@@ -8,8 +8,10 @@ import { InputCursor } from '../merge/input-cursor.ts';
 import { BlockBuilder } from '../record/block-builder.ts';
 import type { OwnersOf } from './record-owners.ts';
 
+/** Of one replica, or of several that were seen to be the same. */
 export interface ReplicaStream {
-  readonly hostId: string;
+  readonly hostIds: readonly string[];
+  /** Of the first. */
   readonly address: string;
   readonly blocks: BlockStream;
 }
@@ -37,7 +39,7 @@ export async function* unanimous(
       const own = ownersOf(bytes, start, middle, end);
       if (own !== owners) {
         owners = own;
-        holders = all.filter(({ hostId }) => own.includes(hostId));
+        holders = all.filter(({ hostIds }) => hostIds.some((id) => own.includes(id)));
       }
       assert(holders.includes(least), 'a replica gives what its node owns');
       for (const replica of holders) replica.check(least.cursor, table);
@@ -61,13 +63,13 @@ function leastOf(replicas: readonly Replica[]): Replica | undefined {
 }
 
 class Replica {
-  readonly hostId: string;
+  readonly hostIds: readonly string[];
   readonly cursor: InputCursor;
   hasEnded = false;
   readonly #address: string;
 
-  constructor({ hostId, address, blocks }: ReplicaStream) {
-    this.hostId = hostId;
+  constructor({ hostIds, address, blocks }: ReplicaStream) {
+    this.hostIds = hostIds;
     this.#address = address;
     this.cursor = new InputCursor(blocks);
   }

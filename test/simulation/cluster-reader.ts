@@ -140,6 +140,7 @@ export class ClusterReader {
         open: async (over) =>
           await openRepository('reader', this.#world, { ...this.#own, store: over }),
         pinned: async (_repository, _lineage, work) => await work(),
+        noteLost: async () => {},
         describe: () => (lineage) => ({
           name: lineage,
           dataset: (id) => id,

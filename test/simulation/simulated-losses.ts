@@ -61,14 +61,15 @@ export async function losePack(
       ...{ store, credential: undefined, random, signal: process.abort.signal },
       open: async (over) => await process.reopen(over),
       pinned: async (_repository, _lineage, work) => await work(),
+      noteLost: async (ids) => {
+        for (const name of [repositoryLineage, source])
+          await noteLost(await repository.openLineage(name), ids);
+      },
       describe: () => (name) => ({ name, dataset: String, time: String, key: String }),
     },
     { readDataPercent: 0, repair: true },
   );
   const hurt = losses.lineages.filter(({ bases, deltas }) => bases.size + deltas.size > 0);
-  for (const { lineage } of losses.packs.length > 0 ? losses.lineages : []) {
-    await noteLost(await repository.openLineage(lineage), losses.packs);
-  }
   for (const one of hurt) {
     const lineage = await repository.openLineage(one.lineage);
     await giveUp(lineage, one, departures(context.connector, context.scope));

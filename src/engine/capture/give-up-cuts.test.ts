@@ -72,9 +72,7 @@ async function lose(packs: readonly PackRecord[]): Promise<void> {
 /** As `codr check --repair` does it. True when times are lost. */
 async function repair(): Promise<boolean> {
   const outcome = await look(true);
-  const { packs, lineages } = outcome.losses;
-  const hurt = lineages.find(({ lineage }) => lineage === 'aa');
-  await noteLost(world.lineage, packs);
+  const hurt = outcome.losses.lineages.find(({ lineage }) => lineage === 'aa');
   const { connector, scope } = world.context;
   const isLost = hurt && (await giveUp(world.lineage, hurt, departures(connector, scope)));
   await world.reopen();
@@ -101,6 +99,7 @@ async function look(isRepair = false): Promise<CheckOutcome> {
       random: new SeededRandom(6),
       open: async (store) => await openFixture(store, { seed: 7 }),
       pinned: async (_repository, _lineage, work) => await work(),
+      noteLost: async (packs) => await noteLost(world.lineage, packs),
       describe: () => (lineage) => ({
         name: lineage,
         dataset: (id) => world.nameOf(id),

@@ -116,3 +116,31 @@ test('a repair says what is true: nothing is lost with a checkpoint, times are l
   );
   assert.deepEqual((await node.points({ source: 'ring' })).intervals, []);
 });
+
+test('a source that is registered and copied while a repair runs relies on nothing that is given up', async (t) => {
+  const { repo, context, node, cut } = await withCuts(t);
+  await cut(1);
+  for (const path of await dataPacks(repo)) await rm(path);
+  const store = await context.store();
+  const stat = store.stat.bind(store);
+  const joins = async (): Promise<void> => {
+    store.stat = stat;
+    const twin = { source: 'twin', uri: 'cuts://ring', include: [], exclude: [] };
+    await node.addSource(twin, call);
+    await node.backup({ source: 'twin', follow: false }, call);
+  };
+  // The repair has listed the lineages when it looks for the packs that they retain.
+  store.stat = async (name, signal) => {
+    if (name.startsWith('packs/d')) await joins();
+    return await stat(name, signal);
+  };
+  const look = { readDataPercent: 100, repair: false };
+  await node.check({ ...look, repair: true }, call);
+  assert.equal(store.stat, stat, 'the source came meanwhile');
+  assert.deepEqual((await node.check(look, call)).problems, []);
+  await node.backup({ source: 'twin', follow: false }, call);
+  const later = await node.check(look, call);
+  assert.deepEqual(later.problems, []);
+  const { intervals } = await node.points({ source: 'twin' });
+  assert.ok(intervals.length > 0, 'what was lost is stored anew');
+});

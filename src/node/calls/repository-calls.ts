@@ -5,6 +5,7 @@ import { CodrError, isCodrError } from '../../base/error.ts';
 import { departures, giveUp, noteLost } from '../../engine/capture/give-up.ts';
 import { catalogChanges, epochsOf } from '../../engine/history/source-history.ts';
 import { describeTime } from '../../engine/read/point.ts';
+import type { PackId } from '../../model/id.ts';
 import { lastTime, timeFromHex } from '../../model/time.ts';
 import {
   type CheckWorld,
@@ -130,6 +131,7 @@ export async function check(
     open,
     pinned: (repository, lineage, work) =>
       withPin({ repository, lineage, world: { clock, random, probe, log } }, work),
+    noteLost: (packs, unread) => noteEverywhere(node, packs, unread),
     describe: (own) => (lineage, state) => sourceWords(node, own, lineage, state),
     signal,
   };
@@ -141,20 +143,28 @@ export async function check(
   return { ...outcome, problems, givenUp, seconds: (clock.monotonic() - startMs) / 1000 };
 }
 
-/** Names of the sources that lost times by it. */
-async function giveUpLosses(
+/** {@link CheckWorld.noteLost} */
+async function noteEverywhere(
   node: NodeContext,
-  { packs, lineages }: Losses,
-): Promise<readonly string[]> {
+  packs: readonly PackId[],
+  unread: ReadonlySet<string>,
+): Promise<void> {
+  const { repository, lineage: own } = await node.open();
+  repository.require('write');
+  await noteLost(own, packs);
+  for (const { id } of registeredSources(own.state)) {
+    if (!unread.has(id)) await noteLost(await repository.openLineage(id), packs);
+  }
+}
+
+/** Names of the sources that lost times by it. */
+async function giveUpLosses(node: NodeContext, { lineages }: Losses): Promise<readonly string[]> {
   const hurt = lineages.filter(
     ({ bases, deltas, runs, segments }) => bases.size + deltas.size + runs.size + segments.size,
   );
-  if (packs.length === 0 && hurt.length === 0) return [];
+  if (hurt.length === 0) return [];
   const { repository, lineage: own } = await node.open();
   repository.require('write');
-  for (const { lineage: id } of packs.length > 0 ? lineages : []) {
-    await noteLost(id === own.name ? own : await repository.openLineage(id), packs);
-  }
   const names: string[] = [];
   for (const losses of hurt) {
     const source = registeredSources(own.state).find(({ id }) => id === losses.lineage);

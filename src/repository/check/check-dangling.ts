@@ -5,15 +5,15 @@ import type { PackId } from '../../model/id.ts';
 import { condemnedIn } from '../collect/condemned.ts';
 import type { StateView } from '../lineage/state.ts';
 import type { ListedPack } from '../pack/listed-packs.ts';
-import { packName } from '../pack/pack-format.ts';
+import { type PackRef, packName } from '../pack/pack-format.ts';
 import type { Repository } from '../repository.ts';
 import type { IndexFindings } from './check-index.ts';
 import type { Problems } from './problems.ts';
 
 const statsAtOnce = 8;
 
-/** Returns them. Those that a collection is about to free are its own to take out of the index. */
-export async function checkDangling(
+/** Those that a collection is about to free are its own to take out of the index. */
+export async function findDangling(
   { store }: Repository,
   { covered }: IndexFindings,
   known: {
@@ -21,14 +21,9 @@ export async function checkDangling(
     readonly retained: ReadonlyMap<PackId, unknown>;
     readonly states: readonly StateView[];
   },
-  options: {
-    readonly problems: Problems;
-    readonly repair: boolean;
-    readonly signal: AbortSignal;
-  },
-): Promise<PackId[]> {
+  signal: AbortSignal,
+): Promise<PackRef[]> {
   const { listed, retained, states } = known;
-  const { problems, repair, signal } = options;
   const refused = new Set<string>();
   for (const state of states) {
     for (const id of state.keys('lost')) refused.add(id);
@@ -36,21 +31,24 @@ export async function checkDangling(
       for (const id of condemnedIn(state, collection)?.packs ?? []) refused.add(id);
     }
   }
-  const gone: PackId[] = [];
-  const look = async ({ pack }: { pack: Parameters<typeof packName>[0] }): Promise<void> => {
+  const gone: PackRef[] = [];
+  const look = async ({ pack }: { pack: PackRef }): Promise<void> => {
     const { id } = pack;
     if (listed.has(id) || retained.has(id) || refused.has(id)) return;
     // One that came after the list was made is there.
-    if (await store.stat(packName(pack), signal)) return;
-    gone.push(id);
-    problems.add({
-      object: packName(pack),
-      problem: 'the index leads to it, and it is missing',
-      affected: repair ? [] : ['nothing yet: the next backup may rely on it'],
-      remedy: repair ? 'nothing relies on it from now on' : 'run `codr check --repair`',
-      repaired: repair,
-    });
+    if (!(await store.stat(packName(pack), signal))) gone.push(pack);
   };
   await forEachLimit(covered.values(), statsAtOnce, look, signal);
   return gone;
+}
+
+/** `gives`: the pack is given up. */
+export function reportDangling(pack: PackRef, problems: Problems, gives: boolean): void {
+  problems.add({
+    object: packName(pack),
+    problem: 'the index leads to it, and it is missing',
+    affected: gives ? [] : ['nothing yet: the next backup may rely on it'],
+    remedy: gives ? 'nothing relies on it from now on' : 'run `codr check --repair`',
+    repaired: gives,
+  });
 }

@@ -59,6 +59,7 @@ export class CheckFixture {
         random: new SeededRandom(6),
         open: async (store) => await openFixture(store, { seed: 7, credential }),
         pinned: async (_repository, _lineage, work) => await work(),
+        noteLost: async () => {},
         describe: () => (lineage) => ({
           name: lineage,
           dataset: () => 'shop.orders',

@@ -77,7 +77,8 @@ export async function checkPacks(
   return { losses, bytesRead };
 }
 
-const lostWhole: PackLoss = { whole: true, frames: new Set(), leaves: new Set() };
+/** Of a pack that is not there. */
+export const lostWhole: PackLoss = { whole: true, frames: new Set(), leaves: new Set() };
 
 /** A damaged header alone loses nothing: the trailer says the same. */
 async function hasHeader(

@@ -143,6 +143,18 @@ test('what is lost is told apart from what is not', async () => {
   assert.deepEqual([own?.runs.size, own?.bases.size], [1, 0]);
 });
 
+test('a repair gives up nothing while the history of the repository itself cannot be read', async () => {
+  const [entry = ''] = await fixture.names('lineage/repository/');
+  const pack = await objectOf('packs/c');
+  const gone = (): undefined => undefined;
+  const { problems, losses } = await fixture.withDamage(entry, gone, () =>
+    fixture.withDamage(pack, gone, () => fixture.check({ repair: true })),
+  );
+  const remedy = problems.find(({ object }) => object === pack)?.remedy ?? '';
+  assert.match(remedy, /^put what is missing back/);
+  assert.deepEqual(losses, { packs: [], lineages: [] });
+});
+
 test('a missing change pack hurts the times of its run', async () => {
   const name = await objectOf('packs/c');
   const { problems } = await fixture.withDamage(

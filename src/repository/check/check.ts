@@ -17,14 +17,14 @@ import { type PackRecord, packKey, packRecords, retainedPacks } from '../lineage
 import type { SegmentRecord, StoredStateRecord } from '../lineage/records.ts';
 import type { StateView } from '../lineage/state.ts';
 import { type ListedPack, listPacks } from '../pack/listed-packs.ts';
-import { packName } from '../pack/pack-format.ts';
+import { type PackRef, packName } from '../pack/pack-format.ts';
 import { type Repository, repositoryLineage } from '../repository.ts';
-import { checkDangling } from './check-dangling.ts';
+import { findDangling, reportDangling } from './check-dangling.ts';
 import { type IndexFindings, indexAgain, readIndex, uncoveredPacks } from './check-index.ts';
 import { checkKeys } from './check-keys.ts';
 import { type CheckedLineage, checkLineage } from './check-lineage.ts';
 import { checkMutables } from './check-mutables.ts';
-import { checkPacks, type PackFindings, type PackLoss } from './check-packs.ts';
+import { checkPacks, lostWhole, type PackLoss } from './check-packs.ts';
 import { checkRuns } from './check-runs.ts';
 import { checkTrees } from './check-trees.ts';
 import type { Describe } from './describe.ts';
@@ -44,6 +44,11 @@ export interface CheckWorld {
     lineage: Lineage,
     work: () => Promise<T>,
   ) => Promise<T>;
+  /**
+   * Marks packs as given up: first in the repository's own lineage, from where whatever is registered later has it, then
+   * in those of all sources but `unread`. Called once, with `repair`, before it is looked at what needs them.
+   */
+  readonly noteLost: (packs: readonly PackId[], unread: ReadonlySet<string>) => Promise<void>;
   /** Words for people; given the state of the repository's own lineage, which names the sources. */
   readonly describe: (repository: StateView | undefined) => Describe;
   readonly signal: AbortSignal;
@@ -123,6 +128,7 @@ class Check {
   readonly #options: CheckOptions;
   readonly #repository: Repository;
   readonly #problems: Problems;
+  #givesUp = false;
 
   constructor(
     world: CheckWorld,
@@ -158,29 +164,31 @@ class Check {
   ): Promise<CheckOutcome> {
     const own = lineages.find(({ name }) => name === repositoryLineage)?.lineage?.state;
     const states = lineages.flatMap(({ lineage }) => lineage?.state ?? []);
-    const retained = new Map<PackId, PackRecord>();
-    for (const state of states) {
-      for (const pack of packRecords(state, retainedPacks(state))) retained.set(pack.id, pack);
-    }
+    const retained = retainedIn(states);
     this.#reportIndex(index, indexed, retained);
     this.#reportLost(index, listed, lineages);
     const chosen = this.#choose([...retained.keys()]);
     const { signal } = this.#world;
-    const remedy = this.#remedy;
-    const options = { chosen, problems: this.#problems, remedy, signal };
+    // Where nobody can be told what is given up, nothing is.
+    this.#givesUp = this.#options.repair && own !== undefined;
+    const options = { chosen, problems: this.#problems, remedy: this.#remedy, signal };
     const packs = await checkPacks(this.#repository, retained, listed, options);
-    const found = await this.#checkContents(lineages, packs, own);
-    const known = { listed, retained, states };
-    const { repair } = this.#options;
-    const looking = { problems: this.#problems, repair, signal };
-    const dangling = await checkDangling(this.#repository, index, known, looking);
-    const losses = { ...found, packs: [...found.packs, ...dangling] };
+    const dangling = await findDangling(
+      this.#repository,
+      index,
+      { listed, retained, states },
+      signal,
+    );
+    const lost = new Map(packs.losses);
+    for (const { id } of dangling) lost.set(id, lostWhole);
+    const before = states.flatMap((state) => state.keys('lost'));
+    const now = await this.#noted(lineages, [...lost.keys()]);
+    this.#reportDangling(dangling, now);
+    const losses = await this.#checkContents(now, lost, own);
     // What was given up and is still there for the sake of its neighbours.
-    for (const state of states) {
-      for (const id of state.keys('lost')) {
-        const record = retained.get(packId(id));
-        if (record) this.#problems.forgive(packName(record));
-      }
+    for (const id of before) {
+      const record = retained.get(packId(id));
+      if (record) this.#problems.forgive(packName(record));
     }
     await checkMutables(
       { store: this.#world.store, keys: this.#repository.unlocked.keys },
@@ -193,12 +201,48 @@ class Check {
       commits: lineages.reduce((sum, { entries }) => sum + entries, 0),
       bytesRead: index.bytesRead + packs.bytesRead + entryBytes,
       problems: this.#problems.list,
-      losses,
+      losses: this.#options.repair && !this.#givesUp ? noLosses : losses,
     };
   }
 
   get #remedy(): string {
-    return this.#options.repair ? remedies.repair : remedies.look;
+    return this.#givesUp ? remedies.repair : remedies.look;
+  }
+
+  /**
+   * Once the packs are marked as given up nobody comes to rely on them any more: what does so by now, also in sources
+   * that were registered meanwhile, is all that is hurt.
+   */
+  async #noted(
+    lineages: readonly CheckedLineage[],
+    packs: readonly PackId[],
+  ): Promise<readonly CheckedLineage[]> {
+    if (!this.#givesUp || packs.length === 0) return lineages;
+    const unread = lineages.filter(({ lineage }) => !lineage).map(({ name }) => name);
+    await this.#world.noteLost(packs, new Set(unread));
+    const known = new Set(lineages.map(({ name }) => name));
+    const now = [...lineages];
+    for (const { lineage } of lineages) await lineage?.refresh();
+    const own = lineages.find(({ name }) => name === repositoryLineage);
+    for (const name of own?.lineage?.state.keys('source') ?? []) {
+      if (known.has(name)) continue;
+      const lineage = await this.#repository.openLineage(name);
+      now.push({ name, lineage, entries: 0, bytesRead: 0 });
+    }
+    // What they have stored meanwhile is found by an index that knows it.
+    await this.#repository.index.refresh();
+    return now;
+  }
+
+  #reportDangling(dangling: readonly PackRef[], lineages: readonly CheckedLineage[]): void {
+    const retained = retainedIn(lineages.flatMap(({ lineage }) => lineage?.state ?? []));
+    for (const pack of dangling) {
+      if (!retained.has(pack.id)) reportDangling(pack, this.#problems, this.#givesUp);
+      else {
+        const object = packName(pack);
+        this.#problems.add({ object, problem: 'it is missing', remedy: this.#remedy });
+      }
+    }
   }
 
   /** Every lineage in the store and every one that is registered: a registered one begins with an entry. */
@@ -286,7 +330,7 @@ class Check {
 
   async #checkContents(
     lineages: readonly CheckedLineage[],
-    { losses }: PackFindings,
+    losses: ReadonlyMap<PackId, PackLoss>,
     own: StateView | undefined,
   ): Promise<Losses> {
     const { signal } = this.#world;
@@ -329,4 +373,10 @@ class Check {
       hurt(stored, 'its stored state: every point, once this process ends');
     }
   }
+}
+
+/** Every pack that something in these states holds. */
+function retainedIn(states: readonly StateView[]): Map<PackId, PackRecord> {
+  const records = states.flatMap((state) => packRecords(state, retainedPacks(state)));
+  return new Map(records.map((pack) => [pack.id, pack]));
 }

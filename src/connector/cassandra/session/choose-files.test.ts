@@ -44,6 +44,7 @@ const choose = (more: Partial<FileChoice>) =>
     subsumed: new Set(),
     early: new Set(),
     proven: true,
+    rereads: false,
     truncation: undefined,
     proofOf: async ({ name }) => proof(spans[name] ?? []),
     ...more,
@@ -74,6 +75,19 @@ test('a file that compaction made of captured ones is left out, if that is prove
   assert.deepEqual([names(proven.read), proven.covered], [['nb-2-big'], 1]);
   const doubtful = await choose({ links: [b], live: [joined], proofOf, proven: false });
   assert.deepEqual([names(doubtful.read), doubtful.covered], [['nb-2-big', 'nb-9-big'], 0]);
+});
+
+test('what is live is read again where more of it counts, and a link that was captured is not', async () => {
+  const joined = file('nb-9-big');
+  const made = { links: [a, b], live: [joined], rereads: true };
+  const proofOf = async ({ name }: ListedSstable): Promise<FileProof> =>
+    proof(name === 'nb-9-big' ? [[1, 0, 2, 5]] : (spans[name] ?? []));
+  const known = { files: [a, joined].map(identityOf), intervals: spans['nb-1-big'] ?? [] };
+  const again = await choose({ ...made, known, proofOf });
+  assert.deepEqual(names(again.read), ['nb-2-big', 'nb-9-big']);
+  const compacted = await choose({ ...made, proofOf });
+  assert.deepEqual([names(compacted.read), compacted.covered], [['nb-2-big', 'nb-9-big'], 0]);
+  assert.deepEqual([again.isUnlinked, compacted.isUnlinked], [false, false]);
 });
 
 test('a file with a span that was never captured is read, and one without spans too', async () => {

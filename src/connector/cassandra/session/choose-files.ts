@@ -20,6 +20,8 @@ export interface FileChoice {
   readonly live: readonly ListedSstable[];
   /** What the last cut left; undefined before the first, and after a truncate: nothing is captured. */
   readonly known: KnownTable | undefined;
+  /** Of live files that are known a part was dropped that counts now: they are read again. */
+  readonly rereads: boolean;
   /** Identities of links that were there before the snapshot of a first cut: it holds what they hold. */
   readonly subsumed: ReadonlySet<string>;
   /** Identities of all links that were there before the snapshot: one that is not live now was compacted already. */
@@ -42,7 +44,7 @@ export interface ChosenFiles {
 }
 
 export async function chooseFiles(choice: FileChoice): Promise<ChosenFiles> {
-  const { links, live, subsumed, truncation, proven } = choice;
+  const { links, live, subsumed, truncation, proven, rereads } = choice;
   const facts = new KnownFiles(choice);
   const read = new Map<string, ListedSstable>();
   const spans: LogInterval[] = [...(choice.known?.intervals ?? [])];
@@ -58,9 +60,12 @@ export async function chooseFiles(choice: FileChoice): Promise<ChosenFiles> {
   const captured = joinIntervals(spans);
   const unlinked: { file: ListedSstable; proof: FileProof | undefined }[] = [];
   for (const file of live) {
-    if (read.has(identityOf(file)) || facts.isTold(identityOf(file))) continue;
+    const identity = identityOf(file);
+    if (read.has(identity)) continue;
+    if (rereads && facts.isKnown(identity)) read.set(identity, file);
+    if (facts.isTold(identity)) continue;
     const proof = await facts.prove(file);
-    if (!facts.isKnown(identityOf(file))) unlinked.push({ file, proof });
+    if (!facts.isKnown(identity)) unlinked.push({ file, proof });
   }
   const made = unlinked.map(({ file }) => identityOf(file));
   const more = facts.moreRows(made, { links, isLive });
@@ -68,7 +73,7 @@ export async function chooseFiles(choice: FileChoice): Promise<ChosenFiles> {
   let isUnlinked = false;
   for (const { file, proof } of unlinked) {
     const isWithin = proof !== undefined && liesWithin(proof.intervals, captured);
-    if (proven && isWithin && more === 'no') {
+    if (proven && !rereads && isWithin && more === 'no') {
       covered += 1;
       continue;
     }

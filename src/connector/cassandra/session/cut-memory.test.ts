@@ -20,11 +20,13 @@ function stateOf(count: number): CutState {
   const host = (address: string) => ({
     ...{ address, cut: 7, atMs: 1, runId: '5', streamedBytes: 9 },
     truncations: { t: { segment: 1, position: 2, atMs: 3 } },
+    owned: [{ keyspaces: ['ks', 'other'], ranges: [['-5', '5'] as [string, string]] }],
     tables: { t: tableOf(count), empty: { files: [], floors: [], rows: [], intervals: [] } },
   });
   return {
     ...{ version: 1, cut: 7, ringDigest: 'r', schemaDigest: 's' },
     hosts: { a: host('10.0.0.1'), b: host('10.0.0.2'), c: host('10.0.0.3') },
+    strangers: { d: 5, e: null },
     epochs: { t: 4 },
     horizon: { beginMs: 8, ranges: { ks: [['-5', '5']] }, floors: { t: 6 } },
   };

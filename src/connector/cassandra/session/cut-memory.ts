@@ -17,22 +17,24 @@ const head = z.object({
   ringDigest: z.string(),
   schemaDigest: z.string(),
   horizonMs: z.number().optional(),
+  strangers: z.record(z.string(), z.number().nullable()).optional(),
 });
 
 export function memoryOf(state: CutState): CutMemory {
   const memory = new Map<string, string>();
   const set = (name: string, value: unknown): unknown => memory.set(name, JSON.stringify(value));
-  const { cut, ringDigest, schemaDigest, epochs, horizon, hosts } = state;
+  const { cut, ringDigest, schemaDigest, strangers, epochs, horizon, hosts } = state;
   const horizonMs = horizon?.beginMs;
-  set('head', { version: 2, cut, ringDigest, schemaDigest, horizonMs } satisfies z.infer<
-    typeof head
-  >);
+  const first = { version: 2, cut, ringDigest, schemaDigest, horizonMs, strangers } as const;
+  set('head', first satisfies z.infer<typeof head>);
   for (const [id, atMs] of Object.entries(epochs)) set(`epoch/${id}`, atMs);
   for (const [keyspace, own] of Object.entries(horizon?.ranges ?? {}))
     set(`range/${keyspace}`, own);
   for (const [id, floor] of Object.entries(horizon?.floors ?? {})) set(`floor/${id}`, floor);
-  for (const [hostId, { tables, ...host }] of Object.entries(hosts)) {
+  for (const [hostId, { tables, owned, ...host }] of Object.entries(hosts)) {
     set(`host/${hostId}`, host);
+    // It hardly ever differs, the rest of a host always does.
+    if (owned) set(`owned/${hostId}`, owned);
     for (const [id, { files, floors, rows, ...table }] of Object.entries(tables)) {
       set(`table/${hostId}/${id}`, table);
       for (const [first, lines] of chunksOf({ files, floors, rows })) {
@@ -58,9 +60,11 @@ export function stateOfMemory(memory: CutMemory | undefined): CutState {
     const known = { files: [], floors: [], rows: [], ...(table as object) };
     tables.set(hostId, [...(tables.get(hostId) ?? []), [id, known]]);
   }
+  const owned = new Map(parts('owned'));
   const hosts = [...parts('host')].map(([hostId, host]) => {
-    const own = Object.fromEntries(tables.get(hostId) ?? []);
-    return [hostId, { ...(host as object), tables: own }] as const;
+    const own = { tables: Object.fromEntries(tables.get(hostId) ?? []) };
+    const more = owned.has(hostId) ? { owned: owned.get(hostId) } : {};
+    return [hostId, { ...(host as object), ...more, ...own }] as const;
   });
   const state = {
     ...{ version: 1, ...rest, hosts: Object.fromEntries(hosts) },

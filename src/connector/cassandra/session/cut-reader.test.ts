@@ -15,6 +15,7 @@ import { CassandraCut } from './cut-reader.ts';
 import { firstState, type KnownTable } from './cut-state.ts';
 import { localFiles } from './local-files.ts';
 import type { ListedSstable } from './node-files.ts';
+import type { Owned } from './ownership.ts';
 import { gradesOf, type TakenCut } from './take-cut.ts';
 
 const signal = new AbortController().signal;
@@ -31,6 +32,8 @@ const earlier = {
   rows: [null],
   intervals: [],
 } satisfies KnownTable;
+
+const owned: Owned = [{ keyspaces: ['ks'], ranges: [['-5', '5']] }];
 
 const table: TableSchema = {
   ...{ keyspace: 'ks', table: 't', id: '248b1a50-ea08-11f1-8ecf-93c3a17fc635' },
@@ -49,6 +52,7 @@ const keyspace: KeyspaceSchema = {
 function cutOf(
   folder: string,
   files: readonly { hostId: string; name: string; version?: string }[],
+  { isAnew = false, ownedBefore = owned }: { isAnew?: boolean; ownedBefore?: Owned } = {},
 ): CassandraCut {
   const ring: TakenCut['ring'] = {
     ...{
@@ -68,25 +72,28 @@ function cutOf(
     ...{ format: 'big', components: ['Data.db', 'Statistics.db'], dataBytes: 10, digest: '1' },
     modifiedMs: 1,
   })) satisfies ListedSstable[];
-  const state = (known: KnownTable, cut: number) => ({
+  const state = (known: KnownTable, cut: number, had: Owned) => ({
     ...firstState,
     cut,
     hosts: Object.fromEntries(
       hosts.map((hostId) => [
         hostId,
-        { address: hostId, cut, runId: '1', truncations: {}, tables: { [table.id]: known } },
+        {
+          ...{ address: hostId, cut, runId: '1', truncations: {}, owned: had },
+          tables: { [table.id]: known },
+        },
       ]),
     ),
   });
   const taken: TakenCut = {
     ...{ beginMs: 1, endMs: 2, ring, schema: [keyspace], coveredCount: 0, notes: [] },
-    tables: new Map([[table.id, { schema: table, sstables, truncatedSince: false }]]),
+    tables: new Map([[table.id, { schema: table, sstables, truncatedSince: false, isAnew }]]),
     nodes: hosts.map((hostId) => ({ hostId, address: hostId, captured: true })),
     grades: gradesOf(ring, [keyspace], new Set(hosts), []),
-    nextState: state(captured, 2),
+    nextState: state(captured, 2, owned),
     release: async () => {},
   };
-  const before = { taken, before: undefined, state: state(earlier, 1) };
+  const before = { taken, before: undefined, state: state(earlier, 1, ownedBefore) };
   const sorting = { spill: new MemorySpill(), memoryBytesMax: 1024 * 1024 };
   const place = { sorting, filesOf: () => localFiles };
   return new CassandraCut({ ...before, datacenters: [], ...place, log: silentLogger });
@@ -113,6 +120,18 @@ test('a file that is gone when it is read costs its replica, and its table there
   const next = stateOfMemory(cut.memory());
   const known = hosts.map((hostId) => next.hosts[hostId]?.tables[table.id]);
   assert.deepEqual(known, [captured, earlier, captured]);
+});
+
+test('where files that were known are read again, one that is damaged leaves nothing known of its table there', async () => {
+  const lost = { files: [], floors: [], rows: [], intervals: [] };
+  const less: Owned = [{ keyspaces: ['ks'], ranges: [['-5', '4']] }];
+  for (const more of [{ isAnew: true }, { ownedBefore: less }]) {
+    const cut = cutOf('/nowhere', [{ hostId: 'b', name: 'nb-1-big' }], more);
+    await readAll(cut.datasets[0]);
+    const next = stateOfMemory(cut.memory());
+    const known = hosts.map((hostId) => next.hosts[hostId]?.tables[table.id]);
+    assert.deepEqual(known, [captured, lost, captured]);
+  }
 });
 
 test('a file of a version that nobody knows costs its replica, and is named', async () => {

@@ -22,6 +22,7 @@ import { horizonOfCut } from './horizon.ts';
 import type { MergePool } from './merge-pool.ts';
 import type { ListedSstable } from './node-files.ts';
 import type { SortingSpace } from './owned-blocks.ts';
+import { ownsMore } from './ownership.ts';
 import { partitionerOf } from './ring.ts';
 import { type DamagedFile, TableReader } from './table-reader.ts';
 import { gradesOf, type TakenCut } from './take-cut.ts';
@@ -78,14 +79,21 @@ export class CassandraCut implements CutReader {
     return { grade: grades.length === 0 ? 'complete' : grade, notes: this.#notes(grades) };
   }
 
-  /** A file that could not be read leaves its table on its host as the cut before had it. */
+  /**
+   * A file that could not be read leaves its table on its host as the cut before had it; as nobody had it, where files
+   * that were known before had to be read: the one may be among them.
+   */
   memory(): CutMemory {
     const { taken, state } = this.#options;
     const next = structuredClone(taken.nextState) as Mutable<CutState>;
     for (const { file } of this.#damaged) {
-      const tables = next.hosts[file.hostId]?.tables;
-      const old = state.hosts[file.hostId]?.tables[file.tableId];
-      if (tables) tables[file.tableId] = old ?? { files: [], floors: [], rows: [], intervals: [] };
+      const own = next.hosts[file.hostId];
+      const old = state.hosts[file.hostId];
+      if (!own) continue;
+      const begins = taken.tables.get(file.tableId)?.isAnew ?? false;
+      const counts = !begins && !ownsMore(old?.owned, own.owned ?? [], file.keyspace);
+      const none = { files: [], floors: [], rows: [], intervals: [] };
+      own.tables[file.tableId] = (counts ? old?.tables[file.tableId] : undefined) ?? none;
     }
     const hurt = new Set(this.#damaged.map(({ file }) => file.tableId));
     next.horizon = horizonOfCut(taken, next, hurt) as Mutable<CutHorizon>;

@@ -24,6 +24,9 @@ const knownTable = z.object({
   durableAt: z.number().optional(),
 });
 
+/** Tokens (from, to]: decimal text, ascending, neighbours joined. */
+const tokens = z.array(z.tuple([z.string(), z.string()]));
+
 const hostState = z.object({
   address: z.string(),
   /** Number of the cut that captured this host last. */
@@ -38,6 +41,8 @@ const hostState = z.object({
     z.string(),
     z.object({ segment: z.number(), position: z.number(), atMs: z.number() }),
   ),
+  /** What it owned at that cut: ownership.ts; absent in what an older version remembered. */
+  owned: z.array(z.object({ keyspaces: z.array(z.string()), ranges: tokens })).optional(),
   /** By table id. */
   tables: z.record(z.string(), knownTable),
 });
@@ -46,8 +51,8 @@ const hostState = z.object({
 const horizon = z.object({
   /** Our wall clock before the first flush. */
   beginMs: z.number(),
-  /** By keyspace, tokens (from, to] of which every replica was captured: decimal text, ascending. */
-  ranges: z.record(z.string(), z.array(z.tuple([z.string(), z.string()]))),
+  /** By keyspace, those of which every replica was captured. */
+  ranges: z.record(z.string(), tokens),
   /** By table id: the least floor of all replicas, in seconds. Absent: it is not known. */
   floors: z.record(z.string(), z.number()),
 });
@@ -56,6 +61,11 @@ const state = z.object({
   version: z.literal(1),
   cut: z.number(),
   hosts: z.record(z.string(), hostState),
+  /**
+   * Members that no cut has captured yet, with our clock at the cut before the first that saw them; null: the first cut
+   * did, and no other host has owned less since. Absent in what an older version remembered.
+   */
+  strangers: z.record(z.string(), z.number().nullable()).optional(),
   /** By table id: the latest truncation, by a node's clock, that opened an epoch. */
   epochs: z.record(z.string(), z.number()),
   ringDigest: z.string(),
@@ -72,6 +82,7 @@ export const firstState: CutState = {
   version: 1,
   cut: 0,
   hosts: {},
+  strangers: {},
   epochs: {},
   ringDigest: '',
   schemaDigest: '',

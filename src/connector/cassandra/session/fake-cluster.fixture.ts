@@ -3,11 +3,12 @@
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { CodrError } from '../../../base/error.ts';
 import type { FileAccess } from '../../../base/file-access.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { systemClock } from '../../../node/system-clock.ts';
-import type { NodeControl } from './control.ts';
+import { type NodeControl, withinDeadline } from './control.ts';
 import type { CqlRow, CqlSession, QueryOptions } from './cql.ts';
 import { type CutState, firstState, parseCutState } from './cut-state.ts';
 import { type FakeStatistics, statisticsOf } from './fake-statistics.fixture.ts';
@@ -32,6 +33,9 @@ interface FakeNode {
   served: string[];
   linksOn: boolean;
   isAway: boolean;
+  /** Its flushes do not end. */
+  isWedged: boolean;
+  datacenter: string;
   /** What its fellows lack in their rows of it. */
   halfKnown: 'tokens' | 'host_id' | undefined;
   truncatedAt: Buffer | undefined;
@@ -43,7 +47,10 @@ interface FakeFlush extends FakeStatistics {
 }
 
 export class FakeCluster implements AsyncDisposable {
+  /** Members of the ring. */
   readonly nodes: FakeNode[] = [];
+  /** Of the keyspace `ks`. */
+  replication: Record<string, string> = { class: 'SimpleStrategy', replication_factor: '3' };
   readonly signal = AbortSignal.timeout(60_000);
   state: CutState = firstState;
   durableWrites = true;
@@ -54,23 +61,35 @@ export class FakeCluster implements AsyncDisposable {
   /** With the table `ks.t` on all nodes. */
   static async open(count: number): Promise<FakeCluster> {
     const cluster = new FakeCluster();
-    for (let i = 1; i <= count; i++) {
-      const folder = await mkdtemp(join(tmpdir(), 'codr-test-'));
-      await mkdir(join(folder, 'ks', `t-${tableHex}`), { recursive: true });
-      cluster.nodes.push({
-        hostId: `0000000${i}-0000-0000-0000-000000000000`,
-        address: `10.0.0.${i}`,
-        folder,
-        paths: [folder],
-        files: localFiles,
-        served: ['/data'],
-        linksOn: false,
-        isAway: false,
-        halfKnown: undefined,
-        truncatedAt: undefined,
-      });
-    }
+    for (let i = 0; i < count; i++) await cluster.join();
     return cluster;
+  }
+
+  /** Node n has the token n000. */
+  async join(): Promise<void> {
+    const number = this.nodes.length + 1;
+    const folder = await mkdtemp(join(tmpdir(), 'codr-test-'));
+    await mkdir(join(folder, 'ks', `t-${tableHex}`), { recursive: true });
+    this.nodes.push({
+      hostId: `0000000${number}-0000-0000-0000-000000000000`,
+      address: `10.0.0.${number}`,
+      folder,
+      paths: [folder],
+      files: localFiles,
+      served: ['/data'],
+      linksOn: false,
+      isAway: false,
+      isWedged: false,
+      datacenter: 'dc1',
+      halfKnown: undefined,
+      truncatedAt: undefined,
+    });
+  }
+
+  /** The node that joined last is no member any more. */
+  async leave(): Promise<void> {
+    const left = this.nodes.pop();
+    if (left) await rm(left.folder, { recursive: true, force: true });
   }
 
   node(number: number): FakeNode {
@@ -188,7 +207,7 @@ export class FakeCluster implements AsyncDisposable {
   #schemaRows(query: string): CqlRow[] {
     const table = { keyspace_name: 'ks', table_name: 't' };
     if (query.includes('system_schema.keyspaces')) {
-      const replication = { class: 'SimpleStrategy', replication_factor: '3' };
+      const { replication } = this;
       return [
         {
           keyspace_name: 'ks',
@@ -210,7 +229,7 @@ export class FakeCluster implements AsyncDisposable {
 
 const tokensOf = ({ hostId }: Pick<FakeNode, 'hostId'>): string[] => [`${hostId[7]}000`];
 
-function rowOf({ address, hostId }: FakeNode): CqlRow {
+function rowOf({ address, hostId, datacenter }: FakeNode): CqlRow {
   return {
     native_address: address,
     cluster_name: 'fake',
@@ -218,7 +237,7 @@ function rowOf({ address, hostId }: FakeNode): CqlRow {
     release_version: '5.0.9',
     schema_version: 's',
     host_id: hostId,
-    data_center: 'dc1',
+    data_center: datacenter,
     rack: 'r1',
     tokens: tokensOf({ hostId }),
   };
@@ -242,7 +261,16 @@ function controlOf(node: FakeNode, members: readonly FakeNode[]): NodeControl {
       const known = { clusterName: 'fake', releaseVersion: '5.0.9', jvmStartMs: 1 };
       return { ...known, hostId: node.hostId, operationMode: 'NORMAL' };
     },
-    flush: async () => {},
+    flush: async (_, __, { signal, deadlineMs }) => {
+      if (!node.isWedged) return;
+      // As the driver of a server that never answers.
+      await withinDeadline(
+        node.address,
+        'flush',
+        { signal, deadlineMs: deadlineMs ?? 1 },
+        (until) => setTimeout(60_000, undefined, { signal: until }),
+      );
+    },
     takeSnapshot: async (tag) => {
       const folder = join(live, 'snapshots', tag);
       await mkdir(folder, { recursive: true });

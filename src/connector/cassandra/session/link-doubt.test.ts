@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { type CutState, firstState } from './cut-state.ts';
-import { tablesAnew } from './link-doubt.ts';
+import { strangersAfter, tablesAnew } from './link-doubt.ts';
 
 const day = 86_400;
 const tables = [
@@ -20,7 +20,7 @@ const state: CutState = { ...firstState, cut: 1, hosts: { one: host(0), two: hos
 function anew(more: Partial<Parameters<typeof tablesAnew>[0]>, beginDays = 1) {
   const given = {
     ...{ tables, state, doubts: [], withoutLinks: new Set<string>(), captured: ['one', 'two'] },
-    ...{ members: new Set(['one', 'two']), beginMs: beginDays * day * 1000 },
+    ...{ members: new Set(['one', 'two']), beginMs: beginDays * day * 1000, haveLost: false },
   };
   return [...tablesAnew({ ...given, ...more }).keys()];
 }
@@ -39,4 +39,37 @@ test('a host that left, and a table without links, are doubts too', () => {
   assert.deepEqual(anew({ members: new Set(['one']) }, 10), ['short', 'long']);
   assert.deepEqual(anew({ withoutLinks: new Set(['long']) }), []);
   assert.deepEqual(anew({ withoutLinks: new Set(['long']) }, 10), ['long']);
+});
+
+const late = 20;
+const cutAt = (days: number, strangers: CutState['strangers']): CutState => ({
+  ...{ ...state, strangers },
+  hosts: { one: host(days * day * 1000), two: host(days * day * 1000) },
+});
+const isNew = [{ hostId: 'three', reason: 'it was not captured before' }];
+
+test('a host that cuts saw and did not capture is a doubt since before it came, when it is captured and when it leaves', () => {
+  const seen = strangersAfter(cutAt(1, {}), ['three'], true);
+  assert.deepEqual(seen, { three: day * 1000 });
+  const now = cutAt(late, strangersAfter(cutAt(5, seen), ['three'], false));
+  for (const more of [{ doubts: isNew, members: new Set(['one', 'two', 'three']) }, {}]) {
+    assert.deepEqual(anew({ state: now, ...more }, late), ['short', 'long']);
+  }
+  assert.deepEqual(anew({ state: cutAt(late, {}), doubts: isNew }, late), ['short']);
+});
+
+test('a host that no cut ever captured is a doubt only if another one has lost what it owned', () => {
+  const first = strangersAfter(firstState, ['three'], false);
+  assert.deepEqual(first, { three: null });
+  const rested = cutAt(late, strangersAfter(cutAt(5, first), ['three'], false));
+  assert.deepEqual(anew({ state: rested, doubts: isNew }, late), []);
+  assert.deepEqual(anew({ state: rested, doubts: isNew, haveLost: true }, late), ['short', 'long']);
+  const moved = cutAt(late, strangersAfter(cutAt(5, first), ['three'], true));
+  assert.deepEqual(anew({ state: moved, doubts: isNew }, late), ['short', 'long']);
+});
+
+test('what an older version remembered does not say since when a host took part', () => {
+  const older = cutAt(late, undefined);
+  assert.deepEqual(anew({ state: older, doubts: isNew }, late), ['short', 'long']);
+  assert.deepEqual(strangersAfter(older, ['three'], false), { three: 0 });
 });

@@ -20,8 +20,10 @@ export interface DoubtfulTables {
   /** Ids of tables of which the servers are told to make no links. */
   readonly withoutLinks: ReadonlySet<string>;
   readonly captured: readonly string[];
-  /** Host ids of the ring: one that was captured and has left took with it what it had not been asked for. */
+  /** Host ids of the ring: one that has left took with it what it had not been asked for. */
   readonly members: ReadonlySet<string>;
+  /** Of `haveLost`. */
+  readonly haveLost: boolean;
   /** Our wall clock before the first flush. */
   readonly beginMs: number;
 }
@@ -30,7 +32,8 @@ export interface DoubtfulTables {
 export function tablesAnew(given: DoubtfulTables): Map<string, string> {
   const { tables, state, doubts, withoutLinks, captured, members, beginMs } = given;
   const anew = new Map<string, string>();
-  const left = Object.keys(state.hosts).filter((hostId) => !members.has(hostId));
+  const were = [...Object.keys(state.hosts), ...Object.keys(state.strangers ?? {})];
+  const left = were.filter((hostId) => !members.has(hostId));
   const gone = left.map((hostId) => ({ hostId, reason: 'a host left the ring' }));
   for (const { id, gcGraceSeconds } of tables) {
     if (!isKnown(state, id)) continue;
@@ -38,22 +41,45 @@ export function tablesAnew(given: DoubtfulTables): Map<string, string> {
       ? captured.map((hostId) => ({ hostId, reason: 'no links are made of it' }))
       : [];
     for (const { hostId, reason } of [...doubts, ...gone, ...unlinked]) {
-      if (mayHavePurged(state, hostId, gcGraceSeconds, beginMs)) anew.set(id, reason);
+      const sinceMs = lastCaptureMs(state, hostId, given.haveLost);
+      if (mayHavePurged(sinceMs, gcGraceSeconds, beginMs)) anew.set(id, reason);
     }
   }
   return anew;
 }
 
-/** True when what was deleted at the host since its last capture may have been purged by now. */
-export function mayHavePurged(
-  state: CutState,
+/**
+ * When what a host deleted was surely captured for the last time. One that is new took part since the last cut, at the
+ * earliest; one that earlier cuts saw and did not capture, since before these. What it deleted and purged came from
+ * hosts that had the rows: as long as these own what they did, they have them still, and nothing can be missed.
+ */
+export function lastCaptureMs(
+  { hosts, strangers }: CutState,
   hostId: string,
-  gcGraceSeconds: number,
-  beginMs: number,
-): boolean {
-  // A host that is new took part since the last cut, at the earliest.
-  const last = Math.max(...Object.values(state.hosts).map(({ atMs }) => atMs ?? 0));
-  const sinceMs = state.hosts[hostId] ? (state.hosts[hostId].atMs ?? 0) : last;
+  haveLost: boolean,
+): number {
+  if (hosts[hostId]) return hosts[hostId].atMs ?? 0;
+  if (!strangers) return 0;
+  const since = strangers[hostId];
+  if (since === null) return haveLost ? 0 : Number.POSITIVE_INFINITY;
+  return since ?? Math.max(...Object.values(hosts).map(({ atMs }) => atMs ?? 0));
+}
+
+/** Members that no cut has captured, for the state after a cut. */
+export function strangersAfter(
+  state: CutState,
+  members: readonly string[],
+  haveLost: boolean,
+): NonNullable<CutState['strangers']> {
+  const since = members.map((hostId) => {
+    const sinceMs = lastCaptureMs(state, hostId, haveLost);
+    return [hostId, state.cut > 0 && Number.isFinite(sinceMs) ? sinceMs : null] as const;
+  });
+  return Object.fromEntries(since);
+}
+
+/** True when what was deleted at a host since its last capture may have been purged by now. */
+export function mayHavePurged(sinceMs: number, gcGraceSeconds: number, beginMs: number): boolean {
   return beginMs - sinceMs >= gcGraceSeconds * 1000 - clockSlackMs;
 }
 

@@ -2,7 +2,7 @@
 // left no link, may make a table begin anew: then the nodes are listed once more.
 import type { KeyspaceSchema } from '../schema/read-schema.ts';
 import type { CutState } from './cut-state.ts';
-import { type LinkDoubt, mayHavePurged, tablesAnew } from './link-doubt.ts';
+import { type LinkDoubt, lastCaptureMs, mayHavePurged, tablesAnew } from './link-doubt.ts';
 import {
   type CutNode,
   linksDoubt,
@@ -29,6 +29,8 @@ export interface ListingRequest {
   readonly truncated: ReadonlyMap<string, number>;
   /** By configured address. */
   readonly prepared: ReadonlyMap<string, PreparedNode>;
+  /** A host that was captured has left, or owns less. */
+  readonly haveLost: boolean;
   readonly after: ReadonlyMap<string, NodeMarks>;
   readonly beginMs: number;
   /** Runs on all nodes that have not failed, side by side. */
@@ -36,7 +38,7 @@ export interface ListingRequest {
 }
 
 export async function listCut(request: ListingRequest): Promise<CutListing> {
-  const { task, state, prepared, after, beginMs, each } = request;
+  const { task, state, prepared, after, beginMs, haveLost, each } = request;
   const doubts: LinkDoubt[] = [];
   await each(async ({ address }) => {
     const [own, marks] = [prepared.get(address), after.get(address)];
@@ -50,13 +52,15 @@ export async function listCut(request: ListingRequest): Promise<CutListing> {
   const captured = [...after.values()].map(({ hostId }) => hostId);
   const members = new Set(task.ring.nodes.map(({ hostId }) => hostId));
   const { tables } = task;
-  const anew = tablesAnew({ tables, state, doubts, withoutLinks, captured, members, beginMs });
+  const where = { tables, state, doubts, captured, members, haveLost };
+  const anew = tablesAnew({ ...where, withoutLinks, beginMs });
   for (;;) {
     const files = await listAll(request, { anew, doubts, withoutLinks });
     const late = files.flatMap(({ hostId, unlinked }) =>
       tables.filter(
         ({ id, gcGraceSeconds }) =>
-          unlinked.includes(id) && mayHavePurged(state, hostId, gcGraceSeconds, beginMs),
+          unlinked.includes(id) &&
+          mayHavePurged(lastCaptureMs(state, hostId, haveLost), gcGraceSeconds, beginMs),
       ),
     );
     if (late.length === 0) return { files, anew, doubts };

@@ -25,6 +25,7 @@ import {
   readComponent,
   type TableFolder,
 } from './node-files.ts';
+import { type Owned, ownsMore } from './ownership.ts';
 import { probeFiles } from './probe-files.ts';
 import { nodeAt, type Ring } from './ring.ts';
 import { type NodeMarks, readNodeMarks } from './truncation.ts';
@@ -51,6 +52,8 @@ export interface NodeTask {
   readonly claim: LinksClaim;
   readonly known: (hostId: string) => HostState | undefined;
   readonly linkLimit: LinkLimit;
+  /** By host id, what each owns of the keyspaces in scope. */
+  readonly ownership: ReadonlyMap<string, Owned>;
   /** Keyspaces that write the commit log, and since when: spans prove nothing of files of others. */
   readonly durableAt: ReadonlyMap<string, number>;
   readonly flushMs: number;
@@ -182,6 +185,8 @@ export interface NodeFiles {
   /** By table id. */
   readonly read: ReadonlyMap<string, readonly ListedSstable[]>;
   readonly coveredCount: number;
+  /** Keyspaces of which it owns more than when it was captured last, or may: its live files were read again. */
+  readonly grown: readonly string[];
   /** Ids of tables of which something was flushed without a link, though nobody knows how. */
   readonly unlinked: readonly string[];
   /** Names of links to remove once the cut is durable, by folder of the table. */
@@ -221,6 +226,8 @@ export async function listNode(
 ): Promise<NodeFiles> {
   const { node, hostId } = prepared;
   const known = task.known(hostId);
+  const owned = task.ownership.get(hostId) ?? [];
+  const grown = new Set<string>();
   const proven = doubt === undefined && (await isUnstreamed(task, prepared, known));
   // Folders of a table made since the preparation would be missing from that listing.
   const folders = Map.groupBy(await listTableFolders(node), ({ tableId }) => tableId);
@@ -251,11 +258,13 @@ export async function listNode(
     // A host that was away has its own files from before, whoever told of the truncate meanwhile.
     const isCut = truncated.has(id) || !isSameTruncation(known?.truncations[id], truncation);
     const counts = isKnown && !isCut;
+    const rereads = counts && ownsMore(known.owned, owned, keyspace);
+    if (rereads) grown.add(keyspace);
     const durableAt = task.durableAt.get(keyspace);
     const isDurable = durableAt !== undefined && durableAt === known?.tables[id]?.durableAt;
     const early = prepared.subsumed.get(id) ?? new Set<string>();
     const chosen = await chooseFiles({
-      ...{ live, links },
+      ...{ live, links, rereads },
       known: counts ? known.tables[id] : undefined,
       subsumed: isKnown ? new Set() : early,
       early,
@@ -272,9 +281,10 @@ export async function listNode(
     hostId,
     read,
     coveredCount,
+    grown: [...grown],
     unlinked,
     spent: onlyKnown(spent, states),
-    state: stateOf(prepared, states),
+    state: { ...stateOf(prepared, states), owned },
   };
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ManualClock } from '../../../../test/harness/manual-clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
-import { FakeCluster, hostsOf, namesOf } from './fake-cluster.fixture.ts';
+import { FakeCluster, fakeTableId, hostsOf, namesOf } from './fake-cluster.fixture.ts';
 import { worstGrade } from './grade.ts';
 
 const captured = 'captured';
@@ -179,4 +179,110 @@ test('a node whose peer is gone is a missing replica, the others are captured', 
   cluster.node(2).files = files;
   const whole = await cluster.cut();
   assert.ok(whole.nodes.every(({ captured }) => captured));
+});
+
+/** The note that says so of a node, of each cut that read live files again. */
+const grownOf = ({ notes }: Awaited<ReturnType<FakeCluster['cut']>>): string[] =>
+  notes.filter((note) => /may own more of ks than when it was captured last/.test(note));
+
+test('what a node owns again after a change of the replication is read again, what it owns no more is not', async () => {
+  await using cluster = await FakeCluster.open(2);
+  const replicas = (count: number): void => {
+    cluster.replication = { class: 'SimpleStrategy', replication_factor: String(count) };
+  };
+  replicas(2);
+  await cluster.flush('nb-1-big');
+  await cluster.cut();
+  replicas(1);
+  await cluster.flush('nb-2-big');
+  const less = await cluster.cut();
+  assert.deepEqual([namesOf(less), grownOf(less)], [['1 nb-2-big', '2 nb-2-big'], []]);
+  replicas(2);
+  const again = await cluster.cut();
+  const all = ['1 nb-1-big', '1 nb-2-big', '2 nb-1-big', '2 nb-2-big'];
+  assert.deepEqual([namesOf(again), grownOf(again).length], [all, 2]);
+  assert.deepEqual(namesOf(await cluster.cut()), [], 'once is enough');
+});
+
+test('what compaction made of files that were captured is read too where the node owns more', async () => {
+  await using cluster = await FakeCluster.open(2);
+  cluster.replication = { class: 'SimpleStrategy', replication_factor: '1' };
+  await cluster.flush('nb-1-big', { intervals: [[1, 0, 1, 10]] });
+  await cluster.cut();
+  cluster.replication = { class: 'SimpleStrategy', replication_factor: '2' };
+  await cluster.compact(['nb-1-big'], 'nb-2-big', { intervals: [[1, 0, 1, 10]] });
+  assert.deepEqual(namesOf(await cluster.cut()), ['1 nb-2-big', '2 nb-2-big']);
+});
+
+test('what nodes own again when one has left that was not configured is read again', async () => {
+  await using cluster = await FakeCluster.open(2);
+  cluster.replication = { class: 'SimpleStrategy', replication_factor: '1' };
+  const nodes = cluster.cutNodes();
+  await cluster.cut({ nodes });
+  await cluster.join();
+  await cluster.flush('nb-1-big');
+  const grown = await cluster.cut({ nodes });
+  assert.deepEqual(namesOf(grown), ['1 nb-1-big', '2 nb-1-big']);
+  assert.deepEqual(grades(grown), ['complete', 'best-effort']);
+  await cluster.leave();
+  // Node 3 had a part of what was node 1's alone.
+  assert.deepEqual(namesOf(await cluster.cut({ nodes })), ['1 nb-1-big']);
+});
+
+test('where a node had a part of the ring uncaptured, for as long as deletions are kept, tables begin anew when it has left', async () => {
+  await using cluster = await FakeCluster.open(2);
+  const clock = new ManualClock({ jumps: true });
+  const cut = (nodes = cluster.cutNodes().slice(0, 2)) => cluster.cut({ nodes, clock });
+  const isAnew = ({ tables }: Awaited<ReturnType<typeof cut>>) => tables.get(fakeTableId)?.isAnew;
+  await cut();
+  await cluster.join();
+  await cluster.flush('nb-1-big');
+  assert.equal(isAnew(await cut()), false);
+  await clock.sleep(11 * 86_400_000, cluster.signal);
+  assert.equal(isAnew(await cut()), false);
+  await cluster.leave();
+  const left = await cut();
+  assert.deepEqual([isAnew(left), namesOf(left)], [true, ['1 nb-1-big', '2 nb-1-big']]);
+});
+
+test('a node that was away when the ring changed is held against what it owned when it was captured', async () => {
+  await using cluster = await FakeCluster.open(2);
+  cluster.replication = { class: 'SimpleStrategy', replication_factor: '1' };
+  await cluster.flush('nb-1-big');
+  await cluster.cut();
+  cluster.node(2).isAway = true;
+  cluster.replication = { class: 'SimpleStrategy', replication_factor: '2' };
+  assert.deepEqual(namesOf(await cluster.cut()), ['1 nb-1-big']);
+  cluster.node(2).isAway = false;
+  assert.deepEqual(namesOf(await cluster.cut()), ['2 nb-1-big']);
+});
+
+test('what an earlier version remembered does not say what nodes owned: their live files are read once', async () => {
+  await using cluster = await FakeCluster.open(2);
+  await cluster.flush('nb-1-big');
+  await cluster.cut();
+  const hosts = Object.entries(cluster.state.hosts).map(([id, { owned: _, ...host }]) => [
+    id,
+    host,
+  ]);
+  cluster.state = { ...cluster.state, hosts: Object.fromEntries(hosts) };
+  const first = await cluster.cut();
+  assert.deepEqual(namesOf(first), ['1 nb-1-big', '2 nb-1-big']);
+  assert.equal(grownOf(first).length, 2);
+  assert.deepEqual(namesOf(await cluster.cut()), []);
+});
+
+test('a flush that does not end costs the replica, which is named, and the next cut has what it wrote', async () => {
+  await using cluster = await FakeCluster.open(3);
+  await cluster.flush('nb-1-big');
+  await cluster.cut();
+  await cluster.flush('nb-2-big');
+  cluster.node(2).isWedged = true;
+  const cut = await cluster.cut({ flushMs: 20 });
+  assert.match(hostsOf(cut)['10.0.0.2'] ?? '', /^10\.0\.0\.2 did not flush within/);
+  assert.deepEqual(namesOf(cut), ['1 nb-2-big', '3 nb-2-big']);
+  assert.deepEqual(grades(cut), ['quorum-safe']);
+  cluster.node(2).isWedged = false;
+  const next = await cluster.cut();
+  assert.deepEqual([namesOf(next), grades(next)], [['2 nb-2-big'], ['complete']]);
 });

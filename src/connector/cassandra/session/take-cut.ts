@@ -13,6 +13,7 @@ import { type CutState, truncatedTables } from './cut-state.ts';
 import { sharedDirectories } from './data-directories.ts';
 import { durableKeyspaces } from './durable-writes.ts';
 import { type GradedRange, gradeRanges } from './grade.ts';
+import { strangersAfter } from './link-doubt.ts';
 import type { LinkLimit } from './link-limit.ts';
 import { type CutListing, listCut } from './list-cut.ts';
 import {
@@ -25,6 +26,7 @@ import {
   tagPrefixOf,
 } from './node-cut.ts';
 import type { ListedSstable } from './node-files.ts';
+import { haveLost, ownershipOf } from './ownership.ts';
 import { releaseCut } from './release-cut.ts';
 import { replicasOf } from './replica-placement.ts';
 import {
@@ -158,6 +160,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     claim: { owner, ownsBackups, hasCaptured: state.cut > 0 },
     known: (hostId) => state.hosts[hostId],
     linkLimit: request.linkLimit,
+    ownership: ownershipOf(ring, schema),
     durableAt: await durableKeyspaces(cql, signal),
     flushMs: request.flushMs ?? flushMsDefault,
   };
@@ -178,6 +181,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     const truncated = truncatedTables(state, truncationsOf(outcome));
     const listing = await listCut({
       ...{ task, schema, state, truncated, prepared, after, beginMs },
+      haveLost: haveLost(state.hosts, task.ownership),
       each: (work) => eachNode(request, outcome, work),
     });
     const endMs = clock.now();
@@ -291,18 +295,26 @@ function resultOf(request: CutRequest, gathered: Gathered) {
 }
 
 /** What could have slipped is said, and what was done about it. */
-function notesOf({ ring, tables, listing: { doubts, anew } }: Gathered): string[] {
+function notesOf({ ring, tables, listing: { files, doubts, anew } }: Gathered): string[] {
+  const addressOf = (hostId: string): string =>
+    ring.nodes.find((node) => node.hostId === hostId)?.address ?? hostId;
   const nodes = doubts.map(({ hostId, reason }) => {
-    const address = ring.nodes.find((node) => node.hostId === hostId)?.address ?? hostId;
+    const address = addressOf(hostId);
     return `node ${address}: ${reason}: all of its live files that were not known were read`;
   });
+  const grown = files
+    .filter((own) => own.grown.length > 0)
+    .map((own) => {
+      const what = `it may own more of ${own.grown.join(', ')} than when it was captured last`;
+      return `node ${addressOf(own.hostId)}: ${what}: all of its live files there were read`;
+    });
   const begun = tables
     .filter(({ id }) => anew.has(id))
     .map(({ id, keyspace, table }) => {
       const why = `${anew.get(id)}, for longer than its gc_grace_seconds`;
       return `${keyspace}.${table} was read as a whole: ${why}`;
     });
-  return [...nodes.sort(), ...begun];
+  return [...nodes.sort(), ...grown, ...begun];
 }
 
 /** Grades of every keyspace that has tables in scope, for whichever hosts count as captured. */
@@ -350,10 +362,13 @@ function nextStateOf(
   const seen = files.map(
     ({ hostId, state: own }) => [hostId, { ...own, cut, atMs: beginMs }] as const,
   );
+  const hosts = { ...Object.fromEntries(kept), ...Object.fromEntries(seen) };
+  const strangers = [...members].filter((hostId) => !hosts[hostId]);
   return {
     version: 1,
     cut,
-    hosts: { ...Object.fromEntries(kept), ...Object.fromEntries(seen) },
+    hosts,
+    strangers: strangersAfter(state, strangers, haveLost(state.hosts, ownershipOf(ring, schema))),
     epochs: Object.fromEntries(epochs.filter(([id]) => ids.has(id))),
     ringDigest: ringDigest(ring),
     schemaDigest: createHash('sha256').update(JSON.stringify(schema)).digest('hex'),

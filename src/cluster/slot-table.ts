@@ -180,7 +180,7 @@ function highestFirst(slots: readonly number[], score: (slot: number) => number)
  * Weighted rendezvous: of several peers the one with the highest score for a key has it, each as often as its
  * weight says. `seed` is the hash of a peer's name, `key` any 32 bits.
  */
-function rendezvousScore(seed: number, key: number, weight: number): number {
+export function rendezvousScore(seed: number, key: number, weight: number): number {
   const uniform = (mix(seed ^ mix(key)) + 0.5) / 2 ** 32;
   return -weight / Math.log(uniform);
 }

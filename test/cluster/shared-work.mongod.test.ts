@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { Binary, type MongoClient } from 'mongodb';
 import type { CodrApi } from '../../src/api/codr-api.ts';
 import { SeededRandom } from '../../src/base/random.ts';
+import { ownersInOrder } from '../../src/cluster/placement.ts';
 import type { ReplicaSet } from '../../src/node/demo/mongod-server.ts';
 import { startReplicaSet } from '../harness/mongod.ts';
 import { call, type PeerProcess, Peers, until } from './peers.ts';
@@ -139,23 +140,28 @@ test('a peer that is killed in a base copy is replaced, and the client sees the 
 });
 
 test('a follower that is frozen past its lease is replaced, and harms nothing when it wakes', async () => {
-  const [first, second, third] = peers.all as [PeerProcess, PeerProcess, PeerProcess];
   const rows = client().db('frozen').collection<{ _id: number }>('a');
   await rows.insertOne({ _id: 0 });
-  await using api = first.api();
+  // Where it begins its source decides, not who is asked: the peers rank for it by their names.
+  const candidates = peers.all.map(({ name }) => ({ name, weight: 2, load: 0 }));
+  const [runner = ''] = ownersInOrder('frozen', candidates);
+  const first = peers.all.find(({ name }) => name === runner) as PeerProcess;
+  const rest = peers.all.filter((peer) => peer !== first);
+  const [second, third] = rest as [PeerProcess, PeerProcess];
   await using other = third.api();
-  await add(api, 'frozen');
+  await add(other, 'frozen');
   const limited = await other.limitSource({ source: 'frozen', readers: 5 }, call);
   assert.equal(limited.readers, 5);
   const stop = new AbortController();
+  const began = taken(first, 'backup');
   const follow = { source: 'frozen', follow: true, rpoSeconds: 1 };
-  // The client of a peer that is frozen hangs with it; the operation does not.
-  void api.backup(follow, { signal: stop.signal }).catch(() => {});
+  void other.backup(follow, { signal: stop.signal }).catch(() => {});
   const restorable = async (): Promise<number> => {
     const { intervals } = await other.points({ source: 'frozen' }, call);
     return Date.parse(intervals.at(-1)?.to.wall ?? '1970-01-01T00:00:00Z');
   };
   await until(async () => (await restorable()) > 0, { within: 60_000, what: 'a first moment' });
+  assert.ok(taken(first, 'backup') > began, 'the source has its place');
   const followers = (): number => taken(second, 'backup') + taken(third, 'backup');
   const before = followers();
   first.freeze();

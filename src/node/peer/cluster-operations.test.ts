@@ -1,86 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManualClock } from '../../../test/harness/manual-clock.ts';
-import type { Call, CodrApi } from '../../api/codr-api.ts';
-import type { OperationEvent } from '../../api/operations.ts';
+import type { OperationEvent, OperationStore } from '../../api/operations.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
-import { silentLogger } from '../../base/log.ts';
 import { SeededRandom } from '../../base/random.ts';
-import type { Outcome } from '../../coordination/coordinator.ts';
-import { MemoryCoordinator } from '../../coordination/memory/memory-coordinator.ts';
-import { ClusterOperations } from './cluster-operations.ts';
 import { handoverOf } from './operation-handover.ts';
+import { request, secret, until, World } from './operations-world.fixture.ts';
 import { valueSeal } from './value-seal.ts';
-
-const secret = Buffer.alloc(32, 7);
-const request = { readDataPercent: 10, repair: false };
-
-/** Of so many transactions to come the outcome is not told, though they happen. */
-class DoubtfulCoordinator extends MemoryCoordinator {
-  doubts = 0;
-
-  override async transact(...args: Parameters<MemoryCoordinator['transact']>): Promise<Outcome> {
-    const outcome = await super.transact(...args);
-    if (this.doubts-- <= 0) return outcome;
-    throw new CodrError('transaction-in-doubt', 'nobody says how it went');
-  }
-}
-
-/** Peers whose only work is `check`: it goes on until the test lets it end. */
-class World {
-  readonly coordinator = new DoubtfulCoordinator(new ManualClock({ jumps: true }), 'memory');
-  readonly peers = new Map<string, ClusterOperations>();
-  /** Names of peers that began the work, in order. */
-  readonly begun: string[] = [];
-  /** What each found that another had left. */
-  readonly handed: unknown[] = [];
-  readonly stop = new AbortController();
-  readonly #endings: ((bytesRead: number | CodrError) => void)[] = [];
-
-  async peer(name: string) {
-    const lease = await this.coordinator.lease(10_000);
-    const peer = new ClusterOperations({
-      ...{ coordinator: this.coordinator, lease, name, seal: valueSeal(secret) },
-      api: { check: (_: unknown, call: Call) => this.#work(name, call) } as unknown as CodrApi,
-      clock: new ManualClock({ jumps: true }),
-      random: new SeededRandom(this.peers.size + 1),
-      log: silentLogger,
-      redact: (text) => text,
-      relay: (other) => this.peers.get(other),
-    });
-    this.peers.set(name, peer);
-    const running = peer.run(this.stop.signal);
-    return { peer, lease, running };
-  }
-
-  /** Lets the newest work end. */
-  finish(bytesRead: number | CodrError): void {
-    this.#endings.at(-1)?.(bytesRead);
-  }
-
-  async #work(name: string, { signal, progress, handover }: Call) {
-    this.begun.push(name);
-    this.handed.push(await handover?.read());
-    await handover
-      ?.write(`${'left by '.repeat(20_000)}${name}`)
-      .catch((error) => this.handed.push(error));
-    progress?.({ phase: name, records: 1, bytes: 2, seconds: 0 });
-    const bytesRead = await new Promise<number | CodrError>((resolve, reject) => {
-      this.#endings.push(resolve);
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
-    if (bytesRead instanceof CodrError) throw bytesRead;
-    return { packs: 0, commits: 0, bytesRead, problems: [], givenUp: [], seconds: 0 };
-  }
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 10_000; i++) {
-    if (await condition()) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  assert.fail('it never came true');
-}
 
 test('an operation ends with its result at every peer, and its request is not readable in the store', async () => {
   const world = new World();
@@ -231,5 +156,172 @@ test('an operation that was taken over in doubt is run by the peer that took it,
     error?.remedy ?? '',
     /may have ended it: see by `codr verify --against`, or use --dr/,
   );
+  world.stop.abort();
+});
+
+test('a peer that is full refuses an operation before anything is written, but not one that is there', async () => {
+  const world = new World();
+  const { peer } = await world.peer('a', { runningMax: 1 });
+  const { id } = await peer.create('check', request, 'key', 'anna');
+  await assert.rejects(
+    () => peer.create('check', request, 'another', 'anna'),
+    (error) => isCodrError(error, 'busy'),
+  );
+  assert.equal((await world.coordinator.list('operation')).filter(isKeyOrRecord).length, 2);
+  assert.equal((await peer.create('check', request, 'key', 'anna')).id, id);
+  world.stop.abort();
+});
+
+const isKeyOrRecord = ({ key }: { readonly key: string }): boolean =>
+  key.startsWith('operations/') || key.startsWith('operation-keys/');
+
+test('what is asked for at once counts before it runs', async () => {
+  const world = new World();
+  const { peer } = await world.peer('a', { runningMax: 2 });
+  const asked = await Promise.allSettled(
+    ['1', '2', '3', '4'].map((key) => peer.create('check', request, key, 'anna')),
+  );
+  assert.deepEqual(asked.map(({ status }) => status).sort(), [
+    ...['fulfilled', 'fulfilled', 'rejected', 'rejected'],
+  ]);
+  assert.equal((await peer.list()).length, 2);
+  world.stop.abort();
+});
+
+test('a full peer takes over what nobody runs once it has room', async () => {
+  const world = new World();
+  const a = await world.peer('a');
+  const { id } = await a.peer.create('check', request, 'key', 'anna');
+  const b = await world.peer('b', { runningMax: 1 });
+  const own = await b.peer.create('check', request, 'of b', 'anna');
+  await until(() => world.begun.length === 2);
+  world.peers.delete('a');
+  world.coordinator.expire(a.lease);
+  await a.peer.drain();
+  const c = await b.peer.list();
+  assert.deepEqual(
+    c.map(({ state }) => state),
+    ['running', 'running'],
+  );
+  world.finish(1, 1);
+  await until(async () => (await b.peer.get(own.id)).state === 'done');
+  await until(() => world.begun.length === 3);
+  world.finish(2);
+  await until(async () => (await b.peer.get(id)).state === 'done');
+  assert.deepEqual(world.begun, ['a', 'b', 'b']);
+  world.stop.abort();
+});
+
+test('what nobody has room for can be cancelled', async () => {
+  const world = new World();
+  const a = await world.peer('a');
+  const { id } = await a.peer.create('check', request, 'key', 'anna');
+  const b = await world.peer('b', { runningMax: 1 });
+  await b.peer.create('check', request, 'of b', 'anna');
+  await until(() => world.begun.length === 2);
+  world.peers.delete('a');
+  world.coordinator.expire(a.lease);
+  await a.peer.drain();
+  const events: OperationEvent[] = [];
+  const watching = (async () => {
+    for await (const event of b.peer.watch(id, 0, world.stop.signal)) events.push(event);
+  })();
+  await b.peer.cancel(id);
+  await until(async () => (await b.peer.get(id)).state === 'cancelled');
+  await watching;
+  assert.equal(events.at(-1)?.changed?.state, 'cancelled');
+  assert.deepEqual(world.begun, ['a', 'b']);
+  world.stop.abort();
+});
+
+test('an operation whose request cannot be opened belongs to nobody, and can be cancelled', async () => {
+  const world = new World();
+  const { peer } = await world.peer('a');
+  const record = {
+    ...{ id: 'x', kind: 'check', by: 'anna', created: '2026-01-01T00:00:00Z', key: 'k' },
+    ...{ request: 'AAAA', state: 'running', sequence: 0 },
+  };
+  const owned: string[] = [];
+  world.coordinator.hold = (operations) => {
+    for (const one of operations) {
+      const key = 'put' in one ? one.put : one.delete;
+      if (key === 'operation-owners/x') owned.push('put' in one ? 'put' : 'delete');
+    }
+    return undefined;
+  };
+  await world.coordinator.transact([], [{ put: 'operations/x', value: JSON.stringify(record) }]);
+  await until(() => owned.length === 2);
+  assert.deepEqual(owned, ['put', 'delete']);
+  await peer.cancel('x');
+  await until(async () => (await peer.get('x')).state === 'cancelled');
+  const { id } = await peer.create('check', request, 'key', 'anna');
+  world.finish(1);
+  await until(async () => (await peer.get(id)).state === 'done');
+  world.stop.abort();
+});
+
+test('who watches through another peer hears on when the line between both was cut for a moment', async () => {
+  const world = new World();
+  const a = await world.peer('a');
+  const { id } = await a.peer.create('check', request, 'key', 'anna');
+  await until(() => world.begun.length === 1);
+  let cuts = 0;
+  const cut: OperationStore = {
+    create: (...asked) => a.peer.create(...asked),
+    get: (...asked) => a.peer.get(...asked),
+    list: () => a.peer.list(),
+    cancel: (...asked) => a.peer.cancel(...asked),
+    async *watch(...asked) {
+      for await (const event of a.peer.watch(...asked)) {
+        yield event;
+        if (cuts++ === 0) throw new CodrError('peer-unreachable', 'the line is cut');
+      }
+    },
+  };
+  world.peers.set('a', cut);
+  const b = await world.peer('b');
+  const events: OperationEvent[] = [];
+  const watching = (async () => {
+    for await (const event of b.peer.watch(id, 0, world.stop.signal)) events.push(event);
+  })();
+  await until(() => events.some(({ progress }) => progress?.phase === 'a'));
+  assert.ok(cuts > 1);
+  world.finish(1);
+  await watching;
+  assert.equal(events.at(-1)?.changed?.state, 'done');
+  world.stop.abort();
+});
+
+test('an owner that wakes while it writes a result leaves the result of the next owner as it is', async () => {
+  const world = new World();
+  const a = await world.peer('a');
+  const { id } = await a.peer.create('check', request, 'key', 'anna');
+  await until(() => world.begun.length === 1);
+  const b = await world.peer('b');
+  const random = new SeededRandom(5);
+  const problems = () => [Buffer.from(random.bytes(150_000)).toString('base64')];
+  const frozen = Promise.withResolvers<void>();
+  const woken = Promise.withResolvers<void>();
+  let results = 0;
+  world.coordinator.hold = (operations) => {
+    const isPart = operations.some(
+      (one) => 'put' in one && /^operation-results\/(?!.*handover)/.test(one.put),
+    );
+    if (!isPart || ++results !== 2) return undefined;
+    frozen.resolve();
+    return woken.promise;
+  };
+  world.finish({ bytesRead: 1, problems: problems() });
+  await frozen.promise;
+  world.peers.delete('a');
+  world.coordinator.expire(a.lease);
+  await until(() => world.begun.length === 2);
+  const expected = problems();
+  world.finish({ bytesRead: 2, problems: expected });
+  await until(async () => (await b.peer.get(id)).state === 'done');
+  woken.resolve();
+  await a.peer.drain();
+  const { result } = await b.peer.get(id);
+  assert.deepEqual(Object(result).problems, expected);
   world.stop.abort();
 });

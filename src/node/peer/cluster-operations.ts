@@ -1,9 +1,7 @@
 // Operations of a cluster: kept in the coordinator, run by one peer at a time under its lease. When that peer is
 // lost another takes the operation and runs the same request again, which resumes the work.
 // Progress is not kept: who watches from elsewhere is relayed to the peer that runs it.
-import type { CodrApi } from '../../api/codr-api.ts';
 import { checkIdempotencyKey, keyUsedBefore } from '../../api/idempotency.ts';
-import { LocalOperations } from '../../api/local-operations.ts';
 import {
   isEnded,
   type Operation,
@@ -14,18 +12,10 @@ import {
   sourceOf,
 } from '../../api/operations.ts';
 import { toHex } from '../../base/bytes.ts';
-import type { Clock } from '../../base/clock.ts';
-import { CodrError, isCodrError } from '../../base/error.ts';
-import type { Logger } from '../../base/log.ts';
-import type { Random } from '../../base/random.ts';
-import type {
-  Coordinator,
-  CoordinatorEntry,
-  Lease,
-  Outcome,
-} from '../../coordination/coordinator.ts';
-import { base, translated, translatedEvent } from './operation-events.ts';
-import { handoverOf } from './operation-handover.ts';
+import { isCodrError } from '../../base/error.ts';
+import type { CoordinatorEntry, Outcome } from '../../coordination/coordinator.ts';
+import { isStream } from './operation-end.ts';
+import { OperationHints } from './operation-hints.ts';
 import {
   askedHash,
   cancelKey,
@@ -35,70 +25,54 @@ import {
   idempotencyName,
   type KeyRecord,
   type OperationRecord,
-  openedRequest,
   operationKey,
   operationsPrefix,
   ownerKey,
   ownersPrefix,
   recordOf,
-  sealedError,
   sealedRequest,
-  toldAfterTakeover,
-  writeResult,
+  unknownOperation,
 } from './operation-records.ts';
-import type { ValueSeal } from './value-seal.ts';
+import { OperationRunner, type OperationRunnerOptions } from './operation-runner.ts';
+import { OperationTurns } from './operation-turns.ts';
 
-export interface ClusterOperationsOptions {
-  readonly coordinator: Coordinator;
-  /** Of this peer; what it runs hangs on it. */
-  readonly lease: Lease;
-  readonly name: string;
-  /** Carries out what is asked for. */
-  readonly api: CodrApi;
-  readonly seal: ValueSeal;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly redact: (text: string) => string;
+export interface ClusterOperationsOptions extends OperationRunnerOptions {
   /** The operations of another peer, where it can be reached. */
   relay(peer: string): OperationStore | undefined;
 }
 
-/** What this peer runs: the claim, and the work behind it. */
-interface Owned {
-  /** Create revision of the owner's key: later owners have larger ones. */
-  readonly claim: number;
-  /** In {@link LocalOperations}. */
-  readonly localId: string;
-  /** The source, of a backup. */
-  readonly backsUp?: string;
+/** What nobody runs, as a look finds it. */
+interface Orphan {
+  readonly entry: CoordinatorEntry;
+  readonly record: OperationRecord;
+  readonly isCancelled: boolean;
 }
 
 const retryMs = 2000;
+/** Before a peer that did not answer is asked again for what it runs. */
+const relayAgainMs = 1500;
 
 export class ClusterOperations implements OperationStore {
   readonly #options: ClusterOperationsOptions;
-  readonly #local: LocalOperations;
-  readonly #owned = new Map<string, Owned>();
-  /** Operations that this peer asked to run, and does not know whether it may. */
-  readonly #doubted = new Set<string>();
-  /** What goes on until an end is written down. */
-  readonly #endings = new Set<Promise<void>>();
-  #draining = false;
+  readonly #runner: OperationRunner;
+  readonly #turns: OperationTurns;
+  /** Of the loop that looks for work. */
+  #hints: OperationHints | undefined;
 
   constructor(options: ClusterOperationsOptions) {
     this.#options = options;
-    this.#local = new LocalOperations(options.api, options);
+    this.#turns = new OperationTurns(options);
+    this.#runner = new OperationRunner(options, () => this.#hints?.nudge());
   }
 
   /** How many this peer runs. */
   get running(): number {
-    return this.#owned.size;
+    return this.#runner.running;
   }
 
   /** Sources whose backups this peer runs. */
   get backedUp(): readonly string[] {
-    return [...this.#owned.values()].flatMap(({ backsUp }) => backsUp ?? []);
+    return this.#runner.backedUp;
   }
 
   /** Takes what nobody runs, and ends what is cancelled; until the signal is aborted. */
@@ -106,9 +80,9 @@ export class ClusterOperations implements OperationStore {
     const { coordinator, clock, log } = this.#options;
     while (!signal.aborted) {
       try {
-        const hints = coordinator.watch('operation', signal)[Symbol.asyncIterator]();
-        do await this.#look();
-        while (!(await hints.next()).done);
+        const hints = new OperationHints(coordinator.watch('operation', signal), clock);
+        this.#hints = hints;
+        while (await hints.next(await this.#look()));
       } catch (error) {
         if (signal.aborted) return;
         log.warn({ error }, 'operations wait for the coordinator');
@@ -119,11 +93,10 @@ export class ClusterOperations implements OperationStore {
 
   /** Gives back what this peer runs, for others to go on with; takes nothing more. */
   async drain(): Promise<void> {
-    this.#draining = true;
-    await this.#local[Symbol.asyncDispose]();
-    await Promise.all(this.#endings);
+    await this.#runner.drain();
   }
 
+  /** A stream begins at the peer whose turn it is, all else here. Errors: `busy` when this peer has no room. */
   async create(
     kind: OperationKind,
     request: OperationRequest,
@@ -131,7 +104,7 @@ export class ClusterOperations implements OperationStore {
     by: string,
   ): Promise<Operation> {
     checkIdempotencyKey(idempotencyKey);
-    const { coordinator, seal, random, clock, lease, name } = this.#options;
+    const { coordinator, seal, random, clock, name, lease } = this.#options;
     const key = idempotencyName(by, idempotencyKey);
     const asked = askedHash(kind, request);
     const source = sourceOf(request);
@@ -145,22 +118,23 @@ export class ClusterOperations implements OperationStore {
     const puts = [
       { put: key, value: JSON.stringify({ id, asked } satisfies KeyRecord) },
       { put: operationKey(id), value: JSON.stringify(record) },
-      ...(this.#draining ? [] : [{ put: ownerKey(id), value: name, lease }]),
     ];
-    const made = await this.#asking(id, () =>
-      coordinator.transact([{ key, createRevision: 0 }], puts),
-    ).catch(async (error: unknown) => {
-      // What happened already has told its hint already; of what happens later there will be one.
-      if (this.#doubted.has(id)) await this.#look();
-      throw error;
-    });
-    if (!made.done) return await this.#madeBefore(key, asked);
-    if (!this.#draining) await this.#start(record, made.revision);
-    return await this.get(id);
+    const guard = { key, createRevision: 0 };
+    const isElsewhere = isStream(kind, request) && !(await this.#turns.isFirst(record));
+    let made: Promise<Outcome>;
+    if (this.#runner.isDraining || isElsewhere) {
+      made = this.#runner.asking(id, () => coordinator.transact([guard], puts));
+    } else if (this.#runner.isFull) {
+      return (await this.#madeBefore(key, asked)) ?? this.#runner.refuseMore();
+    } else {
+      const owning = [...puts, { put: ownerKey(id), value: name, lease }];
+      made = this.#runner.claim(() => coordinator.transact([guard], owning), record, false);
+    }
+    return await this.#asMade(made, record, asked);
   }
 
   async get(id: string): Promise<Operation> {
-    const live = await this.#live(id);
+    const live = await this.#runner.live(id);
     if (live) return live;
     const { record, owner, cancelling } = await this.#read(id);
     if (record.state === 'running' && owner && owner.value !== this.#options.name) {
@@ -177,7 +151,7 @@ export class ClusterOperations implements OperationStore {
     const operations: Operation[] = [];
     for (const record of records) {
       const cancelling = cancels.has(cancelKey(record.id));
-      const live = await this.#live(record.id);
+      const live = await this.#runner.live(record.id);
       operations.push(live ?? (await this.#describe(record, cancelling, false)));
     }
     return operations.sort((a, b) => (a.created < b.created ? 1 : -1));
@@ -188,23 +162,22 @@ export class ClusterOperations implements OperationStore {
     afterSequence: number,
     signal: AbortSignal,
   ): AsyncGenerator<OperationEvent> {
-    const hints = this.#options.coordinator.watch('operation', signal)[Symbol.asyncIterator]();
+    const { coordinator, clock, relay } = this.#options;
+    const hints = new OperationHints(coordinator.watch('operation', signal), clock);
     let seen = afterSequence;
     for (;;) {
       signal.throwIfAborted();
-      const mine = this.#owned.get(id);
+      const mine = this.#runner.watch(id, seen, signal);
       const { record, owner } = await this.#read(id);
       if (record.state !== 'running') {
         if (record.sequence <= seen) return;
         const changed = await this.get(id);
         return void (yield { sequence: record.sequence, at: record.ended ?? '', changed });
       }
-      const events = mine
-        ? this.#local.watch(mine.localId, Math.max(0, seen - base(mine)), signal)
-        : owner && this.#options.relay(owner.value)?.watch(id, seen, signal);
       try {
-        for await (const event of events ?? []) {
-          const told = mine ? translatedEvent(id, mine, event) : event;
+        for await (const told of mine ??
+          (owner && relay(owner.value)?.watch(id, seen, signal)) ??
+          []) {
           // How it ends is told once it is written down.
           if (told.changed && isEnded(told.changed)) break;
           seen = told.sequence;
@@ -216,8 +189,9 @@ export class ClusterOperations implements OperationStore {
           throw error;
         }
       }
-      // Until its owner, or how it ended, is another one.
-      if ((await hints.next()).done) signal.throwIfAborted();
+      // Until its owner, or how it ended, is another one: of that there is a hint. Of a line that is whole again
+      // there is none.
+      if (!(await hints.next(owner && relayAgainMs))) signal.throwIfAborted();
     }
   }
 
@@ -231,132 +205,90 @@ export class ClusterOperations implements OperationStore {
     return await this.get(id);
   }
 
-  /** One look at everything: what has no owner is taken, what is to be cancelled is told. */
-  async #look(): Promise<void> {
+  /**
+   * One look at everything: what has no owner is taken, what is to be cancelled is told. Answers after how many ms to
+   * look again, though nothing changes.
+   */
+  async #look(): Promise<number | undefined> {
     const { coordinator, name } = this.#options;
     const entries = await coordinator.list(operationsPrefix);
     const listed = await coordinator.list(ownersPrefix);
     const owners = new Map(listed.map((owner) => [owner.key, owner]));
     const cancels = new Set((await coordinator.list(cancelsPrefix)).map(({ key }) => key));
+    const orphans: Orphan[] = [];
     for (const entry of entries) {
       const record = recordOf(entry);
       const { id } = record;
       if (record.state !== 'running') continue;
-      if (!this.#owned.has(id) && !this.#draining) {
-        const owner = owners.get(ownerKey(id));
-        if (!owner) await this.#take(entry, record);
-        else if (owner.value === name && this.#doubted.delete(id)) {
-          await this.#start(record, owner.createRevision);
-        }
+      const isCancelled = cancels.has(cancelKey(id));
+      const owner = owners.get(ownerKey(id));
+      if (this.#runner.runs(id)) {
+        if (isCancelled) await this.#runner.cancel(id);
+      } else if (this.#runner.isDraining) continue;
+      else if (!owner) orphans.push({ entry, record, isCancelled });
+      else if (owner.value === name && this.#runner.settleDoubt(id)) {
+        await this.#runner.begin(record, owner.createRevision, isCancelled);
       }
-      const mine = this.#owned.get(id);
-      if (mine && cancels.has(cancelKey(id))) await this.#local.cancel(mine.localId);
     }
+    const nextMs = await this.#takeInTurn(orphans, listed);
     await forgetOld(coordinator, entries);
+    return nextMs;
+  }
+
+  /** What is cancelled anyone ends. Answers as {@link #look}. */
+  async #takeInTurn(
+    orphans: readonly Orphan[],
+    owners: readonly CoordinatorEntry[],
+  ): Promise<number | undefined> {
+    const records = orphans.map(({ record }) => record);
+    const waits = await this.#turns.waits(records, owners);
+    let nextMs: number | undefined;
+    for (const orphan of orphans) {
+      const { id } = orphan.record;
+      const waitMs = waits.get(id) ?? 0;
+      if (orphan.isCancelled) await this.#take(orphan);
+      else if (this.#runner.isUnfit(id) || this.#runner.isFull) continue;
+      else if (waitMs > 0) nextMs = Math.min(waitMs, nextMs ?? waitMs);
+      else await this.#take(orphan);
+    }
+    return nextMs;
   }
 
   /** Runs what nobody runs. */
-  async #take({ key, modifyRevision }: CoordinatorEntry, record: OperationRecord): Promise<void> {
+  async #take({ entry, record, isCancelled }: Orphan): Promise<void> {
     const { coordinator, lease, name } = this.#options;
     const owner = ownerKey(record.id);
     const guards = [
       { key: owner, createRevision: 0 },
-      { key, modifyRevision },
+      { key: entry.key, modifyRevision: entry.modifyRevision },
     ];
-    const taken = await this.#asking(record.id, () =>
-      coordinator.transact(guards, [{ put: owner, value: name, lease }]),
-    );
-    if (taken.done) await this.#start(record, taken.revision);
+    const take = () => coordinator.transact(guards, [{ put: owner, value: name, lease }]);
+    await this.#runner.claim(take, record, isCancelled);
   }
 
-  /** When nobody says how it went, this peer may be the owner all the same: a later look shows it. */
-  async #asking(id: string, transact: () => Promise<Outcome>): Promise<Outcome> {
+  /** What became of asking for it. */
+  async #asMade(
+    made: Promise<Outcome>,
+    { id, key }: OperationRecord,
+    asked: string,
+  ): Promise<Operation> {
     try {
-      return await transact();
+      if ((await made).done) return await this.get(id);
     } catch (error) {
-      if (isCodrError(error, 'transaction-in-doubt')) this.#doubted.add(id);
+      // What happened already has told its hint already; of what happens later there will be one.
+      if (this.#runner.isDoubted(id)) await this.#look();
       throw error;
     }
+    return (await this.#madeBefore(key, asked)) ?? (await this.get(id));
   }
 
-  async #start(record: OperationRecord, claim: number): Promise<void> {
-    const { coordinator, seal, log, name } = this.#options;
-    const { id, kind, by, source } = record;
-    this.#doubted.delete(id);
-    const request = openedRequest(seal, record);
-    const handover = handoverOf(coordinator, seal, { id, claim });
-    const local = await this.#local.create(kind, request, `${id} ${claim}`, by, handover);
-    const backsUp = kind === 'backup' && source !== undefined ? { backsUp: source } : {};
-    this.#owned.set(id, { claim, localId: local.id, ...backsUp });
-    log.info({ operation: id, kind, peer: name }, 'an operation runs here');
-    const ending = this.#toEnd(record, { claim, localId: local.id });
-    this.#endings.add(ending);
-    void ending.finally(() => this.#endings.delete(ending));
-  }
-
-  /** What this peer runs; how it ended is not told before it is written down. */
-  async #live(id: string): Promise<Operation | undefined> {
-    const mine = this.#owned.get(id);
-    if (!mine) return undefined;
-    const operation = await this.#local.get(mine.localId);
-    return isEnded(operation) ? undefined : translated(id, mine, operation);
-  }
-
-  /** Waits for the end of the work and writes it down, as long as this peer may. */
-  async #toEnd(record: OperationRecord, owned: Owned): Promise<void> {
-    const { id } = record;
-    const { clock, log, lease } = this.#options;
-    const forever = new AbortController().signal;
-    for await (const _ of this.#local.watch(owned.localId, 0, forever));
-    while (!lease.lost.aborted) {
-      try {
-        await this.#writeEnd(record, owned);
-        break;
-      } catch (error) {
-        log.warn({ operation: id, error }, 'how an operation ended is not written down yet');
-        await clock.sleep(retryMs, lease.lost).catch(() => {});
-      }
-    }
-    if (this.#owned.get(id)?.claim === owned.claim) this.#owned.delete(id);
-  }
-
-  async #writeEnd(record: OperationRecord, owned: Owned): Promise<void> {
-    const { coordinator, seal, clock } = this.#options;
-    const { id, kind } = record;
-    const request = openedRequest(seal, record);
-    const ended = await this.#local.get(owned.localId);
-    const guards = [{ key: ownerKey(id), createRevision: owned.claim }];
-    const cancelled = await coordinator.get(cancelKey(id));
-    // Stopped because this peer stops: others go on with it. What has no end of its own says so by ending well.
-    const isEndless = kind === 'backup' && 'follow' in request && request.follow;
-    const isStopped = ended.state === 'cancelled' || (this.#draining && isEndless);
-    if (isStopped && !cancelled) {
-      await coordinator.transact(guards, [{ delete: ownerKey(id) }]);
-      return;
-    }
-    const { result, error, state } = ended;
-    const told = error && (await toldAfterTakeover(coordinator, { id, claim: owned.claim }, error));
-    const parts = state === 'done' ? await writeResult(coordinator, seal, { id, result }) : 0;
-    const value: OperationRecord = {
-      ...record,
-      state,
-      ended: new Date(clock.now()).toISOString(),
-      sequence: base(owned) + ended.sequence,
-      ...(parts > 0 && { resultParts: parts }),
-      ...(told && { error: sealedError(seal, told) }),
-    };
-    await coordinator.transact(guards, [
-      { put: operationKey(id), value: JSON.stringify(value) },
-      { delete: ownerKey(id) },
-      { delete: cancelKey(id) },
-    ]);
-  }
-
-  async #madeBefore(key: string, asked: string): Promise<Operation> {
+  /** What the key has made before. Errors: `usage` when that was asked for otherwise. */
+  async #madeBefore(key: string, asked: string): Promise<Operation | undefined> {
     const entry = await this.#options.coordinator.get(key);
-    const before = entry && (JSON.parse(entry.value) as KeyRecord);
-    if (before?.asked === asked) return await this.get(before.id);
-    throw keyUsedBefore(before?.id ?? '');
+    if (!entry) return undefined;
+    const before = JSON.parse(entry.value) as KeyRecord;
+    if (before.asked === asked) return await this.get(before.id);
+    throw keyUsedBefore(before.id);
   }
 
   async #read(id: string): Promise<{
@@ -367,9 +299,7 @@ export class ClusterOperations implements OperationStore {
   }> {
     const { coordinator } = this.#options;
     const entry = await coordinator.get(operationKey(id));
-    if (!entry) {
-      throw new CodrError('operation-unknown', `no operation has the id ${id}`, { object: id });
-    }
+    if (!entry) throw unknownOperation(id);
     const owner = await coordinator.get(ownerKey(id));
     const cancelling = (await coordinator.get(cancelKey(id))) !== undefined;
     return { entry, record: recordOf(entry), owner, cancelling };

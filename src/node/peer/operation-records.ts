@@ -1,9 +1,9 @@
 // How operations lie in the coordinator:
-//   operations/<id>            what it is and how it ended; the request, sealed
-//   operation-owners/<id>      the peer that runs it, under that peer's lease
-//   operation-cancels/<id>     somebody wants it to end
-//   operation-results/<id>/<n> what came of it, sealed, in parts (and what it hands over, operation-handover.ts)
-//   operation-keys/<hash>      the idempotency key that made it
+//   operations/<id>                    what it is and how it ended; the request, sealed
+//   operation-owners/<id>              the peer that runs it, under that peer's lease
+//   operation-cancels/<id>             somebody wants it to end
+//   operation-results/<id>/<claim>-<n> what came of it for one owner, sealed, in parts (handovers: operation-handover.ts)
+//   operation-keys/<hash>              the idempotency key that made it
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { requestHash } from '../../api/idempotency.ts';
 import type {
@@ -33,6 +33,8 @@ export interface OperationRecord {
   /** Of the last event. */
   readonly sequence: number;
   readonly resultParts?: number;
+  /** Of the owner that wrote the result. */
+  readonly resultClaim?: number;
   /** Base64, sealed: sentences may name data. */
   readonly error?: string;
 }
@@ -107,18 +109,41 @@ export async function toldAfterTakeover(
   return { ...error, remedy: `${before}: see by \`codr verify --against\`, or ${error.remedy}` };
 }
 
-/** Writes the result; returns the number of its parts. Idempotent. */
+/** Begins the names of the parts that one owner wrote. */
+const partsPrefix = (id: string, claim: number): string => `${resultsPrefix}${id}/${claim}-`;
+
+/**
+ * Writes the result under the claim of an owner; returns the number of its parts, undefined when another peer is the
+ * owner by now. Idempotent.
+ */
 export async function writeResult(
   coordinator: Coordinator,
   seal: ValueSeal,
-  { id, result }: { readonly id: string; readonly result: unknown },
-): Promise<number> {
+  { id, claim, result }: { readonly id: string; readonly claim: number; readonly result: unknown },
+): Promise<number | undefined> {
   const parts = partsOf(sealedText(seal, result ?? null));
+  const guard = { key: ownerKey(id), createRevision: claim };
   for (const [n, value] of parts.entries()) {
-    const put = { put: resultKey(id, String(n).padStart(6, '0')), value };
-    await coordinator.transact([], [put]);
+    const put = { put: `${partsPrefix(id, claim)}${String(n).padStart(6, '0')}`, value };
+    if (!(await coordinator.transact([guard], [put])).done) return undefined;
   }
   return parts.length;
+}
+
+async function readResult(
+  coordinator: Coordinator,
+  seal: ValueSeal,
+  { id, resultParts, resultClaim }: OperationRecord,
+): Promise<Operation['result']> {
+  if (resultParts === undefined || resultClaim === undefined) return undefined;
+  const parts = await coordinator.list(partsPrefix(id, resultClaim));
+  // Written before the record: they are missing only while the operation is being forgotten.
+  if (parts.length !== resultParts) throw unknownOperation(id);
+  return openedText(seal, parts.map(({ value }) => value).join('')) as Operation['result'];
+}
+
+export function unknownOperation(id: string): CodrError {
+  return new CodrError('operation-unknown', `no operation has the id ${id}`, { object: id });
 }
 
 /** Each fits into a value of the coordinator. */
@@ -135,26 +160,14 @@ export async function describeOperation(
   record: OperationRecord,
   { cancelling, withResult }: { readonly cancelling: boolean; readonly withResult: boolean },
 ): Promise<Operation> {
-  const { id, kind, source, by, created, state, ended, sequence, error, resultParts } = record;
-  let result: unknown;
-  if (withResult && resultParts !== undefined) {
-    const parts = await coordinator.list(`${resultsPrefix}${id}/`);
-    if (parts.length >= resultParts) {
-      result = openedText(
-        seal,
-        parts
-          .slice(0, resultParts)
-          .map(({ value }) => value)
-          .join(''),
-      );
-    }
-  }
+  const { id, kind, source, by, created, state, ended, sequence, error } = record;
+  const result = withResult ? await readResult(coordinator, seal, record) : undefined;
   return {
     ...{ id, kind, by, created, state, sequence },
     ...(source !== undefined && { source }),
     ...(ended !== undefined && { ended }),
     cancelling: cancelling && state === 'running',
-    ...(result !== undefined && { result: result as NonNullable<Operation['result']> }),
+    ...(result !== undefined && { result }),
     ...(error !== undefined && { error: openedText(seal, error) as ErrorDetail }),
   };
 }

@@ -34,9 +34,10 @@ const ring = {
 export async function listedFile(
   { folder, hostId, number = 1 }: { folder: string; hostId: string; number?: number },
   records: TestRecords,
+  schema = rowSchema,
 ): Promise<ListedSstable> {
   const sink = new MemorySink();
-  const writer = new SstableWriter({ schema: rowSchema, keyspace: 'k', compression: 'none' }, sink);
+  const writer = new SstableWriter({ schema, keyspace: 'k', compression: 'none' }, sink);
   for (const block of records.blocks()) await writer.write(block);
   await writer.finish();
   await mkdir(folder, { recursive: true });

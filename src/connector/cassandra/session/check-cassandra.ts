@@ -9,7 +9,7 @@ import { type KeyspaceSchema, readSchema } from '../schema/read-schema.ts';
 import type { CassandraConfig } from './cassandra-config.ts';
 import type { CqlSession } from './cql.ts';
 import { missingDirectories, sharedDirectories } from './data-directories.ts';
-import { worstGrade } from './grade.ts';
+import { unknownDatacenters, worstGrade } from './grade.ts';
 import { claimLinks } from './links-claim.ts';
 import type { CutNode } from './node-cut.ts';
 import { listSstables, listTableFolders, readComponent } from './node-files.ts';
@@ -149,7 +149,7 @@ async function checkCluster(
     findings.push(fault(message, 'see nodetool describecluster'));
   }
   const schema = await readSchema((query) => cql.rows(query, { signal }), scope);
-  findings.push(...checkScope(schema, include));
+  findings.push(...checkScope(schema, include), ...checkDatacenters(config, ring, schema));
   if (nodes.length === 0) {
     const message = 'no node is configured: files can be read from none of them';
     return [...findings, fault(message, 'give a configuration file with nodes')];
@@ -175,6 +175,25 @@ async function checkCluster(
   const names = away.map(({ address }) => address).join(', ');
   const message = `not configured: ${names}; the best grade of a point is ${worstGrade(graded)}`;
   return [...findings, { level: 'warning', message, remedy: 'add them to nodes' }];
+}
+
+/** A name that is not there, and a keyspace without a copy where it counts, leave points at best effort. */
+function checkDatacenters(
+  { datacenters }: CassandraConfig,
+  ring: Ring,
+  schema: readonly KeyspaceSchema[],
+): Finding[] {
+  const strange = unknownDatacenters(ring.nodes, datacenters);
+  if (strange) return [fault(strange.message, 'correct datacenters')];
+  const all = new Set(ring.nodes.map(({ hostId }) => hostId));
+  const poor = [...gradesOf(ring, schema, all, datacenters)].filter(
+    ([, graded]) => worstGrade(graded) !== 'complete',
+  );
+  return poor.map(([keyspace]) => ({
+    level: 'warning',
+    message: `${keyspace} has no copy in ${datacenters.join(', ') || 'any data centre'}: points are best-effort at most`,
+    remedy: 'see datacenters, and the replication of the keyspace',
+  }));
 }
 
 function checkScope(schema: readonly KeyspaceSchema[], include: readonly string[]): Finding[] {

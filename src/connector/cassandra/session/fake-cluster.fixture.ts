@@ -8,6 +8,9 @@ import { CodrError } from '../../../base/error.ts';
 import type { FileAccess } from '../../../base/file-access.ts';
 import { silentLogger } from '../../../base/log.ts';
 import { systemClock } from '../../../node/system-clock.ts';
+import type { Finding } from '../../connector.ts';
+import { parseCassandraConfig } from './cassandra-config.ts';
+import { checkCassandra } from './check-cassandra.ts';
 import { type NodeControl, withinDeadline } from './control.ts';
 import type { CqlRow, CqlSession, QueryOptions } from './cql.ts';
 import { type CutState, firstState, parseCutState } from './cut-state.ts';
@@ -179,6 +182,14 @@ export class FakeCluster implements AsyncDisposable {
     await cut.release(true);
     this.state = parseCutState(JSON.parse(JSON.stringify(cut.nextState)));
     return cut;
+  }
+
+  /** What `source check` finds, with a configuration of these fields. */
+  check(config: Readonly<Record<string, unknown>>): Promise<Finding[]> {
+    return checkCassandra({
+      ...{ cql: this.#cql(), nodes: this.cutNodes(), config: parseCassandraConfig(config) },
+      ...{ owner: 'one', scope: () => true, clock: systemClock, signal: this.signal },
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

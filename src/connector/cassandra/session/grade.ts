@@ -35,6 +35,18 @@ export function gradeRanges(
   return graded;
 }
 
+/** Says which of the data centres that grades are computed for no node is in, and which there are; undefined: all are there. */
+export function unknownDatacenters(
+  nodes: readonly Pick<RingNode, 'datacenter'>[],
+  datacenters: readonly string[],
+): { readonly message: string; readonly isAll: boolean } | undefined {
+  const there = new Set(nodes.map(({ datacenter }) => datacenter));
+  const unknown = datacenters.filter((name) => !there.has(name));
+  if (unknown.length === 0) return undefined;
+  const message = `no node is in the data centre ${unknown.join(', ')} of datacenters: there is ${[...there].sort().join(', ')}`;
+  return { message, isAll: unknown.length === datacenters.length };
+}
+
 /** The worst of them; `best-effort` when there is none. */
 export function worstGrade(graded: readonly { readonly grade: CutGrade }[]): CutGrade {
   const worst = Math.max(...graded.map(({ grade }) => cutGrades.indexOf(grade)));

@@ -286,3 +286,42 @@ test('a flush that does not end costs the replica, which is named, and the next 
   const next = await cluster.cut();
   assert.deepEqual([namesOf(next), grades(next)], [['2 nb-2-big'], ['complete']]);
 });
+
+test('grades are computed for the data centres that are named, one that is not there is told, and none is refused', async () => {
+  await using cluster = await FakeCluster.open(3);
+  cluster.node(3).datacenter = 'dc2';
+  cluster.node(3).isAway = true;
+  await cluster.flush('nb-1-big');
+  assert.deepEqual(grades(await cluster.cut({ datacenters: ['dc1'] })), ['complete']);
+  assert.deepEqual(grades(await cluster.cut({ datacenters: ['dc2'] })), ['best-effort']);
+  assert.deepEqual(grades(await cluster.cut()), ['best-effort']);
+  const some = await cluster.cut({ datacenters: ['dc1', 'dc9'] });
+  const text = 'no node is in the data centre dc9 of datacenters: there is dc1, dc2';
+  assert.deepEqual([grades(some), some.notes], [['complete'], [text]]);
+  const { state } = cluster;
+  await assert.rejects(cluster.cut({ datacenters: ['DC1'] }), (error) => {
+    assert.ok(isCodrError(error, 'source-unfit'));
+    assert.match(error.message, /data centre DC1 of datacenters: there is dc1, dc2/);
+    return true;
+  });
+  assert.equal(cluster.state, state);
+});
+
+test('the check names a data centre that is not there, and a keyspace without a copy in those that are named', async () => {
+  await using cluster = await FakeCluster.open(2);
+  cluster.node(2).datacenter = 'dc2';
+  const about = async (datacenters: readonly string[]) => {
+    const findings = await cluster.check({ contactPoints: ['x'], datacenters });
+    return findings.filter(({ message }) => /data centre|has no copy/.test(message));
+  };
+  assert.deepEqual(await about(['dc1', 'dc2']), []);
+  const [wrong] = await about(['dc1', 'dc-2']);
+  assert.equal(wrong?.level, 'error');
+  assert.match(wrong?.message ?? '', /data centre dc-2 of datacenters: there is dc1, dc2/);
+  cluster.replication = { class: 'NetworkTopologyStrategy', dc2: '1' };
+  const [poor] = await about(['dc1']);
+  assert.deepEqual(
+    [poor?.level, poor?.message],
+    ['warning', 'ks has no copy in dc1: points are best-effort at most'],
+  );
+});

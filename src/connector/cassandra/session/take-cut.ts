@@ -12,7 +12,7 @@ import type { CqlSession } from './cql.ts';
 import { type CutState, truncatedTables } from './cut-state.ts';
 import { sharedDirectories } from './data-directories.ts';
 import { durableKeyspaces } from './durable-writes.ts';
-import { type GradedRange, gradeRanges } from './grade.ts';
+import { type GradedRange, gradeRanges, unknownDatacenters } from './grade.ts';
 import { strangersAfter } from './link-doubt.ts';
 import type { LinkLimit } from './link-limit.ts';
 import { type CutListing, listCut } from './list-cut.ts';
@@ -111,7 +111,7 @@ const attemptPauseMs = 2_000;
 const flushMsDefault = 120_000;
 
 /**
- * Errors: `source-other-identity`; `source-unfit` for links of somebody else before the first cut, or at all nodes; `busy` when
+ * Errors: `source-other-identity`; `source-unfit` for links of somebody else before the first cut, or at all nodes, and for `datacenters` of which there is none; `busy` when
  * ring, schema or truncates would not rest; `source-unreachable` when no node could be captured.
  */
 export async function takeCut(request: CutRequest): Promise<TakenCut> {
@@ -150,6 +150,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     const message = `cluster ${ring.clusterName} has none of the hosts that were captured before`;
     throw new CodrError('source-other-identity', message, { object: ring.clusterName });
   }
+  refuseNoDatacenter(ring, request.datacenters);
   if (ring.disputed) return `the nodes do not agree on the ring: ${ring.disputed.join('; ')}`;
   if (ring.schemaVersions.length !== 1) return 'the nodes do not agree on the schema';
   const schema = await readSchema((query) => cql.rows(query, { signal }), request.scope);
@@ -268,6 +269,7 @@ function resultOf(request: CutRequest, gathered: Gathered) {
   const { ring, schema, tables, listing, truncated, outcome } = gathered;
   const { files, anew } = listing;
   const { state, nodes, datacenters } = request;
+  const strange = unknownDatacenters(ring.nodes, datacenters);
   const captured = new Set(files.map(({ hostId }) => hostId));
   const configured = new Map(
     nodes.map(({ address }) => [address, outcome.failures.get(address)] as const),
@@ -289,7 +291,7 @@ function resultOf(request: CutRequest, gathered: Gathered) {
     nodes: ring.nodes.map((node) => hostOf(node, captured, configured)),
     grades: gradesOf(ring, schema, captured, datacenters),
     coveredCount: files.reduce((sum, { coveredCount }) => sum + coveredCount, 0),
-    notes: notesOf(gathered),
+    notes: [...notesOf(gathered), ...(strange ? [strange.message] : [])],
     nextState: nextStateOf(state, gathered),
   };
 }
@@ -373,6 +375,14 @@ function nextStateOf(
     ringDigest: ringDigest(ring),
     schemaDigest: createHash('sha256').update(JSON.stringify(schema)).digest('hex'),
   };
+}
+
+/** One of several that has gone costs a note; without any no replica would count. */
+function refuseNoDatacenter({ nodes, clusterName }: Ring, datacenters: readonly string[]): void {
+  const strange = unknownDatacenters(nodes, datacenters);
+  if (!strange?.isAll) return;
+  const remedy = 'correct datacenters in the configuration of the source';
+  throw new CodrError('source-unfit', strange.message, { object: clusterName, remedy });
 }
 
 function nothingCaptured({ failures, foreign }: Outcome): CodrError {

@@ -22,13 +22,17 @@ export async function* foldRange({ range, base, later }: FoldInput): RecordStrea
   const isWhole = range.from === undefined || leadIn(range.from).length === range.from.length;
   assert(isWhole || !later.stored?.provenBy, 'a fold that purges begins with a partition');
   const { schema } = tableBodyOf(later.entry);
-  const inputs = [base, ...later.cuts].map(blocksOf);
-  const merged = mergeBlocks(inputs, {
-    signal: never,
-    clusteringCount: schema.clustering.length,
-    givesViews: true,
-    ...(range.from && { from: range.from }),
-  });
+  const [first, ...others] = [base, ...later.cuts].map(blocksOf) as [BlockStream, ...BlockStream[]];
+  // A tree alone is what a merge has given.
+  const isMerged = isWhole && others.length === 0;
+  const merged = isMerged
+    ? first
+    : mergeBlocks([first, ...others], {
+        signal: never,
+        clusteringCount: schema.clustering.length,
+        givesViews: true,
+        ...(range.from && { from: range.from }),
+      });
   const { live } = later;
   const wanted = live?.within ? withinRanges(merged, live.within) : merged;
   const folded = live

@@ -151,6 +151,7 @@ export class ItemRestore {
     const { target, live } = this.#shared;
     const frozen = await target.freeze?.(this.#item, signal);
     assert(frozen, 'only what can be frozen is proven so');
+    assert(this.#changed.length === 0, 'what can be frozen is as it was loaded');
     const { nowMs, deletionsSinceMs: sinceMs } = frozen;
     const { expirySecondsMax } = target;
     const form = live && {
@@ -158,10 +159,8 @@ export class ItemRestore {
       ...(expirySecondsMax !== undefined && { expirySecondsMax }),
       ...(live.deletions && sinceMs !== undefined && { deletions: { sinceMs } }),
     };
-    const fold = { kind: 'fold', leftOut: [], ...(form && { form }) } as const;
-    const expected = await this.#rootOf(spread, fold, signal);
-    if (!target.compare) await this.#prove(spread, expected, signal);
-    return { root: expected, reads: await target.spotReads?.(this.#item, signal) };
+    const root = await this.#rootOf(spread, { kind: 'prove', ...(form && { form }) }, signal);
+    return { root, reads: await target.spotReads?.(this.#item, signal) };
   }
 
   async #done(

@@ -25,8 +25,13 @@ import {
 } from './range-work.ts';
 import { type PartsWish, wantedParts } from './restore-ranges.ts';
 
-/** Kind of the order that {@link rangeOrder} makes. */
-export const rangeKind = 'restore-range';
+/** Apart, since a version that does not know how to prove a range would take the order for another. */
+const rangeKinds = { prove: 'prove-range', others: 'restore-range' } as const;
+
+/** Whether {@link rangeOrder} makes orders of the kind. */
+export function isRangeKind(kind: string): boolean {
+  return kind === rangeKinds.prove || kind === rangeKinds.others;
+}
 
 /** All that another peer needs to open the same restore. Survives JSON. */
 export interface RestoreReference {
@@ -58,7 +63,8 @@ type OrderText = Omit<RangeOrder, 'range'> & { readonly range: RangeText };
 
 export function rangeOrder({ range, ...order }: RangeOrder): WorkOrder {
   const input: OrderText = { ...order, range: rangeToText(range) };
-  return { kind: rangeKind, input };
+  const kind = order.operation.kind === 'prove' ? rangeKinds.prove : rangeKinds.others;
+  return { kind, input };
 }
 
 type ResultText = Omit<RangeResult, 'changed' | 'part'> & {

@@ -22,6 +22,7 @@ import type { PointDataset } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
 import { ExpiringCount } from './expiring.ts';
 import { intersections, type WantedParts } from './restore-ranges.ts';
+import { sameRecords } from './same-records.ts';
 import { ConsumerStoppedError, tee } from './tee.ts';
 
 /** One dataset of the point, under the name it gets. */
@@ -45,8 +46,10 @@ export interface RangeContext {
 export type RangeOperation =
   /** `cut`: what is loaded is cut too. */
   | { readonly kind: 'load'; readonly cut: boolean }
-  /** Cuts what the fold gives, in `form` where there is one. */
-  | { readonly kind: 'fold'; readonly leftOut: readonly string[]; readonly form?: LiveForm }
+  /** Cuts what the fold gives. */
+  | { readonly kind: 'fold'; readonly leftOut: readonly string[] }
+  /** Of what is frozen: cuts what the fold gives in `form`, and ends well only when the target holds the same. */
+  | { readonly kind: 'prove'; readonly form?: LiveForm }
   /** Cuts what the target holds. */
   | { readonly kind: 'read-back'; readonly leftOut: readonly string[] };
 
@@ -71,10 +74,16 @@ export async function runRange(
   work: WorkContext,
 ): Promise<RangeResult> {
   const one = new RangeRun(shared, item, range, work);
-  if (operation.kind === 'load') return await one.load(operation.cut);
-  return operation.kind === 'fold'
-    ? await one.cutFold(operation.leftOut, operation.form)
-    : await one.cutTarget(operation.leftOut);
+  switch (operation.kind) {
+    case 'load':
+      return await one.load(operation.cut);
+    case 'fold':
+      return await one.cutFold(operation.leftOut);
+    case 'prove':
+      return await one.prove(operation.form);
+    case 'read-back':
+      return await one.cutTarget(operation.leftOut);
+  }
 }
 
 class RangeRun {
@@ -110,21 +119,28 @@ class RangeRun {
     return { ...this.#counts(changedByTarget), ...(receipt !== undefined && { receipt }) };
   }
 
-  async cutFold(leftOut: readonly string[], form: LiveForm | undefined): Promise<RangeResult> {
+  async cutFold(leftOut: readonly string[]): Promise<RangeResult> {
+    const folded = this.#native(this.#metered(this.#fold()));
+    const part = await this.#build(without(folded, new Set(leftOut)));
+    return { ...this.#counts([]), part };
+  }
+
+  async prove(form: LiveForm | undefined): Promise<RangeResult> {
     const { target } = this.#shared;
-    const folded = this.#native(this.#metered(this.#fold(form)));
-    // What is frozen is compared in a form: only then it is what the target must give back.
     const { signal } = this.#work;
+    const folded = this.#native(this.#metered(this.#fold(form)));
     let receipt: unknown;
     const keep = (kept: unknown): void => {
       receipt = kept;
     };
-    const seen = form
-      ? (target.compare?.(this.#item, this.#range, folded, signal, keep) ??
-        target.watch?.(this.#item, folded, keep) ??
-        folded)
-      : folded;
-    const part = await this.#build(without(seen, new Set(leftOut)));
+    const part = await this.#build(
+      target.compare?.(this.#item, this.#range, folded, signal, keep) ??
+        sameRecords(
+          target.watch?.(this.#item, folded, keep) ?? folded,
+          target.readBack(this.#item, this.#range, signal),
+          this.#item.namespace,
+        ),
+    );
     return { ...this.#counts([]), part, ...(receipt !== undefined && { receipt }) };
   }
 

@@ -6,7 +6,7 @@ import { cutPieceKind, cutPieceWork, type WorkerReader } from '../capture/cut-pi
 import { segmentWork, type WorkerSource } from '../capture/segment-worker.ts';
 import { segmentKind } from '../capture/segments.ts';
 import { foldKind, foldWork, type WorkerPoint } from '../read/fold-work.ts';
-import { rangeKind, rangeWork, type WorkerRestore } from '../restore/range-order.ts';
+import { isRangeKind, rangeWork, type WorkerRestore } from '../restore/range-order.ts';
 import type { SourceContext } from '../source-context.ts';
 import { IdleCache } from './idle-cache.ts';
 import { OpenedHere } from './opened-here.ts';
@@ -40,7 +40,7 @@ export class Workers implements AsyncDisposable {
   async run({ kind, input }: WorkOrder, work: WorkContext): Promise<unknown> {
     if (kind === segmentKind) return await segmentWork(input, work, this.#sources);
     if (kind === cutPieceKind) return await cutPieceWork(input, work, this.#readers);
-    if (kind === rangeKind) return await rangeWork(input, work, this.#restores);
+    if (isRangeKind(kind)) return await rangeWork(input, work, this.#restores);
     if (kind === foldKind) return await foldWork(input, work, this.#points);
     throw new CodrError('peer-lost', `this version does no work of kind ${kind}`);
   }

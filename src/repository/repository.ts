@@ -53,6 +53,8 @@ export const repositoryLineage = 'repository';
 /** A segment of a base copy takes seconds to be committed; much longer and its writer may be dead. */
 const patienceMsMax = 20_000;
 const entryBytesOfTable = 48;
+/** Footers of the packs that a check looks at side by side. */
+const anewBytesMax = 32 * 1024 * 1024;
 
 /** Packs that came to be relied on, were condemned or given up; sources that came or went. */
 function isNewsToOthers([key]: StateChange): boolean {
@@ -68,6 +70,7 @@ export class Repository {
   readonly packs: PackReader;
   readonly #world: RepositoryWorld;
   readonly #hashing: CutHashing;
+  readonly #packContext: PackContext;
   #exchange: LeafExchange | undefined;
   readonly #answering: CommittedLeaves[] = [];
   #committedPacks: CommittedPacks | undefined;
@@ -89,6 +92,7 @@ export class Repository {
       repositoryId: fromHex(opened.config.repositoryId),
       sealer: world.sealer,
     };
+    this.#packContext = context;
     this.packs = new PackReader(world.store, context, {
       footerCacheBytesMax: cacheBytes,
       frameCacheBytesMax: cacheBytes,
@@ -178,6 +182,14 @@ export class Repository {
   /** Throws `format-unknown` when `use` needs a feature that this version lacks. */
   require(use: 'write' | 'delete'): void {
     requireFeatures(this.config, use);
+  }
+
+  /** Reads packs as they are in the store now: what was read before does not count, and hardly anything is kept. */
+  packsAnew(): PackReader {
+    return new PackReader(this.store, this.#packContext, {
+      footerCacheBytesMax: anewBytesMax,
+      frameCacheBytesMax: 0,
+    });
   }
 
   /** Names blobs and stores nothing: for proofs. */

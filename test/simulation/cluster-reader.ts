@@ -139,6 +139,7 @@ export class ClusterReader {
         random: this.#own.random,
         open: async (over) =>
           await openRepository('reader', this.#world, { ...this.#own, store: over }),
+        lookers: { slots: 4, run: async (_piece, here, own) => await here(own) },
         pinned: async (_repository, _lineage, work) => await work(),
         noteLost: async () => {},
         describe: () => (lineage) => ({

@@ -60,6 +60,7 @@ export async function losePack(
     {
       ...{ store, credential: undefined, random, signal: process.abort.signal },
       open: async (over) => await process.reopen(over),
+      lookers: { slots: 4, run: async (_piece, here, own) => await here(own) },
       pinned: async (_repository, _lineage, work) => await work(),
       noteLost: async (ids) => {
         for (const name of [repositoryLineage, source])

@@ -57,6 +57,7 @@ class SimulatedPeer {
         repository.learn(lineage);
         return { ...options.context, world: own, repository, lineage };
       },
+      openRepository: async () => repository,
     });
   }
 

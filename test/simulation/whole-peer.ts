@@ -114,6 +114,7 @@ export class WholePeer implements Station {
         repository.learn(context.lineage);
         return context;
       },
+      openRepository: async () => repository,
     });
     const redact = (text: string): string => text;
     this.life = new PeerLife({

@@ -98,6 +98,7 @@ async function look(isRepair = false): Promise<CheckOutcome> {
       credential: undefined,
       random: new SeededRandom(6),
       open: async (store) => await openFixture(store, { seed: 7 }),
+      lookers: { slots: 4, run: async (_piece, here, own) => await here(own) },
       pinned: async (_repository, _lineage, work) => await work(),
       noteLost: async (packs) => await noteLost(world.lineage, packs),
       describe: () => (lineage) => ({

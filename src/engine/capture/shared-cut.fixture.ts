@@ -195,6 +195,7 @@ export class SharedCutWorld {
         repository.learn(context.lineage);
         return context;
       },
+      openRepository: async () => repository,
     });
     return {
       name,

@@ -146,7 +146,8 @@ async function* watching(expected: RecordStream, keep?: Keep): RecordStream {
 /** All work goes to another peer, as text; every third answer is lost. */
 function elsewhere(slots: number, context: () => SourceContext) {
   const { clock } = context().world;
-  const workers = new Workers({ clock, openSource: async () => context() });
+  const openRepository = async () => context().repository;
+  const workers = new Workers({ clock, openSource: async () => context(), openRepository });
   /** `near`: to what of each kind of operation. */
   const counts = { orders: 0, lost: 0, near: new Map<string, string[]>() };
   const sharing: Sharing = {

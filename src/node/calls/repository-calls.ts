@@ -5,6 +5,7 @@ import { CodrError, isCodrError } from '../../base/error.ts';
 import { departures, giveUp, noteLost } from '../../engine/capture/give-up.ts';
 import { catalogChanges, epochsOf } from '../../engine/history/source-history.ts';
 import { describeTime } from '../../engine/read/point.ts';
+import { sharedLookers } from '../../engine/verify/pack-order.ts';
 import type { PackId } from '../../model/id.ts';
 import { lastTime, timeFromHex } from '../../model/time.ts';
 import {
@@ -116,7 +117,7 @@ export async function check(
 ): Promise<api.CheckResult> {
   const { clock, log, random, spill } = node.world;
   const startMs = clock.monotonic();
-  const { probe } = await node.engineWorld();
+  const { probe, sharing } = await node.engineWorld();
   const open = async (store: ObjectStore, opened: OpenedRepository): Promise<Repository> => {
     const sealer = new InlineSealer({ idKey: opened.unlocked.keys.id, level: 1 });
     const writer = describeProcess(probe.self);
@@ -129,6 +130,7 @@ export async function check(
     credential: node.credential(),
     random,
     open,
+    lookers: sharedLookers(sharing),
     pinned: (repository, lineage, work) =>
       withPin({ repository, lineage, world: { clock, random, probe, log } }, work),
     noteLost: (packs, unread) => noteEverywhere(node, packs, unread),

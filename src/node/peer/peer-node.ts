@@ -67,7 +67,11 @@ export class PeerNode implements AsyncDisposable {
       ownedSlots: () => this.#life.ownedSlots(),
     });
     this.#api = EmbeddedNode.over(this.#node);
-    this.#workers = new Workers({ clock, openSource: (lineage) => this.#openSource(lineage) });
+    this.#workers = new Workers({
+      clock,
+      openSource: (lineage) => this.#openSource(lineage),
+      openRepository: async () => (await this.#node.open('heavy')).repository,
+    });
     this.#life = new PeerLife({
       ...{ name: config.name, slots, clock, random, log, redact: redactText },
       ...{ api: this.#api, workers: this.#workers },

@@ -6,6 +6,7 @@ import { type Change, changeKinds } from '../../model/change.ts';
 import { datasetId, streamId } from '../../model/id.ts';
 import { timeToHex } from '../../model/time.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
+import type { ObjectStore } from '../../storage/object-store.ts';
 import { collect } from '../collect/collect.ts';
 import { openFixture, probe, registerSource, testClock } from '../collect/repository-fixture.ts';
 import { createRepository } from '../keys/repository-config.ts';
@@ -20,6 +21,7 @@ import { cutParameterSet, defaultCut } from '../tree/cut-parameters.ts';
 import { joinParts } from '../tree/join.ts';
 import { buildRange } from '../tree/range-builder.ts';
 import { type CheckOptions, type CheckOutcome, check } from './check.ts';
+import type { PackLookers } from './check-packs.ts';
 
 export const dataset = datasetId('d'.repeat(32));
 const credential = { kind: 'key-file', content: Buffer.from('a key file of a test') } as const;
@@ -51,13 +53,23 @@ export class CheckFixture {
     await repository.close();
   }
 
-  async check(options: Partial<CheckOptions> = {}): Promise<CheckOutcome> {
+  /** As another process has it open. */
+  async open(store: ObjectStore): Promise<Repository> {
+    return await openFixture(store, { seed: 10, credential });
+  }
+
+  /** `lookers`: who looks at packs; this process alone unless given. */
+  async check(
+    options: Partial<CheckOptions> = {},
+    lookers: PackLookers = { slots: 4, run: async (_piece, here, signal) => await here(signal) },
+  ): Promise<CheckOutcome> {
     return await check(
       {
         store: this.store,
         credential,
         random: new SeededRandom(6),
         open: async (store) => await openFixture(store, { seed: 7, credential }),
+        lookers,
         pinned: async (_repository, _lineage, work) => await work(),
         noteLost: async () => {},
         describe: () => (lineage) => ({

@@ -1,28 +1,44 @@
-// Packs that something retains: there, of the right size, with both ends whole; and, where it is asked
-// for, every byte, every frame and every leaf.
-import { forEachLimit } from '../../base/async.ts';
-import { equalBytes } from '../../base/bytes.ts';
-import { isCodrError } from '../../base/error.ts';
+// Packs that something retains, looked at in pieces: each here, or by whoever takes it. What others find wrong counts
+// when it is found here too: what is given up for it is gone for good.
+import { forEachLimit, mapLimit } from '../../base/async.ts';
 import type { PackId } from '../../model/id.ts';
-import { leafIdOf } from '../leaf/leaf-id.ts';
 import type { PackRecord } from '../lineage/pack-table.ts';
 import type { ListedPack } from '../pack/listed-packs.ts';
-import { checkPackContent, checkPackName } from '../pack/pack-check.ts';
-import { encodeHeader, headerBytes, type PackFooter, packName } from '../pack/pack-format.ts';
-import type { PackReader } from '../pack/pack-reader.ts';
+import { packName } from '../pack/pack-format.ts';
 import type { Repository } from '../repository.ts';
+import { type ExpectedPack, lookAtPack, type PackLoss, type PackPlace } from './look-at-packs.ts';
 import type { Problems } from './problems.ts';
 
-/** Packs read side by side: each may take its size in memory. */
-const packsAtOnce = 4;
+/** Packs that are looked at as one piece of work. */
+export interface PackPiece {
+  readonly packs: readonly ExpectedPack[];
+  /** Every byte of them is read. */
+  readonly reads: boolean;
+}
 
-/** What of a pack cannot be used. */
-export interface PackLoss {
-  /** The whole pack, for want of a footer or of the object. */
-  readonly whole: boolean;
-  /** Numbers of frames that do not open, and of leaves that are not what their ids say. */
-  readonly frames: ReadonlySet<number>;
-  readonly leaves: ReadonlySet<number>;
+/** What came of a piece. */
+export interface PiecesLook {
+  readonly bytesRead: number;
+  readonly doubts: readonly PackDoubt[];
+}
+
+/** What somebody else holds to be wrong. */
+export interface PackDoubt {
+  /** Of the pack, in the piece. */
+  readonly number: number;
+  readonly problem: string;
+}
+
+/** Who looks at packs. */
+export interface PackLookers {
+  /** Pieces at a time, of all of them. */
+  readonly slots: number;
+  /** Has a piece looked at by another, or calls `here`. */
+  run(
+    piece: PackPiece,
+    here: (signal: AbortSignal) => Promise<PiecesLook>,
+    signal: AbortSignal,
+  ): Promise<PiecesLook>;
 }
 
 export interface PackFindings {
@@ -30,7 +46,15 @@ export interface PackFindings {
   readonly bytesRead: number;
 }
 
-const headerRemedy = 'put the pack back from a copy of the repository; nothing is lost by it yet';
+/** Of a piece, side by side: one that is read may take its size in memory. */
+const readsAtOnce = 2;
+const looksAtOnce = 8;
+/** Of a piece that is read, where there is much; where there is little each place gets some of it. */
+const pieceBytesMax = 256 * 1024 * 1024;
+const pieceBytesMin = 64 * 1024;
+const piecePacksMax = 256;
+const piecePacksMin = 16;
+const piecesPerSlot = 4;
 
 /** `chosen` packs are read whole. */
 export async function checkPacks(
@@ -39,111 +63,110 @@ export async function checkPacks(
   listed: ReadonlyMap<PackId, ListedPack>,
   options: {
     readonly chosen: ReadonlySet<PackId>;
+    readonly lookers: PackLookers;
     readonly problems: Problems;
     readonly remedy: string;
     readonly signal: AbortSignal;
   },
 ): Promise<PackFindings> {
-  const { chosen, problems, remedy, signal } = options;
+  const { chosen, lookers, problems, remedy, signal } = options;
   const losses = new Map<PackId, PackLoss>();
-  let bytesRead = 0;
-  const check = async (pack: PackRecord): Promise<void> => {
-    const object = packName(pack);
-    const lose = (problem: string, loss: PackLoss): void => {
-      losses.set(pack.id, loss);
-      problems.add({ object, problem, remedy });
-    };
-    const there = listed.get(pack.id)?.bytes ?? (await repository.store.stat(object, signal))?.size;
-    if (there === undefined) return lose('it is missing', lostWhole);
-    if (there !== pack.bytes) {
-      problems.add({ object, problem: `it has ${there} bytes, not ${pack.bytes}`, remedy });
+  const look = async (pack: ExpectedPack, reads: boolean, stop: AbortSignal) => {
+    const found = await lookAtPack(repository, pack, reads, stop);
+    for (const flaw of found.flaws) {
+      if (flaw.loss) losses.set(pack.id, flaw.loss);
+      const { problem } = flaw;
+      problems.add({ object: packName(pack), problem, remedy: flaw.remedy ?? remedy });
     }
-    try {
-      const footer = await repository.packs.footer(pack, signal);
-      if (!(await hasHeader(repository, pack, footer, signal))) {
-        problems.add({ object, problem: 'its header differs', remedy: headerRemedy });
-      }
-      if (!chosen.has(pack.id)) return;
-      bytesRead += pack.bytes;
-      const why = await contentProblem(repository, pack, signal);
-      if (why !== undefined) lose(why, await lossOf(repository, pack, footer, signal));
-    } catch (error) {
-      const codes = ['object-damaged', 'format-unknown', 'object-missing'] as const;
-      if (!codes.some((code) => isCodrError(error, code))) throw error;
-      lose((error as Error).message, lostWhole);
-    }
+    return found;
   };
-  await forEachLimit([...retained.values()], packsAtOnce, check, signal);
+  const doubted = async (pack: ExpectedPack, reads: boolean, problem: string): Promise<void> => {
+    const { listed: _, ...asItIs } = pack;
+    const { flaws } = await look(asItIs, reads, signal);
+    if (flaws.length === 0) problems.add(disagreement(pack, problem));
+  };
+  const run = async ({ packs, reads }: PackPiece, stop: AbortSignal): Promise<number> => {
+    const here = async (own: AbortSignal): Promise<PiecesLook> => {
+      const looks = await mapLimit(packs, atOnce(reads), (pack) => look(pack, reads, own), own);
+      return { bytesRead: sumOf(looks), doubts: [] };
+    };
+    const { bytesRead, doubts } = await lookers.run({ packs, reads }, here, stop);
+    for (const { number, problem } of doubts) {
+      const pack = packs[number];
+      if (pack) await doubted(pack, reads, problem);
+    }
+    return bytesRead;
+  };
+  const expected = [...retained.values()].map((pack): ExpectedPack => {
+    const there = listed.get(pack.id)?.bytes;
+    const { id, kind, bytes } = pack;
+    return { id, kind, bytes, ...(there !== undefined && { listed: there }) };
+  });
+  const pieces = piecesOf(expected, chosen, lookers.slots);
+  let bytesRead = 0;
+  await forEachLimit(
+    pieces,
+    lookers.slots * piecesPerSlot,
+    async (piece, stop) => {
+      bytesRead += await run(piece, stop);
+    },
+    signal,
+  );
   return { losses, bytesRead };
 }
 
-/** Of a pack that is not there. */
-export const lostWhole: PackLoss = { whole: true, frames: new Set(), leaves: new Set() };
-
-/** A damaged header alone loses nothing: the trailer says the same. */
-async function hasHeader(
-  { store }: Repository,
-  pack: PackRecord,
-  footer: PackFooter,
+/** For another process: what it holds to be wrong with the packs of a piece. */
+export async function lookAtPiece(
+  place: PackPlace,
+  { packs, reads }: PackPiece,
   signal: AbortSignal,
-): Promise<boolean> {
-  const header = await store.get(packName(pack), { offset: 0, length: headerBytes }, signal);
-  return equalBytes(header, encodeHeader(footer.seal));
+): Promise<PiecesLook> {
+  const look = (pack: ExpectedPack) => lookAtPack(place, pack, reads, signal);
+  const looks = await mapLimit(packs, atOnce(reads), look, signal);
+  const doubts = looks.flatMap(({ flaws: [flaw] }, number): PackDoubt[] =>
+    flaw ? [{ number, problem: flaw.problem }] : [],
+  );
+  return { bytesRead: sumOf(looks), doubts };
 }
 
-/** What is wrong with the bytes of a pack; undefined when nothing is. */
-async function contentProblem(
-  { store, packs: reader, unlocked }: Repository,
-  pack: PackRecord,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    await checkPackName(store, pack, signal);
-    await checkPackContent({ store, reader, idKey: unlocked.keys.id }, pack, signal);
-    return undefined;
-  } catch (error) {
-    if (isCodrError(error, 'object-damaged')) return error.message;
-    throw error;
-  }
-}
-
-/** Frame by frame and leaf by leaf, so that only what is damaged counts as lost. */
-async function lossOf(
-  { packs: reader, unlocked }: Repository,
-  pack: PackRecord,
-  footer: PackFooter,
-  signal: AbortSignal,
-): Promise<PackLoss> {
-  const frames = new Set<number>();
-  const leaves = new Set<number>();
-  let open: { readonly frame: number; readonly raw: Uint8Array | undefined } | undefined;
-  for (let frame = 0; frame < footer.frameCount; frame++) {
-    if (!(await readFrame(reader, pack, frame, signal))) frames.add(frame);
-  }
-  for (let leaf = 0; leaf < footer.leafCount; leaf++) {
-    const { id, kind, frame, offset, length } = footer.leaf(leaf);
-    if (open?.frame !== frame) {
-      open = {
-        frame,
-        raw: frames.has(frame) ? undefined : await readFrame(reader, pack, frame, signal),
-      };
+/** The largest first: what ends last is small. */
+function piecesOf(
+  packs: readonly ExpectedPack[],
+  chosen: ReadonlySet<PackId>,
+  slots: number,
+): PackPiece[] {
+  const pieces: PackPiece[] = [];
+  for (const reads of [true, false]) {
+    const some = packs.filter(({ id }) => chosen.has(id) === reads);
+    const share = some.length / (slots * piecesPerSlot);
+    const all = some.reduce((sum, { bytes }) => sum + bytes, 0);
+    const bytesMost = within(all / (slots * piecesPerSlot), pieceBytesMin, pieceBytesMax);
+    const countMost = within(Math.ceil(share), piecePacksMin, piecePacksMax);
+    let piece: ExpectedPack[] = [];
+    let bytes = 0;
+    for (const pack of some) {
+      if (piece.length >= countMost || (reads && piece.length > 0 && bytes >= bytesMost)) {
+        pieces.push({ packs: piece, reads });
+        [piece, bytes] = [[], 0];
+      }
+      piece.push(pack);
+      bytes += pack.bytes;
     }
-    const blob = open.raw?.subarray(offset, offset + length);
-    if (!blob || !equalBytes(leafIdOf(unlocked.keys.id, kind, blob), id)) leaves.add(leaf);
+    if (piece.length > 0) pieces.push({ packs: piece, reads });
   }
-  return { whole: false, frames, leaves };
+  return pieces;
 }
 
-async function readFrame(
-  reader: PackReader,
-  pack: PackRecord,
-  frame: number,
-  signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
-  try {
-    return (await reader.frames(pack, [frame], signal)).get(frame);
-  } catch (error) {
-    if (isCodrError(error, 'object-damaged')) return undefined;
-    throw error;
-  }
+function disagreement(pack: ExpectedPack, problem: string) {
+  return {
+    object: packName(pack),
+    problem: `another peer says: ${problem}; from here it is whole`,
+    remedy: 'look at the memory, the disks and the mounts of the peers, then check again',
+  };
 }
+
+const atOnce = (reads: boolean): number => (reads ? readsAtOnce : looksAtOnce);
+const within = (value: number, least: number, most: number): number =>
+  Math.min(most, Math.max(least, value));
+const sumOf = (looks: readonly { readonly bytesRead: number }[]): number =>
+  looks.reduce((sum, { bytesRead }) => sum + bytesRead, 0);

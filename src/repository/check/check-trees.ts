@@ -11,8 +11,8 @@ import type { StateView } from '../lineage/state.ts';
 import { type PackRef, packName } from '../pack/pack-format.ts';
 import type { Repository } from '../repository.ts';
 import { type WalkedBlob, walkTree } from '../tree/tree-walk.ts';
-import type { PackLoss } from './check-packs.ts';
 import type { SourceWords } from './describe.ts';
+import type { PackLoss } from './look-at-packs.ts';
 import { type FoundLosses, isLoss } from './losses.ts';
 import type { Problems } from './problems.ts';
 

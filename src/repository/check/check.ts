@@ -24,11 +24,12 @@ import { type IndexFindings, indexAgain, readIndex, uncoveredPacks } from './che
 import { checkKeys } from './check-keys.ts';
 import { type CheckedLineage, checkLineage } from './check-lineage.ts';
 import { checkMutables } from './check-mutables.ts';
-import { checkPacks, lostWhole, type PackLoss } from './check-packs.ts';
+import { checkPacks, type PackLookers } from './check-packs.ts';
 import { checkRuns } from './check-runs.ts';
 import { checkTrees } from './check-trees.ts';
 import type { Describe } from './describe.ts';
 import { withIndexOverlay } from './index-overlay.ts';
+import { lostWhole, type PackLoss } from './look-at-packs.ts';
 import { FoundLosses, type Losses } from './losses.ts';
 import { type Problem, Problems } from './problems.ts';
 
@@ -38,6 +39,8 @@ export interface CheckWorld {
   readonly random: Random;
   /** Opens the repository over the given store, whose index is whole. */
   readonly open: (store: ObjectStore, opened: OpenedRepository) => Promise<Repository>;
+  /** Who looks at packs; it counts what this process has seen. */
+  readonly lookers: PackLookers;
   /** Does `work` while nothing that the lineage retains is deleted, and reads the lineage on first. */
   readonly pinned: <T>(
     repository: Repository,
@@ -171,7 +174,8 @@ class Check {
     const { signal } = this.#world;
     // Where nobody can be told what is given up, nothing is.
     this.#givesUp = this.#options.repair && own !== undefined;
-    const options = { chosen, problems: this.#problems, remedy: this.#remedy, signal };
+    const { lookers } = this.#world;
+    const options = { chosen, lookers, problems: this.#problems, remedy: this.#remedy, signal };
     const packs = await checkPacks(this.#repository, retained, listed, options);
     const dangling = await findDangling(
       this.#repository,

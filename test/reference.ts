@@ -82,7 +82,7 @@ function commandsPage(): string {
   return [
     '# Commands',
     'Generated from `src/cli/command-*.ts` by `npm run docs`. Every command also takes the options of ' +
-      '[options.md](options.md), `codr node` of them only `--json` and `--debug`.',
+      '[options.md](options.md), `codr node` of them only `--config`, `--json` and `--debug`.',
     'With `--json` a command prints one object on stdout, whose fields stand under *JSON* (`?`: absent ' +
       'when there is no value), and progress on stderr as lines ' +
       '`{"progress":{phase,records,bytes,recordsTotal?,bytesTotal?,seconds,etaSeconds?,note?}}`.',

@@ -9,7 +9,8 @@ export const nodeCommand = defineCommand({
     'Peers with one etcd and one repository are a cluster; without etcd a peer is a cluster of one. ' +
     'SIGTERM and SIGINT make it hand over its work, finish calls, and end. Each setting is a flag, a variable or a ' +
     'field of the YAML file: a flag wins over the environment, the environment over the file. Paths in the file are ' +
-    'meant from its folder. Lists are flags that are repeated, and variables with commas.',
+    'meant from its folder. Lists are flags that are repeated, and variables with commas; the list of one place replaces ' +
+    'that of another.',
   examples: [
     'codr node --config /etc/codr/peer.yaml',
     'codr node --config /etc/codr/peer.yaml --name n2 --log-level debug',

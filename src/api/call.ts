@@ -29,6 +29,8 @@ export interface Progress {
   readonly etaSeconds?: number;
   /** What happens right now: a namespace, a commit, a warning. */
   readonly note?: string;
+  /** Lines for people that are said once, the same in several reports: of a restore, what cannot be kept. */
+  readonly told?: string;
 }
 
 /** Passed beside every request. */

@@ -42,6 +42,16 @@ export interface RestorePlan {
   /** What of the scope would not be made, and why. */
   readonly skipped: readonly Skipped[];
   readonly warnings: readonly string[];
+  readonly estimate: RestoreEstimate;
+}
+
+/** About how long it takes: a guess by a rate that is assumed for the kind of target. */
+export interface RestoreEstimate {
+  /** Of records of all datasets, as their base copies hold them; of what is wanted in part, all. */
+  readonly bytes: number;
+  /** The rate: proof and limit are reckoned in. */
+  readonly bytesPerSecond: number;
+  readonly seconds: number;
 }
 
 export interface Definition {
@@ -67,6 +77,8 @@ export interface PlannedDataset {
   readonly expiring?: number;
   /** With `expiring`; false: a TTL index has a filter, and fewer may go. */
   readonly expiringExact?: boolean;
+  /** Ranges of keys, of Cassandra of tokens, that are folded one by one, side by side; a target may want fewer. */
+  readonly ranges: number;
 }
 
 export interface RestoreResult {

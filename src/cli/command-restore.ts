@@ -40,7 +40,8 @@ export const restoreCommand = defineCommand({
     'A query restricts the table that it names, other tables in scope come whole: k = 5, k IN (1, 2), ' +
     "k = 5 AND c >= 'a' AND c < 'b'; the static row of a partition comes with any of its rows. " +
     '--dry-run says how many records are past their expiry; its counts are those of the base copies, `~` or ' +
-    '`estimated` where the dataset has changed since.',
+    '`estimated` where the dataset has changed since. RANGES are folded one by one, side by side; the time is bytes ' +
+    'over a rate that is assumed for the kind of target. What cannot be kept is told before anything is made.',
   examples: [
     'codr restore shop --to mongodb://standby:27017/',
     'codr restore shop --to mongodb://db1:27017/ --at 2026-11-22T13:05:00Z --include shop.orders --rename shop.orders=shop.orders_before',
@@ -52,8 +53,8 @@ export const restoreCommand = defineCommand({
   json:
     '{source, at:{time,wall}, datasets:[{from,to,records,bytes,root,proven,reads}], definitions:[{kind,name}], dropped:[…], ' +
     'skipped:[{namespace,reason}], changedByTarget:[{namespace,key}], tornTransactions, warnings:[…], ' +
-    'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,estimated?,expiring?,expiringExact?}], definitions:[{kind,name}], conflicts:[…], dropped:[…], ' +
-    'skipped:[…], warnings:[…]}',
+    'seconds}; with --dry-run {source, at, resumes, datasets:[{from,to,records,bytes,estimated?,ranges,expiring?,expiringExact?}], definitions:[{kind,name}], conflicts:[…], dropped:[…], ' +
+    'skipped:[…], warnings:[…], estimate:{bytes,bytesPerSecond,seconds}}',
   input: z.object({
     source: sourceArgument(),
     to: option(z.string().min(1), {
@@ -153,15 +154,20 @@ function printPlan(plan: RestorePlan, output: Output): void {
       { title: 'TO' },
       { title: 'RECORDS', right: true },
       { title: 'BYTES', right: true },
+      { title: 'RANGES', right: true },
       { title: 'EXPIRING', right: true },
     ],
-    plan.datasets.map(({ from, to, expiring, expiringExact, ...counts }) => [
+    plan.datasets.map(({ from, to, ranges, expiring, expiringExact, ...counts }) => [
       from,
       to,
       ...formatCounts(counts),
+      formatCount(ranges),
       expiring === undefined ? '' : `${expiringExact ? '' : 'at most '}${formatCount(expiring)}`,
     ]),
   );
+  const { bytes, bytesPerSecond, seconds } = plan.estimate;
+  const rate = `${formatBytes(bytesPerSecond)}/s, which is assumed, not measured here`;
+  output.line(`about ${formatSeconds(seconds)} for ${formatBytes(bytes)} at ${rate}`);
   for (const { kind, name } of plan.definitions.slice(0, listedMax)) {
     output.line(`would make ${kinds.get(kind) ?? kind} ${name}`);
   }

@@ -105,7 +105,8 @@ test('restore passes on every option, lists in the order given', async () => {
 });
 
 test('restore --dry-run asks for the plan, and ends with 5 when names stand in the way', async () => {
-  const none = { datasets: [], dropped: [], warnings: [] };
+  const estimate = { bytes: 0, bytesPerSecond: 1, seconds: 0 };
+  const none = { datasets: [], dropped: [], warnings: [], estimate };
   const skipped = [{ namespace: 'a.w', reason: 'the name is taken' }];
   const made = { definitions: [{ kind: 'views', name: 'a.v' }], skipped };
   const plan = { source: 'shop', at: to, resumes: false, conflicts: ['a.b'], ...none, ...made };

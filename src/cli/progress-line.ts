@@ -21,6 +21,7 @@ export class ProgressLine {
   /** The newest report, and the text that stands on the screen. */
   #last: Progress | undefined;
   #shown = '';
+  readonly #told = new Set<string>();
 
   constructor(sink: TextSink, form: ProgressForm, monotonic: () => number) {
     this.#sink = sink;
@@ -29,6 +30,7 @@ export class ProgressLine {
   }
 
   report(progress: Progress): void {
+    this.#tell(progress.told?.split('\n') ?? []);
     const isNew = progress.phase !== this.#phase;
     if (isNew) this.#close(true);
     const now = this.#monotonic();
@@ -39,6 +41,17 @@ export class ProgressLine {
     // Of a phase that counts, the first thing to know is a count.
     if (this.#form === 'lines' && isIdle(progress) && hasTotal(progress)) return;
     this.#show(progress, progressText(progress));
+  }
+
+  /** Lines that were not said yet, above the one that is rewritten; in JSON they come with their report. */
+  #tell(told: readonly string[]): void {
+    const news = told.filter((line) => !this.#told.has(line));
+    if (news.length === 0) return;
+    for (const line of news) this.#told.add(line);
+    this.#shownAt = Number.NEGATIVE_INFINITY;
+    if (this.#form === 'json') return;
+    const erased = this.#form === 'line' && this.#shown !== '' ? '\r\u001b[K' : '';
+    this.#sink.write(`${erased}${news.join('\n')}\n`);
   }
 
   /** Makes room for other lines: removes the rewritten line, or shows how far the phase came. */

@@ -147,11 +147,19 @@ export interface RangeTarget {
 /** Of a borrowed item: told, when the stream has ended, what its lender must adopt. */
 export type Keep = (receipt: unknown) => void;
 
+/** Bytes of records in a second: what is loaded, and what is folded again, read back and compared. */
+export interface Pace {
+  readonly load: number;
+  readonly proof: number;
+}
+
 /** One restore into one target. Calls per item, in this order: create, load…, index, readBack…, done; then finish. */
 export interface RestoreTarget extends RangeTarget, AsyncDisposable {
   readonly identity: SourceIdentity;
   /** Why nothing here can be read back as it was loaded; absent: it can, and is. Said in the plan's warnings. */
   readonly unprovable?: string;
+  /** Of this kind of target as it was measured, for estimates; absent: nobody knows. */
+  readonly pace?: Pace;
   /** Later expiry is cut to this second since 1970, counted and told by {@link finish}; absent: all is held. */
   readonly expirySecondsMax?: number;
   /**

@@ -12,6 +12,8 @@ export interface ProgressReport {
   readonly seconds: number;
   readonly etaSeconds?: number;
   readonly note?: string;
+  /** Lines that are said once, before the work goes on: in the report that says them, and in the first of each phase. */
+  readonly told?: string;
 }
 
 export type ProgressListener = (report: ProgressReport) => void;
@@ -32,6 +34,7 @@ export class ProgressMeter {
   #records = 0;
   #bytes = 0;
   #totals: { recordsTotal?: number; bytesTotal?: number } = {};
+  #told: readonly string[] = [];
   #reportedMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock, listener: ProgressListener = () => {}) {
@@ -53,7 +56,14 @@ export class ProgressMeter {
     this.#records = 0;
     this.#bytes = 0;
     this.#phaseStartMs = this.#clock.monotonic();
-    this.report();
+    this.#report(undefined, this.#told);
+  }
+
+  /** Lines that are to be read whatever comes of the work. */
+  tell(lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    this.#told = [...this.#told, ...lines];
+    this.#report(undefined, this.#told);
   }
 
   /** `note`: what is to be said beside the counts, when they are told next. */
@@ -70,6 +80,10 @@ export class ProgressMeter {
   }
 
   report(note?: string): void {
+    this.#report(note, []);
+  }
+
+  #report(note: string | undefined, told: readonly string[]): void {
     const now = this.#clock.monotonic();
     this.#reportedMs = now;
     const { bytesTotal } = this.#totals;
@@ -84,6 +98,7 @@ export class ProgressMeter {
       seconds: sinceSeconds,
       ...(eta !== undefined && { etaSeconds: eta }),
       ...(note !== undefined && { note }),
+      ...(told.length > 0 && { told: told.join('\n') }),
     });
   }
 }

@@ -5,44 +5,42 @@ import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import { Throttle } from '../../base/throttle.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
-import type { SourceConfig } from '../../connector/connector.ts';
 import type {
   FinishResult,
-  GivenName,
   RestoreTarget,
   TargetOptions,
   TargetPlan,
 } from '../../connector/restore-target.ts';
-import { renamed } from '../../model/namespace.ts';
-import { type SourceTime, timeToHex } from '../../model/time.ts';
+import type { SourceTime } from '../../model/time.ts';
 import { type ProgressListener, ProgressMeter } from '../progress.ts';
-import { countsAt, type DatasetCount, totalsOf } from '../read/counts.ts';
+import { countsAt, totalsOf } from '../read/counts.ts';
 import { readDefinitions, refuseUnmatched } from '../read/definitions.ts';
 import { OpenedRuns } from '../read/fold.ts';
 import { describeTime } from '../read/point.ts';
-import { connectorContext, type SourceContext } from '../source-context.ts';
-import { countExpiring, type Expiring, expiringWarnings } from './expiring.ts';
+import type { SourceContext } from '../source-context.ts';
+import { countExpiring, expiringWarnings } from './expiring.ts';
 import { ItemRestore, type RestoredItem, restoredItem } from './item-restore.ts';
 import { sayingWhatIsLeft } from './left-behind.ts';
 import { groupsOf, smallAtOnce } from './load-groups.ts';
-import { refuseDatacenters } from './map-datacenters.ts';
+import { tellPlan } from './plan-lines.ts';
 import { referenceOf } from './range-order.ts';
 import type { RestoreItem } from './range-work.ts';
 import { checkRenames } from './rename-check.ts';
+import {
+  type Definition,
+  itemsOf,
+  openTarget,
+  type RestoreAsk,
+  targetOptions,
+} from './restore-ask.ts';
 import { openOwner } from './restore-owner.ts';
-import { askedPoint, type ChosenPoint, choosePoint, type RestoreWish } from './restore-point.ts';
+import { askedPoint, type ChosenPoint, choosePoint } from './restore-point.ts';
 import { refuseParts, type WantedParts, wantedParts } from './restore-ranges.ts';
 import { countTornTransactions } from './torn-transactions.ts';
-import { liveForm, refuseDeletions } from './wanted-form.ts';
+import { liveForm } from './wanted-form.ts';
 
-export interface RestoreOptions extends RestoreWish {
-  readonly to: SourceConfig;
-  readonly usersAndRoles: boolean;
-  /** Read everything back and compare roots. */
-  readonly verify: boolean;
+export interface RestoreOptions extends RestoreAsk {
   readonly listener?: ProgressListener;
-  /** Of what is loaded and read back, by this process alone; absent: no limit, and other peers take part. */
-  readonly bytesPerSecond?: number;
   /** Told when all is loaded and proven, before the target's marker goes: of the finish it has what was planned. */
   readonly finishing?: (outcome: RestoreOutcome) => Promise<void>;
 }
@@ -56,91 +54,6 @@ export interface RestoreOutcome {
   readonly skipped: readonly { readonly namespace: string; readonly reason: string }[];
   readonly tornTransactions: number;
   readonly seconds: number;
-}
-
-/** A view, a user, a role: `kind` is that of the dataset which defines it, `name` what the target calls it. */
-export interface Definition {
-  readonly kind: string;
-  readonly name: string;
-}
-
-export interface PlannedRestore {
-  readonly at: SourceTime;
-  /** It goes on with what an earlier run has left unfinished. */
-  readonly resumes: boolean;
-  readonly items: readonly PlannedItem[];
-  /** Views, users and roles that would be made, by their names in the target. */
-  readonly definitions: readonly Definition[];
-  readonly plan: TargetPlan;
-  readonly warnings: readonly string[];
-}
-
-export interface PlannedItem extends RestoreItem {
-  readonly count: DatasetCount;
-  /** Records that would expire at once; absent for datasets without expiry, and when it is held. */
-  readonly expiring?: Expiring | undefined;
-}
-
-/** What a restore would do; changes nothing. Datasets with expiry are folded to count what has expired. */
-export async function planRestore(
-  context: SourceContext,
-  options: RestoreOptions,
-  signal: AbortSignal,
-): Promise<PlannedRestore> {
-  refuseParts(context.connector, options.parts);
-  const asked = askedPoint(context, options);
-  await using target = await openTarget(context, options, signal);
-  const chosen = await choosePoint(context, options, asked, target, signal);
-  const runs = new OpenedRuns(context);
-  await refuseUnmatched(context, runs, chosen.point);
-  const parts = wantedParts(context.connector, options.parts, chosen.point.datasets);
-  const names = await checkRenames(context, runs, chosen.point, options);
-  const items = itemsOf(options, chosen);
-  const plan = await target.plan(items, targetOptions(options, chosen, names), signal);
-  const { at } = chosen.point;
-  const counts = await countsAt(context, chosen.point.datasets, at);
-  const planned: PlannedItem[] = [];
-  for (const item of items) {
-    const where = { at, ttl: options.ttl };
-    const expiring = await countExpiring(context, runs, item.dataset, where, signal);
-    const whole = counts.get(item.entry.dataset) as DatasetCount;
-    const count = parts.has(item.entry.dataset) ? { ...whole, estimated: true as const } : whole;
-    planned.push({ ...item, count, expiring });
-  }
-  const defined = await planDefinitions(context, { target, items, runs, at }, signal);
-  return {
-    at,
-    resumes: chosen.resumes,
-    items: planned,
-    definitions: defined.definitions,
-    plan: { ...plan, skipped: [...plan.skipped, ...defined.skipped] },
-    warnings: [
-      ...chosen.warnings,
-      ...plan.warnings,
-      ...defined.warnings,
-      ...expiringWarnings(planned),
-    ],
-  };
-}
-
-async function planDefinitions(
-  context: SourceContext,
-  from: { target: RestoreTarget; items: readonly RestoreItem[]; runs: OpenedRuns; at: SourceTime },
-  signal: AbortSignal,
-): Promise<Pick<PlannedRestore, 'definitions' | 'warnings'> & Pick<TargetPlan, 'skipped'>> {
-  const definitions: Definition[] = [];
-  const skipped: { namespace: string; reason: string }[] = [];
-  const warnings: string[] = [];
-  for (const item of from.items) {
-    if (item.entry.role !== 'definitions') continue;
-    const { kind } = item.entry;
-    const records = await readDefinitions(context, from.runs, item.dataset, from.at);
-    const planned = await from.target.planDefinitions(item, records, signal);
-    definitions.push(...planned.defined.map((name) => ({ kind, name })));
-    skipped.push(...planned.skipped);
-    warnings.push(...planned.warnings);
-  }
-  return { definitions, skipped, warnings };
 }
 
 /**
@@ -158,7 +71,6 @@ export async function restore(
   const asked = askedPoint(context, options);
   await using target = await openTarget(context, options, signal);
   const chosen = await choosePoint(context, options, asked, target, signal);
-  for (const warning of chosen.warnings) context.world.log.warn({ source: context.name }, warning);
   try {
     return await giveBack(context, { target, options, chosen, meter }, signal);
   } catch (error) {
@@ -182,6 +94,7 @@ async function giveBack(
   const asked = targetOptions(options, chosen, names);
   const plan = await target.plan(items, { ...asked, owner }, signal);
   refuseConflicts(plan);
+  tellPlan(context, meter, { ...plan, warnings: [...chosen.warnings, ...plan.warnings] });
   await target.begin(signal);
   try {
     const work = { target, options, chosen, parts, items, plan, meter, run, asked };
@@ -225,31 +138,6 @@ async function loadAndFinish(
   return ended(await target.finish(items, signal));
 }
 
-async function openTarget(
-  { connector, world }: SourceContext,
-  { to, ttl, datacenters, ...wish }: RestoreOptions,
-  signal: AbortSignal,
-): Promise<RestoreTarget> {
-  refuseDatacenters(connector, datacenters);
-  refuseDeletions(connector, wish);
-  const { ttlModes } = connector.capabilities;
-  if (!ttlModes.includes(ttl)) {
-    throw new CodrError('usage', `--ttl ${ttl} means nothing for ${connector.kind}`, {
-      remedy: `give one of ${ttlModes.join(', ')}`,
-    });
-  }
-  return await connector.openTarget(to, connectorContext(world), signal);
-}
-
-function itemsOf({ renames, parts }: RestoreOptions, { point }: ChosenPoint): RestoreItem[] {
-  return point.datasets.map((dataset) => ({
-    dataset,
-    entry: dataset.entry,
-    ...(!parts && dataset.base.tree && { bytes: dataset.base.tree.bytes }),
-    namespace: renamed(renames, dataset.entry.namespace),
-  }));
-}
-
 function refuseConflicts(plan: TargetPlan): void {
   if (plan.conflicts.length === 0) return;
   const [first] = plan.conflicts;
@@ -259,17 +147,6 @@ function refuseConflicts(plan: TargetPlan): void {
     object: first as string,
     facts: { conflicts: plan.conflicts },
   });
-}
-
-function targetOptions(
-  { renames, drop, ttl, usersAndRoles, scope, datacenters, keepsDeletions }: RestoreOptions,
-  { operation, begunMs, point }: ChosenPoint,
-  defined: readonly GivenName[],
-): TargetOptions {
-  const moment = timeToHex(point.at);
-  const more = { ...(datacenters && { datacenters }), ...(keepsDeletions && { keepsDeletions }) };
-  const run = { operation, moment, begunMs };
-  return { ...run, renames, defined, drop, ttl, usersAndRoles, scope, ...more };
 }
 
 /** Also the command that names the moment goes on, whatever `latest` is by then. */

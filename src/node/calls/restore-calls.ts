@@ -4,10 +4,10 @@ import { CodrError } from '../../base/error.ts';
 import { countsAt } from '../../engine/read/counts.ts';
 import { parseWhen, type ResolvedPoint, resolvePoint } from '../../engine/read/point.ts';
 import { parseDatacenters } from '../../engine/restore/map-datacenters.ts';
+import { planRestore as runPlan } from '../../engine/restore/plan-restore.ts';
 import {
   type RestoreOptions,
   type RestoreOutcome,
-  planRestore as runPlan,
   restore as runRestore,
 } from '../../engine/restore/restore.ts';
 import { type PartsWish, parseDatasetQuery } from '../../engine/restore/restore-ranges.ts';
@@ -28,7 +28,7 @@ export async function planRestore(
 ): Promise<api.RestorePlan> {
   const { context } = await node.source(request.source, 'heavy');
   const options = await optionsOf(node, context, request, call);
-  const { at, resumes, items, definitions, plan, warnings } = await runPlan(
+  const { at, resumes, items, definitions, plan, estimate, warnings } = await runPlan(
     context,
     options,
     call.signal,
@@ -39,10 +39,11 @@ export async function planRestore(
     resumes,
     datasets: items
       .filter(({ entry }) => entry.role === 'data')
-      .map(({ entry, namespace, count, expiring }) => ({
+      .map(({ entry, namespace, count, ranges, expiring }) => ({
         from: entry.namespace,
         to: namespace,
         ...count,
+        ranges,
         ...(expiring && { expiring: expiring.count, expiringExact: expiring.exact }),
       })),
     definitions,
@@ -50,6 +51,7 @@ export async function planRestore(
     dropped: plan.dropped,
     skipped: plan.skipped,
     warnings,
+    estimate,
   };
 }
 

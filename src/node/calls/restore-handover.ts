@@ -3,7 +3,8 @@
 // the restore over and finds no marker, but the data, ends with what the process before had proven.
 import type { Call, RestoreResult } from '../../api/codr-api.ts';
 import { isCodrError } from '../../base/error.ts';
-import { planRestore, type RestoreOptions } from '../../engine/restore/restore.ts';
+import { planRestore } from '../../engine/restore/plan-restore.ts';
+import type { RestoreOptions } from '../../engine/restore/restore.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 

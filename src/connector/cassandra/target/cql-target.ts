@@ -73,6 +73,8 @@ class CqlTarget implements RestoreTarget {
   readonly unprovable?: string;
   readonly expirySecondsMax?: number;
   readonly sharesRanges = true;
+  // One node, rows of 120 bytes, two processors.
+  readonly pace = { load: 2e6, proof: 4e6 };
   readonly #proof: CqlProof;
   readonly #cql: CqlSession;
   readonly #ring: Ring;
@@ -81,7 +83,6 @@ class CqlTarget implements RestoreTarget {
   /** Of tables of another process' restore. */
   readonly #senders = new Map<string, BatchSender>();
   readonly #tables: TargetTables;
-  #warnings: readonly string[] = [];
 
   constructor(
     { config, cql, ring }: CqlAccess,
@@ -118,14 +119,13 @@ class CqlTarget implements RestoreTarget {
     const loaded = items.filter((item) => !isCounter(item));
     const { plan } = await this.#tables.plan(loaded, options, signal);
     const told = [...this.#proofWarnings(loaded), ...warningsOf(loaded)];
-    this.#warnings = [...told, ...plan.warnings];
+    const warnings = [...told, ...plan.warnings];
     const counters = items.filter(isCounter);
     const skipped = counters.map(({ namespace }) => ({ namespace, reason: counterReason }));
-    return { ...plan, skipped: [...plan.skipped, ...skipped], warnings: this.#warnings };
+    return { ...plan, skipped: [...plan.skipped, ...skipped], warnings };
   }
 
   async begin(signal: AbortSignal): Promise<void> {
-    for (const warning of this.#warnings) this.#context.log.warn({}, warning);
     await this.#tables.begin(signal);
   }
 

@@ -70,6 +70,8 @@ export interface OpenedTarget {
 export class SstableTarget implements RestoreTarget {
   readonly identity: SourceIdentity;
   readonly expirySecondsMax = deletionTimeMax;
+  // Three nodes that share two processors with codr: bench/README.md.
+  readonly pace = { load: 35e6, proof: 20e6 };
   readonly sharesRanges = true;
   readonly #config: CassandraConfig;
   readonly #cql: CqlSession;

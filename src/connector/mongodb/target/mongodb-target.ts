@@ -58,6 +58,8 @@ interface Operation extends PlannedTarget {
 
 export class MongodbTarget implements RestoreTarget {
   readonly identity: SourceIdentity;
+  // Documents of 1 KiB, two processors for the server and codr: bench/README.md.
+  readonly pace = { load: 58e6, proof: 280e6 };
   readonly sharesRanges = true;
   readonly #connection: MongodbConnection;
   readonly #context: ConnectorContext;

@@ -10,6 +10,7 @@ export interface PlannedDataset {
   'estimated'?: (boolean);
   'expiring'?: (number | string | Long);
   'expiringExact'?: (boolean);
+  'ranges'?: (number | string | Long);
   '_estimated'?: "estimated";
   '_expiring'?: "expiring";
   '_expiringExact'?: "expiringExact";
@@ -23,6 +24,7 @@ export interface PlannedDataset__Output {
   'estimated'?: (boolean);
   'expiring'?: (string);
   'expiringExact'?: (boolean);
+  'ranges': (string);
   '_estimated'?: "estimated";
   '_expiring'?: "expiring";
   '_expiringExact'?: "expiringExact";

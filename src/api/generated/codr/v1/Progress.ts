@@ -12,11 +12,13 @@ export interface Progress {
   'seconds'?: (number | string);
   'etaSeconds'?: (number | string);
   'note'?: (string);
+  'told'?: (string);
   '_recordsTotal'?: "recordsTotal";
   '_bytesTotal'?: "bytesTotal";
   '_bytesStored'?: "bytesStored";
   '_etaSeconds'?: "etaSeconds";
   '_note'?: "note";
+  '_told'?: "told";
 }
 
 export interface Progress__Output {
@@ -29,9 +31,11 @@ export interface Progress__Output {
   'seconds': (number);
   'etaSeconds'?: (number);
   'note'?: (string);
+  'told'?: (string);
   '_recordsTotal'?: "recordsTotal";
   '_bytesTotal'?: "bytesTotal";
   '_bytesStored'?: "bytesStored";
   '_etaSeconds'?: "etaSeconds";
   '_note'?: "note";
+  '_told'?: "told";
 }

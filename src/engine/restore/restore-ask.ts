@@ -1,0 +1,63 @@
+// What a restore is asked for, and the target that it is asked of: the same for the plan and for the restore.
+import { CodrError } from '../../base/error.ts';
+import type { SourceConfig } from '../../connector/connector.ts';
+import type { GivenName, RestoreTarget, TargetOptions } from '../../connector/restore-target.ts';
+import { renamed } from '../../model/namespace.ts';
+import { timeToHex } from '../../model/time.ts';
+import { connectorContext, type SourceContext } from '../source-context.ts';
+import { refuseDatacenters } from './map-datacenters.ts';
+import type { RestoreItem } from './range-work.ts';
+import type { ChosenPoint, RestoreWish } from './restore-point.ts';
+import { refuseDeletions } from './wanted-form.ts';
+
+export interface RestoreAsk extends RestoreWish {
+  readonly to: SourceConfig;
+  readonly usersAndRoles: boolean;
+  /** Read everything back and compare roots. */
+  readonly verify: boolean;
+  /** Of what is loaded and read back, by this process alone; absent: no limit, and other peers take part. */
+  readonly bytesPerSecond?: number;
+}
+
+/** A view, a user, a role: `kind` is that of the dataset which defines it, `name` what the target calls it. */
+export interface Definition {
+  readonly kind: string;
+  readonly name: string;
+}
+
+/** Errors: `usage`, for what the kind of database has not. */
+export async function openTarget(
+  { connector, world }: SourceContext,
+  { to, ttl, datacenters, ...wish }: RestoreAsk,
+  signal: AbortSignal,
+): Promise<RestoreTarget> {
+  refuseDatacenters(connector, datacenters);
+  refuseDeletions(connector, wish);
+  const { ttlModes } = connector.capabilities;
+  if (!ttlModes.includes(ttl)) {
+    throw new CodrError('usage', `--ttl ${ttl} means nothing for ${connector.kind}`, {
+      remedy: `give one of ${ttlModes.join(', ')}`,
+    });
+  }
+  return await connector.openTarget(to, connectorContext(world), signal);
+}
+
+export function itemsOf({ renames, parts }: RestoreAsk, { point }: ChosenPoint): RestoreItem[] {
+  return point.datasets.map((dataset) => ({
+    dataset,
+    entry: dataset.entry,
+    ...(!parts && dataset.base.tree && { bytes: dataset.base.tree.bytes }),
+    namespace: renamed(renames, dataset.entry.namespace),
+  }));
+}
+
+export function targetOptions(
+  { renames, drop, ttl, usersAndRoles, scope, datacenters, keepsDeletions }: RestoreAsk,
+  { operation, begunMs, point }: ChosenPoint,
+  defined: readonly GivenName[],
+): TargetOptions {
+  const moment = timeToHex(point.at);
+  const more = { ...(datacenters && { datacenters }), ...(keepsDeletions && { keepsDeletions }) };
+  const run = { operation, moment, begunMs };
+  return { ...run, renames, defined, drop, ttl, usersAndRoles, scope, ...more };
+}

@@ -207,11 +207,11 @@ test('ranges that are lent are loaded, watched and read back by others; an answe
   const { outcome, counts, keys } = await restored(place, 6);
   assert.equal(outcome.records, keys.length);
   assert.ok(outcome.proven && outcome.root !== '');
-  assert.ok(counts.orders >= 6 && counts.lost >= 2, `${counts.orders} orders, ${counts.lost} lost`);
+  assert.ok(counts.orders >= 4 && counts.lost >= 1, `${counts.orders} orders, ${counts.lost} lost`);
   assert.deepEqual(place.adopted.map(({ key }) => view(key).toString()).sort(), keys);
   assert.deepEqual(place.watched.sort(), keys);
   const near = Object.fromEntries(counts.near);
-  assert.deepEqual(near, { load: ['n2'], fold: [], 'read-back': ['n2'] }, 'a fold needs no node');
+  assert.deepEqual(near, { load: ['n2'], prove: ['n2'] });
   const [own = [], ...others] = place.calls;
   assert.deepEqual(
     own.filter((call) => call !== 'adopt'),

@@ -23,11 +23,12 @@ const head = z.object({
 export function memoryOf(state: CutState): CutMemory {
   const memory = new Map<string, string>();
   const set = (name: string, value: unknown): unknown => memory.set(name, JSON.stringify(value));
-  const { cut, ringDigest, schemaDigest, strangers, epochs, horizon, hosts } = state;
+  const { cut, ringDigest, schemaDigest, strangers, epochs, pasts, horizon, hosts } = state;
   const horizonMs = horizon?.beginMs;
   const first = { version: 2, cut, ringDigest, schemaDigest, horizonMs, strangers } as const;
   set('head', first satisfies z.infer<typeof head>);
   for (const [id, atMs] of Object.entries(epochs)) set(`epoch/${id}`, atMs);
+  for (const [id, past] of Object.entries(pasts ?? {})) set(`past/${id}`, past);
   for (const [keyspace, own] of Object.entries(horizon?.ranges ?? {}))
     set(`range/${keyspace}`, own);
   for (const [id, floor] of Object.entries(horizon?.floors ?? {})) set(`floor/${id}`, floor);
@@ -66,7 +67,9 @@ export function stateOfMemory(memory: CutMemory | undefined): CutState {
     const more = owned.has(hostId) ? { owned: owned.get(hostId) } : {};
     return [hostId, { ...(host as object), ...more, ...own }] as const;
   });
+  const pasts = parts('past');
   const state = {
+    ...(pasts.length > 0 && { pasts: Object.fromEntries(pasts) }),
     ...{ version: 1, ...rest, hosts: Object.fromEntries(hosts) },
     epochs: Object.fromEntries(parts('epoch')),
     ...(horizonMs !== undefined && {

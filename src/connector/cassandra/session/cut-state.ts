@@ -57,6 +57,14 @@ const horizon = z.object({
   floors: z.record(z.string(), z.number()),
 });
 
+/** table-past.ts */
+const tablePast = z.object({
+  madeAt: z.number(),
+  toldAt: z.number(),
+  gcGraceSeconds: z.number(),
+  hasLinks: z.boolean(),
+});
+
 const state = z.object({
   version: z.literal(1),
   cut: z.number(),
@@ -68,6 +76,8 @@ const state = z.object({
   strangers: z.record(z.string(), z.number().nullable()).optional(),
   /** By table id: the latest truncation, by a node's clock, that opened an epoch. */
   epochs: z.record(z.string(), z.number()),
+  /** By table id; absent in what an older version remembered. */
+  pasts: z.record(z.string(), tablePast).optional(),
   ringDigest: z.string(),
   schemaDigest: z.string(),
   horizon: horizon.optional(),

@@ -59,6 +59,10 @@ export class FakeCluster implements AsyncDisposable {
   durableWrites = true;
   /** When the keyspace was told so. */
   toldAt = 1;
+  /** The table's options, and when it was told them. */
+  options = { gc_grace_seconds: 864_000, incremental_backups: true, told_at: 1 };
+  /** When the table was. */
+  madeAt = 1;
   #cuts = 0;
 
   /** With the table `ks.t` on all nodes. */
@@ -229,11 +233,12 @@ export class FakeCluster implements AsyncDisposable {
       ];
     }
     if (query.includes('system_schema.tables')) {
-      const options = { gc_grace_seconds: 864_000, default_time_to_live: 0 };
+      const options = { ...this.options, default_time_to_live: 0 };
       return [{ ...table, ...options, id: fakeTableId, flags: ['compound'] }];
     }
     if (!query.includes('system_schema.columns')) return [];
-    const column = { ...table, clustering_order: 'none', position: 0, type: 'int' };
+    const { madeAt: made_at } = this;
+    const column = { ...table, clustering_order: 'none', position: 0, type: 'int', made_at };
     return [{ ...column, column_name: 'k', kind: 'partition_key' }];
   }
 }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { type CutState, firstState } from './cut-state.ts';
 import { strangersAfter, tablesAnew } from './link-doubt.ts';
+import type { TablePast } from './table-past.ts';
 
 const day = 86_400;
 const tables = [
@@ -15,11 +16,21 @@ const host = (atMs: number) => ({
   ...{ address: 'a', cut: 1, atMs, runId: '1', truncations: {} },
   tables: { short: known, long: known },
 });
-const state: CutState = { ...firstState, cut: 1, hosts: { one: host(0), two: host(0) } };
+const past = { madeAt: 1, toldAt: 2, hasLinks: true };
+const pasts = new Map(
+  tables.map(({ id, gcGraceSeconds }): [string, TablePast] => [id, { ...past, gcGraceSeconds }]),
+);
+/** Of all tables, what one of them is told. */
+const pastsWith = (id: string, more: Partial<TablePast>): Map<string, TablePast> =>
+  new Map([...pasts, [id, { ...(pasts.get(id) as TablePast), ...more }]]);
+const state: CutState = {
+  ...{ ...firstState, cut: 1, pasts: Object.fromEntries(pasts) },
+  hosts: { one: host(0), two: host(0) },
+};
 
 function anew(more: Partial<Parameters<typeof tablesAnew>[0]>, beginDays = 1) {
   const given = {
-    ...{ tables, state, doubts: [], withoutLinks: new Set<string>(), captured: ['one', 'two'] },
+    ...{ tables, state, doubts: [], pasts, captured: ['one', 'two'] },
     ...{ members: new Set(['one', 'two']), beginMs: beginDays * day * 1000, haveLost: false },
   };
   return [...tablesAnew({ ...given, ...more }).keys()];
@@ -37,8 +48,12 @@ test('a doubt costs the tables of which deletions may have been purged since', (
 
 test('a host that left, and a table without links, are doubts too', () => {
   assert.deepEqual(anew({ members: new Set(['one']) }, 10), ['short', 'long']);
-  assert.deepEqual(anew({ withoutLinks: new Set(['long']) }), []);
-  assert.deepEqual(anew({ withoutLinks: new Set(['long']) }, 10), ['long']);
+  const unlinked = pastsWith('long', { hasLinks: false });
+  assert.deepEqual(anew({ pasts: unlinked }), []);
+  assert.deepEqual(anew({ pasts: unlinked }, 10), ['long']);
+  const before = { ...state, pasts: Object.fromEntries(unlinked) };
+  assert.deepEqual(anew({ state: before }), []);
+  assert.deepEqual(anew({ state: before }, 10), ['long']);
 });
 
 const late = 20;
@@ -72,4 +87,23 @@ test('what an older version remembered does not say since when a host took part'
   const older = cutAt(late, undefined);
   assert.deepEqual(anew({ state: older, doubts: isNew }, late), ['short', 'long']);
   assert.deepEqual(strangersAfter(older, ['three'], false), { three: 0 });
+});
+
+test('where options were changed meanwhile, a doubt costs the table however long deletions stay now', () => {
+  const doubts = [{ hostId: 'one', reason: 'links were off' }];
+  const told = pastsWith('long', { toldAt: 3 });
+  assert.deepEqual(anew({ pasts: told }), []);
+  assert.deepEqual(anew({ pasts: told, doubts }), ['short', 'long']);
+  // Links may have been off for the table alone, for less than deletions stay.
+  assert.deepEqual(anew({ pasts: pastsWith('short', { toldAt: 3 }) }), ['short']);
+  assert.deepEqual(anew({ pasts: pastsWith('short', { toldAt: 3, gcGraceSeconds: 9e9 }) }), [
+    'short',
+  ]);
+  const { pasts: _, ...older } = state;
+  assert.deepEqual(anew({ state: older, doubts }), ['short', 'long']);
+});
+
+test('a table that was made again with its id begins anew', () => {
+  assert.deepEqual(anew({ pasts: pastsWith('long', { madeAt: 2 }) }), ['long']);
+  assert.deepEqual(anew({ pasts: pastsWith('unknown', { madeAt: 2 }) }), []);
 });

@@ -1,8 +1,9 @@
 // When a table has to begin anew. A row that is deleted, flushed and purged again while no links were made leaves
 // nothing to find: what was captured of it before would come back. Purging waits for gc_grace_seconds, so this can
-// have happened only where links were in doubt for as long as that.
+// have happened only where links were in doubt for as long as that, or the option was another one for a while.
 import type { TableSchema } from '../schema/table-schema.ts';
 import type { CutState } from './cut-state.ts';
+import type { TablePast } from './table-past.ts';
 
 /** A host of which the links since its last capture may not tell all. */
 export interface LinkDoubt {
@@ -17,8 +18,8 @@ export interface DoubtfulTables {
   readonly tables: readonly TableSchema[];
   readonly state: CutState;
   readonly doubts: readonly LinkDoubt[];
-  /** Ids of tables of which the servers are told to make no links. */
-  readonly withoutLinks: ReadonlySet<string>;
+  /** By table id, now. */
+  readonly pasts: ReadonlyMap<string, TablePast>;
   readonly captured: readonly string[];
   /** Host ids of the ring: one that has left took with it what it had not been asked for. */
   readonly members: ReadonlySet<string>;
@@ -30,22 +31,39 @@ export interface DoubtfulTables {
 
 /** Ids of tables of which nothing that was captured before may count, with the reason. */
 export function tablesAnew(given: DoubtfulTables): Map<string, string> {
-  const { tables, state, doubts, withoutLinks, captured, members, beginMs } = given;
+  const { tables, state, doubts, pasts, captured, members, beginMs } = given;
   const anew = new Map<string, string>();
   const were = [...Object.keys(state.hosts), ...Object.keys(state.strangers ?? {})];
   const left = were.filter((hostId) => !members.has(hostId));
   const gone = left.map((hostId) => ({ hostId, reason: 'a host left the ring' }));
-  for (const { id, gcGraceSeconds } of tables) {
-    if (!isKnown(state, id)) continue;
-    const unlinked = withoutLinks.has(id)
-      ? captured.map((hostId) => ({ hostId, reason: 'no links are made of it' }))
-      : [];
-    for (const { hostId, reason } of [...doubts, ...gone, ...unlinked]) {
+  for (const { id } of tables) {
+    const [was, is] = [state.pasts?.[id], pasts.get(id)];
+    if (!is || !isKnown(state, id)) continue;
+    if (was && was.madeAt !== is.madeAt) {
+      anew.set(id, 'it was dropped, and made again with the same id');
+      continue;
+    }
+    const unlinked = captured.map((hostId) => ({ hostId, reason: 'no links are made of it' }));
+    const sure = [...doubts, ...gone, ...(is.hasLinks && was?.hasLinks !== false ? [] : unlinked)];
+    // With other options for a while, they may have been made of it no more.
+    const perhaps = was?.toldAt === is.toldAt ? [] : unlinked;
+    const least = Math.min(is.gcGraceSeconds, was?.gcGraceSeconds ?? is.gcGraceSeconds);
+    for (const [{ hostId, reason }, graceSeconds] of [
+      ...sure.map((doubt) => [doubt, graceOf(was, is)] as const),
+      ...perhaps.map((doubt) => [doubt, least] as const),
+    ]) {
       const sinceMs = lastCaptureMs(state, hostId, given.haveLost);
-      if (mayHavePurged(sinceMs, gcGraceSeconds, beginMs)) anew.set(id, reason);
+      if (mayHavePurged(sinceMs, graceSeconds, beginMs)) anew.set(id, purged(reason));
     }
   }
   return anew;
+}
+
+export const purged = (reason: string): string => `${reason}, and deletions may have been purged`;
+
+/** How long a deletion stayed at least since the cut before: options that were changed may have been any. */
+export function graceOf(was: TablePast | undefined, is: TablePast): number {
+  return was?.toldAt === is.toldAt ? is.gcGraceSeconds : 0;
 }
 
 /**

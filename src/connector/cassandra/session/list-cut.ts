@@ -1,8 +1,14 @@
 // The listings of all nodes of a cut, and which tables begin anew in it. What shows only in a listing, a file that
 // left no link, may make a table begin anew: then the nodes are listed once more.
-import type { KeyspaceSchema } from '../schema/read-schema.ts';
 import type { CutState } from './cut-state.ts';
-import { type LinkDoubt, lastCaptureMs, mayHavePurged, tablesAnew } from './link-doubt.ts';
+import {
+  graceOf,
+  type LinkDoubt,
+  lastCaptureMs,
+  mayHavePurged,
+  purged,
+  tablesAnew,
+} from './link-doubt.ts';
 import {
   type CutNode,
   linksDoubt,
@@ -11,6 +17,7 @@ import {
   type NodeTask,
   type PreparedNode,
 } from './node-cut.ts';
+import type { TablePast } from './table-past.ts';
 import type { NodeMarks } from './truncation.ts';
 
 export interface CutListing {
@@ -23,7 +30,8 @@ export interface CutListing {
 
 export interface ListingRequest {
   readonly task: NodeTask;
-  readonly schema: readonly KeyspaceSchema[];
+  /** By table id. */
+  readonly pasts: ReadonlyMap<string, TablePast>;
   readonly state: CutState;
   /** Tables truncated since the cut before. */
   readonly truncated: ReadonlyMap<string, number>;
@@ -38,7 +46,7 @@ export interface ListingRequest {
 }
 
 export async function listCut(request: ListingRequest): Promise<CutListing> {
-  const { task, state, prepared, after, beginMs, haveLost, each } = request;
+  const { task, state, prepared, after, pasts, beginMs, haveLost, each } = request;
   const doubts: LinkDoubt[] = [];
   await each(async ({ address }) => {
     const [own, marks] = [prepared.get(address), after.get(address)];
@@ -48,23 +56,23 @@ export async function listCut(request: ListingRequest): Promise<CutListing> {
     const told = reason ?? (isNew ? 'it was not captured before' : undefined);
     if (told !== undefined) doubts.push({ hostId: own.hostId, reason: told });
   });
-  const withoutLinks = new Set(linkless(request.schema));
+  const withoutLinks = new Set(linkless(request.pasts));
   const captured = [...after.values()].map(({ hostId }) => hostId);
   const members = new Set(task.ring.nodes.map(({ hostId }) => hostId));
   const { tables } = task;
   const where = { tables, state, doubts, captured, members, haveLost };
-  const anew = tablesAnew({ ...where, withoutLinks, beginMs });
+  const anew = tablesAnew({ ...where, pasts, beginMs });
   for (;;) {
     const files = await listAll(request, { anew, doubts, withoutLinks });
-    const late = files.flatMap(({ hostId, unlinked }) =>
-      tables.filter(
-        ({ id, gcGraceSeconds }) =>
-          unlinked.includes(id) &&
-          mayHavePurged(lastCaptureMs(state, hostId, haveLost), gcGraceSeconds, beginMs),
-      ),
-    );
+    const late = files.flatMap(({ hostId, unlinked }) => {
+      const sinceMs = lastCaptureMs(state, hostId, haveLost);
+      return unlinked.filter((id) => {
+        const is = pasts.get(id);
+        return is && mayHavePurged(sinceMs, graceOf(state.pasts?.[id], is), beginMs);
+      });
+    });
     if (late.length === 0) return { files, anew, doubts };
-    for (const { id } of late) anew.set(id, 'something was flushed without a link');
+    for (const id of late) anew.set(id, purged('something was flushed without a link'));
   }
 }
 
@@ -89,8 +97,6 @@ async function listAll(
   return files.sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
 }
 
-function linkless(schema: readonly KeyspaceSchema[]): string[] {
-  return schema.flatMap(({ tables, withoutLinks }) =>
-    tables.filter(({ table }) => withoutLinks.includes(table)).map(({ id }) => id),
-  );
+function linkless(pasts: ListingRequest['pasts']): string[] {
+  return [...pasts].filter(([, { hasLinks }]) => !hasLinks).map(([id]) => id);
 }

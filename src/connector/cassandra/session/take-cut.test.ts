@@ -325,3 +325,46 @@ test('the check names a data centre that is not there, and a keyspace without a 
     ['warning', 'ks has no copy in dc1: points are best-effort at most'],
   );
 });
+
+test('a table that was dropped and made again with its id holds what it has now, and nothing that links kept', async () => {
+  await using cluster = await FakeCluster.open(1);
+  const isAnew = ({ tables }: Awaited<ReturnType<FakeCluster['cut']>>) =>
+    tables.get(fakeTableId)?.isAnew;
+  await cluster.flush('nb-1-big');
+  await cluster.cut();
+  await cluster.flush('nb-2-big');
+  await cluster.truncate();
+  cluster.node(1).truncatedAt = undefined;
+  cluster.madeAt += 1;
+  const cut = await cluster.cut();
+  assert.deepEqual([isAnew(cut), namesOf(cut)], [true, []]);
+  assert.deepEqual(cut.notes, [
+    'ks.t was read as a whole: it was dropped, and made again with the same id',
+  ]);
+  cluster.options.told_at += 1;
+  await cluster.flush('nb-3-big');
+  const altered = await cluster.cut();
+  assert.deepEqual([isAnew(altered), namesOf(altered)], [false, ['1 nb-3-big']]);
+});
+
+test('a table that makes no links loses nothing: what its servers may have purged makes it begin anew', async () => {
+  await using cluster = await FakeCluster.open(1);
+  const clock = new ManualClock({ jumps: true });
+  const cut = async () => {
+    const taken = await cluster.cut({ clock });
+    return [taken.tables.get(fakeTableId)?.isAnew, namesOf(taken)];
+  };
+  cluster.options.incremental_backups = false;
+  await cluster.flush('nb-1-big', { linked: false, intervals: [[1, 0, 1, 10]] });
+  await cut();
+  await cluster.compact(['nb-1-big'], 'nb-2-big', { intervals: [[1, 0, 1, 20]] });
+  assert.deepEqual(await cut(), [false, ['1 nb-2-big']]);
+  await clock.sleep(10 * 86_400_000, cluster.signal);
+  assert.deepEqual(await cut(), [true, ['1 nb-2-big']]);
+  // Also when links are made of it again just before the cut.
+  await clock.sleep(10 * 86_400_000, cluster.signal);
+  cluster.options = { ...cluster.options, incremental_backups: true, told_at: 2 };
+  assert.deepEqual(await cut(), [true, ['1 nb-2-big']]);
+  await clock.sleep(10 * 86_400_000, cluster.signal);
+  assert.deepEqual(await cut(), [false, []]);
+});

@@ -37,6 +37,7 @@ import {
   readSettledRing,
   ringDigest,
 } from './ring.ts';
+import { readTablePasts, type TablePast } from './table-past.ts';
 import { type NodeMarks, readNodeMarks } from './truncation.ts';
 
 export interface CutRequest {
@@ -155,6 +156,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
   if (ring.schemaVersions.length !== 1) return 'the nodes do not agree on the schema';
   const schema = await readSchema((query) => cql.rows(query, { signal }), request.scope);
   const tables = schema.flatMap((keyspace) => keyspace.tables);
+  const pasts = await readTablePasts(cql, schema, signal);
   const task: NodeTask = {
     ...{ cql, ring, tables, clock, signal },
     tag: `${tagPrefixOf(owner)}${request.id}-${attempt}`,
@@ -181,7 +183,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     const { prepared, after } = outcome;
     const truncated = truncatedTables(state, truncationsOf(outcome));
     const listing = await listCut({
-      ...{ task, schema, state, truncated, prepared, after, beginMs },
+      ...{ task, pasts, state, truncated, prepared, after, beginMs },
       haveLost: haveLost(state.hosts, task.ownership),
       each: (work) => eachNode(request, outcome, work),
     });
@@ -189,7 +191,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     if (listing.files.length === 0) throw nothingCaptured(outcome);
     done = true;
     return {
-      ...resultOf(request, { ring, schema, tables, listing, truncated, outcome, beginMs }),
+      ...resultOf(request, { ring, schema, tables, pasts, listing, truncated, outcome, beginMs }),
       ...{ beginMs, endMs },
       release: (committed) => release(listing.files, committed),
     };
@@ -258,6 +260,8 @@ interface Gathered {
   readonly ring: Ring;
   readonly schema: readonly KeyspaceSchema[];
   readonly tables: readonly TableSchema[];
+  /** By table id. */
+  readonly pasts: ReadonlyMap<string, TablePast>;
   readonly listing: CutListing;
   /** By table id, when. */
   readonly truncated: ReadonlyMap<string, number>;
@@ -312,10 +316,7 @@ function notesOf({ ring, tables, listing: { files, doubts, anew } }: Gathered): 
     });
   const begun = tables
     .filter(({ id }) => anew.has(id))
-    .map(({ id, keyspace, table }) => {
-      const why = `${anew.get(id)}, for longer than its gc_grace_seconds`;
-      return `${keyspace}.${table} was read as a whole: ${why}`;
-    });
+    .map(({ id, keyspace, table }) => `${keyspace}.${table} was read as a whole: ${anew.get(id)}`);
   return [...nodes.sort(), ...grown, ...begun];
 }
 
@@ -348,7 +349,7 @@ function hostOf(
 
 function nextStateOf(
   state: CutState,
-  { ring, schema, tables, listing: { files, anew }, truncated, beginMs }: Gathered,
+  { ring, schema, tables, pasts, listing: { files, anew }, truncated, beginMs }: Gathered,
 ): CutState {
   const members = new Set(ring.nodes.map(({ hostId }) => hostId));
   const ids = new Set(tables.map(({ id }) => id));
@@ -372,6 +373,7 @@ function nextStateOf(
     hosts,
     strangers: strangersAfter(state, strangers, haveLost(state.hosts, ownershipOf(ring, schema))),
     epochs: Object.fromEntries(epochs.filter(([id]) => ids.has(id))),
+    pasts: Object.fromEntries(pasts),
     ringDigest: ringDigest(ring),
     schemaDigest: createHash('sha256').update(JSON.stringify(schema)).digest('hex'),
   };

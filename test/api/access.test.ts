@@ -10,7 +10,7 @@ import type { RemoteApi, RemoteOptions } from '../../src/api/client/remote-api.t
 import { type Answer, fakeApi, untilStopped } from '../../src/api/fake-api.fixture.ts';
 import { type Served, type ServeOptions, serve } from '../../src/api/grpc/serve.ts';
 import { LocalOperations } from '../../src/api/local-operations.ts';
-import { isCodrError } from '../../src/base/error.ts';
+import { CodrError, isCodrError } from '../../src/base/error.ts';
 import { Authority } from './certificates.ts';
 import { commandLine } from './command-line.ts';
 import { calm, clientOf, localOptions, openServe } from './world.ts';
@@ -218,6 +218,38 @@ test('nothing is done that cannot be written down', async () => {
   await assert.rejects(admin.addKey({ passphrase: 'x' }, calm), /no space left/);
   assert.deepEqual(await admin.listSources(calm), { sources: [] });
   assert.equal(world.api.asked.length, 1);
+});
+
+test('what was done is told as done though the log is full by then, which gets it when it has room', async () => {
+  const written: AuditEntry[] = [];
+  let room = 1;
+  const audit = {
+    append: async (entry: AuditEntry): Promise<void> => {
+      if (room-- <= 0) throw new Error('no space left');
+      written.push(entry);
+    },
+  };
+  await using world = await guarded(
+    async ({ request }) => {
+      const { passphrase } = request as { passphrase: string };
+      if (passphrase === 'bad') throw new CodrError('key-last', 'it is refused');
+      return { id: 's', kind: 'passphrase', protection: 'p' };
+    },
+    { audit },
+  );
+  const admin = world.client({ tls: { ...tls, ...ann } });
+  assert.equal((await admin.addKey({ passphrase: 'x' }, calm)).id, 's');
+  await assert.rejects(admin.addKey({ passphrase: 'x' }, calm), /no space left/);
+  assert.equal(world.api.asked.length, 1, 'nothing more is done meanwhile');
+  room = 2;
+  const refused = admin.addKey({ passphrase: 'bad' }, calm);
+  await assert.rejects(refused, (error) => isCodrError(error, 'key-last'));
+  room = 9;
+  await admin.addKey({ passphrase: 'y' }, calm);
+  assert.deepEqual(
+    written.map(({ outcome }) => outcome),
+    ['begun', 'done', 'begun', 'failed', 'begun', 'done'],
+  );
 });
 
 test('peers talk to each other by their certificates, and to nobody else', async () => {

@@ -6,7 +6,7 @@ import { fakeApi, untilStopped } from '../../src/api/fake-api.fixture.ts';
 import { serve } from '../../src/api/grpc/serve.ts';
 import { LocalOperations } from '../../src/api/local-operations.ts';
 import type { OperationStore } from '../../src/api/operations.ts';
-import { isCodrError } from '../../src/base/error.ts';
+import { CodrError, isCodrError } from '../../src/base/error.ts';
 import { systemClock } from '../../src/node/system-clock.ts';
 import { TcpProxy } from '../harness/tcp-proxy.ts';
 import { calm, clientOf, localOptions, openServe, backupResult as result } from './world.ts';
@@ -83,4 +83,41 @@ test('when the answer to a creation is lost, asking again makes no second operat
   assert.equal(api.asked.length, 1);
   await served.close();
   await proxy[Symbol.asyncDispose]();
+});
+
+test('when nobody knows whether it was created, it is asked for again under the same key', async () => {
+  const api = fakeApi(async () => result);
+  await using operations = new LocalOperations(api, localOptions);
+  const keys: string[] = [];
+  const doubtful = creating(operations, async (...order) => {
+    keys.push(order[2]);
+    // More often than the channel tries by itself.
+    if (keys.length <= 6) {
+      throw keys.length % 2 === 0
+        ? new CodrError('lease-lost', 'the lease has ended')
+        : new CodrError('transaction-in-doubt', 'nobody says how it went');
+    }
+    return await operations.create(...order);
+  });
+  const served = await serve(openServe({ api, operations: doubtful }));
+  await using remote = clientOf(served);
+  assert.deepEqual(await remote.backup(request, calm), result);
+  assert.equal(new Set(keys).size, 1);
+  assert.equal(api.asked.length, 1);
+  await served.close();
+});
+
+test('who gives up asking hears that it may have been created all the same', async () => {
+  const api = fakeApi(async () => result);
+  await using operations = new LocalOperations(api, localOptions);
+  const doubtful = creating(operations, async () => {
+    throw new CodrError('transaction-in-doubt', 'nobody says how it went');
+  });
+  const served = await serve(openServe({ api, operations: doubtful }));
+  await using remote = clientOf(served, { patienceMs: 1 });
+  await assert.rejects(
+    remote.backup(request, calm),
+    (error) => isCodrError(error, 'peer-unreachable') && /codr ops/.test(error.remedy),
+  );
+  await served.close();
 });

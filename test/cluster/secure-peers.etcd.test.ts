@@ -84,6 +84,7 @@ async function start(name: string, url: string): Promise<PeerNode> {
     random: systemRandom,
     spill: new TemporarySpill(folder),
     log: silentLogger,
+    audit: silentLogger,
   };
   return await PeerNode.start(peerConfig(options), world, {});
 }

@@ -131,7 +131,8 @@ export class RemoteApi implements api.CodrApi {
   }
 
   /**
-   * Asked again, under the same key, when the connection breaks before the answer: it may have been heard.
+   * Asked again, under the same key, when the connection breaks before the answer, and when the peer does not know
+   * whether it was created: it may have been.
    * Not ended by the signal: what was created must be known, so that it can be cancelled.
    */
   async #created(kind: OperationKind, request: OperationRequest): Promise<Operation> {
@@ -143,7 +144,7 @@ export class RemoteApi implements api.CodrApi {
         return await this.#operations.create(kind, request, idempotencyKey);
       } catch (error) {
         if (!(error instanceof ConnectionError) || !this.#operations.wasReached) throw error;
-        if (clock.monotonic() > until) throw error;
+        if (clock.monotonic() > until) throw inDoubt(error, kind);
       }
       await clock.sleep(retryMs.first);
     }
@@ -198,6 +199,18 @@ function forgotten(error: unknown, id: string): unknown {
     object: id,
     cause: error,
   });
+}
+
+function inDoubt(error: ConnectionError, kind: OperationKind): CodrError {
+  return new CodrError(
+    'peer-unreachable',
+    `${error.message}; the ${kind} may be asked for already`,
+    {
+      ...(error.object !== undefined && { object: error.object }),
+      remedy: 'look with `codr ops` when the peer answers again',
+      cause: error.cause,
+    },
+  );
 }
 
 function lost(error: ConnectionError, id: string): CodrError {

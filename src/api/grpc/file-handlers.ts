@@ -23,7 +23,9 @@ const openMax = 4096;
 /** What is read at once is held in memory. */
 const readBytesMax = 8 * 1024 * 1024;
 
+/** What is done to files belongs to a lease; that one was given is written down, not each act. */
 const deed = { action: 'files', roles: ['peer'], changes: false } as const;
+const leaseDeed = { ...deed, changes: true } as const;
 
 /** Bytes of files that other peers had of this one, and gave to it. */
 export interface FileBytes {
@@ -239,7 +241,7 @@ function hold(
   gate
     .pass(
       call,
-      () => deed,
+      () => leaseDeed,
       async ({ signal }) => {
         const ended = AbortSignal.any([signal, gate.draining]);
         const lease = leases.begin();

@@ -2,8 +2,10 @@
 // proven caller and a signal; errors leave as a status.
 import type { ServerUnaryCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js';
 import { status as codes } from '@grpc/grpc-js';
+import { Mutex } from '../../base/async.ts';
 import type { Clock } from '../../base/clock.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
+import type { ErrorCode } from '../../base/error-catalogue.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Authorise, Caller, CallerProof, Role } from '../access.ts';
 import type { AuditEntry, AuditLog } from '../audit-log.ts';
@@ -42,6 +44,9 @@ export class Gate {
   readonly #world: GateWorld;
   readonly #draining = new AbortController();
   readonly #calls = new Set<AbortController>();
+  /** Entries about what was done that the log could not take. */
+  readonly #owed: AuditEntry[] = [];
+  readonly #paying = new Mutex();
   #waiting: (() => void)[] = [];
 
   constructor(world: GateWorld) {
@@ -71,11 +76,15 @@ export class Gate {
     while (this.#calls.size > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Carries out `work` if the caller may; rejects with a status, which is what a handler answers. */
+  /**
+   * Carries out `work` if the caller may; rejects with a status, which is what a handler answers. Errors of the codes
+   * `elsewhere` are for the client as good as no connection: it asks again, here or at another peer.
+   */
   async pass<R>(
     call: AnyCall,
     deed: (caller: Caller | undefined) => Deed,
     work: (passed: Passed) => Promise<R>,
+    elsewhere: readonly ErrorCode[] = elsewhereCodes,
   ): Promise<R> {
     const stop = new AbortController();
     call.on('cancelled', () => stop.abort(new CodrError('interrupted', 'the caller hung up')));
@@ -84,7 +93,7 @@ export class Gate {
       return await this.#judge(call, deed, work, stop.signal);
     } catch (thrown) {
       const isCut = stop.signal.reason instanceof StoppingError;
-      throw this.#statusOf(isCut ? stop.signal.reason : thrown, call);
+      throw this.#statusOf(isCut ? stop.signal.reason : thrown, call, elsewhere);
     } finally {
       this.#calls.delete(stop);
       if (this.#calls.size === 0) for (const wake of this.#waiting.splice(0)) wake();
@@ -107,16 +116,37 @@ export class Gate {
     }
     if (!changes) return await work({ caller, signal });
     // First the log, then the deed: a log that cannot be written lets nothing happen.
+    await this.#pay();
     await this.#world.audit.append({ ...entry, outcome: 'begun' });
+    let result: R;
     try {
-      const result = await work({ caller, signal });
-      await this.#world.audit.append({ ...this.#again(entry), ...idOf(result), outcome: 'done' });
-      return result;
+      result = await work({ caller, signal });
     } catch (thrown) {
       const { code } = errorDetail(asCallError(thrown), this.#world.redact);
-      await this.#world.audit.append({ ...this.#again(entry), outcome: 'failed', code });
+      await this.#note({ ...this.#again(entry), outcome: 'failed', code });
       throw thrown;
     }
+    await this.#note({ ...this.#again(entry), ...idOf(result), outcome: 'done' });
+    return result;
+  }
+
+  /** What was done was done, whatever becomes of the log: that is owed the entry, and gets it before any other. */
+  async #note(entry: AuditEntry): Promise<void> {
+    this.#owed.push(entry);
+    try {
+      await this.#pay();
+    } catch (error) {
+      this.#world.log.error({ error, audit: entry }, 'the audit log does not know of this yet');
+    }
+  }
+
+  async #pay(): Promise<void> {
+    await this.#paying.run(async () => {
+      for (let next = this.#owed[0]; next; next = this.#owed[0]) {
+        await this.#world.audit.append(next);
+        this.#owed.shift();
+      }
+    });
   }
 
   #entryOf(
@@ -139,9 +169,9 @@ export class Gate {
     return { ...entry, at: this.#now() };
   }
 
-  #statusOf(thrown: unknown, call: AnyCall): StatusObject {
+  #statusOf(thrown: unknown, call: AnyCall, elsewhere: readonly ErrorCode[]): StatusObject {
     const { log, redact } = this.#world;
-    if (isElsewhere(thrown)) {
+    if (elsewhere.some((code) => isCodrError(thrown, code))) {
       return { ...statusOf(thrown, redact), code: codes.UNAVAILABLE };
     }
     const status = statusOf(thrown, redact);
@@ -164,10 +194,11 @@ export class StoppingError extends CodrError {
 }
 
 /** This peer cannot do it now, and another one may: for clients that is as good as no connection. */
-const isElsewhere = (thrown: unknown): boolean =>
-  isCodrError(thrown, 'peer-unreachable') ||
-  isCodrError(thrown, 'coordinator-unreachable') ||
-  isCodrError(thrown, 'coordinator-replaced');
+export const elsewhereCodes: readonly ErrorCode[] = [
+  'peer-unreachable',
+  'coordinator-unreachable',
+  'coordinator-replaced',
+];
 
 function proofOf(call: AnyCall): CallerProof {
   // Of a certificate that no authority of ours has signed the library shows nothing.

@@ -15,7 +15,7 @@ import {
   watchers,
 } from '../api-methods.ts';
 import { type OperationEvent, type OperationStore, sourceOf } from '../operations.ts';
-import { type Gate, StoppingError } from './gate.ts';
+import { elsewhereCodes, type Gate, StoppingError } from './gate.ts';
 import { fromWire, toWire } from './mapper.ts';
 import { type Order, operationMessage, operationsMessage, orderOf } from './operation-messages.ts';
 import { methodNamed } from './protos.ts';
@@ -43,6 +43,9 @@ export function operationHandlers(gate: Gate, served: Served): UntypedServiceImp
     Watch: watchHandler(gate, served),
   };
 }
+
+/** It may have been created: asking again under the same key finds that out. */
+const inDoubtCodes = [...elsewhereCodes, 'transaction-in-doubt', 'lease-lost'] as const;
 
 const idOf = (request: object): string => (request as { id: string }).id;
 
@@ -72,6 +75,7 @@ function createHandler(gate: Gate, operations: OperationStore): handleUnaryCall<
           const { kind, request, idempotencyKey } = order;
           return await operations.create(kind, request, idempotencyKey, caller.name);
         },
+        inDoubtCodes,
       )
       .then(
         (operation) => callback(null, toWire(rpc.resultName, operationMessage(operation))),

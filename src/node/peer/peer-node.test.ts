@@ -26,6 +26,7 @@ const world = {
   random: systemRandom,
   spill: new TemporarySpill(folder),
   log: silentLogger,
+  audit: silentLogger,
 };
 
 test('a peer alone is ready, coordinates itself, owns all slots, and is not ready while it stops', async () => {

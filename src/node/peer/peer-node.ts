@@ -32,9 +32,15 @@ import type { PeerSession } from './peer-session.ts';
 import { PeersView } from './peers-view.ts';
 import { valueSeal } from './value-seal.ts';
 
+/** What a peer needs of its process. */
+export interface PeerWorld extends NodeWorld {
+  /** Where who changes something is written down without an audit file: a log that leaves nothing out. */
+  readonly audit: Logger;
+}
+
 export class PeerNode implements AsyncDisposable {
   readonly #config: PeerConfig;
-  readonly #world: NodeWorld;
+  readonly #world: PeerWorld;
   readonly #node: NodeContext;
   readonly #api: EmbeddedNode;
   readonly #workers: Workers;
@@ -46,7 +52,7 @@ export class PeerNode implements AsyncDisposable {
   readonly #files = new Map<string, RemoteFiles>();
   #served: Served | undefined;
 
-  private constructor(config: PeerConfig, world: NodeWorld, env: NodeContext['env']) {
+  private constructor(config: PeerConfig, world: PeerWorld, env: NodeContext['env']) {
     this.#config = config;
     this.#world = world;
     const { clock, random, log } = world;
@@ -84,7 +90,7 @@ export class PeerNode implements AsyncDisposable {
    */
   static async start(
     config: PeerConfig,
-    world: NodeWorld,
+    world: PeerWorld,
     env: NodeContext['env'],
   ): Promise<PeerNode> {
     const peer = new PeerNode(config, world, env);
@@ -212,7 +218,7 @@ export class PeerNode implements AsyncDisposable {
         ['codr_work_own_total', 'pieces of work begun for this peer', this.#pool.doneHere],
         ['codr_calls_running', 'calls that it answers right now', this.#served?.running ?? 0],
         ...this.#fileFigures,
-        ['codr_bytes_stored_total', 'bytes written to the store', this.#node.bytesStored],
+        ...this.#storeFigures,
         ['codr_fingerprints_asked_total', 'asked of the owners of slots', counts.asked],
         ['codr_fingerprints_known_total', 'known by them', counts.known],
         ['codr_fingerprints_unanswered_total', 'that nobody answered for', counts.unanswered],
@@ -226,6 +232,19 @@ export class PeerNode implements AsyncDisposable {
       ],
     });
     this.#closing.push(http);
+  }
+
+  get #storeFigures(): Figure[] {
+    const { bytesStored, storeUse } = this.#node;
+    return [
+      ['codr_bytes_stored_total', 'bytes written to the store', bytesStored],
+      ['codr_store_read_bytes_total', 'bytes read from the store', storeUse.bytesRead],
+      [
+        'codr_store_calls_total',
+        'calls to the store, each once however often tried',
+        storeUse.calls,
+      ],
+    ];
   }
 
   get #fileFigures(): Figure[] {
@@ -258,7 +277,7 @@ export class PeerNode implements AsyncDisposable {
 
   async #audit(): Promise<AuditLog> {
     const { auditFile } = this.#config;
-    if (auditFile === undefined) return auditToLog(this.#log);
+    if (auditFile === undefined) return auditToLog(this.#world.audit);
     const file = await AuditFile.open(auditFile);
     this.#closing.push(file);
     return file;

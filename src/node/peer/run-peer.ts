@@ -1,5 +1,7 @@
 // A peer as a program: serves, and says so in one line; ends when it is told to.
-import { openLogger } from '../logger.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Config } from '../config.ts';
+import { type LogDestination, openLogger } from '../logger.ts';
 import { systemClock } from '../system-clock.ts';
 import { systemRandom } from '../system-random.ts';
 import { TemporarySpill } from '../temporary-spill.ts';
@@ -10,8 +12,7 @@ import type { PeerOptions } from './peer-options.ts';
 /** Resolves with the peer's name when it has stopped. Errors: those of `PeerNode.start`, `config-invalid`. */
 export async function runPeer(options: PeerOptions, signal: AbortSignal): Promise<string> {
   const config = peerConfig(options);
-  const log = openLogger(config.common.logLevel, {
-    stacks: false,
+  const { log, audit } = peerLogs(config.common.logLevel, {
     form: process.stderr.isTTY ? 'terminal' : 'json',
     write: (line) => {
       process.stderr.write(line);
@@ -24,6 +25,7 @@ export async function runPeer(options: PeerOptions, signal: AbortSignal): Promis
     random: systemRandom,
     spill,
     log,
+    audit,
     segmentBytes,
     sourceBytesPerSecond,
   };
@@ -38,4 +40,13 @@ export async function runPeer(options: PeerOptions, signal: AbortSignal): Promis
     await peer[Symbol.asyncDispose]();
   }
   return config.name;
+}
+
+/** What a peer says, and what is said of those who change something through it: that is told at every level. */
+export function peerLogs(
+  level: Config['logLevel'],
+  to: Pick<LogDestination, 'form' | 'write'>,
+): { readonly log: Logger; readonly audit: Logger } {
+  const destination = { stacks: false, ...to };
+  return { log: openLogger(level, destination), audit: openLogger('info', destination) };
 }

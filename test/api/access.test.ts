@@ -8,6 +8,7 @@ import type { AuditEntry } from '../../src/api/audit-log.ts';
 import { PeerLink } from '../../src/api/client/peer-link.ts';
 import type { RemoteApi, RemoteOptions } from '../../src/api/client/remote-api.ts';
 import { type Answer, fakeApi, untilStopped } from '../../src/api/fake-api.fixture.ts';
+import { HeldCertificates } from '../../src/api/grpc/held-certificates.ts';
 import { type Served, type ServeOptions, serve } from '../../src/api/grpc/serve.ts';
 import { LocalOperations } from '../../src/api/local-operations.ts';
 import { CodrError, isCodrError } from '../../src/base/error.ts';
@@ -283,6 +284,27 @@ test('certificates are renewed without a new start', async () => {
   const newcomer = world.client({ token: 'looking', tls: { ca: stranger.ca } });
   assert.deepEqual(await newcomer.listSources(calm), { sources: [] });
   assert.deepEqual(await before.listSources(calm), { sources: [] });
+});
+
+test('a peer proves itself by the certificates that it holds now, to whom it knows by them', async () => {
+  const peer = {
+    lookUp: async (batch: Uint8Array) => batch,
+    where: async (batch: Uint8Array) => batch,
+    ping: async () => ({ name: 'n1', epoch: 7 }),
+  };
+  await using world = await guarded(async () => ({ sources: [] }), { peer });
+  const first = { ca: authority.ca, cert: n2?.cert as Buffer, key: n2?.key as Buffer };
+  const held = new HeldCertificates(first);
+  const target = { address: world.served.address, clock: localOptions.clock, tls: first, held };
+  const ping = async (): Promise<number> => {
+    using link = new PeerLink(target);
+    return (await link.ping({ name: 'n2', epoch: 6 }, calm.signal)).epoch;
+  };
+  assert.equal(await ping(), 7);
+  world.served.renew({ ca: stranger.ca, ...stranger.sign('server') });
+  await assert.rejects(ping(), (error) => isCodrError(error, 'peer-unreachable'));
+  held.hold({ ca: stranger.ca, ...stranger.sign('n2') });
+  assert.equal(await ping(), 7);
 });
 
 test('the command line proves itself by the files that its options name', async () => {

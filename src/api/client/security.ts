@@ -1,8 +1,15 @@
 // How a client proves itself and knows its peer: TLS, a certificate, a token.
 import { isIP } from 'node:net';
 import { checkServerIdentity } from 'node:tls';
-import { type ChannelCredentials, type ChannelOptions, credentials, Metadata } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  credentials,
+  experimental,
+  Metadata,
+} from '@grpc/grpc-js';
 import { CodrError } from '../../base/error.ts';
+import type { HeldCertificates } from '../grpc/held-certificates.ts';
 
 /** Contents in PEM; without `ca` the authorities of the system. */
 export interface ClientTls {
@@ -16,13 +23,17 @@ export interface ClientSecurity {
   readonly tls: ClientTls | 'insecure';
   /** Sent with every call. */
   readonly token?: string;
+  /** In place of those in `tls`, where they are renewed while connections use them. */
+  readonly held?: HeldCertificates;
 }
+
+type VerifyOptions = Exclude<Parameters<typeof credentials.createSsl>[3], undefined>;
 
 const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]):\d+$/;
 
 /** Errors: `config-invalid`. */
 export function channelCredentials(address: string, security: ClientSecurity): ChannelCredentials {
-  const { tls, token } = security;
+  const { tls, token, held } = security;
   if (tls === 'insecure') {
     if (token === undefined || loopback.test(address)) return credentials.createInsecure();
     throw new CodrError('config-invalid', 'a token would travel unencrypted', {
@@ -38,11 +49,13 @@ export function channelCredentials(address: string, security: ClientSecurity): C
   const [ca = null, key = null, cert = null] = [tls.ca, tls.key, tls.cert].map(
     (pem) => pem && Buffer.from(pem),
   );
+  const host = hostOf(address);
+  const verify: VerifyOptions = {
+    checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
+  };
+  if (held) return experimental.createCertificateProviderChannelCredentials(held, held, verify);
   try {
-    const host = hostOf(address);
-    return credentials.createSsl(ca, key, cert, {
-      checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate),
-    });
+    return credentials.createSsl(ca, key, cert, verify);
   } catch (cause) {
     throw new CodrError('config-invalid', 'a certificate or key cannot be read', { cause });
   }

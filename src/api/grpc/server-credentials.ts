@@ -2,6 +2,7 @@
 // "must" and "need not be asked"; by certificate providers a certificate is asked for and may be missing.
 // One that no authority of ours has signed is as good as none.
 import { experimental, ServerCredentials } from '@grpc/grpc-js';
+import { HeldCertificates } from './held-certificates.ts';
 
 /** Contents in PEM. */
 export interface ServerTls {
@@ -30,55 +31,4 @@ export function serverSecurity(tls: ServerTls | 'insecure'): ServerSecurity {
     credentials: experimental.createCertificateProviderServerCredentials(held, held, isRequired),
     renew: (newer) => held.hold(newer),
   };
-}
-
-type Provider = NonNullable<
-  Parameters<typeof experimental.createCertificateProviderServerCredentials>[0]
->;
-type Authorities = Parameters<Provider['addCaCertificateListener']>[0];
-type Identities = Parameters<Provider['addIdentityCertificateListener']>[0];
-
-/** Certificates in memory, told to whoever listens. */
-class HeldCertificates {
-  #tls: ServerTls;
-  readonly #authorities = new Set<Authorities>();
-  readonly #identities = new Set<Identities>();
-
-  constructor(tls: ServerTls) {
-    this.#tls = tls;
-  }
-
-  hold(tls: ServerTls): void {
-    this.#tls = tls;
-    for (const listener of this.#authorities) this.#tellAuthorities(listener);
-    for (const listener of this.#identities) this.#tellIdentity(listener);
-  }
-
-  addCaCertificateListener(listener: Authorities): void {
-    this.#authorities.add(listener);
-    // The library registers its listener before it is ready to be told.
-    queueMicrotask(() => this.#tellAuthorities(listener));
-  }
-
-  removeCaCertificateListener(listener: Authorities): void {
-    this.#authorities.delete(listener);
-  }
-
-  addIdentityCertificateListener(listener: Identities): void {
-    this.#identities.add(listener);
-    queueMicrotask(() => this.#tellIdentity(listener));
-  }
-
-  removeIdentityCertificateListener(listener: Identities): void {
-    this.#identities.delete(listener);
-  }
-
-  #tellAuthorities(listener: Authorities): void {
-    listener({ caCertificate: Buffer.from(this.#tls.ca) });
-  }
-
-  #tellIdentity(listener: Identities): void {
-    const { cert, key } = this.#tls;
-    listener({ certificate: Buffer.from(cert), privateKey: Buffer.from(key) });
-  }
 }

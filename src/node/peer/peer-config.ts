@@ -36,8 +36,9 @@ export interface PeerConfig
   readonly sourceBytesPerSecond: number;
 }
 
-/** Contents of files. */
+/** Contents of files, and their names, so that they can be read again. */
 export interface Pem {
+  readonly files: readonly [ca: string, cert: string, key: string];
   readonly ca: Buffer;
   readonly cert: Buffer;
   readonly key: Buffer;
@@ -70,6 +71,12 @@ export function peerConfig(options: PeerOptions): PeerConfig {
 function pemOf(section: string, files: readonly (string | undefined)[]): Pem | undefined {
   const [ca, cert, key] = files;
   if (ca === undefined || cert === undefined || key === undefined) return undefined;
+  return readPem(section, [ca, cert, key]);
+}
+
+/** Errors: `config-invalid`, naming a file. */
+export function readPem(section: string, files: Pem['files']): Pem {
+  const [ca, cert, key] = files;
   const content = (file: string): Buffer => {
     try {
       return readFileSync(file);
@@ -81,9 +88,9 @@ function pemOf(section: string, files: readonly (string | undefined)[]): Pem | u
       });
     }
   };
-  const pem = { ca: content(ca), cert: content(cert), key: content(key) };
+  const pem = { files, ca: content(ca), cert: content(cert), key: content(key) };
   try {
-    createSecureContext(pem);
+    createSecureContext({ ca: pem.ca, cert: pem.cert, key: pem.key });
   } catch (cause) {
     const fault = 'are no authority, certificate and key that belong together';
     throw new CodrError('config-invalid', `${section}: ${ca}, ${cert} and ${key} ${fault}`, {

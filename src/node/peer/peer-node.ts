@@ -7,6 +7,7 @@ import { PeerLink } from '../../api/client/peer-link.ts';
 import { RemoteFiles } from '../../api/client/remote-files.ts';
 import { RemoteWorkplace } from '../../api/client/remote-workplace.ts';
 import type { ClientSecurity } from '../../api/client/security.ts';
+import { HeldCertificates } from '../../api/grpc/held-certificates.ts';
 import { type Served, serve } from '../../api/grpc/serve.ts';
 import { CodrError } from '../../base/error.ts';
 import type { FileAccess } from '../../base/file-access.ts';
@@ -24,8 +25,9 @@ import { NodeContext, type NodeWorld } from '../node-context.ts';
 import { programVersion } from '../program-version.ts';
 import { registeredSources } from '../source-registry.ts';
 import { AuditFile, auditToLog } from './audit-file.ts';
+import { watchCertificates } from './certificate-watch.ts';
 import { type ClusterStatus, describeCluster } from './cluster-status.ts';
-import type { PeerConfig } from './peer-config.ts';
+import type { PeerConfig, Pem } from './peer-config.ts';
 import { type Figure, PeerHttp } from './peer-http.ts';
 import { PeerLife } from './peer-life.ts';
 import type { PeerSession } from './peer-session.ts';
@@ -48,6 +50,8 @@ export class PeerNode implements AsyncDisposable {
   readonly #peers: PeersView<PeerLink>;
   readonly #life: PeerLife;
   readonly #closing: AsyncDisposable[] = [];
+  /** Certificates by which it proves itself to other peers. */
+  readonly #held: HeldCertificates | undefined;
   /** By peer. */
   readonly #files = new Map<string, RemoteFiles>();
   #served: Served | undefined;
@@ -56,7 +60,11 @@ export class PeerNode implements AsyncDisposable {
     this.#config = config;
     this.#world = world;
     const { clock, random, log } = world;
-    const security: ClientSecurity = { tls: config.tls ?? 'insecure' };
+    this.#held = config.tls && new HeldCertificates(config.tls);
+    const security: ClientSecurity = {
+      tls: config.tls ?? 'insecure',
+      ...(this.#held && { held: this.#held }),
+    };
     this.#peers = new PeersView(config.name, ({ name, address, weight }) => {
       const target = { ...security, address, clock };
       const place = new RemoteWorkplace({ name, slots: weight }, target);
@@ -185,6 +193,7 @@ export class PeerNode implements AsyncDisposable {
       work: (order, context) => this.#life.work(order, context),
       cpuMs,
     });
+    this.#watchCertificates();
     if (config.metrics !== undefined) await this.#openHttp(config.metrics, exchange);
     await this.#life.start({
       seal: valueSeal(repository.unlocked.keys.mac),
@@ -196,6 +205,25 @@ export class PeerNode implements AsyncDisposable {
         this.#pool.changed();
       },
       reachable: (isReachable) => this.#served?.setHealth(isReachable),
+    });
+  }
+
+  /** Until it stops. */
+  #watchCertificates(): void {
+    const { tls } = this.#config;
+    if (!tls) return;
+    const stop = new AbortController();
+    const renew = (newer: Pem): void => {
+      this.#held?.hold(newer);
+      this.#served?.renew(newer);
+    };
+    const { clock, log } = this.#world;
+    const watching = watchCertificates(tls, renew, { clock, log, signal: stop.signal });
+    this.#closing.push({
+      [Symbol.asyncDispose]: async () => {
+        stop.abort();
+        await watching;
+      },
     });
   }
 

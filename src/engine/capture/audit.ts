@@ -9,6 +9,7 @@ import { type SourceTime, timeToHex } from '../../model/time.ts';
 import type { WantRecord } from '../../repository/lineage/records.ts';
 import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import { splitTree } from '../../repository/tree/tree-reader.ts';
+import { heldReading } from '../held-reading.ts';
 import { baseAt, settledTime } from '../history/source-history.ts';
 import { foldDataset, nativeRecords, OpenedRuns, treeRootOf } from '../read/fold.ts';
 import type { PointDataset } from '../read/point.ts';
@@ -48,7 +49,10 @@ export async function auditOnce(
   if (!live) return 'skipped';
   const dataset: PointDataset = { entry, base };
   const folded = native(context, dataset, { range, at });
-  const difference = await firstDifference(folded, live);
+  const work = { signal, progress: () => {} };
+  const { bytesPerSecond = 0 } = context.limits ?? {};
+  const held = heldReading(live, context, { work, bytesPerSecond });
+  const difference = await firstDifference(folded, held);
   if (!difference) return 'equal';
   world.log.error(
     {

@@ -14,24 +14,52 @@ export async function firstDifference(
   wanted: RecordStream,
   found: RecordStream,
 ): Promise<FirstDifference | undefined> {
-  const left = records(wanted);
+  let first: FirstDifference | undefined;
+  const tell = (difference: FirstDifference): void => {
+    first = difference;
+  };
+  for await (const _ of comparedWith(wanted, found, tell)) if (first) break;
+  return first;
+}
+
+/** All of `wanted` as it comes. `tell` hears where `found` differs first: no more of that is read then. */
+export async function* comparedWith(
+  wanted: RecordStream,
+  found: RecordStream,
+  tell: (difference: FirstDifference) => void,
+): RecordStream {
   const right = records(found);
+  let isEqual = true;
+  const differ = (difference: FirstDifference): void => {
+    isEqual = false;
+    tell(difference);
+  };
   try {
-    for (;;) {
-      const [a, b] = [await left.next(), await right.next()];
-      if (a.done && b.done) return undefined;
-      if (a.done) return { record: b.value as DataRecord, kind: 'surplus' };
-      if (b.done) return { record: a.value, kind: 'missing' };
-      const order = compareBytes(a.value.key, b.value.key);
-      if (order < 0) return { record: a.value, kind: 'missing' };
-      if (order > 0) return { record: b.value, kind: 'surplus' };
-      if (!equalBytes(a.value.value, b.value.value)) return { record: a.value, kind: 'changed' };
+    for await (const batch of wanted) {
+      for (const record of isEqual ? batch : []) {
+        const difference = against(record, (await right.next()).value ?? undefined);
+        if (difference) {
+          differ(difference);
+          break;
+        }
+      }
+      yield batch;
     }
+    const rest = isEqual ? await right.next() : undefined;
+    if (rest && !rest.done) differ({ record: rest.value, kind: 'surplus' });
   } finally {
-    await Promise.all([left.return(), right.return()]);
+    await right.return(undefined);
   }
 }
 
-async function* records(stream: RecordStream): AsyncGenerator<DataRecord, void, void> {
+function against(wanted: DataRecord, found: DataRecord | undefined): FirstDifference | undefined {
+  const order = found ? compareBytes(wanted.key, found.key) : -1;
+  if (!found || order < 0) return { record: wanted, kind: 'missing' };
+  if (order > 0) return { record: found, kind: 'surplus' };
+  return equalBytes(wanted.value, found.value) ? undefined : { record: wanted, kind: 'changed' };
+}
+
+async function* records(stream: RecordStream): AsyncGenerator<DataRecord, undefined, void> {
   for await (const batch of stream) yield* batch;
+  return undefined;
 }

@@ -9,6 +9,7 @@ import { segmentKind } from '../capture/segments.ts';
 import { foldKind, foldWork, type WorkerPoint } from '../read/fold-work.ts';
 import { isRangeKind, rangeWork, type WorkerRestore } from '../restore/range-order.ts';
 import type { SourceContext } from '../source-context.ts';
+import { compareKind, compareWork, type WorkerCompare } from '../verify/compare-work.ts';
 import { packsKind, packsWork } from '../verify/pack-order.ts';
 import { IdleCache } from './idle-cache.ts';
 import { OpenedHere } from './opened-here.ts';
@@ -30,6 +31,7 @@ export class Workers implements AsyncDisposable {
   readonly #readers: OpenedHere<WorkerReader>;
   readonly #restores: OpenedHere<WorkerRestore>;
   readonly #points: OpenedHere<WorkerPoint>;
+  readonly #compares: OpenedHere<WorkerCompare>;
 
   constructor({ clock, openSource, openRepository }: WorkersOptions) {
     this.#openRepository = openRepository;
@@ -39,6 +41,7 @@ export class Workers implements AsyncDisposable {
     this.#readers = opened();
     this.#restores = opened();
     this.#points = opened();
+    this.#compares = opened();
   }
 
   /** Errors: `peer-lost` for a kind that this version does not know; those of the work. */
@@ -47,6 +50,7 @@ export class Workers implements AsyncDisposable {
     if (kind === cutPieceKind) return await cutPieceWork(input, work, this.#readers);
     if (isRangeKind(kind)) return await rangeWork(input, work, this.#restores);
     if (kind === foldKind) return await foldWork(input, work, this.#points);
+    if (kind === compareKind) return await compareWork(input, work, this.#compares);
     if (kind === packsKind) return await packsWork(input, work, await this.#openRepository());
     throw new CodrError('peer-lost', `this version does no work of kind ${kind}`);
   }
@@ -56,5 +60,6 @@ export class Workers implements AsyncDisposable {
     await this.#readers[Symbol.asyncDispose]();
     await this.#restores[Symbol.asyncDispose]();
     await this.#points[Symbol.asyncDispose]();
+    await this.#compares[Symbol.asyncDispose]();
   }
 }

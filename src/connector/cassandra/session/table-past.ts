@@ -13,18 +13,18 @@ export async function readTablePasts(
   schema: readonly KeyspaceSchema[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, TablePast>> {
-  // Each ALTER writes all options of a table, and of its columns those that change: never those of its key.
+  // Each ALTER writes all options of a table, and of its columns those that change: the oldest tells when it was made.
   const options =
     'SELECT keyspace_name, table_name, writetime(gc_grace_seconds) AS told_at FROM system_schema.tables';
   const columns =
-    'SELECT keyspace_name, table_name, kind, writetime(type) AS made_at FROM system_schema.columns';
+    'SELECT keyspace_name, table_name, writetime(type) AS made_at FROM system_schema.columns';
   const [told, made] = await Promise.all([
     cql.rows(options, { signal }),
     cql.rows(columns, { signal }),
   ]);
   const toldAt = new Map(told.map((row) => [nameOf(row), Number(String(row.told_at))]));
   const madeAt = new Map<string, number>();
-  for (const row of made.filter(({ kind }) => kind === 'partition_key')) {
+  for (const row of made) {
     const at = Number(String(row.made_at));
     madeAt.set(nameOf(row), Math.min(at, madeAt.get(nameOf(row)) ?? at));
   }

@@ -225,7 +225,7 @@ test('what nodes own again when one has left that was not configured is read aga
   assert.deepEqual(namesOf(grown), ['1 nb-1-big', '2 nb-1-big']);
   assert.deepEqual(grades(grown), ['complete', 'best-effort']);
   await cluster.leave();
-  // Node 3 had a part of what was node 1's alone.
+  // Node 3 had a part of what was node 1's alone, and was never captured.
   assert.deepEqual(namesOf(await cluster.cut({ nodes })), ['1 nb-1-big']);
 });
 
@@ -243,6 +243,19 @@ test('where a node had a part of the ring uncaptured, for as long as deletions a
   await cluster.leave();
   const left = await cut();
   assert.deepEqual([isAnew(left), namesOf(left)], [true, ['1 nb-1-big', '2 nb-1-big']]);
+});
+
+test('a node that has left is named once, with the cut that had it last: it may have taken something along', async () => {
+  await using cluster = await FakeCluster.open(2);
+  await cluster.cut();
+  cluster.node(2).isAway = true;
+  await cluster.cut();
+  await cluster.leave();
+  const text = /^node 10\.0\.0\.2 \(00000002-.*\) has left the ring: .* after cut 1 is there if/;
+  const left = await cluster.cut();
+  assert.equal(left.notes.filter((note) => text.test(note)).length, 1);
+  assert.deepEqual(grades(left), ['complete']);
+  assert.deepEqual((await cluster.cut()).notes, []);
 });
 
 test('a node that was away when the ring changed is held against what it owned when it was captured', async () => {

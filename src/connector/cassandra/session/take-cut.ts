@@ -9,6 +9,7 @@ import { type KeyspaceSchema, readSchema } from '../schema/read-schema.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { waitForCompactions } from './compaction-wait.ts';
 import type { CqlSession } from './cql.ts';
+import { notesOf } from './cut-notes.ts';
 import { type CutState, truncatedTables } from './cut-state.ts';
 import { sharedDirectories } from './data-directories.ts';
 import { durableKeyspaces } from './durable-writes.ts';
@@ -273,7 +274,6 @@ function resultOf(request: CutRequest, gathered: Gathered) {
   const { ring, schema, tables, listing, truncated, outcome } = gathered;
   const { files, anew } = listing;
   const { state, nodes, datacenters } = request;
-  const strange = unknownDatacenters(ring.nodes, datacenters);
   const captured = new Set(files.map(({ hostId }) => hostId));
   const configured = new Map(
     nodes.map(({ address }) => [address, outcome.failures.get(address)] as const),
@@ -295,29 +295,9 @@ function resultOf(request: CutRequest, gathered: Gathered) {
     nodes: ring.nodes.map((node) => hostOf(node, captured, configured)),
     grades: gradesOf(ring, schema, captured, datacenters),
     coveredCount: files.reduce((sum, { coveredCount }) => sum + coveredCount, 0),
-    notes: [...notesOf(gathered), ...(strange ? [strange.message] : [])],
+    notes: notesOf({ ...gathered, state, datacenters }),
     nextState: nextStateOf(state, gathered),
   };
-}
-
-/** What could have slipped is said, and what was done about it. */
-function notesOf({ ring, tables, listing: { files, doubts, anew } }: Gathered): string[] {
-  const addressOf = (hostId: string): string =>
-    ring.nodes.find((node) => node.hostId === hostId)?.address ?? hostId;
-  const nodes = doubts.map(({ hostId, reason }) => {
-    const address = addressOf(hostId);
-    return `node ${address}: ${reason}: all of its live files that were not known were read`;
-  });
-  const grown = files
-    .filter((own) => own.grown.length > 0)
-    .map((own) => {
-      const what = `it may own more of ${own.grown.join(', ')} than when it was captured last`;
-      return `node ${addressOf(own.hostId)}: ${what}: all of its live files there were read`;
-    });
-  const begun = tables
-    .filter(({ id }) => anew.has(id))
-    .map(({ id, keyspace, table }) => `${keyspace}.${table} was read as a whole: ${anew.get(id)}`);
-  return [...nodes.sort(), ...grown, ...begun];
 }
 
 /** Grades of every keyspace that has tables in scope, for whichever hosts count as captured. */

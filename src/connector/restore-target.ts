@@ -66,8 +66,12 @@ export interface TargetItem {
   readonly entry: CatalogEntry;
   /** Its name in the target. */
   readonly namespace: string;
-  /** Of its records, about; absent where only some are wanted. */
+  /** Of the records of its base copy, all of them; absent where there is none. */
   readonly bytes?: number;
+  /** Of what has changed since, as stored: records more, or in place of others. */
+  readonly laterBytes?: number;
+  /** Only these are wanted; absent: all. */
+  readonly within?: readonly KeyRange[];
 }
 
 export interface TargetPlan {

@@ -68,7 +68,7 @@ export async function planRestore(
   await refuseUnmatched(context, runs, chosen.point);
   const parts = wantedParts(context.connector, options.parts, chosen.point.datasets);
   const names = await checkRenames(context, runs, chosen.point, options);
-  const items = itemsOf(options, chosen);
+  const items = itemsOf(context, options, { point: chosen.point, parts });
   const plan = await target.plan(items, targetOptions(options, chosen, names), signal);
   const { at } = chosen.point;
   const counts = await countsAt(context, chosen.point.datasets, at);

@@ -4,10 +4,12 @@ import type { SourceConfig } from '../../connector/connector.ts';
 import type { GivenName, RestoreTarget, TargetOptions } from '../../connector/restore-target.ts';
 import { renamed } from '../../model/namespace.ts';
 import { timeToHex } from '../../model/time.ts';
+import { deltasAt } from '../history/cut-history.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { refuseDatacenters } from './map-datacenters.ts';
 import type { RestoreItem } from './range-work.ts';
 import type { ChosenPoint, RestoreWish } from './restore-point.ts';
+import type { WantedParts } from './restore-ranges.ts';
 import { refuseDeletions } from './wanted-form.ts';
 
 export interface RestoreAsk extends RestoreWish {
@@ -15,7 +17,7 @@ export interface RestoreAsk extends RestoreWish {
   readonly usersAndRoles: boolean;
   /** Read everything back and compare roots. */
   readonly verify: boolean;
-  /** Of what is loaded and read back, by this process alone; absent: no limit, and other peers take part. */
+  /** Of what is loaded and read back, by all peers together; absent: no limit. */
   readonly bytesPerSecond?: number;
 }
 
@@ -42,13 +44,24 @@ export async function openTarget(
   return await connector.openTarget(to, connectorContext(world), signal);
 }
 
-export function itemsOf({ renames, parts }: RestoreAsk, { point }: ChosenPoint): RestoreItem[] {
-  return point.datasets.map((dataset) => ({
-    dataset,
-    entry: dataset.entry,
-    ...(!parts && dataset.base.tree && { bytes: dataset.base.tree.bytes }),
-    namespace: renamed(renames, dataset.entry.namespace),
-  }));
+export function itemsOf(
+  { lineage }: Pick<SourceContext, 'lineage'>,
+  { renames }: Pick<RestoreAsk, 'renames'>,
+  { point, parts }: Pick<ChosenPoint, 'point'> & { readonly parts: WantedParts },
+): RestoreItem[] {
+  return point.datasets.map((dataset) => {
+    const { entry, base } = dataset;
+    const within = parts.get(entry.dataset);
+    const deltas = deltasAt(lineage.state, base, point.at);
+    return {
+      ...{ dataset, entry, namespace: renamed(renames, entry.namespace) },
+      ...(base.tree && { bytes: base.tree.bytes }),
+      ...(deltas.length > 0 && {
+        laterBytes: deltas.reduce((sum, { tree }) => sum + (tree?.bytes ?? 0), 0),
+      }),
+      ...(within && { within }),
+    };
+  });
 }
 
 export function targetOptions(

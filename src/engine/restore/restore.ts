@@ -3,7 +3,6 @@
 import { forEachLimit, Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
-import { Throttle } from '../../base/throttle.ts';
 import type { Job, Task } from '../../cluster/task-runner.ts';
 import type {
   FinishResult,
@@ -18,6 +17,7 @@ import { readDefinitions, refuseUnmatched } from '../read/definitions.ts';
 import { OpenedRuns } from '../read/fold.ts';
 import { describeTime } from '../read/point.ts';
 import type { SourceContext } from '../source-context.ts';
+import { DividedRate } from './divided-rate.ts';
 import { countExpiring, expiringWarnings } from './expiring.ts';
 import { ItemRestore, type RestoredItem, restoredItem } from './item-restore.ts';
 import { sayingWhatIsLeft } from './left-behind.ts';
@@ -90,7 +90,7 @@ async function giveBack(
   const { probe, random } = context.world;
   const run = toHex(random.bytes(16));
   using owner = openOwner(probe, run);
-  const items = itemsOf(options, chosen);
+  const items = itemsOf(context, options, { point: chosen.point, parts });
   const asked = targetOptions(options, chosen, names);
   const plan = await target.plan(items, { ...asked, owner }, signal);
   refuseConflicts(plan);
@@ -186,7 +186,8 @@ async function loadAll(
   const datasets = wanted.map(({ dataset }) => dataset);
   const counts = await countsAt(context, datasets, chosen.point.at);
   meter.phase(options.verify ? 'loading and proving' : 'loading', totalsOf(counts.values()));
-  const { sharing } = context.world;
+  const { sharing, clock } = context.world;
+  const rate = bytesPerSecond ? new DividedRate(bytesPerSecond, clock) : undefined;
   const { at } = chosen.point;
   const form = liveForm(context, options, { at, begunMs: chosen.begunMs });
   const shared = {
@@ -201,13 +202,13 @@ async function loadAll(
     ...form,
     meter,
     slots: new Semaphore(sharing.slots),
-    ...(bytesPerSecond && { throttle: new Throttle(bytesPerSecond, context.world.clock) }),
+    ...(rate && { rate, throttle: rate.throttle }),
   };
   const { run, asked } = work;
   const { to, parts } = options;
   const wide = {
     ...shared,
-    ...referenceOf(context, bytesPerSecond ? { identity: target.identity } : target, {
+    ...referenceOf(context, target, {
       run,
       at,
       to,

@@ -1,9 +1,9 @@
 // How late an expiry a cluster takes by CQL. All but those of 5.0 that have left the old format of files behind refuse a
 // write that would expire after 2038, whatever its table holds already; each node goes by its own settings.
-import { isCodrError } from '../../../base/error.ts';
 import type { CqlSession } from '../session/cql.ts';
 import type { Ring } from '../session/ring.ts';
 import { deletionTimeMax } from '../sstable/write-tombstones.ts';
+import { nodeSetting } from './node-setting.ts';
 
 /** A node counts a time to live from when it gets the write, which may be so long after it was reckoned. */
 const lateSeconds = 3600;
@@ -15,23 +15,9 @@ export async function expirySecondsMaxOf(
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const hosts = nodes.filter(({ hostId }) => up.includes(hostId));
-  const modes = await Promise.all(hosts.map((host) => modeOf(cql, host.nativeAddress, signal)));
+  // Before 5.0 there is none.
+  const modeOf = (host: string) => nodeSetting(cql, host, 'storage_compatibility_mode', signal);
+  const modes = await Promise.all(hosts.map(({ nativeAddress }) => modeOf(nativeAddress)));
   const isNew = hosts.length === nodes.length && modes.every((mode) => mode === 'NONE');
   return isNew ? undefined : deletionTimeMax - lateSeconds;
-}
-
-/** Undefined where it is not known: before 5.0, and where this user may not see settings. */
-async function modeOf(
-  cql: CqlSession,
-  host: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const query = "SELECT value FROM system_views.settings WHERE name = 'storage_compatibility_mode'";
-  try {
-    const [row] = await cql.rows(query, { signal, host });
-    return row && String(row.value);
-  } catch (error) {
-    if (!isCodrError(error)) throw error;
-    return undefined;
-  }
 }

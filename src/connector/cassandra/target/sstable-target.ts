@@ -31,7 +31,7 @@ import { attemptWord, BorrowedTable } from './borrowed-table.ts';
 import { type CountedTable, countOn, refuseCounted } from './counter-writes.ts';
 import { EncodePool } from './encode-pool.ts';
 import { type FileLayout, layoutOf } from './file-layout.ts';
-import { checkSpace, neededBytes } from './free-space.ts';
+import { checkSpaceFor } from './free-space.ts';
 import { FrozenReader } from './frozen-reader.ts';
 import { FrozenTables, proofTag } from './frozen-tables.ts';
 import { checkedFiles, type LentTable, type TableReceipt } from './lent-table.ts';
@@ -139,14 +139,11 @@ export class SstableTarget implements RestoreTarget {
     const owners = new Set(sets.flatMap(({ hostIds }) => hostIds));
     await checkNodes(this.#ring, nodes, owners, signal);
     this.#nodes = new Map([...nodes].filter(([hostId]) => owners.has(hostId)));
-    // What is replaced may give its room back first.
-    const added = [...tables.values()].filter(
-      ({ finishedId, making }) => finishedId === undefined && making !== 'replace',
-    );
-    await checkSpace(this.#nodes, neededBytes(added, this.#ring));
+    const space = { nodes: this.#nodes, ring: this.#ring, cql: this.#cql };
+    const tight = await checkSpaceFor(tables.values(), space, signal);
     const owning = this.#nodes.values();
     const unasked = await onTarget(unaskable(this.#config, this.#cql, owning, signal));
-    const warnings = [...plan.warnings, ...unasked];
+    const warnings = [...plan.warnings, ...tight, ...unasked];
     return { ...plan, warnings: options.keepsDeletions ? [...warnings, deletionsMayGo] : warnings };
   }
 

@@ -138,6 +138,9 @@ test('the plan says how many records expire at once, and what keeps them', async
     ['ttl.tides', 2],
     ['ttl.weather', 2],
   ]);
+  const { bytes, bytesPerSecond, seconds } = planned.estimate;
+  assert.equal(Math.round(bytes / seconds), bytesPerSecond);
+  assert.ok(bytes > 0 && planned.datasets.every(({ ranges }) => ranges === 1));
   const warning =
     'ttl.people: 2 records are past their expiry and go as soon as it begins; ' +
     '--ttl hold keeps them: indexes and options that expire are then not made';

@@ -79,7 +79,7 @@ function cutOf(
       hosts.map((hostId) => [
         hostId,
         {
-          ...{ address: hostId, cut, runId: '1', truncations: {}, owned: had },
+          ...{ address: hostId, cut, atMs: 7, runId: '1', truncations: {}, owned: had },
           tables: { [table.id]: known },
         },
       ]),
@@ -119,11 +119,11 @@ test('a file that is gone when it is read costs its replica, and its table there
   assert.match(notes[0] ?? '', /\/nowhere.*nb-2-big/);
   const next = stateOfMemory(cut.memory());
   const known = hosts.map((hostId) => next.hosts[hostId]?.tables[table.id]);
-  assert.deepEqual(known, [captured, earlier, captured]);
+  assert.deepEqual(known, [captured, { ...earlier, hurtSinceMs: 7 }, captured]);
 });
 
 test('where files that were known are read again, one that is damaged leaves nothing known of its table there', async () => {
-  const lost = { files: [], floors: [], rows: [], intervals: [] };
+  const lost = { files: [], floors: [], rows: [], intervals: [], hurtSinceMs: 1 };
   const less: Owned = [{ keyspaces: ['ks'], ranges: [['-5', '4']] }];
   for (const more of [{ isAnew: true }, { ownedBefore: less }]) {
     const cut = cutOf('/nowhere', [{ hostId: 'b', name: 'nb-1-big' }], more);

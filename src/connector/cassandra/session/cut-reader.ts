@@ -16,7 +16,7 @@ import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { cutTime, wallMs } from '../time-text.ts';
 import { memoryOf } from './cut-memory.ts';
-import type { CutHorizon, CutState } from './cut-state.ts';
+import type { CutHorizon, CutState, KnownTable } from './cut-state.ts';
 import { type GradedRange, worstGrade } from './grade.ts';
 import { horizonOfCut } from './horizon.ts';
 import type { MergePool } from './merge-pool.ts';
@@ -92,8 +92,11 @@ export class CassandraCut implements CutReader {
       if (!own) continue;
       const begins = taken.tables.get(file.tableId)?.isAnew ?? false;
       const counts = !begins && !ownsMore(old?.owned, own.owned ?? [], file.keyspace);
-      const none = { files: [], floors: [], rows: [], intervals: [] };
-      own.tables[file.tableId] = (counts ? old?.tables[file.tableId] : undefined) ?? none;
+      const none: KnownTable = { files: [], floors: [], rows: [], intervals: [] };
+      const known = (counts ? old?.tables[file.tableId] : undefined) ?? none;
+      // What it deleted may be purged, and its link goes: link-doubt.ts.
+      const hurtSinceMs = counts ? (known.hurtSinceMs ?? old?.atMs ?? 0) : taken.beginMs;
+      own.tables[file.tableId] = { ...known, hurtSinceMs };
     }
     const hurt = new Set(this.#damaged.map(({ file }) => file.tableId));
     next.horizon = horizonOfCut(taken, next, hurt) as Mutable<CutHorizon>;

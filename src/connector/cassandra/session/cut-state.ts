@@ -22,6 +22,8 @@ const knownTable = z.object({
   floor: z.number().optional(),
   /** When the keyspace was told last to write its commit log, by the servers' clock; absent: it does not, or is not known. */
   durableAt: z.number().optional(),
+  /** A file could not be read: our clock at the cut that read all of the table there, or began it. */
+  hurtSinceMs: z.number().optional(),
 });
 
 /** Tokens (from, to]: decimal text, ascending, neighbours joined. */

@@ -14,7 +14,7 @@ const tables = [
 const known = { files: [], intervals: [] };
 const host = (atMs: number) => ({
   ...{ address: 'a', cut: 1, atMs, runId: '1', truncations: {} },
-  tables: { short: known, long: known },
+  tables: { short: known, long: { ...known } },
 });
 const past = { madeAt: 1, toldAt: 2, hasLinks: true };
 const pasts = new Map(
@@ -106,4 +106,12 @@ test('where options were changed meanwhile, a doubt costs the table however long
 test('a table that was made again with its id begins anew', () => {
   assert.deepEqual(anew({ pasts: pastsWith('long', { madeAt: 2 }) }), ['long']);
   assert.deepEqual(anew({ pasts: pastsWith('unknown', { madeAt: 2 }) }), []);
+});
+
+test('a file that could not be read is a doubt since the table was last read as a whole', () => {
+  const hurtSinceMs = day * 1000;
+  const hurt = cutAt(late, {});
+  Object.assign(hurt.hosts.one?.tables.long ?? {}, { hurtSinceMs });
+  assert.deepEqual(anew({ state: hurt }, 10.9), []);
+  assert.deepEqual(anew({ state: hurt }, late), ['long']);
 });

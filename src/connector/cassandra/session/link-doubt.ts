@@ -48,15 +48,23 @@ export function tablesAnew(given: DoubtfulTables): Map<string, string> {
     // With other options for a while, they may have been made of it no more.
     const perhaps = was?.toldAt === is.toldAt ? [] : unlinked;
     const least = Math.min(is.gcGraceSeconds, was?.gcGraceSeconds ?? is.gcGraceSeconds);
-    for (const [{ hostId, reason }, graceSeconds] of [
-      ...sure.map((doubt) => [doubt, graceOf(was, is)] as const),
-      ...perhaps.map((doubt) => [doubt, least] as const),
-    ]) {
-      const sinceMs = lastCaptureMs(state, hostId, given.haveLost);
-      if (mayHavePurged(sinceMs, graceSeconds, beginMs)) anew.set(id, purged(reason));
+    const sinceMs = ({ hostId }: LinkDoubt): number => lastCaptureMs(state, hostId, given.haveLost);
+    const spans = [
+      ...sure.map((doubt) => [doubt.reason, sinceMs(doubt), graceOf(was, is)] as const),
+      ...hurtSince(state, id).map((ms) => [unread, ms, graceOf(was, is)] as const),
+      ...perhaps.map((doubt) => [doubt.reason, sinceMs(doubt), least] as const),
+    ];
+    for (const [reason, fromMs, graceSeconds] of spans) {
+      if (mayHavePurged(fromMs, graceSeconds, beginMs)) anew.set(id, purged(reason));
     }
   }
   return anew;
+}
+
+const unread = 'a file of it could not be read';
+
+function hurtSince({ hosts }: CutState, tableId: string): number[] {
+  return Object.values(hosts).flatMap(({ tables }) => tables[tableId]?.hurtSinceMs ?? []);
 }
 
 export const purged = (reason: string): string => `${reason}, and deletions may have been purged`;

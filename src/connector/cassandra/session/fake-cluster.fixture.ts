@@ -7,12 +7,14 @@ import { setTimeout } from 'node:timers/promises';
 import { CodrError } from '../../../base/error.ts';
 import type { FileAccess } from '../../../base/file-access.ts';
 import { silentLogger } from '../../../base/log.ts';
+import { MemorySpill } from '../../../base/spill.ts';
 import { systemClock } from '../../../node/system-clock.ts';
-import type { Finding } from '../../connector.ts';
+import type { CutReport, Finding } from '../../connector.ts';
 import { parseCassandraConfig } from './cassandra-config.ts';
 import { checkCassandra } from './check-cassandra.ts';
 import { type NodeControl, withinDeadline } from './control.ts';
 import type { CqlRow, CqlSession, QueryOptions } from './cql.ts';
+import { CassandraCut } from './cut-reader.ts';
 import { type CutState, firstState, parseCutState } from './cut-state.ts';
 import { type FakeStatistics, statisticsOf } from './fake-statistics.fixture.ts';
 import { localFiles } from './local-files.ts';
@@ -194,6 +196,20 @@ export class FakeCluster implements AsyncDisposable {
       ...{ cql: this.#cql(), nodes: this.cutNodes(), config: parseCassandraConfig(config) },
       ...{ owner: 'one', scope: () => true, clock: systemClock, signal: this.signal },
     });
+  }
+
+  /** What the point says of a cut. */
+  report(taken: TakenCut): CutReport {
+    const sorting = { spill: new MemorySpill(), memoryBytesMax: 1 };
+    const place = { filesOf: () => localFiles, sorting, log: silentLogger };
+    const { state } = this;
+    return new CassandraCut({
+      taken,
+      before: undefined,
+      state,
+      datacenters: [],
+      ...place,
+    }).report();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,7 +23,7 @@ export interface RestoreRequest {
   readonly tombstones?: 'keep' | 'drop';
   /** Read everything back and compare roots. */
   readonly verify: boolean;
-  /** Loads and reads back no more than this, by the peer that runs it alone; absent or 0: no limit. */
+  /** Loads and reads back no more than this, all peers together; absent or 0: no limit. */
   readonly bytesPerSecond?: number;
 }
 

@@ -2,7 +2,7 @@
 import type { Clock } from './clock.ts';
 
 export class Throttle {
-  readonly #bytesPerSecond: number;
+  #bytesPerSecond: number;
   readonly #clock: Pick<Clock, 'monotonic' | 'sleep'>;
   /** Monotonic ms at which all bytes so far are paid for. */
   #paidAtMs = Number.NEGATIVE_INFINITY;
@@ -11,6 +11,11 @@ export class Throttle {
   constructor(bytesPerSecond: number, clock: Pick<Clock, 'monotonic' | 'sleep'>) {
     this.#bytesPerSecond = bytesPerSecond;
     this.#clock = clock;
+  }
+
+  /** From now on; what was had before is paid for as it was. */
+  change(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
   }
 
   /** Bytes that are had now; fewer than none: of those that were charged. Time that went by unused is not saved up. */

@@ -6,7 +6,7 @@ import { mapLimit, type Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
 import { CodrError } from '../../base/error.ts';
 import { factsOf } from '../../cluster/piece-choice.ts';
-import type { WorkContext } from '../../cluster/work-pool.ts';
+import type { SharedWork, WorkContext } from '../../cluster/work-pool.ts';
 import type {
   ChangedRecord,
   FinishedItem,
@@ -23,6 +23,7 @@ import type { ProgressMeter } from '../progress.ts';
 import type { DatasetCount } from '../read/counts.ts';
 import { treeRootOf } from '../read/fold.ts';
 import { rangesOf } from '../read/fold-work.ts';
+import { type DividedRate, GivenPart } from './divided-rate.ts';
 import { type Expiring, ExpiringCount } from './expiring.ts';
 import {
   type RangeOrder,
@@ -64,6 +65,8 @@ export interface SharedRestore extends RangeContext {
   readonly slots: Semaphore;
   /** How other peers open the same restore; absent: all ranges are done here. */
   readonly reference?: RestoreReference;
+  /** Of what is loaded and read back, by all peers together; absent: no limit. */
+  readonly rate?: DividedRate;
 }
 
 /** Ranges that are done side by side, and whether on other peers too. */
@@ -254,26 +257,34 @@ export class ItemRestore {
     { isShared, ...order }: Pick<RangeOrder, 'operation' | 'lent'> & Pick<Spread, 'isShared'>,
     work: WorkContext,
   ): Promise<RangeResult> {
-    const { reference, context, target } = this.#shared;
-    const here = (own: WorkContext): Promise<RangeResult> =>
+    const { reference, context, target, rate } = this.#shared;
+    const { sharing } = context.world;
+    const run = (own: WorkContext): Promise<RangeResult> =>
       runRange(this.#shared, this.#item, range, order.operation, own);
-    if (!reference || !isShared) return await here(work);
+    if (!reference || !isShared) return await run(work);
     const { namespace } = this.#item;
     const near = order.operation.kind === 'fold' ? undefined : target.near?.(this.#item, range);
-    return await context.world.sharing.run(
-      {
-        ...(near && { facts: factsOf(near) }),
-        order: () => rangeOrder({ reference, namespace, range, ...order }),
-        here,
-        decode: async (text) => {
-          const result = await resultFromText(text, context.repository.source);
-          if (result.receipt !== undefined) await target.adopt?.(this.#item, result.receipt);
-          return result;
-        },
-        progress: work.progress,
+    const given = new GivenPart(rate);
+    const shared: SharedWork<RangeResult> = {
+      ...(near && { facts: factsOf(near) }),
+      order: () =>
+        rangeOrder({ reference, namespace, range, ...order, ...given.take(sharing.slots) }),
+      here: (own) => {
+        given.giveBack();
+        return run(own);
       },
-      work.signal,
-    );
+      decode: async (text) => {
+        const result = await resultFromText(text, context.repository.source);
+        if (result.receipt !== undefined) await target.adopt?.(this.#item, result.receipt);
+        return result;
+      },
+      progress: work.progress,
+    };
+    try {
+      return await sharing.run(shared, work.signal);
+    } finally {
+      given.giveBack();
+    }
   }
 
   /** The root that the capture cut, where it is the expected one: then what is loaded need not be cut. */

@@ -3,6 +3,7 @@
 import { assert } from '../../base/assert.ts';
 import { fromBase64, toBase64 } from '../../base/bytes.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
+import { Throttle } from '../../base/throttle.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import type { LiveForm, SourceConfig } from '../../connector/connector.ts';
 import type { RestoreTarget, TargetOptions } from '../../connector/restore-target.ts';
@@ -25,12 +26,16 @@ import {
 } from './range-work.ts';
 import { type PartsWish, wantedParts } from './restore-ranges.ts';
 
-/** Apart, since a version that does not know how to prove a range would take the order for another. */
-const rangeKinds = { prove: 'prove-range', others: 'restore-range' } as const;
+/** Apart, since a version that does not know how to prove a range, or keeps to no rate, would take the order for another. */
+const rangeKinds = {
+  held: 'held-range',
+  prove: 'prove-range',
+  others: 'restore-range',
+} as const;
 
 /** Whether {@link rangeOrder} makes orders of the kind. */
 export function isRangeKind(kind: string): boolean {
-  return kind === rangeKinds.prove || kind === rangeKinds.others;
+  return Object.values<string>(rangeKinds).includes(kind);
 }
 
 /** All that another peer needs to open the same restore. Survives JSON. */
@@ -57,14 +62,17 @@ export interface RangeOrder {
   readonly operation: RangeOperation;
   /** {@link RestoreTarget.lend}; absent where targets lend nothing. */
   readonly lent?: unknown;
+  /** The part of the restore's rate that the piece has; absent: no limit. */
+  readonly bytesPerSecond?: number;
 }
 
 type OrderText = Omit<RangeOrder, 'range'> & { readonly range: RangeText };
 
 export function rangeOrder({ range, ...order }: RangeOrder): WorkOrder {
   const input: OrderText = { ...order, range: rangeToText(range) };
-  const kind = order.operation.kind === 'prove' ? rangeKinds.prove : rangeKinds.others;
-  return { kind, input };
+  const { operation, bytesPerSecond } = order;
+  if (bytesPerSecond !== undefined) return { kind: rangeKinds.held, input };
+  return { kind: operation.kind === 'prove' ? rangeKinds.prove : rangeKinds.others, input };
 }
 
 type ResultText = Omit<RangeResult, 'changed' | 'part'> & {
@@ -103,7 +111,7 @@ export async function rangeWork(
   work: WorkContext,
   restores: OpenedHere<WorkerRestore>,
 ): Promise<unknown> {
-  const { reference, namespace, range, operation, lent } = input as OrderText;
+  const { reference, namespace, range, operation, lent, bytesPerSecond } = input as OrderText;
   const place = { key: reference.run, source: reference.source };
   const open = (context: SourceContext): Promise<WorkerRestore> =>
     openRestore(context, reference, work.signal);
@@ -111,7 +119,9 @@ export async function rangeWork(
     const item = seenHere(items.get(namespace), namespace);
     const into = lent === undefined ? target : target.borrow?.(item, lent);
     assert(into, 'what is lent can be borrowed');
-    const here = { ...shared, target: into };
+    const { clock } = shared.context.world;
+    const throttle = bytesPerSecond && { throttle: new Throttle(bytesPerSecond, clock) };
+    const here = { ...shared, target: into, ...throttle };
     return await resultToText(await runRange(here, item, rangeFromText(range), operation, work));
   });
 }

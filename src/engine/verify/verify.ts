@@ -253,7 +253,7 @@ class Verification {
         return as('damaged', { detail: error.message });
       }
       if (live && isCodrError(error, 'snapshot-too-old')) {
-        return as('unreadable', { detail: error.message });
+        return as('unreadable', { detail: `${error.message}${slowed(live)}` });
       }
       throw error;
     }
@@ -283,7 +283,7 @@ class Verification {
       signal,
     );
     if (compared.some(({ isRead }) => !isRead)) {
-      return ['unreadable', { ...counts, detail: this.#whyUnread(live) }];
+      return ['unreadable', { ...counts, detail: `${this.#whyUnread(live)}${slowed(live)}` }];
     }
     const { difference } = compared.find((one) => one.difference) ?? {};
     if (!difference) return ['equal', counts];
@@ -343,6 +343,12 @@ class Verification {
     const root = await joinParts(parts, this.#context.repository.proofTree(signal));
     return { records: root.records, bytes: root.bytes, root: toHex(root.id) };
   }
+}
+
+/** A slow reader may outlive what the cluster keeps of a moment. */
+function slowed({ place }: Live): string {
+  const note = place.pace?.note;
+  return note === undefined ? '' : `; reading it is ${note}`;
 }
 
 interface LiveRange {

@@ -7,11 +7,13 @@ import { MemoryConnector } from '../../src/connector/memory/memory-connector.ts'
 import { MemoryDatabase, MemoryDatabases } from '../../src/connector/memory/memory-database.ts';
 import { restorableIntervals } from '../../src/engine/history/source-history.ts';
 import { resolvePoint } from '../../src/engine/read/point.ts';
+import { restore } from '../../src/engine/restore/restore.ts';
 import type { SourceContext } from '../../src/engine/source-context.ts';
 import { SourcePace } from '../../src/engine/source-pace.ts';
 import { type VerifyOutcome, verify } from '../../src/engine/verify/verify.ts';
 import { rangesBetween } from '../../src/model/key-range.ts';
 import { everything } from '../../src/model/namespace.ts';
+import type { SourceTime } from '../../src/model/time.ts';
 import { createRepository } from '../../src/repository/keys/repository-config.ts';
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
@@ -23,9 +25,10 @@ const databases = new MemoryDatabases();
 const source = databases.add(new MemoryDatabase({ name: 'source' }));
 const copy = databases.add(new MemoryDatabase({ name: 'copy' }));
 /** What sessions were asked for, and what they say of their load. */
-const seen = { reads: 0, pressure: undefined as string | undefined };
+const seen = { reads: 0, targets: 0, pressure: undefined as string | undefined };
 const records = 400;
 const recordBytes = 100;
+const [tables, tableRecords] = [5, 700];
 let shared: SharedWorld;
 
 const keyOf = (i: number): Buffer => Buffer.from(`k${String(i).padStart(4, '0')}`);
@@ -35,11 +38,21 @@ function fill(database: MemoryDatabase): void {
   for (const name of ['a.large', 'a.small', 'a.empty']) database.create(name);
   for (let i = 0; i < records; i++) database.put('a.large', keyOf(i), random.bytes(recordBytes));
   database.put('a.small', keyOf(1), Buffer.from('one'));
+  // Too large to be restored by who runs the restore, beside other small ones.
+  for (let n = 0; n < tables; n++) {
+    const name = `b.${n}`;
+    database.create(name);
+    for (let i = 0; i < tableRecords; i++) database.put(name, keyOf(i), random.bytes(recordBytes));
+  }
 }
 
 /** Sessions read in four ranges, and are counted. */
 function watched(connector: Connector): Connector {
   const own: Connector = Object.create(connector);
+  own.openTarget = async (...args) => {
+    seen.targets++;
+    return await connector.openTarget(...args);
+  };
   own.connect = async (...args) => {
     const session = await connector.connect(...args);
     const readAt = session.readAt.bind(session);
@@ -81,21 +94,31 @@ async function compare(
   against: string | undefined,
   more: Partial<SourceContext> = {},
 ): Promise<VerifyOutcome> {
-  const process = await SimulatedProcess.start(2, shared);
-  let outcome: VerifyOutcome | undefined;
-  process.run(async (context, signal) => {
-    const { connector, lineage, scope } = context;
-    const at = restorableIntervals(lineage.state).at(-1)?.to ?? 0n;
-    const point = resolvePoint({ state: lineage.state, connector, scope }, at);
+  return await run(async (context, at, signal) => {
+    const { connector, lineage } = context;
+    const scope = { include: ['a.*'], exclude: [] };
+    const point = resolvePoint({ state: lineage.state, connector, scope: everything }, at, scope);
     const live = against && { against: { kind: 'memory', uri: `memory:${against}` } };
     const options = { point, scope, readData: true, ...live };
-    outcome = await verify({ ...context, ...more }, options, signal);
+    return await verify({ ...context, ...more }, options, signal);
+  });
+}
+
+/** With the newest moment, by a process that has two peers. */
+async function run<T>(
+  work: (context: SourceContext, at: SourceTime, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const process = await SimulatedProcess.start(2, shared);
+  let outcome: { readonly value: T } | undefined;
+  process.run(async (context, signal) => {
+    const at = restorableIntervals(context.lineage.state).at(-1)?.to ?? 0n;
+    outcome = { value: await work(context, at, signal) };
     return undefined;
   });
   while (!process.ending) await clock.step();
   if (process.ending.kind === 'failed') throw process.ending.error;
   assert.ok(outcome);
-  return outcome;
+  return outcome.value;
 }
 
 const verdicts = ({ datasets }: VerifyOutcome): Record<string, string> =>
@@ -156,4 +179,26 @@ test('the source is read at no more than its limit, and gives way under pressure
   await compare('source', { limits, pace });
   assert.ok(pace.share < 1, 'it was asked, and heard');
   assert.match(pace.note ?? '', /a test says so/);
+});
+
+test('a restore with a limit is shared, and all peers together keep to it', async () => {
+  const bytes = tables * tableRecords * (recordBytes + 5);
+  const target = databases.add(new MemoryDatabase({ name: 'target' }));
+  const from = clock.monotonic();
+  seen.targets = 0;
+  const { items } = await run(async (context, at, signal) => {
+    const asked = { renames: [], drop: false, ttl: 'keep', usersAndRoles: false } as const;
+    const scope = { include: ['b.*'], exclude: [] };
+    const to = { kind: 'memory', uri: 'memory:target' };
+    const limit = { verify: true, bytesPerSecond: bytes / 200 };
+    return await restore(context, { ...asked, ...limit, when: at, scope, to }, signal);
+  });
+  assert.deepEqual(
+    items.map(({ proven, records: count }) => [proven, count]),
+    Array.from({ length: tables }, () => [true, tableRecords]),
+  );
+  assert.ok(target.definition('b.4'));
+  assert.ok(seen.targets >= 2, 'another peer has opened the target too');
+  const seconds = (clock.monotonic() - from) / 1000;
+  assert.ok(seconds >= 300, `${seconds} s for what takes 400 s but for the last batches`);
 });

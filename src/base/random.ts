@@ -10,8 +10,14 @@ export interface Random {
 
 /** xorshift128+ over a splitmix-expanded seed: equal seeds give equal sequences. Not for secrets. */
 export class SeededRandom implements Random {
-  #a: bigint;
-  #b: bigint;
+  // Each half of 64 bits as two integers of 32: simulations ask for millions, and a bigint is memory each time.
+  #aHigh: number;
+  #aLow: number;
+  #bHigh: number;
+  #bLow: number;
+  /** Of the newest number. */
+  #high = 0;
+  #low = 0;
 
   constructor(seed: number | bigint) {
     let state = BigInt.asUintN(64, BigInt(seed));
@@ -22,26 +28,49 @@ export class SeededRandom implements Random {
       z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d049bb133111ebn);
       return z ^ (z >> 31n);
     };
-    this.#a = next();
-    this.#b = next() || 1n;
+    const a = next();
+    const b = next() || 1n;
+    [this.#aHigh, this.#aLow] = [Number(a >> 32n) | 0, Number(BigInt.asUintN(32, a)) | 0];
+    [this.#bHigh, this.#bLow] = [Number(b >> 32n) | 0, Number(BigInt.asUintN(32, b)) | 0];
   }
 
   bytes(count: number): Uint8Array {
     const out = Buffer.alloc(count);
-    for (let i = 0; i < count; i++) out[i] = this.below(256);
+    for (let i = 0; i < count; i++) {
+      this.#step();
+      out[i] = this.#low;
+    }
     return out;
   }
 
   below(bound: number): number {
-    return Number(this.#next() % BigInt(bound));
+    this.#step();
+    const high = this.#high;
+    const low = this.#low;
+    if (bound > quickMax) {
+      return Number(((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)) % BigInt(bound));
+    }
+    let rest = (high >>> 16) % bound;
+    rest = ((rest << 16) | (high & 0xffff)) % bound;
+    rest = ((rest << 16) | (low >>> 16)) % bound;
+    return ((rest << 16) | (low & 0xffff)) % bound;
   }
 
-  #next(): bigint {
-    let x = this.#a;
-    const y = this.#b;
-    this.#a = y;
-    x = BigInt.asUintN(64, x ^ (x << 23n));
-    this.#b = x ^ y ^ (x >> 17n) ^ (y >> 26n);
-    return BigInt.asUintN(64, this.#b + y);
+  /** x ^= x << 23; a becomes y, b becomes x ^ y ^ x >> 17 ^ y >> 26, and the number is their sum. */
+  #step(): void {
+    const yHigh = this.#bHigh;
+    const yLow = this.#bLow;
+    const xHigh = this.#aHigh ^ ((this.#aHigh << 23) | (this.#aLow >>> 9));
+    const xLow = this.#aLow ^ (this.#aLow << 23);
+    this.#aHigh = yHigh;
+    this.#aLow = yLow;
+    this.#bHigh = xHigh ^ yHigh ^ (xHigh >>> 17) ^ (yHigh >>> 26);
+    this.#bLow = xLow ^ yLow ^ ((xLow >>> 17) | (xHigh << 15)) ^ ((yLow >>> 26) | (yHigh << 6));
+    const low = (this.#bLow >>> 0) + (yLow >>> 0);
+    this.#low = low | 0;
+    this.#high = (this.#bHigh + yHigh + (low > 0xffffffff ? 1 : 0)) | 0;
   }
 }
+
+/** Up to here a remainder is found 16 bits at a time: what is left of it and 16 bits more are 31 bits at most. */
+const quickMax = 2 ** 15;

@@ -215,6 +215,7 @@ export class MemoryDatabase {
   }
 
   advanceMajority(): void {
+    if (this.#majorityTime === this.#lastTime) return;
     this.#majorityTime = this.#lastTime;
     this.#growth.resolve();
     this.#growth = Promise.withResolvers();

@@ -227,7 +227,7 @@ export async function listNode(
   const { node, hostId } = prepared;
   const known = task.known(hostId);
   const owned = task.ownership.get(hostId) ?? [];
-  const grown = new Set<string>();
+  const grew = new Map<string, boolean>();
   const proven = doubt === undefined && (await isUnstreamed(task, prepared, known));
   // Folders of a table made since the preparation would be missing from that listing.
   const folders = Map.groupBy(await listTableFolders(node), ({ tableId }) => tableId);
@@ -258,8 +258,8 @@ export async function listNode(
     // A host that was away has its own files from before, whoever told of the truncate meanwhile.
     const isCut = truncated.has(id) || !isSameTruncation(known?.truncations[id], truncation);
     const counts = isKnown && !isCut;
-    const rereads = counts && ownsMore(known.owned, owned, keyspace);
-    if (rereads) grown.add(keyspace);
+    const rereads = counts && (grew.get(keyspace) ?? ownsMore(known.owned, owned, keyspace));
+    if (counts) grew.set(keyspace, rereads);
     const durableAt = task.durableAt.get(keyspace);
     const isDurable = durableAt !== undefined && durableAt === known?.tables[id]?.durableAt;
     const early = prepared.subsumed.get(id) ?? new Set<string>();
@@ -281,7 +281,7 @@ export async function listNode(
     hostId,
     read,
     coveredCount,
-    grown: [...grown],
+    grown: [...grew.keys()].filter((keyspace) => grew.get(keyspace)),
     unlinked,
     spent: onlyKnown(spent, states),
     state: { ...stateOf(prepared, states), owned },

@@ -182,17 +182,28 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     const unrest = await changeSince(request, ring, tables, outcome);
     if (unrest !== undefined) return unrest;
     const { prepared, after } = outcome;
+    const lost = haveLost(state.hosts, task.ownership);
     const truncated = truncatedTables(state, truncationsOf(outcome));
     const listing = await listCut({
       ...{ task, pasts, state, truncated, prepared, after, beginMs },
-      haveLost: haveLost(state.hosts, task.ownership),
+      haveLost: lost,
       each: (work) => eachNode(request, outcome, work),
     });
     const endMs = clock.now();
     if (listing.files.length === 0) throw nothingCaptured(outcome);
     done = true;
     return {
-      ...resultOf(request, { ring, schema, tables, pasts, listing, truncated, outcome, beginMs }),
+      ...resultOf(request, {
+        ring,
+        schema,
+        tables,
+        pasts,
+        lost,
+        listing,
+        truncated,
+        outcome,
+        beginMs,
+      }),
       ...{ beginMs, endMs },
       release: (committed) => release(listing.files, committed),
     };
@@ -263,6 +274,8 @@ interface Gathered {
   readonly tables: readonly TableSchema[];
   /** By table id. */
   readonly pasts: ReadonlyMap<string, TablePast>;
+  /** A host that was captured has left, or owns less. */
+  readonly lost: boolean;
   readonly listing: CutListing;
   /** By table id, when. */
   readonly truncated: ReadonlyMap<string, number>;
@@ -329,7 +342,7 @@ function hostOf(
 
 function nextStateOf(
   state: CutState,
-  { ring, schema, tables, pasts, listing: { files, anew }, truncated, beginMs }: Gathered,
+  { ring, schema, tables, pasts, lost, listing: { files, anew }, truncated, beginMs }: Gathered,
 ): CutState {
   const members = new Set(ring.nodes.map(({ hostId }) => hostId));
   const ids = new Set(tables.map(({ id }) => id));
@@ -351,7 +364,7 @@ function nextStateOf(
     version: 1,
     cut,
     hosts,
-    strangers: strangersAfter(state, strangers, haveLost(state.hosts, ownershipOf(ring, schema))),
+    strangers: strangersAfter(state, strangers, lost),
     epochs: Object.fromEntries(epochs.filter(([id]) => ids.has(id))),
     pasts: Object.fromEntries(pasts),
     ringDigest: ringDigest(ring),

@@ -1,6 +1,6 @@
 // What do three nodes at RF 3 cost to protect and to give back: bytes stored beside the three copies, a base, an
 // idle cut, a cut after 1 % of writes, a fresh base after a major compaction, restores with and without proof, of a
-// checkpoint and of ten runs.
+// checkpoint and of ten runs; and of a table of which one node missed 1 % of the rows and as many deletes.
 // The floor is a copy of the three nodes' files, which is what a tool that keeps files would store.
 import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,27 +25,25 @@ export const cassandraQuestion: Question = {
 const rowBytes = 120;
 const textBytes = 86;
 const rowsPerPartition = 50;
-const insert = 'INSERT INTO bench.rows (k, c, n, w) VALUES (?, ?, ?, ?)';
+const insertInto = (keyspace: string): string =>
+  `INSERT INTO ${keyspace}.rows (k, c, n, w) VALUES (?, ?, ?, ?)`;
 const texts = textPool(new Chance(1));
 const writerSeconds = 30;
 const writersAtOnce = 32;
 
 async function run({ mebibytes }: BenchOptions): Promise<void> {
-  await using cluster = await startCassandra({ nodes: 3, heapMiB: 512, fast: false });
+  await using cluster = await startCassandra({ nodes: 3, heapMiB: 512, fast: false, hints: false });
   await using client = await connectCql(cluster, {
     queryOptions: { consistency: types.consistencies.all },
   });
-  await client.cql(
-    "CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",
-  );
-  await client.cql('CREATE TABLE bench.rows (k bigint, c int, n int, w text, PRIMARY KEY (k, c))');
+  await created(client, 'bench');
   const partitions = Math.ceil((mebibytes * 1024 * 1024) / (rowsPerPartition * rowBytes));
   await fill(client, { from: 0, to: partitions, seed: 1 });
   for (const node of cluster.nodes) await cluster.jmx(node).flush('bench');
   await settled(cluster);
   const servers = cluster.nodes.map((node) => cluster.pid(node));
   const config = await configOf(cluster);
-  const files = await filesOf(cluster);
+  const files = await filesOf(cluster, 'bench');
   const threeCopies = await sizeOf(files);
   const floor = await copied(files);
   await using repository = await BenchRepository.create({ config });
@@ -80,6 +78,9 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
     written(client, partitions),
     timed('cut under a saturating writer', ['backup', 'bench']),
   ]);
+  await repository.run(['backup', 'bench']);
+  const gapped = await withGaps(cluster, client, Math.ceil(partitions / 4));
+  const ofGapped = await timed('cut of a table with gaps', ['backup', 'bench']);
   printRows([floor, ...costs.map(({ label, cost }) => ({ label, ...cost }))], {
     bytes: threeCopies,
   });
@@ -91,6 +92,9 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
     `three copies ${mb(threeCopies)} MB, stored ${mb(base)} MB = ${share(base, threeCopies)} of them`,
   );
   say(
+    `one copy lacks 1 % of rows and deletes: three copies ${mb(gapped)} MB, stored ${mb(ofGapped)} MB = ${share(ofGapped, gapped)} of them`,
+  );
+  say(
     `writer: ${describe(alone)} alone, ${describe(beside)} in the ${writerSeconds} s in which a cut begins`,
   );
   say(
@@ -100,20 +104,62 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
 
 const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
+interface Filled {
+  readonly from: number;
+  readonly to: number;
+  readonly seed: number;
+  readonly keyspace?: string;
+  readonly consistency?: number;
+}
+
+async function created({ cql }: TestClient, keyspace: string): Promise<void> {
+  const replication = "{'class': 'SimpleStrategy', 'replication_factor': 3}";
+  await cql(`CREATE KEYSPACE ${keyspace} WITH replication = ${replication}`);
+  await cql(`CREATE TABLE ${keyspace}.rows (k bigint, c int, n int, w text, PRIMARY KEY (k, c))`);
+}
+
+/** Of a table one node misses 1 % of the rows and as many deletes; gives the bytes of the three copies. */
+async function withGaps(
+  cluster: CassandraCluster,
+  client: TestClient,
+  partitions: number,
+): Promise<number> {
+  const keyspace = 'gaps';
+  const consistency = types.consistencies.quorum;
+  await created(client, keyspace);
+  const missed = Math.ceil(partitions / 100);
+  await fill(client, { from: 0, to: partitions - missed, seed: 1, keyspace });
+  for (const node of cluster.nodes) await cluster.jmx(node).flush(keyspace);
+  await cluster.stopNode(3);
+  await fill(client, { from: partitions - missed, to: partitions, seed: 2, keyspace, consistency });
+  for (let k = 0; k < missed; k++) {
+    const key = [types.Long.fromNumber(k)];
+    const query = `DELETE FROM ${keyspace}.rows WHERE k = ?`;
+    await client.client.execute(query, key, { prepare: true, consistency });
+  }
+  await cluster.startNode(3);
+  await cluster.waitCql(3);
+  await cluster.waitRing();
+  for (const node of cluster.nodes) await cluster.jmx(node).flush(keyspace);
+  await settled(cluster);
+  return await sizeOf(await filesOf(cluster, keyspace));
+}
+
 /** Rows of the shape of 120 bytes of the other questions. */
 async function fill(
   { client }: TestClient,
-  { from, to, seed }: { readonly from: number; readonly to: number; readonly seed: number },
+  { from, to, seed, keyspace = 'bench', consistency = types.consistencies.all }: Filled,
 ): Promise<void> {
+  const query = insertInto(keyspace);
   const chance = new Chance(seed);
   let running: Promise<unknown>[] = [];
   for (let k = from; k < to; k++) {
     const batch = Array.from({ length: rowsPerPartition }, (_, c) => {
       const at = chance.below(textPoolBytes - textBytes);
       const w = texts.toString('latin1', at, at + textBytes);
-      return { query: insert, params: [types.Long.fromNumber(k), c, at, w] };
+      return { query, params: [types.Long.fromNumber(k), c, at, w] };
     });
-    running.push(client.batch(batch, { prepare: true, logged: false }));
+    running.push(client.batch(batch, { prepare: true, logged: false, consistency }));
     if (running.length < 16) continue;
     await Promise.all(running);
     running = [];
@@ -149,7 +195,7 @@ async function written({ client }: TestClient, partitions: number): Promise<Writ
       const start = performance.now();
       const key = types.Long.fromNumber(i % partitions);
       const row = [key, rowsPerPartition + (i % 7), i, 'w'.repeat(textBytes)];
-      await client.execute(insert, row, { prepare: true });
+      await client.execute(insertInto('bench'), row, { prepare: true });
       latencies.push(performance.now() - start);
     }
   };
@@ -159,10 +205,10 @@ async function written({ client }: TestClient, partitions: number): Promise<Writ
   return { perSecond: latencies.length / writerSeconds, p99Ms };
 }
 
-async function filesOf(cluster: CassandraCluster): Promise<string[]> {
+async function filesOf(cluster: CassandraCluster, keyspace: string): Promise<string[]> {
   const found: string[] = [];
   for (const node of cluster.nodes) {
-    const folder = join(cluster.dataFolder(node), 'bench');
+    const folder = join(cluster.dataFolder(node), keyspace);
     for (const table of await readdir(folder)) {
       for (const name of await readdir(join(folder, table))) {
         if (/-(?:big|bti)-/.test(name)) found.push(join(folder, table, name));
@@ -192,7 +238,8 @@ async function copied(files: readonly string[]): Promise<Cost & { readonly label
   }
 }
 
-async function configOf(cluster: CassandraCluster): Promise<string> {
+/** A source file of a cluster; gives its path. */
+export async function configOf(cluster: CassandraCluster): Promise<string> {
   const folder = join(cluster.folder, 'bench');
   await mkdir(folder, { recursive: true });
   const nodes = Object.fromEntries(

@@ -325,3 +325,14 @@ test('an owner that wakes while it writes a result leaves the result of the next
   assert.deepEqual(Object(result).problems, expected);
   world.stop.abort();
 });
+
+test('what a peer runs is told to stop in the very moment in which its lease is lost', async () => {
+  const world = new World();
+  const { peer, lease } = await world.peer('a');
+  await peer.create('check', request, 'key', 'anna');
+  await until(() => world.begun.length === 1);
+  assert.equal(world.stopped, 0);
+  world.coordinator.expire(lease);
+  assert.equal(world.stopped, 1);
+  world.stop.abort();
+});

@@ -67,6 +67,10 @@ export class OperationRunner {
       ...options,
       runningMax: Number.POSITIVE_INFINITY,
     });
+    // At once: a peer that was frozen must not do its next step before it hears that others have taken over.
+    const { lost } = options.lease;
+    if (lost.aborted) void this.drain();
+    else lost.addEventListener('abort', () => void this.drain(), { once: true });
   }
 
   /** How many it runs. */

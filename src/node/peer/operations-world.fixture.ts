@@ -38,6 +38,8 @@ export class World {
   readonly peers = new Map<string, OperationStore>();
   /** Names of peers that began the work, in order. */
   readonly begun: string[] = [];
+  /** How many of them were told to stop. */
+  stopped = 0;
   /** What each found that another had left. */
   readonly handed: unknown[] = [];
   readonly stop = new AbortController();
@@ -86,7 +88,11 @@ export class World {
     this.begun.push(name);
     const outcome = new Promise<CheckOutcome>((resolve, reject) => {
       this.#endings.push(resolve);
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      const stop = (): void => {
+        this.stopped++;
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', stop, { once: true });
     });
     outcome.catch(() => {});
     this.handed.push(await handover?.read());

@@ -228,6 +228,8 @@ export interface RestoreTarget extends RangeTarget, AsyncDisposable {
   spotReads?(item: TargetItem, signal: AbortSignal): Promise<SpotReads>;
   /** Remembers in the marker how the item was finished: a resumed restore passes over what still stands so. */
   done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void>;
+  /** The proof of the item has failed: the same command loads it anew, whatever it left. Absent: it does so anyway. */
+  disproven?(item: TargetItem, signal: AbortSignal): Promise<void>;
   /** What `define` and the finish would make of it. Looks, changes nothing; comes after the plan. */
   planDefinitions(
     item: TargetItem,

@@ -4,7 +4,7 @@
 import { assert } from '../../base/assert.ts';
 import { mapLimit, type Semaphore } from '../../base/async.ts';
 import { toHex } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import { factsOf } from '../../cluster/piece-choice.ts';
 import type { SharedWork, WorkContext } from '../../cluster/work-pool.ts';
 import type {
@@ -151,6 +151,17 @@ export class ItemRestore {
   }
 
   async #proveFrozen(spread: Spread, signal: AbortSignal) {
+    try {
+      return await this.#proofOfFrozen(spread, signal);
+    } catch (error) {
+      if (isCodrError(error, 'proof-failed')) {
+        await this.#shared.target.disproven?.(this.#item, signal);
+      }
+      throw error;
+    }
+  }
+
+  async #proofOfFrozen(spread: Spread, signal: AbortSignal) {
     const { target, live } = this.#shared;
     const frozen = await target.freeze?.(this.#item, signal);
     assert(frozen, 'only what can be frozen is proven so');

@@ -226,6 +226,10 @@ class CqlTarget implements RestoreTarget {
     return this.#tables.done(item, finished, signal);
   }
 
+  disproven(item: TargetItem, signal: AbortSignal): Promise<void> {
+    return this.#tables.disproven(item, signal);
+  }
+
   /** Views, users and roles are no datasets of their own here. */
   async planDefinitions(): Promise<PlannedDefinitions> {
     return { defined: [], skipped: [], warnings: [] };

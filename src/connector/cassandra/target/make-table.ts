@@ -2,9 +2,9 @@
 // away: what the target refuses is known before anything is dropped.
 import { CodrError } from '../../../base/error.ts';
 import { quoted } from '../schema/read-schema.ts';
-import type { CqlRow } from '../session/cql.ts';
 import { viewMeaning } from './ddl-text.ts';
 import { refuseOtherFunctions } from './same-functions.ts';
+import { refuseOtherTypes, type StandingType } from './same-types.ts';
 import type { SchemaRunner } from './schema-runner.ts';
 import {
   keyspaceStatement,
@@ -18,6 +18,13 @@ import type { PlannedTable } from './target-plan.ts';
 
 /** Names of throw-away keyspaces of an operation begin so. */
 export const triedPrefix = (word: string): string => `codr_try_${word}_`;
+
+export interface IndexOptions {
+  /** Native addresses of all owners. */
+  readonly hosts: readonly string[];
+  /** An earlier run was making views of this table, with all of its records in it: what it made stays. */
+  readonly goesOn: boolean;
+}
 
 export class TableMaker {
   readonly #schema: SchemaRunner;
@@ -69,13 +76,10 @@ export class TableMaker {
     await this.#schema.run(planned.statements.table, signal);
   }
 
-  /**
-   * Indexes and views, built when this returns; those that a run before this one made stay. `hosts`: native addresses of
-   * all owners.
-   */
+  /** Indexes and views, built when this returns. */
   async index(
     { keyspace, table, statements }: PlannedTable,
-    hosts: readonly string[],
+    { hosts, goesOn }: IndexOptions,
     signal: AbortSignal,
   ): Promise<void> {
     const query =
@@ -86,7 +90,7 @@ export class TableMaker {
       if (!there.has(name)) await this.#schema.run(statement, signal);
     }
     for (const made of statements.views) {
-      const isThere = await this.#hasView({ keyspace, table }, made, signal);
+      const isThere = await this.#hasView({ keyspace, table }, made, { goesOn, signal });
       if (!isThere) await this.#schema.run(made.statement, signal);
     }
     for (const { name } of statements.indexes) {
@@ -97,8 +101,12 @@ export class TableMaker {
     }
   }
 
-  /** Errors: `target-unfit`, where a view of the name is another one. */
-  async #hasView(base: NamedTable, { name, statement }: Made, signal: AbortSignal) {
+  /** Errors: `target-unfit`, where a view of the name is another one, or was made before all was imported. */
+  async #hasView(
+    base: NamedTable,
+    { name, statement }: Made,
+    { goesOn, signal }: Pick<IndexOptions, 'goesOn'> & { readonly signal: AbortSignal },
+  ): Promise<boolean> {
     const { keyspace } = base;
     const query =
       'SELECT base_table_name FROM system_schema.views WHERE keyspace_name = ? AND view_name = ?';
@@ -107,10 +115,11 @@ export class TableMaker {
     const view = tableName({ keyspace, table: name });
     const [told] = await this.#schema.rows(`DESCRIBE MATERIALIZED VIEW ${view}`, signal);
     const isSame =
+      goesOn &&
       String(row.base_table_name) === base.table &&
       viewMeaning(String(told?.create_statement)) === viewMeaning(statement);
     if (isSame) return true;
-    throw new CodrError('target-unfit', `the view ${view} is there already, and is another one`, {
+    throw new CodrError('target-unfit', `the view ${view} is there, and is not of this restore`, {
       object: `${keyspace}.${name}`,
       remedy: 'see who made it, drop it, and run the same command again',
       facts: { wanted: statement, found: told?.create_statement },
@@ -129,19 +138,19 @@ export class TableMaker {
       await this.#schema.run(keyspaceStatement(keyspace, replication, durableWrites), signal);
     }
     refuseOtherFunctions(keyspace, statements.functions, await this.#functionsIn(keyspace, signal));
-    await this.#common(statements, signal, await this.#typesIn(keyspace, signal));
+    const there = await this.#typesIn(keyspace, signal);
+    refuseOtherTypes(keyspace, statements.types, there);
+    await this.#common(statements, signal, new Set(there.map(({ name }) => name)));
   }
 
   /** Types and functions of a keyspace; what is there already stays. */
   async #common(
     { types, functions }: TableStatements,
     signal: AbortSignal,
-    there: ReadonlyMap<string, CqlRow> = new Map(),
+    there: ReadonlySet<string> = new Set(),
   ): Promise<void> {
     for (const { name, statement } of types) {
-      const row = there.get(name);
-      if (!row) await this.#schema.run(statement, signal);
-      else refuseOtherType(name, statement, row);
+      if (!there.has(name)) await this.#schema.run(statement, signal);
     }
     for (const statement of functions) {
       const kept = statement.replace(
@@ -158,28 +167,16 @@ export class TableMaker {
     return found.map((row) => String(row.create_statement));
   }
 
-  async #typesIn(keyspace: string, signal: AbortSignal): Promise<Map<string, CqlRow>> {
+  async #typesIn(keyspace: string, signal: AbortSignal): Promise<StandingType[]> {
     const query = 'SELECT * FROM system_schema.types WHERE keyspace_name = ?';
     const rows = await this.#schema.rows(query, signal, [keyspace]);
-    return new Map(rows.map((row) => [String(row.type_name), row]));
+    return rows.map((row) => ({
+      name: String(row.type_name),
+      fieldNames: row.field_names as string[],
+      fieldTypes: row.field_types as string[],
+    }));
   }
 }
 
 const of = (made: readonly { readonly statement: string }[]): string[] =>
   made.map(({ statement }) => statement);
-
-/** Fields in another order would give other values. */
-function refuseOtherType(name: string, statement: string, row: CqlRow): void {
-  const names = row.field_names as readonly string[];
-  const types = row.field_types as readonly string[];
-  const fields = names.map((field, i) => `${field} ${types[i]}`).join(', ');
-  const plain = (text: string): string => text.replaceAll('"', '').replace(/\s+/g, ' ').trim();
-  const open = statement.indexOf('(');
-  const wanted = statement.slice(open + 1, statement.lastIndexOf(')'));
-  if (plain(wanted) === plain(fields)) return;
-  throw new CodrError('target-unfit', `the type ${quoted(name)} is there with other fields`, {
-    object: name,
-    remedy: 'restore into another keyspace by --rename',
-    facts: { wanted: plain(wanted), found: plain(fields) },
-  });
-}

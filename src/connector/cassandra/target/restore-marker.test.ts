@@ -33,6 +33,33 @@ test('ids of tables, cut expiries and finished tables are known to the next run,
   assert.equal(next.finished('a.t', { ...place, placement: 'there' }), undefined);
 });
 
+test('what was disproven is forgotten, and no other note of the restore; views are known by the table', async () => {
+  const steps = new Map<string, string>();
+  const cql = {
+    run: async (query: string, { params = [] }: QueryOptions) => {
+      const [step, body] = params.map(String);
+      if (query.startsWith('DELETE')) steps.delete(step ?? '');
+      else steps.set(step ?? '', body ?? '');
+    },
+    rows: async () => [...steps].map(([step, body]) => ({ step, body })),
+  } as unknown as CqlSession;
+  const schema = { hasTable: async () => true } as unknown as SchemaRunner;
+  const read = () => RestoreMarker.read(cql, schema, 'op', signal);
+  const place = { tableId: 'one', placement: 'here' };
+  const row = { records: 1, bytes: 9, keepLevels: false, nodes: {} };
+  const marker = await read();
+  await marker.noteMaking('a.t', { tableIds: ['one'] }, signal);
+  for (const name of ['a.t', 'a.u']) await marker.noteLoaded(name, place, row, signal);
+  await marker.noteViews('one', signal);
+  const before = await read();
+  assert.deepEqual([before.wasMakingViews('one'), before.wasMakingViews('two')], [true, false]);
+  assert.ok(before.loaded('a.t', place));
+  await before.forget('a.t', signal);
+  const after = await read();
+  assert.equal(after.loaded('a.t', place), undefined);
+  assert.ok(after.loaded('a.u', place) && after.wasMaking('a.t'));
+});
+
 /** A session on a table of steps, and one that makes and drops it. */
 function markerTable() {
   const steps = new Map<string, string>();

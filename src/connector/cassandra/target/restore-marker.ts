@@ -151,6 +151,23 @@ export class RestoreMarker {
     await this.#write(`taken ${tableId} ${hostId}`, String(count), signal);
   }
 
+  /** All records of the table are in it, and its views are about to be made: an import fills none. */
+  async noteViews(tableId: string, signal: AbortSignal): Promise<void> {
+    await this.#write(`views ${tableId}`, '', signal);
+  }
+
+  wasMakingViews(tableId: string): boolean {
+    return this.#rows.has(`views ${tableId}`);
+  }
+
+  /** What is noted of the table as loaded and as finished holds no more: it is made anew. */
+  async forget(namespace: string, signal: AbortSignal): Promise<void> {
+    for (const step of [`loaded ${namespace}`, `done ${namespace}`]) {
+      const query = `DELETE FROM ${this.name} WHERE step = ?`;
+      await this.#cql.run(query, { signal, params: [step], consistency: 'quorum' });
+    }
+  }
+
   async noteFinished(place: FinishedPlace, item: FinishedItem, signal: AbortSignal): Promise<void> {
     const { changedByTarget: _, ...kept } = item;
     const row: FinishedRow = { ...kept, ...place };

@@ -140,7 +140,9 @@ export class SstableTarget implements RestoreTarget {
     await checkNodes(this.#ring, nodes, owners, signal);
     this.#nodes = new Map([...nodes].filter(([hostId]) => owners.has(hostId)));
     const space = { nodes: this.#nodes, ring: this.#ring, cql: this.#cql };
-    const tight = await checkSpaceFor(tables.values(), space, signal);
+    // Much of what an earlier run began is there already, or goes before anything is written.
+    const fresh = [...tables.values()].filter((one) => !this.#tables.isOurs(one));
+    const tight = await checkSpaceFor(fresh, space, signal);
     const owning = this.#nodes.values();
     const unasked = await onTarget(unaskable(this.#config, this.#cql, owning, signal));
     const warnings = [...plan.warnings, ...tight, ...unasked];
@@ -288,6 +290,10 @@ export class SstableTarget implements RestoreTarget {
   async done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
     await this.#frozen.thaw(item.namespace, signal);
     await this.#tables.done(item, finished, signal);
+  }
+
+  disproven(item: TargetItem, signal: AbortSignal): Promise<void> {
+    return this.#tables.disproven(item, signal);
   }
 
   /** Every dataset is a table; views come with theirs. */

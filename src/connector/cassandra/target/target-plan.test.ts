@@ -55,22 +55,36 @@ interface There {
   readonly drop?: boolean;
   /** Keyspaces with a table `u`. */
   readonly others?: readonly string[];
+  /** Of its table `u`, in keyspace `b`. */
+  readonly views?: readonly string[];
+  /** Of keyspace `b`: fields of type int. */
+  readonly types?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** A target whose keyspace `b` has these functions and no table. */
 async function plan(
   ddl: Partial<TableDdl>,
   there: readonly string[] = [],
-  { drop = false, others = [] }: There = {},
+  { drop = false, others = [], views = [], types = {} }: There = {},
 ) {
   const rows = async (query: string) => {
     if (query.includes('system_schema.keyspaces')) {
-      return ['b', ...others].map((keyspace_name) => {
+      return ['b', ...others.filter((one) => one !== 'b')].map((keyspace_name) => {
         return { keyspace_name, replication, durable_writes: true };
       });
     }
     if (query.includes('system_schema.tables')) {
       return others.map((keyspace_name) => ({ keyspace_name, table_name: 'u', id: keyspace_name }));
+    }
+    if (query.includes('system_schema.views')) {
+      const upon = { keyspace_name: 'b', base_table_name: 'u' };
+      return views.map((view_name) => ({ ...upon, view_name, id: view_name }));
+    }
+    if (query.includes('system_schema.types')) {
+      return Object.entries(types).map(([type_name, field_names]) => {
+        const field_types = field_names.map(() => 'int');
+        return { keyspace_name: 'b', type_name, field_names, field_types };
+      });
     }
     if (!query.startsWith('DESCRIBE KEYSPACE "b"')) return [];
     return there.map((create_statement) => ({
@@ -91,6 +105,32 @@ test('drop takes away what the point lacks, and nothing of restores that go on b
   const others = ['c', 'codr_restore', 'codr_try_other_0'];
   assert.deepEqual((await plan({}, [], { drop: true, others })).dropped, ['c.u']);
   assert.deepEqual((await plan({}, [], { others })).dropped, []);
+});
+
+test('views go with their tables, and a plan says so', async () => {
+  const there = { others: ['b'], views: ['v1', 'v2'] };
+  const { dropped } = await plan({}, [], { drop: true, ...there });
+  assert.deepEqual(dropped, ['b.u', 'b.v1', 'b.v2']);
+  assert.deepEqual((await plan({}, [], there)).dropped, []);
+});
+
+test('names that are taken by something else are refused before anything is dropped', async () => {
+  const taken = { code: 'target-unfit', object: 'b.t', message: /is a view in the target/ };
+  await assert.rejects(plan({}, [], { drop: true, others: ['b'], views: ['t'] }), taken);
+  const views = [
+    'CREATE MATERIALIZED VIEW a.u AS SELECT * FROM a.t WHERE p IS NOT NULL PRIMARY KEY (p)',
+  ];
+  const table = { code: 'target-unfit', object: 'b.u', message: /is a table in the target/ };
+  await assert.rejects(plan({ views }, [], { drop: true, others: ['b'] }), table);
+});
+
+test('a type that is there with other fields is refused by the plan, before drop has taken its tables', async () => {
+  const types = ['CREATE TYPE a.pair (x int, "y" int);'];
+  assert.deepEqual((await plan({ types }, [], { types: { pair: ['x', 'y'] } })).conflicts, []);
+  await assert.rejects(plan({ types }, [], { drop: true, types: { pair: ['x', 'y', 'z'] } }), {
+    ...{ code: 'target-unfit', object: 'b.pair' },
+    message: /is there with other fields/,
+  });
 });
 
 test('triggers are said to be left out, and their table is not', async () => {

@@ -15,6 +15,7 @@ import { placementDigest } from './placement-rest.ts';
 import { ReplicaSets } from './replica-sets.ts';
 import { markerKeyspace, type RestoreMarker } from './restore-marker.ts';
 import { refuseOtherFunctions } from './same-functions.ts';
+import { refuseOtherTypes } from './same-types.ts';
 import { namesOf, type TableStatements, tableStatements } from './table-statements.ts';
 import {
   type FittedReplication,
@@ -103,12 +104,16 @@ export async function planTarget(
   const others = options.drop
     ? there
         .filter(({ name }) => name !== markerKeyspace && !name.startsWith(triedPrefixAll))
-        .flatMap((keyspace) => keyspace.tables.map(({ table }) => `${keyspace.name}.${table}`))
-        .filter((name) => !taken.has(name) && dropMeans(options.scope, options.renames, name))
+        .flatMap((keyspace) => keyspace.tables)
+        .filter((one) => {
+          const name = `${one.keyspace}.${one.table}`;
+          return !taken.has(name) && dropMeans(options.scope, options.renames, name);
+        })
     : [];
-  const dropped = [...found.dropped, ...others];
+  const goes = others.flatMap((one) => [`${one.keyspace}.${one.table}`, ...viewsUpon(there, one)]);
+  const dropped = [...found.dropped, ...goes];
   const plan = { conflicts: found.conflicts, dropped, skipped, warnings: [...warnings], finished };
-  return { plan, tables, others };
+  return { plan, tables, others: others.map((one) => `${one.keyspace}.${one.table}`) };
 }
 
 /** What an earlier run finished holds where the same nodes own it still; else it is made anew. */
@@ -158,7 +163,7 @@ async function makingOf(
   // Another table of the name is somebody else's, or one that ended before its id was noted and holds nothing.
   if (marker.wasMaking(namespace)?.tableIds.includes(standing.id)) return 'replace';
   if (options.drop) {
-    found.dropped.push(namespace);
+    found.dropped.push(namespace, ...viewsUpon(there, standing));
     return 'replace';
   }
   if (await holdsRows(cql, standing, signal)) {
@@ -212,17 +217,28 @@ function plannedTable(
   const naming = { keyspace, table, renames: options.renames, version: ring.version };
   const statements = tableStatements(body, { ...naming, takenIndexes });
   refuseOtherFunctions(keyspace, statements.functions, standing?.ddl.functions ?? []);
+  refuseOtherTypes(keyspace, statements.types, standing?.types ?? []);
+  const taken = standing?.views.find(({ name }) => name === table);
+  if (taken) throw nameTaken(`${keyspace}.${table}`, 'a view', item.entry.namespace);
   for (const view of statements.views) {
+    const from = `${body.schema.keyspace}.VIEW`;
+    const isTable = standing?.tables.some((one) => one.table === view.name);
+    if (isTable) throw nameTaken(`${keyspace}.${view.name}`, 'a table', from);
     const other = standing?.views.find(({ name }) => name === view.name);
     if (!other || other.base === table) continue;
-    throw new CodrError('target-unfit', `the view ${keyspace}.${view.name} is there already`, {
-      object: `${keyspace}.${view.name}`,
-      remedy: `give it another name with --rename ${body.schema.keyspace}.VIEW=${keyspace}.OTHER`,
-    });
+    throw nameTaken(`${keyspace}.${view.name}`, 'a view of another table', from);
   }
   const sets = new ReplicaSets(ring.nodes, replication, partitionerOf(ring));
   refuseUnkept(keyspace, sets, ring);
   return { item, body, keyspace, table, replication, sets, statements, making };
+}
+
+/** Neither a restore nor `drop` takes away what is not a table of the scope. */
+function nameTaken(name: string, what: string, from: string): CodrError {
+  return new CodrError('target-unfit', `${name} is ${what} in the target`, {
+    object: name,
+    remedy: `give another name with --rename ${from}=KEYSPACE.OTHER`,
+  });
 }
 
 /** A keyspace that is there is never altered. Errors: `target-unfit` for transient replicas. */
@@ -273,6 +289,12 @@ function differenceOf(wanted: TableSchema, standing: TableSchema): string | unde
   }
   if (wanted.isCounter !== standing.isCounter) return 'only one of both holds counters';
   return standing.dropped.length > 0 ? 'columns of it were dropped' : undefined;
+}
+
+/** They go with it. */
+function viewsUpon(there: readonly KeyspaceSchema[], { keyspace, table }: TableSchema): string[] {
+  const views = there.find(({ name }) => name === keyspace)?.views ?? [];
+  return views.filter(({ base }) => base === table).map(({ name }) => `${keyspace}.${name}`);
 }
 
 /** An import does not fill views. */

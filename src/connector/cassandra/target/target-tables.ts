@@ -227,16 +227,25 @@ export class TargetTables {
     const owners = new Set(planned.sets.all.flatMap(({ hostIds }) => hostIds));
     const hosts = this.#ring.nodes.filter(({ hostId }) => owners.has(hostId));
     const addresses = hosts.map(({ nativeAddress }) => nativeAddress);
-    await this.#maker.index(planned, addresses, signal);
+    const { marker } = this.planned;
+    const id = this.idOf(item);
+    const goesOn = marker.wasMakingViews(id);
+    if (!goesOn && planned.statements.views.length > 0) await marker.noteViews(id, signal);
+    await this.#maker.index(planned, { hosts: addresses, goesOn }, signal);
   }
 
   async done(item: TargetItem, finished: FinishedItem, signal: AbortSignal): Promise<void> {
     await this.planned.marker.noteFinished(this.placeOf(item), finished, signal);
   }
 
-  /** Removes what `drop` names; gives it. The marker stays: removing it is the very end. */
+  /** What was read back is not what was loaded: the same command makes the table anew. */
+  async disproven({ namespace }: TargetItem, signal: AbortSignal): Promise<void> {
+    await this.planned.marker.forget(namespace, signal);
+  }
+
+  /** Removes what `drop` names; gives all that it took away. The marker stays: removing it is the very end. */
   async finish(items: readonly TargetItem[], signal: AbortSignal): Promise<readonly string[]> {
-    const { others, tables } = this.planned;
+    const { others, plan, tables } = this.planned;
     await this.#tidyUp(signal);
     for (const item of items) {
       if (tables.has(item.namespace)) await this.refuseDisplaced(item, signal);
@@ -245,7 +254,14 @@ export class TargetTables {
       const { keyspace, table } = namesOf(namespace);
       await this.#schema.dropTable(keyspace, table, signal);
     }
-    return others;
+    const made = new Set([...tables.values()].flatMap(viewNames));
+    return plan.dropped.filter((name) => !made.has(name));
+  }
+
+  /** An earlier run of the operation made it, or was about to fill it. */
+  isOurs({ item, standingId }: PlannedTable): boolean {
+    const known = this.planned.marker.wasMaking(item.namespace)?.tableIds ?? [];
+    return standingId !== undefined && known.includes(standingId);
   }
 
   async leftBehind(signal: AbortSignal): Promise<LeftBehind | undefined> {
@@ -285,6 +301,10 @@ export class TargetTables {
     await marker.release(signal).catch(() => {});
   }
 }
+
+/** Views that are made anew are not taken away. */
+const viewNames = ({ keyspace, statements }: PlannedTable): string[] =>
+  statements.views.map(({ name }) => `${keyspace}.${name}`);
 
 const since = ({ namespace }: TargetItem, what: string): CodrError =>
   new CodrError('target-not-empty', `${namespace} ${what} since the plan`, { object: namespace });

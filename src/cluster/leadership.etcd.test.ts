@@ -110,8 +110,12 @@ test('without a majority of etcd the leader stops before its lease ends, and lea
   const [first] = terms as [(typeof terms)[number]];
   for (const member of members.slice(1)) member.freeze();
   const frozenMs = performance.now();
+  const key = `${prefix}/keys/coordinator`;
+  let seenAt = 0;
   try {
     await until('it stops', () => first.endedMs !== undefined);
+    // Without a majority no lease ends, so the one that runs on knows what was agreed last: it still leads there.
+    seenAt = await standsAt(endpoints[0] as string, key, first.term);
     const actedMs = (first.endedMs as number) - frozenMs;
     // The member that is left confirms the lease until it sees that it leads no majority.
     assert.ok(actedMs < ttlMs + electionMs, `it acted for ${actedMs} ms`);
@@ -124,6 +128,8 @@ test('without a majority of etcd the leader stops before its lease ends, and lea
     for (const member of members.slice(1)) member.thaw();
   }
   await until('it leads again', () => terms.length === 2);
+  // Those who were away agree that its key was there when it stopped: nobody could lead before.
+  await standsAt(endpoints[1] as string, key, first.term, seenAt);
   const second = terms[1]?.term as Term;
   assert.equal(second.epoch.clusterId, first.term.epoch.clusterId);
   assert.ok(second.epoch.revision > first.term.epoch.revision);
@@ -133,3 +139,26 @@ test('without a majority of etcd the leader stops before its lease ends, and lea
   await lead;
   assert.equal(await other.get('coordinator'), undefined, 'what it led was given back');
 });
+
+/**
+ * The key that the term began with is there: as far as this member knows, or at that revision as all know it. Answers
+ * with the revision that was looked at. By HTTP, which a member answers also while it knows no leader.
+ */
+async function standsAt(
+  endpoint: string,
+  name: string,
+  { epoch }: Term,
+  revision?: number,
+): Promise<number> {
+  const key = Buffer.from(name).toString('base64');
+  const asked = revision === undefined ? { serializable: true } : { revision };
+  const body = JSON.stringify({ key, ...asked });
+  const answer = await fetch(`${endpoint}/v3/kv/range`, { method: 'POST', body });
+  const said = (await answer.json()) as {
+    readonly header: { readonly revision: string };
+    readonly kvs?: readonly { readonly create_revision: string }[];
+  };
+  const created = Number(said.kvs?.[0]?.create_revision);
+  assert.equal(created, epoch.revision, 'its key stands when it stops');
+  return revision ?? Number(said.header.revision);
+}

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import type { SeededRandom } from '../../src/base/random.ts';
 import type { FaultyProxy, ProxyFaults } from '../harness/faulty-proxy.ts';
 import { type PeerProcess, type Peers, until } from './peers.ts';
+import { historyBelow, judgeSlots } from './slot-terms.ts';
 
 /** Breaks something and answers with how it is mended. */
 type Fault = (victim: PeerProcess) => Promise<() => Promise<void>>;
@@ -30,6 +31,8 @@ export interface ChaosWorld {
 export class ChaosFaults {
   /** Etcd was begun anew, and nobody was asked to follow since. */
   isForgotten = true;
+  /** Tables of slots that were judged so far. */
+  tables = 0;
   readonly #world: ChaosWorld;
   readonly #kinds: readonly Kind[];
   readonly #met = new Set<string>();
@@ -48,6 +51,13 @@ export class ChaosFaults {
   /** Kinds that have not come yet. */
   get missing(): string[] {
     return this.#kinds.map(({ name }) => name).filter((name) => !this.#met.has(name));
+  }
+
+  /** Every table of slots of this life of etcd was written in its writer's term. */
+  async judgeTerms(): Promise<void> {
+    const { etcd } = this.#world.peers;
+    await etcd.healthy();
+    this.tables += judgeSlots(await historyBelow(etcd.endpoints[0] as string, 'codr/'));
   }
 
   /** One thing, or every third time two of different groups at two different peers. */
@@ -143,6 +153,8 @@ export class ChaosFaults {
       return async () => member.thaw();
     };
     const wiped: Fault = async () => {
+      // Its history goes with it.
+      await this.judgeTerms();
       await peers.etcd.wipe();
       this.isForgotten = true;
       return async () => {};

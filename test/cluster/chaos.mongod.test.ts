@@ -133,6 +133,12 @@ async function followed(): Promise<void> {
 
 /** How operations ended that were asked for meanwhile: by code, or `done`. */
 const ends = new Map<string, number>();
+/** Ends that faults explain. Of the newest time there may be none yet where a peer has just begun. */
+const passing = new Set([
+  ...['done', 'given up', 'busy', 'interrupted', 'lease-lost', 'transaction-in-doubt'],
+  ...['store-unreachable', 'source-unreachable', 'peer-unreachable', 'operation-unknown'],
+  ...['coordinator-unreachable', 'coordinator-replaced'],
+]);
 let waiting = 0;
 
 /** Any peer frees what nobody needs, or proves what is stored: faults may end it, a defect or damage must not. */
@@ -236,7 +242,8 @@ test(`after ${seconds} s of faults of seed ${seed} every time is what it was`, a
   assert.ok(restorable.length >= 10, 'there are times to restore');
   for (let i = 0; i < 5; i++) await chaos.assertEqualAt(pick(restorable));
   for (let i = 0; i < 5; i++) await chaos.assertEqualAt(between(span.from, span.to));
-  oneCoordinatorAnEpoch();
+  await faults.judgeTerms();
+  assert.ok(faults.tables > 0, 'slots are placed');
   await nothingIsStrayed();
 });
 
@@ -257,20 +264,12 @@ function noDefects(): void {
     peer.log.split('\n').filter((line) => kinds.test(line)),
   );
   assert.deepEqual(lines, []);
-  const wrong = [...ends.keys()].filter((told) => /damage|defect/.test(told));
+  const mayBe = (told: string): boolean => {
+    const [what, end = ''] = told.split(': ');
+    return passing.has(end) || (what === 'verify' && end === 'time-not-restorable');
+  };
+  const wrong = [...ends.keys()].filter((told) => !mayBe(told));
   assert.deepEqual(wrong, []);
-}
-
-/** Epochs are told by the peers' own logs. */
-function oneCoordinatorAnEpoch(): void {
-  const terms = peers.all.flatMap((peer) =>
-    peer.lines('this peer coordinates').map((line) => {
-      const { epoch } = JSON.parse(line) as { epoch: { clusterId: string; revision: number } };
-      return `${epoch.clusterId} ${epoch.revision}`;
-    }),
-  );
-  assert.ok(terms.length > 0);
-  assert.equal(new Set(terms).size, terms.length, 'an epoch has one coordinator');
 }
 
 /**

@@ -137,10 +137,10 @@ export async function check(
     describe: (own) => (lineage, state) => sourceWords(node, own, lineage, state),
     signal,
   };
-  const { losses, ...outcome } = await runCheck(world, { readDataPercent, repair });
+  const { losses, goesOn, ...outcome } = await runCheck(world, { readDataPercent, repair });
   signal.throwIfAborted();
   const givenUp = repair ? await giveUpLosses(node, losses) : [];
-  const isMended = repair && givenUp.length === 0;
+  const isMended = repair && givenUp.length === 0 && !goesOn;
   const problems = isMended ? mendedProblems(outcome.problems) : outcome.problems;
   return { ...outcome, problems, givenUp, seconds: (clock.monotonic() - startMs) / 1000 };
 }

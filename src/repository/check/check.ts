@@ -28,7 +28,7 @@ import { checkPacks, type PackLookers } from './check-packs.ts';
 import { checkRuns } from './check-runs.ts';
 import { checkTrees } from './check-trees.ts';
 import type { Describe } from './describe.ts';
-import { withIndexOverlay } from './index-overlay.ts';
+import { withIndexOverlay, withoutDamaged } from './index-overlay.ts';
 import { lostWhole, type PackLoss } from './look-at-packs.ts';
 import { FoundLosses, type Losses } from './losses.ts';
 import { type Problem, Problems } from './problems.ts';
@@ -71,6 +71,8 @@ export interface CheckOutcome {
   readonly problems: readonly Problem[];
   /** What of it cannot be made again. */
   readonly losses: Losses;
+  /** An earlier repair has given up some of it, and what it did besides is not known here. */
+  readonly goesOn: boolean;
 }
 
 const noLosses: Losses = { packs: [], lineages: [] };
@@ -99,18 +101,21 @@ export async function check(world: CheckWorld, options: CheckOptions): Promise<C
   const problems = new Problems();
   const opened = await checkKeys(world.store, world.credential, problems);
   if (!opened) {
-    return { packs: 0, commits: 0, bytesRead: 0, problems: problems.list, losses: noLosses };
+    const nothing = { packs: 0, commits: 0, bytesRead: 0, losses: noLosses, goesOn: false };
+    return { ...nothing, problems: problems.list };
   }
   const { store, signal } = world;
   const listed = await listPacks(store, signal);
   const index = await readIndex(store, opened.unlocked.keys.mac, signal);
   if (options.repair) requireRepairable(opened.config, index);
+  // Without repair nothing reaches the store: what is hidden goes in memory alone.
   const usable = options.repair ? store : withIndexOverlay(store);
-  for (const name of [...index.damaged, ...index.newer]) await usable.remove(name, signal);
-  const repository = await world.open(usable, opened);
+  const { sound, drop } = withoutDamaged(usable, [...index.damaged, ...index.newer]);
+  const repository = await world.open(sound, opened);
   try {
     const missing = uncoveredPacks(listed.values(), index);
     const found = await indexAgain(repository, missing, signal);
+    await drop(signal);
     return await new Check(world, options, repository, problems).run(listed, index, found);
   } finally {
     await repository.close();
@@ -206,6 +211,7 @@ class Check {
       bytesRead: index.bytesRead + packs.bytesRead + entryBytes,
       problems: this.#problems.list,
       losses: this.#options.repair && !this.#givesUp ? noLosses : losses,
+      goesOn: before.some((id) => lost.has(packId(id))),
     };
   }
 

@@ -36,3 +36,32 @@ export function withIndexOverlay(store: ObjectStore): ObjectStore {
     },
   };
 }
+
+/**
+ * The store without objects of the index that are damaged: they go when what they led to is found by others, so that
+ * nothing is missed meanwhile. One that is made again under the same name takes the place at once.
+ */
+export function withoutDamaged(store: ObjectStore, damaged: Iterable<string>) {
+  const hidden = new Set(damaged);
+  const sound: ObjectStore = {
+    url: store.url,
+    async create(name, body, signal) {
+      if (hidden.delete(name)) await store.remove(name, signal);
+      return await store.create(name, body, signal);
+    },
+    get: (name, range, signal) => store.get(name, range, signal),
+    stat: (name, signal) => store.stat(name, signal),
+    async *list(prefix, signal): AsyncGenerator<StoredObject> {
+      for await (const object of store.list(prefix, signal)) {
+        if (!hidden.has(object.name)) yield object;
+      }
+    },
+    listFolders: (prefix, signal) => store.listFolders(prefix, signal),
+    remove: (name, signal) => store.remove(name, signal),
+  };
+  const drop = async (signal: AbortSignal): Promise<void> => {
+    for (const name of hidden) await store.remove(name, signal);
+    hidden.clear();
+  };
+  return { sound, drop };
+}

@@ -1,9 +1,10 @@
 // How is work divided over 1, 2 and 4 peers, and what does agreeing cost? On a machine with fewer cores than peers
-// time says little; what each peer did does: CPU seconds and pieces of work, which must divide within 10 % of even.
+// time says little; what each peer did does: CPU seconds, bytes, calls to the store and pieces of work, which must divide
+// within 10 % of even.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { call, type PeerProcess, Peers } from '../test/cluster/peers.ts';
 import { bytesOf, dataFiles } from './data.ts';
-import { cpuOf } from './measure.ts';
+import { bytesMovedBy, cpuOf } from './measure.ts';
 import { type BenchOptions, type Question, say } from './question.ts';
 import { emptyTarget, keptSource } from './server.ts';
 
@@ -52,29 +53,48 @@ async function measured(
   bytes: number,
   work: () => Promise<unknown>,
 ): Promise<void> {
-  const before = peers.all.map(costOf);
-  const pieces = await Promise.all(peers.all.map(piecesOf));
+  const before = await Promise.all(peers.all.map(workOf));
   const start = performance.now();
   await work();
   const seconds = (performance.now() - start) / 1000;
-  const cpu = peers.all.map((peer, i) => costOf(peer) - (before[i] ?? 0));
-  const done = (await Promise.all(peers.all.map(piecesOf))).map((n, i) => n - (pieces[i] ?? 0));
-  const mean = cpu.reduce((a, b) => a + b, 0) / cpu.length;
-  const uneven = Math.max(...cpu.map((one) => Math.abs(one - mean) / mean)) * 100;
-  say(
-    `${label}: ${seconds.toFixed(1)} s, ${(bytes / 1e6 / seconds).toFixed(0)} MB/s; ` +
-      `CPU seconds ${cpu.map((one) => one.toFixed(1)).join(' + ')}, ${uneven.toFixed(0)} % from even; ` +
-      `pieces done ${done.join(' + ')}`,
-  );
+  const after = await Promise.all(peers.all.map(workOf));
+  say(`${label}: ${seconds.toFixed(1)} s, ${(bytes / 1e6 / seconds).toFixed(0)} MB/s`);
+  for (const [i, { name, unit, digits }] of figures.entries()) {
+    const done = after.map((one, peer) => ((one[i] ?? 0) - (before[peer]?.[i] ?? 0)) / unit);
+    const mean = done.reduce((a, b) => a + b, 0) / done.length;
+    const uneven = Math.max(...done.map((one) => Math.abs(one - mean) / mean)) * 100;
+    const each = done.map((one) => one.toFixed(digits)).join(' + ');
+    say(
+      `  ${name.padEnd(26)} ${each}${done.length > 1 ? `, ${uneven.toFixed(0)} % from even` : ''}`,
+    );
+  }
 }
 
-const costOf = ({ pid }: PeerProcess): number => cpuOf(pid);
+/** What is counted of each peer, in the order of {@link workOf}. */
+const figures = [
+  { name: 'CPU seconds', unit: 1, digits: 1 },
+  { name: 'MB read and written', unit: 1e6, digits: 0 },
+  { name: 'MB to and from the store', unit: 1e6, digits: 0 },
+  { name: 'calls to the store', unit: 1, digits: 0 },
+  { name: 'pieces of work', unit: 1, digits: 0 },
+] as const;
 
-/** Pieces of work that the peer has done, its own and those of others. */
-async function piecesOf({ metrics }: PeerProcess): Promise<number> {
+/** What a peer has done so far, for itself and for others. */
+async function workOf({ pid, metrics }: PeerProcess): Promise<readonly number[]> {
   const text = await (await fetch(`http://${metrics}/metrics`)).text();
-  const figures = [...text.matchAll(/^codr_work\w*_total (\d+)$/gm)];
-  return figures.reduce((sum, [, value]) => sum + Number(value), 0);
+  const sum = (...names: readonly string[]): number =>
+    names.reduce((all, name) => {
+      const [, value] = new RegExp(`^codr_${name}_total (\\d+)$`, 'm').exec(text) ?? [];
+      if (value === undefined) throw new Error(`a peer does not count ${name}`);
+      return all + Number(value);
+    }, 0);
+  return [
+    cpuOf(pid),
+    bytesMovedBy(pid),
+    sum('bytes_stored', 'store_read_bytes'),
+    sum('store_calls'),
+    sum('work_own', 'work_others'),
+  ];
 }
 
 /** Writes to etcd: each raises its revision by one. */

@@ -102,6 +102,14 @@ export function cpuOf(pid: number): number {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond || 0;
 }
 
+/** Bytes that a process has read and written so far: files, servers, other processes. proc_pid_io(5). */
+export function bytesMovedBy(pid: number): number {
+  const text = read(`/proc/${pid}/io`);
+  const figure = (name: string): number =>
+    Number(new RegExp(`^${name}: (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  return figure('rchar') + figure('wchar');
+}
+
 /** Largest resident set so far. */
 function peakOf(pid: number): number {
   return Number(/VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0) * 1024;

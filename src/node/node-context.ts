@@ -156,6 +156,15 @@ export class NodeContext implements AsyncDisposable {
     return this.#meters.reduce((sum, { meters }) => sum + meters.create.bytes, 0);
   }
 
+  /** Calls to its store so far, tries left out, and the bytes that it has read there. */
+  get storeUse(): { readonly calls: number; readonly bytesRead: number } {
+    const all = this.#meters.flatMap(({ meters }) => Object.values(meters));
+    return {
+      calls: all.reduce((sum, { calls }) => sum + calls, 0),
+      bytesRead: this.#meters.reduce((sum, { meters }) => sum + meters.get.bytes, 0),
+    };
+  }
+
   /** Passphrase or key file as configured. Errors: `config-invalid`. */
   credential(): Credential | undefined {
     const { password, keyFile } = this.config;

@@ -245,6 +245,19 @@ test('a receipt that does not hold is an error of the peer that gave it', async 
   await assert.rejects(restored(place, 6), { code: 'peer-lost' });
 });
 
+test('a proof that fails is told to the target, so that the same command loads anew', async () => {
+  const place = new Place();
+  const open = place.open.bind(place);
+  const told: string[] = [];
+  place.open = () =>
+    Object.assign(open(), {
+      readBack: async function* (): RecordStream {},
+      disproven: async ({ namespace }: TargetItem) => void told.push(namespace),
+    });
+  await assert.rejects(restored(place, 2), { code: 'proof-failed' });
+  assert.deepEqual(told, ['shop.orders']);
+});
+
 test('a peer for which the target is another one, or not there, loads nothing', async () => {
   for (const fault of ['another', 'away']) {
     const place = new Place();

@@ -57,6 +57,11 @@ test('packs are looked at by peers, and the answer is that of one process', asyn
   const { outcome, orders, lost } = await shared(all);
   assert.deepEqual(outcome, single);
   assert.ok(orders > 0 && lost === 0);
+  const sizes = await Promise.all(
+    (await fixture.names('packs/')).map((name) => fixture.size(name)),
+  );
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  assert.ok(outcome.bytesRead >= bytes, `${outcome.bytesRead} of ${bytes} bytes are counted`);
 });
 
 test('damage that came after a peer had read the pack is found by it, and told as one process tells it', async () => {

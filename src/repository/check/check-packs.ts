@@ -108,7 +108,9 @@ export async function checkPacks(
     pieces,
     lookers.slots * piecesPerSlot,
     async (piece, stop) => {
-      bytesRead += await run(piece, stop);
+      // Not in one expression: others add to it meanwhile.
+      const bytes = await run(piece, stop);
+      bytesRead += bytes;
     },
     signal,
   );

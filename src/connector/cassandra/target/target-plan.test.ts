@@ -33,7 +33,7 @@ const functions = [
   'CREATE AGGREGATE a.total(int)\n    SFUNC f\n    STYPE int\n    INITCOND 0;',
 ];
 
-function item(ddl: Partial<TableDdl>) {
+function item(ddl: Partial<TableDdl>, namespace = 'b.t') {
   const schema = {
     ...testSchema({ regulars: [{ name: 'v', type: scalar('text') }] }),
     ...{ keyspace: 'a', table: 't' },
@@ -47,7 +47,7 @@ function item(ddl: Partial<TableDdl>) {
       ...ddl,
     },
   });
-  return { entry, namespace: 'b.t' };
+  return { entry, namespace };
 }
 
 interface There {
@@ -57,6 +57,8 @@ interface There {
   readonly others?: readonly string[];
   /** Of its table `u`, in keyspace `b`. */
   readonly views?: readonly string[];
+  /** What the table is to be called. */
+  readonly namespace?: string;
   /** Of keyspace `b`: fields of type int. */
   readonly types?: Readonly<Record<string, readonly string[]>>;
 }
@@ -65,7 +67,7 @@ interface There {
 async function plan(
   ddl: Partial<TableDdl>,
   there: readonly string[] = [],
-  { drop = false, others = [], views = [], types = {} }: There = {},
+  { drop = false, others = [], views = [], types = {}, namespace = 'b.t' }: There = {},
 ) {
   const rows = async (query: string) => {
     if (query.includes('system_schema.keyspaces')) {
@@ -98,7 +100,7 @@ async function plan(
     ...{ ttl: 'keep', usersAndRoles: false },
   };
   const cql = { rows } as unknown as CqlSession;
-  return (await planTarget([item(ddl)], { cql, ring, marker, options, signal })).plan;
+  return (await planTarget([item(ddl, namespace)], { cql, ring, marker, options, signal })).plan;
 }
 
 test('drop takes away what the point lacks, and nothing of restores that go on beside it', async () => {
@@ -131,6 +133,13 @@ test('a type that is there with other fields is refused by the plan, before drop
     ...{ code: 'target-unfit', object: 'b.pair' },
     message: /is there with other fields/,
   });
+});
+
+test("nothing is restored into Cassandra's own keyspaces, nor into those that restores keep their state in", async () => {
+  for (const keyspace of ['system_auth', 'codr_restore', 'codr_try_op_0']) {
+    const namespace = `${keyspace}.roles`;
+    await assert.rejects(plan({}, [], { namespace }), { code: 'usage', object: namespace });
+  }
 });
 
 test('triggers are said to be left out, and their table is not', async () => {

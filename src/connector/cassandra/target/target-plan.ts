@@ -3,7 +3,7 @@
 import { CodrError } from '../../../base/error.ts';
 import { type Rename, renamed, type Scope, scopeHolds } from '../../../model/namespace.ts';
 import type { FinishedItem, TargetItem, TargetOptions, TargetPlan } from '../../restore-target.ts';
-import { type KeyspaceSchema, quoted, readSchema } from '../schema/read-schema.ts';
+import { isOwnKeyspace, type KeyspaceSchema, quoted, readSchema } from '../schema/read-schema.ts';
 import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
 import type { Column, TableSchema } from '../schema/table-schema.ts';
 import type { CqlSession } from '../session/cql.ts';
@@ -25,7 +25,7 @@ import {
 } from './target-replication.ts';
 
 /** Of all operations: another restore may be trying its statements there. */
-const triedPrefixAll = triedPrefix('').slice(0, -1);
+const isTried = (keyspace: string): boolean => keyspace.startsWith(triedPrefix('').slice(0, -1));
 
 /** How a table is made: anew, into one that is there and empty, or in place of one that goes. */
 export type Making = 'new' | 'fill' | 'replace';
@@ -103,7 +103,7 @@ export async function planTarget(
   const taken = new Set(items.map(({ namespace }) => namespace));
   const others = options.drop
     ? there
-        .filter(({ name }) => name !== markerKeyspace && !name.startsWith(triedPrefixAll))
+        .filter(({ name }) => name !== markerKeyspace && !isTried(name))
         .flatMap((keyspace) => keyspace.tables)
         .filter((one) => {
           const name = `${one.keyspace}.${one.table}`;
@@ -137,6 +137,12 @@ function skipReason({ entry, namespace }: TargetItem): string | undefined {
         remedy: 'give letters, digits and underscores alone',
       });
     }
+  }
+  if (isOwnKeyspace(keyspace) || keyspace === markerKeyspace || isTried(keyspace)) {
+    throw new CodrError('usage', `nothing is restored into keyspace ${keyspace}`, {
+      object: namespace,
+      remedy: "give another name: it is one of Cassandra's own, or of CODR",
+    });
   }
   const { flags } = tableBodyOf(entry).schema;
   return flags.includes('compound') && !flags.includes('dense')

@@ -293,7 +293,7 @@ test('19 expiry is kept, moved or frozen; what had expired by the cut never come
   const begun = Date.now();
   await lives.backup();
   // A cut of a busy machine takes as long again, and what expires after it must outlive it.
-  const late = Math.max(25, Math.ceil((3 * (Date.now() - begun)) / 1000));
+  const late = Math.max(15, Math.ceil((3 * (Date.now() - begun)) / 1000));
   await sayAll(client, lifetimes(2, late));
   const written = Date.now();
   const gone = async (k: number): Promise<void> => {

@@ -1,4 +1,5 @@
 // More files that want the one node of `one-node.group.ts`, beside which they run: the longest of them.
+import './commands.cassandra.test.ts';
 import './large-tables.cassandra.test.ts';
 import './path-b.cassandra.test.ts';
 import './restore.cassandra.test.ts';

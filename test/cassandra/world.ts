@@ -1,6 +1,6 @@
 // The world of an acceptance test: Cassandra clusters under protection and to restore into, a repository in a
-// temporary folder and CODR as an embedded node. One world serves all tests of a file; each test takes a
-// keyspace and a source of its own.
+// temporary folder, and CODR as a user has it: its command lines, run in this process. One world serves all tests of a
+// file; each test takes a keyspace and a source of its own.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,8 +20,9 @@ import { openLogger } from '../../src/node/logger.ts';
 import { systemClock } from '../../src/node/system-clock.ts';
 import { systemRandom } from '../../src/node/system-random.ts';
 import { TemporarySpill } from '../../src/node/temporary-spill.ts';
+import { type CommandPlace, flags, runCodr } from './command-line.ts';
 
-export type RestoreChoice = Partial<Omit<RestoreRequest, 'source'>>;
+export type RestoreChoice = Partial<Omit<RestoreRequest, 'source' | 'bytesPerSecond'>>;
 
 export interface ProtectOptions {
   readonly include?: readonly string[];
@@ -29,6 +30,8 @@ export interface ProtectOptions {
   /** More fields of the source's file. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
+
+const passphrase = 'a passphrase';
 
 export class CassandraWorld implements AsyncDisposable {
   readonly folder: string;
@@ -48,10 +51,28 @@ export class CassandraWorld implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** `codr WORDS` on the world's repository; gives what it prints as JSON. */
+  async codr<R>(...words: readonly string[]): Promise<R> {
+    return await this.codrBy(words, {});
+  }
+
+  /** The same by another clock, or to be interrupted. */
+  async codrBy<R>(
+    words: readonly string[],
+    how: { readonly clock?: Clock } & Pick<CommandPlace, 'interruptible'>,
+  ): Promise<R> {
+    const env = { CODR_REPO: this.#repo, CODR_PASSWORD: passphrase };
+    return await runCodr<R>(words, { env, open: () => this.node(how.clock), ...how });
+  }
+
+  get #repo(): string {
+    return join(this.folder, 'repository');
+  }
+
   /** CODR in this process, opened anew on the world's repository. */
   async node(clock: Clock = systemClock): Promise<EmbeddedNode> {
-    const repo = join(this.folder, 'repository');
-    const config = loadConfig({ repo, logLevel: 'warn' }, { CODR_PASSWORD: 'a passphrase' });
+    const given = { repo: this.#repo, logLevel: 'warn' };
+    const config = loadConfig(given, { CODR_PASSWORD: passphrase });
     const level = process.env.CODR_TEST_LOG === undefined ? 'silent' : 'info';
     return await EmbeddedNode.open(config, {
       clock,
@@ -99,8 +120,8 @@ export class CassandraWorld implements AsyncDisposable {
     { include = [`${name}.*`], exclude = [], settings = {} }: ProtectOptions = {},
   ): Promise<ProtectedCluster> {
     const config = await this.configFile(`source-${name}`, cluster, settings);
-    await using node = await this.node();
-    await node.addSource({ source: name, config, include, exclude }, call());
+    const scope = [...flags('--include', include), ...flags('--exclude', exclude)];
+    await this.codr('source', 'add', name, '--config', config, ...scope);
     return new ProtectedCluster(this, name);
   }
 }
@@ -114,14 +135,13 @@ export class ProtectedCluster {
     this.name = name;
   }
 
-  async backup(options: Partial<BackupRequest> = {}): Promise<BackupResult> {
-    await using node = await this.world.node();
-    return await node.backup({ source: this.name, follow: false, ...options }, call());
+  async backup({ minGrade }: Pick<BackupRequest, 'minGrade'> = {}): Promise<BackupResult> {
+    const grade = flags('--min-grade', minGrade === undefined ? [] : [minGrade]);
+    return await this.world.codr('backup', this.name, ...grade);
   }
 
   async remove(): Promise<void> {
-    await using node = await this.world.node();
-    await node.removeSource({ source: this.name }, call());
+    await this.world.codr('source', 'remove', this.name);
   }
 
   /** Everything of the point, by file into a cluster: SSTables that it imports. */
@@ -131,22 +151,27 @@ export class ProtectedCluster {
   }
 
   async restore(choice: RestoreChoice & { readonly to: string }): Promise<RestoreResult> {
-    await using node = await this.world.node();
-    return await node.restore(this.#request(choice), call());
+    return await this.world.codr('restore', this.name, ...restoreFlags(choice));
   }
 
   async plan(choice: RestoreChoice & { readonly to: string }): Promise<RestorePlan> {
-    await using node = await this.world.node();
-    return await node.planRestore(this.#request(choice), call());
+    return await this.world.codr('restore', this.name, ...restoreFlags(choice), '--dry-run');
   }
+}
 
-  #request(choice: RestoreChoice & { readonly to: string }): RestoreRequest {
-    return {
-      ...{ source: this.name, at: 'latest', include: [], exclude: [], renames: [] },
-      ...{ drop: false, ttl: 'keep', verify: true },
-      ...choice,
-    };
-  }
+function restoreFlags(choice: RestoreChoice & { readonly to: string }): string[] {
+  const { to, at = 'latest', ttl = 'keep', tombstones = 'drop', drop = false } = choice;
+  return [
+    ...['--to', to, '--at', at, '--ttl', ttl, '--tombstones', tombstones],
+    ...flags('--include', choice.include),
+    ...flags('--exclude', choice.exclude),
+    ...flags('--rename', choice.renames),
+    ...flags('--token-range', choice.ranges),
+    ...flags('--query', choice.queries),
+    ...flags('--map-dc', choice.datacenters),
+    ...(drop ? ['--drop'] : []),
+    ...(choice.verify === false ? ['--no-verify'] : []),
+  ];
 }
 
 export function call(): { signal: AbortSignal } {

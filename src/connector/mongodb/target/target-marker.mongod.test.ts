@@ -135,3 +135,20 @@ test('a run whose plan knew a restore that another run has ended since is refuse
   assert.equal(await inUse.countDocuments(), 2);
   assert.deepEqual(await root.db('codr_restore').listCollections({ name: 'ended' }).toArray(), []);
 });
+
+test('a run that wakes when another has taken its restore over and ended it makes no marker again', async () => {
+  await root.db('woken').collection('a').insertOne({ v: 1 });
+  const options = optionsOf('woken', 'woken2', { operation: 'woken' });
+  const items = await itemsOf(options);
+  const owner = (id: string): TargetOwner => ({
+    id,
+    name: id,
+    isAlive: async () => 'dead',
+  });
+  const frozen = await MongodbTarget.open(set.uriAs(restorer), connectorContext(), signal);
+  await frozen.plan(items, { ...options, owner: owner('frozen') }, signal);
+  await frozen.begin(signal);
+  await restore({ ...options, owner: owner('next') });
+  await frozen[Symbol.asyncDispose]();
+  assert.deepEqual(await root.db('codr_restore').listCollections({ name: 'woken' }).toArray(), []);
+});

@@ -150,11 +150,16 @@ export class TargetMarker {
     });
   }
 
-  /** Gives the operation back, so that another run may go on with it. */
+  /**
+   * Gives the operation back, so that another run may go on with it. One that was frozen until another run had ended
+   * it finds no marker, and makes none.
+   */
   async release(signal: AbortSignal): Promise<void> {
     if (!this.#owned) return;
     const { number, name } = this.#owned;
     this.#owned = undefined;
+    const begun = await rowsOf(this.#connection, this.#operation, { _id: 'operation' }, signal);
+    if (begun.length === 0) return;
     await this.#insert({ _id: `owner ${number + 1}`, owner: null, name }, signal);
   }
 

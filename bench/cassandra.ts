@@ -25,8 +25,8 @@ export const cassandraQuestion: Question = {
 const rowBytes = 120;
 const textBytes = 86;
 const rowsPerPartition = 50;
-const insertInto = (keyspace: string): string =>
-  `INSERT INTO ${keyspace}.rows (k, c, n, w) VALUES (?, ?, ?, ?)`;
+const insertInto = (table: string): string =>
+  `INSERT INTO bench.${table} (k, c, n, w) VALUES (?, ?, ?, ?)`;
 const texts = textPool(new Chance(1));
 const writerSeconds = 30;
 const writersAtOnce = 32;
@@ -36,14 +36,17 @@ async function run({ mebibytes }: BenchOptions): Promise<void> {
   await using client = await connectCql(cluster, {
     queryOptions: { consistency: types.consistencies.all },
   });
-  await created(client, 'bench');
+  await client.cql(
+    "CREATE KEYSPACE bench WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",
+  );
+  await created(client, 'rows');
   const partitions = Math.ceil((mebibytes * 1024 * 1024) / (rowsPerPartition * rowBytes));
   await fill(client, { from: 0, to: partitions, seed: 1 });
   for (const node of cluster.nodes) await cluster.jmx(node).flush('bench');
   await settled(cluster);
   const servers = cluster.nodes.map((node) => cluster.pid(node));
   const config = await configOf(cluster);
-  const files = await filesOf(cluster, 'bench');
+  const files = await filesOf(cluster, 'rows');
   const threeCopies = await sizeOf(files);
   const floor = await copied(files);
   await using repository = await BenchRepository.create({ config });
@@ -108,14 +111,12 @@ interface Filled {
   readonly from: number;
   readonly to: number;
   readonly seed: number;
-  readonly keyspace?: string;
+  readonly table?: string;
   readonly consistency?: number;
 }
 
-async function created({ cql }: TestClient, keyspace: string): Promise<void> {
-  const replication = "{'class': 'SimpleStrategy', 'replication_factor': 3}";
-  await cql(`CREATE KEYSPACE ${keyspace} WITH replication = ${replication}`);
-  await cql(`CREATE TABLE ${keyspace}.rows (k bigint, c int, n int, w text, PRIMARY KEY (k, c))`);
+async function created({ cql }: TestClient, table: string): Promise<void> {
+  await cql(`CREATE TABLE bench.${table} (k bigint, c int, n int, w text, PRIMARY KEY (k, c))`);
 }
 
 /** Of a table one node misses 1 % of the rows and as many deletes; gives the bytes of the three copies. */
@@ -124,33 +125,33 @@ async function withGaps(
   client: TestClient,
   partitions: number,
 ): Promise<number> {
-  const keyspace = 'gaps';
+  const table = 'gaps';
   const consistency = types.consistencies.quorum;
-  await created(client, keyspace);
+  await created(client, table);
   const missed = Math.ceil(partitions / 100);
-  await fill(client, { from: 0, to: partitions - missed, seed: 1, keyspace });
-  for (const node of cluster.nodes) await cluster.jmx(node).flush(keyspace);
+  await fill(client, { from: 0, to: partitions - missed, seed: 1, table });
+  for (const node of cluster.nodes) await cluster.jmx(node).flush('bench');
   await cluster.stopNode(3);
-  await fill(client, { from: partitions - missed, to: partitions, seed: 2, keyspace, consistency });
+  await fill(client, { from: partitions - missed, to: partitions, seed: 2, table, consistency });
   for (let k = 0; k < missed; k++) {
     const key = [types.Long.fromNumber(k)];
-    const query = `DELETE FROM ${keyspace}.rows WHERE k = ?`;
+    const query = `DELETE FROM bench.${table} WHERE k = ?`;
     await client.client.execute(query, key, { prepare: true, consistency });
   }
   await cluster.startNode(3);
   await cluster.waitCql(3);
   await cluster.waitRing();
-  for (const node of cluster.nodes) await cluster.jmx(node).flush(keyspace);
+  for (const node of cluster.nodes) await cluster.jmx(node).flush('bench');
   await settled(cluster);
-  return await sizeOf(await filesOf(cluster, keyspace));
+  return await sizeOf(await filesOf(cluster, table));
 }
 
 /** Rows of the shape of 120 bytes of the other questions. */
 async function fill(
   { client }: TestClient,
-  { from, to, seed, keyspace = 'bench', consistency = types.consistencies.all }: Filled,
+  { from, to, seed, table = 'rows', consistency = types.consistencies.all }: Filled,
 ): Promise<void> {
-  const query = insertInto(keyspace);
+  const query = insertInto(table);
   const chance = new Chance(seed);
   let running: Promise<unknown>[] = [];
   for (let k = from; k < to; k++) {
@@ -195,7 +196,7 @@ async function written({ client }: TestClient, partitions: number): Promise<Writ
       const start = performance.now();
       const key = types.Long.fromNumber(i % partitions);
       const row = [key, rowsPerPartition + (i % 7), i, 'w'.repeat(textBytes)];
-      await client.execute(insertInto('bench'), row, { prepare: true });
+      await client.execute(insertInto('rows'), row, { prepare: true });
       latencies.push(performance.now() - start);
     }
   };
@@ -205,11 +206,12 @@ async function written({ client }: TestClient, partitions: number): Promise<Writ
   return { perSecond: latencies.length / writerSeconds, p99Ms };
 }
 
-async function filesOf(cluster: CassandraCluster, keyspace: string): Promise<string[]> {
+async function filesOf(cluster: CassandraCluster, name: string): Promise<string[]> {
   const found: string[] = [];
   for (const node of cluster.nodes) {
-    const folder = join(cluster.dataFolder(node), keyspace);
+    const folder = join(cluster.dataFolder(node), 'bench');
     for (const table of await readdir(folder)) {
+      if (!table.startsWith(`${name}-`)) continue;
       for (const name of await readdir(join(folder, table))) {
         if (/-(?:big|bti)-/.test(name)) found.push(join(folder, table, name));
       }

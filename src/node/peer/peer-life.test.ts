@@ -71,14 +71,17 @@ test('a call that is under way when the session ends says that the peer is cut o
     return await get(key);
   };
   const asked = life.operations.get('of-old');
+  const process = { host: 'h', machineId: '', bootId: '', pidSpace: '', pid: 1, startTicks: '' };
+  const probe = life.probe({ self: process, isAlive: async () => 'alive' });
+  const told = life.joined(({ coordinator: mine }) => mine.get('operations/of-old'));
+  told.catch(() => {});
   life.leave();
   await life.left();
   held.resolve();
-  await assert.rejects(asked, (error) => isCodrError(error, 'peer-unreachable'));
-  await assert.rejects(
-    () => life.operations.list(),
-    (error) => isCodrError(error, 'peer-unreachable'),
-  );
+  const alive = probe.isAlive({ ...process, peer: 'b 1' });
+  for (const late of [asked, told, alive, life.operations.list()]) {
+    await assert.rejects(late, (error) => isCodrError(error, 'peer-unreachable'));
+  }
 });
 
 test('a peer that is told to stop while it joins again leaves nothing open', async () => {

@@ -160,11 +160,11 @@ export class PeerLife {
 
   /** Of the session that there is now. */
   readonly operations: OperationStore = {
-    create: (...wish) => this.#within((store) => store.create(...wish)),
-    get: (id) => this.#within((store) => store.get(id)),
-    list: () => this.#within((store) => store.list()),
+    create: (...wish) => this.#ask((store) => store.create(...wish)),
+    get: (id) => this.#ask((store) => store.get(id)),
+    list: () => this.#ask((store) => store.list()),
     watch: (...wish) => this.#watch(...wish),
-    cancel: (id) => this.#within((store) => store.cancel(id)),
+    cancel: (id) => this.#ask((store) => store.cancel(id)),
   };
 
   /** Peers are known by their registration: one that is paused for too long counts as dead. */
@@ -176,7 +176,7 @@ export class PeerLife {
       self,
       isAlive: async (other) => {
         if (other.peer === undefined) return await local.isAlive(other);
-        const peers = await listPeers(session.coordinator);
+        const peers = await this.#within(session, () => listPeers(session.coordinator));
         return peers.some((peer) => lifeOf(peer) === other.peer) ? 'alive' : 'dead';
       },
     };
@@ -194,11 +194,21 @@ export class PeerLife {
     return this.#owned;
   }
 
-  async #within<T>(work: (store: OperationStore) => Promise<T>): Promise<T> {
+  /** By the session that there is now; undefined when there is none. Errors: `peer-unreachable` when it ends meanwhile. */
+  async joined<T>(work: (session: PeerSession) => Promise<T>): Promise<T | undefined> {
+    const session = this.#session;
+    return session && (await this.#within(session, work));
+  }
+
+  async #ask<T>(work: (store: OperationStore) => Promise<T>): Promise<T> {
     const session = this.#session;
     if (!session) throw this.#cutOff(undefined);
+    return await this.#within(session, ({ operations }) => work(operations));
+  }
+
+  async #within<T>(session: PeerSession, work: (session: PeerSession) => Promise<T>): Promise<T> {
     try {
-      return await work(session.operations);
+      return await work(session);
     } catch (error) {
       throw this.#endedWith(session, error);
     }

@@ -341,9 +341,9 @@ export class PeerNode implements AsyncDisposable {
 
   /** What `status` shows of the cluster. */
   async #describe(lags: ReadonlyMap<string, number>): Promise<ClusterStatus> {
-    const session = this.#session;
-    if (!session) return { peers: [], operations: [] };
-    return await describeCluster(session, this.#life.slots.current, lags);
+    const { current } = this.#life.slots;
+    const told = await this.#life.joined((session) => describeCluster(session, current, lags));
+    return told ?? { peers: [], operations: [] };
   }
 }
 

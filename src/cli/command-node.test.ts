@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { stringify } from 'yaml';
+import { rootFolder } from '../../test/source-files.ts';
 import { type OptionRow, optionRows } from '../node/config-option.ts';
+import { readPeerFile } from '../node/peer/peer-file.ts';
 import { type PeerOptions, peerOptions } from '../node/peer/peer-options.ts';
 import { type FakeRun, runFake } from './fake-world.ts';
 
@@ -113,6 +115,18 @@ test('each setting of a peer is a field of the file, a variable and a flag, and 
   assert.deepEqual(
     seen.map(({ password }) => password),
     ['in-file', 'in-env', 'in-flag'],
+  );
+});
+
+test('the file that the manual shows has all settings but those that exclude others', () => {
+  const page = readFileSync(`${rootFolder}docs/manual/cluster.md`, 'utf8');
+  const [, shown = ''] = /```yaml\n(.*?)```/s.exec(page) ?? [];
+  writeFileSync(path, shown);
+  const read = Object.keys(readPeerFile(path));
+  const left = rows.filter(({ name, text }) => !read.includes(text.secret ? `${name}File` : name));
+  assert.deepEqual(
+    left.map(({ text }) => text.key),
+    ['repository.keyFile', 'insecure'],
   );
 });
 

@@ -13,6 +13,7 @@ import { probeFiles } from '../../connector/cassandra/session/probe-files.ts';
 import { systemClock as clock } from '../../node/system-clock.ts';
 import { systemRandom } from '../../node/system-random.ts';
 import { authoriseBy, everybody } from '../access.ts';
+import type { AuditEntry } from '../audit-log.ts';
 import { fakeApi } from '../fake-api.fixture.ts';
 import { type Served, serve } from '../grpc/serve.ts';
 import { LocalOperations } from '../local-operations.ts';
@@ -58,10 +59,14 @@ async function elsewhere(): Promise<PeerWorld> {
 }
 
 /** Nothing but files is asked of it. */
-function serveFiles(files: FileAccess, authorise = everybody): Promise<Served> {
+function serveFiles(
+  files: FileAccess,
+  authorise = everybody,
+  audit: AuditEntry[] = [],
+): Promise<Served> {
   const api = fakeApi(async () => ({}));
   const operations = new LocalOperations(api, { clock, random: systemRandom, redact: String });
-  return serve({ ...openServe({ api, operations }), authorise, files });
+  return serve({ ...openServe({ api, operations }, audit), authorise, files });
 }
 
 const worlds = { 'this machine': here, 'another peer': elsewhere };
@@ -317,6 +322,29 @@ test('a peer that stood still changes nothing that was asked of it meanwhile; wh
     await served.close({ drainMs: 0 });
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+test('that a peer has used files is written down, with its end, and not each act', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-files-'));
+  const audit: AuditEntry[] = [];
+  const served = await serveFiles(servedFiles([folder]), everybody, audit);
+  const channel = new Channel({ tls: 'insecure', address: served.address, clock });
+  const files = new RemoteFiles({ peer: 'n2', channel: () => channel, clock });
+  await files.makeFolders(own(folder));
+  await files.writeWhole(own(folder, 'a'), bytes('one'));
+  const file = await files.open(own(folder, 'a'));
+  await file.close();
+  channel[Symbol.dispose]();
+  while (audit.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(
+    audit.map(({ by, action, outcome }) => [by, action, outcome]),
+    [
+      ['anybody', 'files', 'begun'],
+      ['anybody', 'files', 'done'],
+    ],
+  );
+  await served.close({ drainMs: 0 });
+  await rm(folder, { recursive: true, force: true });
 });
 
 test('files are for peers alone', async () => {

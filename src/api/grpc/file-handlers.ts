@@ -251,7 +251,9 @@ function hold(
             await clock.sleep(heartbeatMs, ended);
           }
         } catch (error) {
-          throw gate.draining.aborted ? new StoppingError() : error;
+          if (gate.draining.aborted) throw new StoppingError();
+          // The caller needs it no more: how a lease ends.
+          if (!signal.aborted) throw error;
         } finally {
           await leases.end(lease);
         }

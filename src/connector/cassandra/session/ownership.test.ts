@@ -67,4 +67,7 @@ test('hosts have lost something where one left or owns less', () => {
   assert.equal(haveLost(hostsOf(now), joined), true);
   assert.equal(haveLost(hostsOf(joined), now), true);
   assert.equal(haveLost(hostsOf(now), ownedIn(three, keyspace('ks', 3))), false);
+  const others = [keyspace('gone', 1), ks];
+  assert.equal(haveLost(hostsOf(ownedIn(three, ...others)), now), false, 'nor does a keyspace');
+  assert.equal(haveLost(hostsOf(now), ownedIn(three, ...others)), false);
 });

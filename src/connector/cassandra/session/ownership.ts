@@ -48,7 +48,8 @@ export function haveLost(
   return Object.entries(hosts).some(([hostId, { owned }]) => {
     const own = now.get(hostId);
     if (!own || !owned) return true;
-    return owned.some(({ keyspaces }) => keyspaces.some((name) => ownsMore(own, owned, name)));
+    const there = own.flatMap(({ keyspaces }) => keyspaces);
+    return there.some((name) => rangesOf(owned, name) && ownsMore(own, owned, name));
   });
 }
 

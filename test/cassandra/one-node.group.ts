@@ -5,6 +5,7 @@ import '../../src/connector/cassandra/session/control.cassandra.test.ts';
 import '../../src/connector/cassandra/session/link-limit.cassandra.test.ts';
 import '../../src/connector/cassandra/session/release.cassandra.test.ts';
 import '../../src/connector/cassandra/sstable/write.cassandra.test.ts';
+import '../../src/connector/cassandra/target/counter-writes.cassandra.test.ts';
 import '../../src/connector/cassandra/target/file-layout.cassandra.test.ts';
 import './01-10-values.cassandra.test.ts';
 import './11-19-deletions.cassandra.test.ts';

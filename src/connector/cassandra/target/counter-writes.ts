@@ -1,6 +1,6 @@
-// Counters that somebody adds to while their files are imported: a node's own shard then has two histories, the merge
-// keeps that of the higher clock, and what was added is lost without a trace in any row. What was written leaves a
-// span of the commit log in a file of the node, through every compaction; files of a restore have none.
+// Counters that somebody adds to while their files are imported: a node that counted in the source has two histories of
+// its own shard then, and the merge keeps one of them, by its clock: what was restored is lost, or what was added. What
+// was written leaves a span of the commit log in a file of the node, through every compaction; files of a restore have none.
 import { forEachLimit } from '../../../base/async.ts';
 import { CodrError } from '../../../base/error.ts';
 import { readProof } from '../session/commit-log-intervals.ts';

@@ -7,8 +7,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { types } from 'cassandra-driver';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
-import { connectCql, sstableDump, type TestClient } from '../harness/cassandra.ts';
+import { connectCql, connectThrough, sstableDump, type TestClient } from '../harness/cassandra.ts';
 import './null-elements.ts';
+import { type TokenSpan, tokenSpansOf } from './token-spans.ts';
 
 /** Rows in the order of their text, by table. */
 export type SeenRows = ReadonlyMap<string, readonly SeenRow[]>;
@@ -18,6 +19,8 @@ export interface SeenRow {
   readonly text: string;
   /** Of its times to live: seconds since 1970, as near as the clocks are. */
   readonly expiries: readonly number[];
+  /** Of its partition, as the server says it. */
+  readonly token: bigint;
 }
 
 const clockSeconds = 4;
@@ -28,6 +31,16 @@ interface Column {
   readonly hasTime: boolean;
   /** An open collection or user type. */
   readonly isComplex: boolean;
+  /** Of the partition key: which place of it. */
+  readonly keyPlace: number | undefined;
+}
+
+/** How a keyspace is read. */
+interface Reading {
+  readonly consistency: number;
+  readonly host?: unknown;
+  /** Of these tokens alone. */
+  readonly spans?: readonly TokenSpan[];
 }
 
 /** Everything in a keyspace, read at ALL. */
@@ -58,6 +71,60 @@ export async function assertEachReplica(
   }
 }
 
+/**
+ * What each node has, with all others standing still (SIGSTOP): of the ranges of which the ring says that it is a replica,
+ * the wanted rows and no others. `asksItself` must hold for the cluster, else another replica might be asked and is
+ * waited for in vain.
+ */
+export async function assertEachAlone(
+  cluster: CassandraCluster,
+  keyspace: string,
+  wanted: SeenRows,
+): Promise<void> {
+  const compared: number[] = [];
+  for (const node of cluster.nodes) {
+    const { spans, copies } = await tokenSpansOf(cluster, node, keyspace);
+    const own = new Map(
+      [...wanted].map(([table, rows]) => {
+        const held = rows.filter(({ token }) => spans.some((span) => isWithin(token, span)));
+        return [table, held] as const;
+      }),
+    );
+    // Connected while all are awake; its driver knows this one node.
+    await using one = await connectThrough(cluster, node);
+    const others = cluster.nodes.filter((other) => other !== node);
+    const rows = await frozen(cluster, others, () =>
+      look(one, keyspace, { consistency: types.consistencies.one, spans }),
+    );
+    assertSameRows(rows, own, `node ${node} alone`);
+    compared.push(countOf(own) / copies);
+  }
+  assert.equal(Math.round(sum(compared)), countOf(wanted), 'each row at each of its replicas');
+  await cluster.waitRing();
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0);
+const countOf = (rows: SeenRows): number => sum([...rows.values()].map(({ length }) => length));
+const isWithin = (token: bigint, { from, to }: TokenSpan): boolean => token > from && token <= to;
+
+/** A coordinator that is a replica asks itself first. */
+export const asksItself = { yaml: ['dynamic_snitch: false'] };
+
+/** Runs `work` while nodes stand still: for seconds only, so that nobody takes them for dead. */
+async function frozen<T>(
+  cluster: CassandraCluster,
+  nodes: readonly number[],
+  work: () => Promise<T>,
+): Promise<T> {
+  const pids = nodes.map((node) => cluster.pid(node));
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  try {
+    return await work();
+  } finally {
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+  }
+}
+
 /** Tables and rows are the same, those of `wanted` at least. */
 export function assertSameRows(actual: SeenRows, wanted: SeenRows, where = ''): void {
   for (const [table, rows] of wanted) {
@@ -82,7 +149,7 @@ export function assertSameRows(actual: SeenRows, wanted: SeenRows, where = ''): 
 }
 
 /** Times to live count down: they are turned into the moments at which they end. */
-function rowOf(json: string, nowSeconds: number): SeenRow {
+function rowOf(json: string, token: bigint, nowSeconds: number): SeenRow {
   const expiries: number[] = [];
   const ttls = /"ttl\(([^)]*)\)": (\d+|\[[^\]]*\])/g;
   const text = json.replace(ttls, (_, name: string, seconds: string) => {
@@ -92,17 +159,13 @@ function rowOf(json: string, nowSeconds: number): SeenRow {
     });
     return `"ttl(${name})": ${said}`;
   });
-  return { text, expiries };
+  return { text, expiries, token };
 }
 
-async function look(
-  { client }: TestClient,
-  keyspace: string,
-  options: { readonly consistency: number; readonly host?: unknown },
-): Promise<SeenRows> {
+async function look({ client }: TestClient, keyspace: string, reading: Reading): Promise<SeenRows> {
   const found = new Map<string, SeenRow[]>();
   const columns = await client.execute(
-    'SELECT table_name, column_name, kind, type FROM system_schema.columns WHERE keyspace_name = ?',
+    'SELECT table_name, column_name, kind, position, type FROM system_schema.columns WHERE keyspace_name = ?',
     [keyspace],
     { prepare: true, consistency: types.consistencies.one },
   );
@@ -121,7 +184,7 @@ async function look(
     const seenRows = await rowsOf(
       client,
       { keyspace, table, columns: asked, hasElements },
-      options,
+      reading,
     );
     found.set(
       table,
@@ -143,7 +206,7 @@ interface Asked {
 async function rowsOf(
   client: TestClient['client'],
   { keyspace, table, columns, hasElements }: Asked,
-  options: { readonly consistency: number; readonly host?: unknown },
+  { spans, ...options }: Reading,
 ): Promise<SeenRow[]> {
   const labels: string[] = [];
   const selected: string[] = [];
@@ -155,22 +218,31 @@ async function rowsOf(
     labels.push(`writetime(${bare})`, `ttl(${bare})`);
     selected.push(`writetime(${name})`, `ttl(${name})`);
   }
+  const key = columns
+    .filter(({ keyPlace }) => keyPlace !== undefined)
+    .sort((a, b) => (a.keyPlace as number) - (b.keyPlace as number));
+  const token = `token(${key.map(({ name }) => name).join(', ')})`;
+  const query = `SELECT ${selected.join(', ')}, ${token} FROM "${keyspace}"."${table}"`;
   const found: SeenRow[] = [];
-  const query = `SELECT ${selected.join(', ')} FROM "${keyspace}"."${table}"`;
-  const asked = await client.execute(query, [], {
-    fetchSize: 2000,
-    autoPage: false,
-    ...options,
-  } as never);
-  for await (const row of asked as AsyncIterable<types.Row>) {
-    const parts = row.values().map((value, i) => timesText(labels[i], value));
-    found.push(rowOf(`{${parts.join(', ')}}`, Date.now() / 1000));
+  for (const span of spans ?? [undefined]) {
+    const where = span ? ` WHERE ${token} > ${span.from} AND ${token} <= ${span.to}` : '';
+    const asked = await client.execute(query + where, [], {
+      fetchSize: 2000,
+      autoPage: false,
+      ...options,
+    } as never);
+    for await (const row of asked as AsyncIterable<types.Row>) {
+      const values = row.values();
+      const parts = labels.map((label, i) => timesText(label, values[i]));
+      const at = BigInt(String(values[labels.length]));
+      found.push(rowOf(`{${parts.join(', ')}}`, at, Date.now() / 1000));
+    }
   }
   return found;
 }
 
 /** A value as the server wrote it in JSON; times as numbers, of elements as a list of them. */
-function timesText(name: string | undefined, value: unknown): string {
+function timesText(name: string, value: unknown): string {
   return `"${name}": ${Array.isArray(value) ? `[${value.map(String).join(', ')}]` : String(value)}`;
 }
 
@@ -184,6 +256,7 @@ function columnOf(row: types.Row): Column {
     name: `"${String(row.column_name).replaceAll('"', '""')}"`,
     hasTime: !isComplex && type !== 'counter' && isValue,
     isComplex: isComplex && type !== 'counter' && isValue,
+    keyPlace: row.kind === 'partition_key' ? Number(row.position) : undefined,
   };
 }
 

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SeededRandom } from '../../src/base/random.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
-import { assertEachReplica, assertSameRows, type SeenRows, seen } from '../cassandra/oracle.ts';
+import { assertEachAlone, assertSameRows, type SeenRows, seen } from '../cassandra/oracle.ts';
 import { CassandraWorld, type ProtectedCluster } from '../cassandra/world.ts';
 import { connectCql, startCassandra, type TestClient } from '../harness/cassandra.ts';
 import { testSeed } from '../harness/seed.ts';
@@ -191,7 +191,7 @@ class Scene implements AsyncDisposable {
     assert.ok(restored.datasets.every(({ proven }) => proven));
     assert.deepEqual([restored.skipped, restored.changedByTarget], [[], []]);
     assert.equal(restored.datasets.length, this.#schema.tables.length);
-    await assertEachReplica(this.#cluster, keyspace, rows);
+    await assertEachAlone(this.#cluster, keyspace, rows);
     assertSameRows(await seen(this.#client, keyspace), rows, 'at ALL');
   }
 

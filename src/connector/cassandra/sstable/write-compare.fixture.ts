@@ -45,9 +45,7 @@ export function ofRows(file: Buffer): Record<string, unknown> {
   const histogram = () => {
     const count = stats.readInt32BE(at);
     at += 4;
-    return Array.from({ length: count }, () => taken(16)).filter(
-      (one) => !one.endsWith('0'.repeat(16)),
-    );
+    return Array.from({ length: count }, () => taken(16));
   };
   const clustering = () => {
     const count = stats.readInt32BE(at);

@@ -24,7 +24,8 @@ export function encodeSlots({ epoch, table }: SlotAssignment): string {
   for (const name of table.peers) {
     assert(Buffer.byteLength(name) <= nameBytesMax, `the name of a peer is too long: ${name}`);
   }
-  const owners = Uint8Array.from(table.owners, (owner) => (owner < 0 ? nobody : owner));
+  // What is nobody's, -1, becomes 255.
+  const owners = new Uint8Array(table.owners);
   const { clusterId, revision } = epoch;
   const said = { format, epoch: { clusterId, revision }, peers: table.peers };
   return JSON.stringify({ ...said, owners: toBase64(owners) });
@@ -45,9 +46,12 @@ export function decodeSlots(value: string): SlotAssignment {
   }
   const bytes = typeof said.owners === 'string' ? fromBase64(said.owners) : new Uint8Array(0);
   if (bytes.length !== slotCount) throw unreadable(`it has ${bytes.length} slots`);
-  const owners = Int16Array.from(bytes, (place) => (place === nobody ? -1 : place));
-  if (owners.some((owner) => owner >= peers.length))
-    throw unreadable('a slot has no owner there is');
+  const owners = new Int16Array(slotCount);
+  for (let slot = 0; slot < slotCount; slot++) {
+    const place = bytes[slot] as number;
+    if (place !== nobody && place >= peers.length) throw unreadable('a slot has no owner there is');
+    owners[slot] = place === nobody ? -1 : place;
+  }
   const epoch = { clusterId, revision: revision as number };
   return { epoch, table: new SlotTable(peers as string[], owners) };
 }

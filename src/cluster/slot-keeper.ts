@@ -59,10 +59,8 @@ async function writeSlots(term: SlotTerm, options: KeepSlotsOptions): Promise<vo
       await clock.sleep(retryDelayMs, term.signal);
       continue;
     }
-    const moved = table.owners.filter(
-      (_, slot) => table.ownerOf(slot) !== before?.table.ownerOf(slot),
-    );
-    log.info({ peers: table.peers, moved: moved.length }, 'slots are placed on the peers');
+    const moved = table.differences(before?.table ?? SlotTable.empty);
+    log.info({ peers: table.peers, moved }, 'slots are placed on the peers');
     return;
   }
 }

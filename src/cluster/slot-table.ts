@@ -45,12 +45,31 @@ export class SlotTable {
 
   slotsOf(peer: string): number[] {
     const place = this.peers.indexOf(peer);
-    return [...this.owners.keys()].filter((slot) => place >= 0 && this.owners[slot] === place);
+    return place < 0 ? [] : slotsOf(this.owners, place);
+  }
+
+  /** By slot: 1 where the peer owns it. */
+  ownedBy(peer: string): Uint8Array {
+    const owned = new Uint8Array(slotCount);
+    for (const slot of this.slotsOf(peer)) owned[slot] = 1;
+    return owned;
+  }
+
+  /** How many slots have another owner than in the other table. */
+  differences(other: SlotTable): number {
+    // Where a peer of this table stands in the other one; -1 is nobody in both.
+    const places = Int16Array.from(this.peers, (name) => other.peers.indexOf(name));
+    let count = 0;
+    for (let slot = 0; slot < slotCount; slot++) {
+      const owner = this.owners[slot] as number;
+      const before = owner < 0 ? nobody : (places[owner] as number);
+      if (before !== other.owners[slot] || (owner >= 0 && before < 0)) count++;
+    }
+    return count;
   }
 
   equals(other: SlotTable): boolean {
-    const sameNames = this.peers.join('\n') === other.peers.join('\n');
-    return sameNames && this.owners.every((owner, slot) => owner === other.owners[slot]);
+    return this.peers.join('\n') === other.peers.join('\n') && this.differences(other) === 0;
   }
 }
 
@@ -105,14 +124,14 @@ class Placing {
     for (const place of this.#peers.keys()) {
       const surplus = (this.#loads[place] as number) - (this.#most[place] as number);
       if (surplus <= 0) continue;
-      const ranked = highestFirst(this.#slotsOf(place), (slot) => this.#score(slot, place));
+      const ranked = highestFirst(slotsOf(this.owners, place), (slot) => this.#score(slot, place));
       for (const slot of ranked.slice(-surplus)) this.#give(slot, nobody);
     }
   }
 
   /** Slots without an owner go to whoever ranks highest among those that have room. */
   giveAway(): void {
-    for (const slot of this.#slotsOf(nobody)) {
+    for (const slot of slotsOf(this.owners, nobody)) {
       let best = nobody;
       let bestScore = Number.NEGATIVE_INFINITY;
       for (const place of this.#peers.keys()) {
@@ -157,10 +176,6 @@ class Placing {
     this.owners[slot] = place;
   }
 
-  #slotsOf(place: number): number[] {
-    return [...this.owners.keys()].filter((slot) => this.owners[slot] === place);
-  }
-
   #score(slot: number, place: number): number {
     return rendezvousScore(
       this.#seeds[place] as number,
@@ -168,6 +183,13 @@ class Placing {
       (this.#peers[place] as SlotPeer).weight,
     );
   }
+}
+
+/** Slots whose owner has that place, ascending. */
+function slotsOf(owners: Int16Array, place: number): number[] {
+  const slots: number[] = [];
+  for (let slot = 0; slot < slotCount; slot++) if (owners[slot] === place) slots.push(slot);
+  return slots;
 }
 
 /** Of equal scores the lower slot comes first. */

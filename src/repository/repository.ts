@@ -18,6 +18,7 @@ import type { LeafSink, LeafSource } from './leaf/leaf-store.ts';
 import type { Draft } from './lineage/draft.ts';
 import type { StateChange, StoredState } from './lineage/entry-codec.ts';
 import { Lineage, type LineageContext, type StateText } from './lineage/lineage.ts';
+import { OpenedEntries } from './lineage/opened-entries.ts';
 import { CondemnedPacksError, type PackRecord, usePacks } from './lineage/pack-table.ts';
 import { loadStateTree, storeStateTree } from './lineage/state-tree.ts';
 import type { BlobSession, UsedPacks } from './pack/blob-session.ts';
@@ -39,6 +40,8 @@ export interface RepositoryWorld {
   /** Names this process in entries. */
   readonly writer: string;
   readonly memoryBytesMax: number;
+  /** Shared by those that open one repository in one process; its own unless given. */
+  readonly entries?: OpenedEntries;
   /** Stored bytes at which a pack is closed; for tests. */
   readonly packBytesTarget?: number;
   /** Entries of an object of the index; for tests. */
@@ -71,6 +74,7 @@ export class Repository {
   readonly #world: RepositoryWorld;
   readonly #hashing: CutHashing;
   readonly #packContext: PackContext;
+  readonly #entries: OpenedEntries;
   #exchange: LeafExchange | undefined;
   readonly #answering: CommittedLeaves[] = [];
   #committedPacks: CommittedPacks | undefined;
@@ -86,6 +90,8 @@ export class Repository {
     this.unlocked = opened.unlocked;
     this.index = parts.index;
     this.#hashing = parts.hashing;
+    // As objects they take several times their text.
+    this.#entries = world.entries ?? new OpenedEntries(Math.floor(world.memoryBytesMax / 128));
     const cacheBytes = Math.floor(world.memoryBytesMax / 8);
     const context: PackContext = {
       keys: opened.unlocked.keys,
@@ -232,6 +238,7 @@ export class Repository {
       repositoryId: this.config.repositoryId,
       keys: this.unlocked.keys,
       lineage,
+      entries: this.#entries,
       requireWrite: () => this.require('write'),
       ...(kinds && { kinds }),
       states: {

@@ -33,7 +33,7 @@ export async function makeCluster(seed: number, trace: Trace): Promise<ClusterSe
   const opened = withRememberedKeys(created);
   const pick = <T>(...of: readonly [T, ...T[]]): T => of[random.below(of.length)] as T;
   const databases = new MemoryDatabases();
-  const isQuiet = random.below(6) === 0;
+  const isQuiet = random.below(24) === 0;
   const connector = new UnsteadyConnector(databases, random, isQuiet ? 0 : pick(0, 0, 12));
   // Base copies take a while: what happens meanwhile is what they must bear.
   connector.delayMsMax = isQuiet ? 400 : pick(0, 1000, 3000);
@@ -42,7 +42,7 @@ export async function makeCluster(seed: number, trace: Trace): Promise<ClusterSe
     ...{ delayMsMax: isQuiet ? 20 : delayMsMax, lostPerMille: 0, twicePerMille: 0 },
   });
   const broken: unknown[] = [];
-  const records = isQuiet ? { count: 800, bytes: 400 } : { count: pick(40, 150), bytes: 60 };
+  const records = isQuiet ? { count: 800, bytes: 400 } : { count: pick(8, 8, 30, 120), bytes: 60 };
   const sources = ['one', 'two'].map((name) => makeSource(name, databases, random, records));
   const world: ClusterWorld = {
     ...{ seed, clock, random, store, opened, databases, connector, network, trace, sources },

@@ -16,7 +16,6 @@ import { MemoryCoordinator } from '../../src/coordination/memory/memory-coordina
 import type { EngineLimits, EngineWorld, SourceContext } from '../../src/engine/source-context.ts';
 import type { Scope } from '../../src/model/namespace.ts';
 import { InlineSealer } from '../../src/repository/frame/sealer.ts';
-import type { OpenedRepository } from '../../src/repository/keys/repository-config.ts';
 import { CondemnedPacksError } from '../../src/repository/lineage/pack-table.ts';
 import type { ProcessIdentity, ProcessProbe } from '../../src/repository/lineage/writer.ts';
 import { Repository } from '../../src/repository/repository.ts';
@@ -26,6 +25,7 @@ import type { WatchedStore } from './commit-watch.ts';
 import type { CoordinatorService } from './coordinator-service.ts';
 import type { PeerClock } from './peer-clock.ts';
 import type { RandomWorkload } from './random-workload.ts';
+import type { WorldRepository } from './remembered-keys.ts';
 import type { RestoreCheck } from './restore-check.ts';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import type { UnsteadyConnector } from './unsteady-connector.ts';
@@ -44,7 +44,7 @@ export interface ClusterWorld {
   readonly clock: ManualClock;
   readonly random: Random;
   readonly store: WatchedStore;
-  readonly opened: OpenedRepository;
+  readonly opened: WorldRepository;
   readonly databases: MemoryDatabases;
   readonly connector: UnsteadyConnector;
   readonly scope: Scope;
@@ -88,6 +88,7 @@ export async function openRepository(
       ...{ spill: new MemorySpill(), ...(ownedSlots && { ownedSlots }) },
       sealer: new InlineSealer({ idKey: opened.unlocked.keys.id, level: 1 }),
       memoryBytesMax: limits.memoryBytesMax,
+      entries: opened.entries,
     },
     opened,
   );

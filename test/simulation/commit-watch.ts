@@ -2,11 +2,10 @@
 // what protects the source holds the claim to it at that moment, and no other process does.
 import assert from 'node:assert/strict';
 import { concatBytes } from '../../src/base/bytes.ts';
-import type { OpenedRepository } from '../../src/repository/keys/repository-config.ts';
-import { decodeEntry } from '../../src/repository/lineage/entry-codec.ts';
 import { entryName } from '../../src/repository/lineage/lineage.ts';
 import type { ProcessIdentity } from '../../src/repository/lineage/writer.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
+import type { WorldRepository } from './remembered-keys.ts';
 
 interface Watched {
   next: number;
@@ -21,11 +20,11 @@ export class WatchedStore extends MemoryObjectStore {
   commits = 0;
   /** Errors of the checks. */
   readonly broken: unknown[] = [];
-  #opened: OpenedRepository | undefined;
+  #opened: WorldRepository | undefined;
   readonly #watched = new Map<string, Watched>();
 
   /** Looks at the lineages that are named from now on; nothing of them is there yet. */
-  watch(opened: OpenedRepository, lineages: readonly string[]): void {
+  watch(opened: WorldRepository, lineages: readonly string[]): void {
     this.#opened = opened;
     for (const name of lineages) this.#watched.set(name, { next: 0, holder: undefined });
   }
@@ -46,9 +45,9 @@ export class WatchedStore extends MemoryObjectStore {
 
   #look(lineage: string, watched: Watched, name: string, bytes: Uint8Array): void {
     if (!this.#opened) return;
-    const { config, unlocked } = this.#opened;
+    const { config, unlocked, entries } = this.#opened;
     const context = { repositoryId: config.repositoryId, keys: unlocked.keys, lineage };
-    const { entry } = decodeEntry(context, name, bytes);
+    const { entry } = entries.open(context, name, bytes);
     const claim = entry.changes.find(([key]) => key === 'writer/current');
     if (claim) watched.holder = (claim[1] ?? undefined) as ProcessIdentity | undefined;
     const kinds = entry.changes.map(([key]) => key).filter((key) => protectedKinds.test(key));

@@ -21,6 +21,7 @@ import { RunningProcesses } from './running-processes.ts';
 import { losePack, makeUnreliable, registerSource } from './simulated-losses.ts';
 import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 import { describeState, type Trace } from './simulation.ts';
+import { withoutStacks } from './without-stacks.ts';
 
 export interface CutSimulationReport {
   readonly restores: number;
@@ -58,7 +59,7 @@ export async function simulateCuts(
   seed: number,
   trace: Trace = () => {},
 ): Promise<CutSimulationReport> {
-  return await (await CutSimulation.create(seed, trace)).run();
+  return await withoutStacks(async () => await (await CutSimulation.create(seed, trace)).run());
 }
 
 const told = ['epoch', 'hole', 'base', 'delta', 'cut', 'condemned'];

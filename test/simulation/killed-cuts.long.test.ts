@@ -11,6 +11,7 @@ import { createRepository } from '../../src/repository/keys/repository-config.ts
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
 import { ManualClock } from '../harness/manual-clock.ts';
+import { withRememberedKeys } from './remembered-keys.ts';
 import { registerSource } from './simulated-losses.ts';
 import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 
@@ -61,7 +62,8 @@ class KilledCuts {
   static async create(seed: number, limits: Limits = { segmentBytes }): Promise<KilledCuts> {
     const store = new MemoryObjectStore();
     const random = new SeededRandom(seed);
-    const opened = await createRepository(store, undefined, { random, cut: cutParameterSet });
+    const created = await createRepository(store, undefined, { random, cut: cutParameterSet });
+    const opened = withRememberedKeys(created);
     const world = new KilledCuts(seed, { opened, store, ...limits });
     await registerSource(await SimulatedProcess.start(++world.#pid, world.#shared));
     for (const table of tables) world.#fill(table, seed);

@@ -18,6 +18,7 @@ import { createRepository } from '../../src/repository/keys/repository-config.ts
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
 import { ManualClock } from '../harness/manual-clock.ts';
+import { withRememberedKeys } from './remembered-keys.ts';
 import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 
 const clock = new ManualClock();
@@ -70,7 +71,8 @@ function watched(connector: Connector): Connector {
 before(async () => {
   const store = new MemoryObjectStore(clock);
   const random = new SeededRandom(1);
-  const opened = await createRepository(store, undefined, { random, cut: cutParameterSet });
+  const created = await createRepository(store, undefined, { random, cut: cutParameterSet });
+  const opened = withRememberedKeys(created);
   fill(source);
   fill(copy);
   shared = {

@@ -22,6 +22,7 @@ import { openRunsMax } from '../../src/repository/runs/tiers.ts';
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
 import { ManualClock } from '../harness/manual-clock.ts';
+import { withRememberedKeys } from './remembered-keys.ts';
 import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 
 const ticks = Number(process.env.CODR_TICKS ?? 20_000);
@@ -53,7 +54,8 @@ async function openWorld(): Promise<World> {
   const clock = new ManualClock();
   const store = new CountingStore(clock);
   const random = new SeededRandom(1);
-  const opened = await createRepository(store, undefined, { random, cut: cutParameterSet });
+  const created = await createRepository(store, undefined, { random, cut: cutParameterSet });
+  const opened = withRememberedKeys(created);
   const databases = new MemoryDatabases();
   const database = databases.add(new MemoryDatabase({ name: 'source' }));
   const limits = {

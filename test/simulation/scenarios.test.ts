@@ -15,6 +15,7 @@ import { createRepository } from '../../src/repository/keys/repository-config.ts
 import { cutParameterSet } from '../../src/repository/tree/cut-parameters.ts';
 import { MemoryObjectStore } from '../../src/storage/memory/memory-object-store.ts';
 import { ManualClock } from '../harness/manual-clock.ts';
+import { withRememberedKeys } from './remembered-keys.ts';
 import { type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 
 /** Most records that a snapshot lives for, and whether the target forgets a record. */
@@ -61,7 +62,8 @@ async function openWorld() {
   const clock = new ManualClock();
   const store = new MemoryObjectStore(clock);
   const random = new SeededRandom(1);
-  const opened = await createRepository(store, undefined, { random, cut: cutParameterSet });
+  const created = await createRepository(store, undefined, { random, cut: cutParameterSet });
+  const opened = withRememberedKeys(created);
   const databases = new MemoryDatabases();
   const database = databases.add(new MemoryDatabase({ name: 'source' }));
   const target = databases.add(new MemoryDatabase({ name: 'target' }));

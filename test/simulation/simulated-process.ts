@@ -19,13 +19,13 @@ import type { EngineLimits, EngineWorld, SourceContext } from '../../src/engine/
 import type { Scope } from '../../src/model/namespace.ts';
 import { collect } from '../../src/repository/collect/collect.ts';
 import { InlineSealer } from '../../src/repository/frame/sealer.ts';
-import type { OpenedRepository } from '../../src/repository/keys/repository-config.ts';
 import { claimWriter, type ProcessIdentity } from '../../src/repository/lineage/writer.ts';
 import { Repository, repositoryLineage } from '../../src/repository/repository.ts';
 import { FaultyObjectStore } from '../../src/storage/faulty-object-store.ts';
 import type { ObjectStore } from '../../src/storage/object-store.ts';
 import { RetryingObjectStore } from '../../src/storage/retrying-object-store.ts';
 import type { ManualClock } from '../harness/manual-clock.ts';
+import type { WorldRepository } from './remembered-keys.ts';
 import { simulatedSharing } from './simulated-peers.ts';
 
 /** What all processes of a world share. */
@@ -33,7 +33,7 @@ export interface SharedWorld {
   readonly seed: number;
   readonly clock: ManualClock;
   readonly store: ObjectStore;
-  readonly opened: OpenedRepository;
+  readonly opened: WorldRepository;
   readonly connector: Connector;
   /** Calls itself `source`. */
   readonly config: SourceConfig;
@@ -204,6 +204,7 @@ async function openRepository(
       sealer: new InlineSealer({ idKey: opened.unlocked.keys.id, level: 1 }),
       writer: `process ${pid}`,
       memoryBytesMax: limits.memoryBytesMax,
+      entries: opened.entries,
     },
     opened,
   );

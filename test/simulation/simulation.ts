@@ -22,6 +22,7 @@ import { RestoreCheck } from './restore-check.ts';
 import { RunningProcesses } from './running-processes.ts';
 import { identityOf, type SharedWorld, SimulatedProcess } from './simulated-process.ts';
 import { UnsteadyConnector } from './unsteady-connector.ts';
+import { withoutStacks } from './without-stacks.ts';
 
 export interface SimulationReport {
   readonly restores: number;
@@ -46,7 +47,7 @@ const told = ['epoch', 'hole', 'want', 'base', 'stream', 'run'];
 export type Trace = (line: string) => void;
 
 export async function simulate(seed: number, trace: Trace = () => {}): Promise<SimulationReport> {
-  return await (await Simulation.create(seed, trace)).run();
+  return await withoutStacks(async () => await (await Simulation.create(seed, trace)).run());
 }
 
 /** What the lineage says, for the trace of a seed that fails. */

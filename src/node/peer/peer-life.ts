@@ -188,8 +188,7 @@ export class PeerLife {
     const now = this.slots.current;
     if (now !== this.#ownedOf) {
       this.#ownedOf = now;
-      this.#owned =
-        now && Uint8Array.from(now.table.owners, (_, i) => +(now.table.ownerOf(i) === name));
+      this.#owned = now?.table.ownedBy(name);
     }
     return this.#owned;
   }

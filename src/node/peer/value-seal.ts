@@ -1,6 +1,12 @@
 // Values in the coordinator may hold secrets, such as the password of a target. They are sealed with a key that
 // only those can derive who can open the repository.
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto';
 import { CodrError } from '../../base/error.ts';
 
 export interface ValueSeal {
@@ -14,7 +20,10 @@ const tagBytes = 16;
 
 /** AES-256-GCM: nonce, text, tag. `secret`: 32 bytes that only peers of this repository know. */
 export function valueSeal(secret: Uint8Array): ValueSeal {
-  const key = Buffer.from(hkdfSync('sha256', secret, '', 'codr/1/coordinator', 32));
+  // As Node works with it: a fifth of the time that its bytes take in each call.
+  const key = createSecretKey(
+    Buffer.from(hkdfSync('sha256', secret, '', 'codr/1/coordinator', 32)),
+  );
   return {
     seal(plain) {
       const nonce = randomBytes(nonceBytes);

@@ -100,6 +100,8 @@ export function encodeEntry(
 export interface DecodedEntry {
   readonly entry: LineageEntry;
   readonly attachments: Uint8Array;
+  /** Length of the entry as JSON. */
+  readonly textBytes: number;
 }
 
 /** Errors: `object-damaged` naming `name`, `format-unknown`. */
@@ -132,7 +134,7 @@ export function decodeEntry(context: EntryContext, name: string, bytes: Uint8Arr
     const reader = new ByteReader(plain);
     const json = reader.bytes(reader.u32());
     const entry = JSON.parse(view(json).toString('utf8')) as LineageEntry;
-    return { entry, attachments: reader.bytes(reader.remaining) };
+    return { entry, attachments: reader.bytes(reader.remaining), textBytes: json.length };
   } catch (error) {
     throw damaged('its content does not open', error);
   }

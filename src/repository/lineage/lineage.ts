@@ -19,6 +19,7 @@ import {
   type StoredState,
 } from './entry-codec.ts';
 import { type MutableContext, newestMutable } from './mutable.ts';
+import type { OpenedEntries } from './opened-entries.ts';
 import { checkPacks } from './pack-table.ts';
 import { LineageState, type StateView, splitKey } from './state.ts';
 
@@ -27,6 +28,7 @@ export interface LineageContext extends EntryContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly states: StateStore;
+  readonly entries: OpenedEntries;
   /** Throws when this version must not write here. */
   readonly requireWrite: () => void;
   /** Only these kinds of values are kept: a lineage that is followed for them takes less memory, and is not written to. */
@@ -59,6 +61,13 @@ const attachmentBytesMax = 64 * 1024 * 1024;
 /** Entries asked for side by side when opening. */
 const readsAtOnce = 32;
 const loadAttempts = 3;
+
+interface ReadEntry {
+  readonly entry: LineageEntry;
+  readonly hash: string;
+  /** Size of the object. */
+  readonly bytes: number;
+}
 
 interface Head {
   readonly seq: number;
@@ -168,7 +177,8 @@ export class Lineage {
       const bytes = encodeEntry(this.#context, entry, draft.attachments, salt);
       if (await this.#create(entry, bytes)) {
         await this.#checkBoundary(seq);
-        this.#apply(entry, bytes);
+        const hash = createHash('sha256').update(bytes).digest('hex');
+        this.#apply(entry, hash, bytes.length);
         this.#keepAttachments(seq, concatBytes(draft.attachments));
         this.#context.onCommit?.(entry.changes);
         return seq;
@@ -244,10 +254,9 @@ export class Lineage {
     return this.#boundarySeen;
   }
 
-  #apply(entry: LineageEntry, bytes: Uint8Array): void {
+  #apply(entry: LineageEntry, hash: string, bytes: number): void {
     this.#state.apply(entry.changes.filter(([key]) => this.#isKept(key)));
-    const hash = createHash('sha256').update(bytes).digest('hex');
-    this.#deltaBytes = entry.state ? 0 : this.#deltaBytes + bytes.length;
+    this.#deltaBytes = entry.state ? 0 : this.#deltaBytes + bytes;
     this.#head = { seq: entry.seq, hash, stateSeq: entry.stateSeq };
   }
 
@@ -262,12 +271,12 @@ export class Lineage {
       const read = await this.#read(this.#head.seq + 1);
       if (!read) return some;
       if (read.entry.parent !== this.#head.hash) throw brokenChain(this.name, read.entry.seq);
-      this.#apply(read.entry, read.bytes);
+      this.#apply(read.entry, read.hash, read.bytes);
       some = true;
     }
   }
 
-  async #read(seq: number): Promise<{ entry: LineageEntry; bytes: Uint8Array } | undefined> {
+  async #read(seq: number): Promise<ReadEntry | undefined> {
     const name = entryName(this.#context.lineage, seq);
     let bytes: Uint8Array;
     try {
@@ -276,9 +285,9 @@ export class Lineage {
       if (isCodrError(error, 'object-missing')) return undefined;
       throw error;
     }
-    const { entry } = decodeEntry(this.#context, name, bytes);
+    const { entry, hash } = this.#context.entries.open(this.#context, name, bytes);
     if (entry.seq !== seq) throw brokenChain(this.name, seq);
-    return { entry, bytes };
+    return { entry, hash, bytes: bytes.length };
   }
 
   /** Tried again when entries or packs went away meanwhile: collection may have passed by. */
@@ -312,7 +321,7 @@ export class Lineage {
         if (!read) throw brokenChain(this.name, seq);
         if (seq === first) await this.#loadState(read.entry);
         else if (read.entry.parent !== this.#head.hash) throw brokenChain(this.name, seq);
-        this.#apply(read.entry, read.bytes);
+        this.#apply(read.entry, read.hash, read.bytes);
       }
     }
   }

@@ -1,7 +1,7 @@
 // Three peers, one etcd, one repository: a base copy and a restore are shared, and any peer may die meanwhile.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Binary, type MongoClient } from 'mongodb';
@@ -40,9 +40,9 @@ async function fill(database: string, collection: string, count: number): Promis
   }
 }
 
-async function add(api: CodrApi, name: string): Promise<void> {
+async function add(api: CodrApi, name: string, uri = source.uri): Promise<void> {
   const scope = { include: [`${name}.*`], exclude: [] };
-  await api.addSource({ source: name, uri: source.uri, ...scope }, call);
+  await api.addSource({ source: name, uri, ...scope }, call);
 }
 
 const wish = (name: string) => ({
@@ -85,6 +85,7 @@ test('a base copy is read by all peers, and its restore is loaded and proven by 
     same.datasets.map(({ verdict }) => verdict),
     ['equal'],
   );
+  assert.ok(peersWith('"kind":"compare"') >= 1, 'the live cluster was read by others too');
   await client()
     .db('shared')
     .collection<{ _id: number }>('a')
@@ -103,8 +104,100 @@ test('a base copy is read by all peers, and its restore is loaded and proven by 
     whole.datasets.map(({ verdict }) => verdict),
     ['whole'],
   );
-  const folding = peers.all.filter((peer) => peer.lines('"kind":"fold"').length > 0);
-  assert.ok(folding.length >= 2, 'checkpoint and verify were shared');
+  assert.ok(peersWith('"kind":"fold"') >= 2, 'checkpoint and verify were shared');
+});
+
+/** Peers that have begun such work for others. */
+function peersWith(kind: string): number {
+  return peers.all.filter((peer) => peer.lines(kind).length > 0).length;
+}
+
+const equalCount = 8000;
+const twins = ['twin1', 'twin2', 'twin3', 'twin4'];
+
+/** The same for all who ask; documents of 2 KiB that do not compress. */
+function equalRows(): { _id: number; noise: Binary }[] {
+  const noise = (i: number): Buffer =>
+    createHash('shake256', { outputLength: 2048 }).update(String(i)).digest();
+  return Array.from({ length: equalCount }, (_, _id) => ({ _id, noise: new Binary(noise(_id)) }));
+}
+
+test('equal data that peers copy at the same moment is stored once, and later costs next to nothing', async () => {
+  const count = equalCount;
+  for (const name of twins) {
+    await client().db(name).collection<{ _id: number }>('a').insertMany(equalRows());
+  }
+  await using api = peers.peer(1).api();
+  for (const name of twins) {
+    await add(api, name);
+    // What is on its way is little beside all: of pieces of 1 MiB that begin in the same instant much is stored twice.
+    await api.limitSource({ source: name, readers: 1 }, call);
+  }
+  const copy = async (name: string, number: number): Promise<void> => {
+    await using own = peers.peer(number).api();
+    const made = await own.backup({ source: name, follow: false, rpoSeconds: 1 }, call);
+    assert.equal(made.records, count);
+  };
+  const before = await packBytes();
+  await Promise.all(twins.slice(0, 3).map((name, i) => copy(name, i + 1)));
+  const together = (await packBytes()) - before;
+  assert.ok(together <= count * 2090 * 1.1, `${together} bytes for ${count} documents of 2 KiB`);
+  await copy('twin4', 2);
+  assert.ok((await packBytes()) - before - together <= together * 0.01, 'stored once');
+  // What comes back from a restore is the same data, in another database and another cluster.
+  const moved = { ...wish('twin4'), renames: ['twin4.*=back.*'] };
+  const returned = await api.restore(moved, call);
+  assert.equal(returned.datasets[0]?.proven, true);
+  await add(api, 'back', target.uri);
+  await copy('back', 3);
+  const later = (await packBytes()) - before - together;
+  assert.ok(later <= together * 0.01, `${later} bytes for what is stored already`);
+});
+
+test('a check is shared; a peer that dies costs a try, and a lost pack is found', async () => {
+  const [, second, third] = peers.all as [PeerProcess, PeerProcess, PeerProcess];
+  const looks = (peer: PeerProcess): number => peer.lines('"kind":"check-packs"').length;
+  await using api = peers.peer(1).api();
+  const all = { readDataPercent: 100, repair: false };
+  const before = looks(third);
+  const checking = api.check(all, call);
+  await until(() => looks(third) > before, { within: 60_000, what: 'the third takes part' });
+  await third.kill();
+  const { problems, bytesRead } = await checking;
+  assert.deepEqual(problems, []);
+  assert.ok(bytesRead > equalCount * 2048, `${bytesRead} bytes were read`);
+  assert.ok(looks(second) > 0, 'the second has looked at nothing');
+  const starting = third.start();
+  const [lost = ''] = await packFiles();
+  await rename(lost, `${lost}.away`);
+  const damaged = await api.check({ ...all, readDataPercent: 0 }, call);
+  await rename(`${lost}.away`, lost);
+  const found = damaged.problems.find(({ object }) => object.endsWith(lost.slice(-64)));
+  assert.equal(found?.problem, 'it is missing');
+  await starting;
+});
+
+test('a source is removed and its packs are collected while another comes to rely on them', async () => {
+  await using api = peers.peer(2).api();
+  // What it alone has is in packs of its own.
+  await fill('twin1', 'b', 1000);
+  await api.backup({ source: 'twin1', follow: false, rpoSeconds: 1 }, call);
+  await using third = peers.peer(3).api();
+  await client().db('heir').collection<{ _id: number }>('a').insertMany(equalRows());
+  await add(api, 'heir');
+  const heir = { source: 'heir', follow: false, rpoSeconds: 1 };
+  const copying = third.backup(heir, call);
+  for (const name of [...twins, 'back']) await api.removeSource({ source: name }, call);
+  const collected = await api.collect({ dryRun: false }, call);
+  assert.ok(collected.bytesFreed > 1000 * 2048, `${collected.bytesFreed} bytes were freed`);
+  assert.ok((await copying).records >= equalCount, 'what relied on condemned packs is read again');
+  await api.collect({ dryRun: false }, call);
+  const restored = await third.restore(wish('heir'), call);
+  assert.deepEqual(
+    restored.datasets.map(({ records, proven }) => [records, proven]),
+    [[equalCount, true]],
+  );
+  assert.deepEqual((await api.check({ readDataPercent: 0, repair: false }, call)).problems, []);
 });
 
 const takes = (kind: string): string => `"kind":"${kind}","peer"`;
@@ -115,7 +208,7 @@ function taken(peer: PeerProcess, kind: string): number {
 }
 
 test('a peer that is killed in a base copy is replaced, and the client sees the end of it', async () => {
-  await fill('killed', 'a', 20_000);
+  await fill('killed', 'a', 12_000);
   const [first, second, third] = peers.all as [PeerProcess, PeerProcess, PeerProcess];
   await using watcher = third.api();
   await add(watcher, 'killed');
@@ -135,7 +228,7 @@ test('a peer that is killed in a base copy is replaced, and the client sees the 
   const restored = await watcher.restore(wish('killed'), call);
   assert.deepEqual(
     restored.datasets.map(({ records, proven }) => [records, proven]),
-    [[20_000, true]],
+    [[12_000, true]],
   );
 });
 
@@ -191,38 +284,14 @@ test('a follower that is frozen past its lease is replaced, and harms nothing wh
   );
 });
 
-test('equal data that peers copy at the same moment is stored once, and later costs next to nothing', async () => {
-  const count = 5000;
-  const twins = ['twin1', 'twin2', 'twin3', 'twin4'];
-  const noise = (i: number): Buffer =>
-    createHash('shake256', { outputLength: 2048 }).update(String(i)).digest();
-  const rows = Array.from({ length: count }, (_, _id) => ({ _id, noise: new Binary(noise(_id)) }));
-  for (const name of twins) {
-    await client().db(name).collection<{ _id: number }>('a').insertMany(rows);
-  }
-  await using api = peers.peer(1).api();
-  for (const name of twins) await add(api, name);
-  const copy = async (name: string, number: number): Promise<void> => {
-    await using own = peers.peer(number).api();
-    const made = await own.backup({ source: name, follow: false, rpoSeconds: 1 }, call);
-    assert.equal(made.records, count);
-  };
-  const before = await packBytes();
-  await Promise.all(twins.slice(0, 3).map((name, i) => copy(name, i + 1)));
-  const together = (await packBytes()) - before;
-  // Segments of 1 MiB: of those that begin in the same instant a large part is stored twice.
-  assert.ok(together <= count * 2100 * 1.2, `${together} bytes for ${count} documents of 2 KiB`);
-  await copy('twin4', 2);
-  const later = (await packBytes()) - before - together;
-  assert.ok(later <= together * 0.01, `${later} bytes for what is stored already`);
-});
-
 /** Of all packs in the repository. */
 async function packBytes(): Promise<number> {
+  const sizes = (await packFiles()).map(async (path) => (await stat(path)).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+async function packFiles(): Promise<string[]> {
   const entries = await readdir(peers.repository, { recursive: true, withFileTypes: true });
   const files = entries.filter((one) => one.isFile() && one.parentPath.includes('/packs/'));
-  const sizes = files.map(
-    async ({ parentPath, name }) => (await stat(join(parentPath, name))).size,
-  );
-  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  return files.map(({ parentPath, name }) => join(parentPath, name));
 }

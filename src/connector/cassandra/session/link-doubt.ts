@@ -44,18 +44,14 @@ export function tablesAnew(given: DoubtfulTables): Map<string, string> {
       continue;
     }
     const unlinked = captured.map((hostId) => ({ hostId, reason: 'no links are made of it' }));
-    const sure = [...doubts, ...gone, ...(is.hasLinks && was?.hasLinks !== false ? [] : unlinked)];
-    // With other options for a while, they may have been made of it no more.
-    const perhaps = was?.toldAt === is.toldAt ? [] : unlinked;
-    const least = Math.min(is.gcGraceSeconds, was?.gcGraceSeconds ?? is.gcGraceSeconds);
+    const all = [...doubts, ...gone, ...(is.hasLinks && was?.hasLinks !== false ? [] : unlinked)];
     const sinceMs = ({ hostId }: LinkDoubt): number => lastCaptureMs(state, hostId, given.haveLost);
     const spans = [
-      ...sure.map((doubt) => [doubt.reason, sinceMs(doubt), graceOf(was, is)] as const),
-      ...hurtSince(state, id).map((ms) => [unread, ms, graceOf(was, is)] as const),
-      ...perhaps.map((doubt) => [doubt.reason, sinceMs(doubt), least] as const),
+      ...all.map((doubt) => [doubt.reason, sinceMs(doubt)] as const),
+      ...hurtSince(state, id).map((ms) => [unread, ms] as const),
     ];
-    for (const [reason, fromMs, graceSeconds] of spans) {
-      if (mayHavePurged(fromMs, graceSeconds, beginMs)) anew.set(id, purged(reason));
+    for (const [reason, fromMs] of spans) {
+      if (mayHavePurged(fromMs, graceOf(was, is), beginMs)) anew.set(id, purged(reason));
     }
   }
   return anew;

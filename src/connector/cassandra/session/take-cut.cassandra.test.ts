@@ -118,6 +118,25 @@ test('a truncate opens an epoch once, and what lay before it is not read', async
   assert.deepEqual(filesOf(next), []);
 });
 
+test('a table that is altered goes on, one that is dropped and made again with its id begins anew', async () => {
+  await using world = await CutWorld.open(await shared(), 'remade');
+  const tableOf = ({ tables }: Awaited<ReturnType<CutWorld['cut']>>) => [...tables.values()][0];
+  await world.write(1);
+  const id = tableOf(await world.cut())?.schema.id;
+  await world.run('ALTER TABLE remade.t RENAME k TO key');
+  await world.run('ALTER TABLE remade.t RENAME key TO k');
+  await world.write(2);
+  const altered = await world.cut();
+  assert.deepEqual([tableOf(altered)?.isAnew, filesOf(altered).length], [false, 3]);
+  await world.run('DROP TABLE remade.t');
+  await world.run(`CREATE TABLE remade.t (k int PRIMARY KEY, v text) WITH id = ${id}`);
+  await world.write(3);
+  const remade = await world.cut();
+  assert.deepEqual([tableOf(remade)?.isAnew, filesOf(remade).length], [true, 3]);
+  assert.match(remade.notes.join(), /remade\.t was read as a whole: it was dropped/);
+  assert.equal(tableOf(await world.cut())?.isAnew, false);
+});
+
 test('links of views, indexes and other keyspaces are removed, and stopLinks removes the rest', async () => {
   const cluster = await shared();
   await using world = await CutWorld.open(cluster, 'owned');

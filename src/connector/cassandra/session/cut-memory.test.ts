@@ -28,7 +28,7 @@ function stateOf(count: number): CutState {
     hosts: { a: host('10.0.0.1'), b: host('10.0.0.2'), c: host('10.0.0.3') },
     strangers: { d: 5, e: null },
     epochs: { t: 4 },
-    pasts: { t: { madeAt: 1, toldAt: 2, gcGraceSeconds: 3, hasLinks: true } },
+    pasts: { t: { madeAt: 1, toldAt: 2, sinceMs: 3, linklessMs: 4 } },
     horizon: { beginMs: 8, ranges: { ks: [['-5', '5']] }, floors: { t: 6 } },
   };
 }

@@ -61,10 +61,12 @@ const horizon = z.object({
 
 /** table-past.ts */
 const tablePast = z.object({
+  /** µs by a server's clock. */
   madeAt: z.number(),
   toldAt: z.number(),
-  gcGraceSeconds: z.number(),
-  hasLinks: z.boolean(),
+  /** Our clock at the first cut that saw these options, and at the last one that saw no links made. */
+  sinceMs: z.number(),
+  linklessMs: z.number().optional(),
 });
 
 const state = z.object({

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { type CutState, firstState } from './cut-state.ts';
 import { strangersAfter, tablesAnew } from './link-doubt.ts';
-import type { TablePast } from './table-past.ts';
+import { pastsAfter, type TableNow } from './table-past.ts';
 
 const day = 86_400;
 const tables = [
@@ -16,21 +16,21 @@ const host = (atMs: number) => ({
   ...{ address: 'a', cut: 1, atMs, runId: '1', truncations: {} },
   tables: { short: known, long: { ...known } },
 });
-const past = { madeAt: 1, toldAt: 2, hasLinks: true };
-const pasts = new Map(
-  tables.map(({ id, gcGraceSeconds }): [string, TablePast] => [id, { ...past, gcGraceSeconds }]),
+const made = { madeAt: 1, toldAt: 2, hasLinks: true };
+const now = new Map(
+  tables.map(({ id, gcGraceSeconds }): [string, TableNow] => [id, { ...made, gcGraceSeconds }]),
 );
 /** Of all tables, what one of them is told. */
-const pastsWith = (id: string, more: Partial<TablePast>): Map<string, TablePast> =>
-  new Map([...pasts, [id, { ...(pasts.get(id) as TablePast), ...more }]]);
+const nowWith = (id: string, more: Partial<TableNow>): Map<string, TableNow> =>
+  new Map([...now, [id, { ...(now.get(id) as TableNow), ...more }]]);
 const state: CutState = {
-  ...{ ...firstState, cut: 1, pasts: Object.fromEntries(pasts) },
+  ...{ ...firstState, cut: 1, pasts: pastsAfter({}, now, 0) },
   hosts: { one: host(0), two: host(0) },
 };
 
 function anew(more: Partial<Parameters<typeof tablesAnew>[0]>, beginDays = 1) {
   const given = {
-    ...{ tables, state, doubts: [], pasts, captured: ['one', 'two'] },
+    ...{ tables, state, doubts: [], now, captured: ['one', 'two'] },
     ...{ members: new Set(['one', 'two']), beginMs: beginDays * day * 1000, haveLost: false },
   };
   return [...tablesAnew({ ...given, ...more }).keys()];
@@ -48,10 +48,10 @@ test('a doubt costs the tables of which deletions may have been purged since', (
 
 test('a host that left, and a table without links, are doubts too', () => {
   assert.deepEqual(anew({ members: new Set(['one']) }, 10), ['short', 'long']);
-  const unlinked = pastsWith('long', { hasLinks: false });
-  assert.deepEqual(anew({ pasts: unlinked }), []);
-  assert.deepEqual(anew({ pasts: unlinked }, 10), ['long']);
-  const before = { ...state, pasts: Object.fromEntries(unlinked) };
+  const unlinked = nowWith('long', { hasLinks: false });
+  assert.deepEqual(anew({ now: unlinked }), []);
+  assert.deepEqual(anew({ now: unlinked }, 10), ['long']);
+  const before = { ...state, pasts: pastsAfter(state, unlinked, 0) };
   assert.deepEqual(anew({ state: before }), []);
   assert.deepEqual(anew({ state: before }, 10), ['long']);
 });
@@ -91,18 +91,34 @@ test('what an older version remembered does not say since when a host took part'
 
 test('where options were changed meanwhile, a doubt costs the table however long deletions stay now', () => {
   const doubts = [{ hostId: 'one', reason: 'links were off' }];
-  const told = pastsWith('long', { toldAt: 3 });
-  assert.deepEqual(anew({ pasts: told }), []);
-  assert.deepEqual(anew({ pasts: told, doubts }), ['short', 'long']);
-  const unlinked = pastsWith('long', { toldAt: 3, hasLinks: false });
-  assert.deepEqual(anew({ pasts: unlinked }), ['long']);
+  const told = nowWith('long', { toldAt: 3 });
+  assert.deepEqual(anew({ now: told }), []);
+  assert.deepEqual(anew({ now: told, doubts }), ['short', 'long']);
+  const unlinked = nowWith('long', { toldAt: 3, hasLinks: false });
+  assert.deepEqual(anew({ now: unlinked }), ['long']);
   const { pasts: _, ...older } = state;
   assert.deepEqual(anew({ state: older, doubts }), ['short', 'long']);
 });
 
+test('a host that was away is asked by the options of all the time since its capture', () => {
+  const doubts = [{ hostId: 'one', reason: 'the server was restarted' }];
+  const away = (pasts: CutState['pasts']): CutState => ({
+    ...{ ...state, pasts },
+    hosts: { one: host(0), two: host(2 * day * 1000) },
+  });
+  const altered = nowWith('long', { toldAt: 3 });
+  const told = away(pastsAfter(state, altered, day * 1000));
+  assert.deepEqual(anew({ state: told, now: altered, doubts }, 3), ['short', 'long']);
+  const other = [{ hostId: 'two', reason: 'the server was restarted' }];
+  assert.deepEqual(anew({ state: told, now: altered, doubts: other }, 3), ['short']);
+  const linkless = pastsAfter(state, nowWith('short', { hasLinks: false }), day * 1000);
+  assert.deepEqual(anew({ state: away(linkless) }, 3), ['short']);
+  assert.deepEqual(anew({ state: away(linkless), captured: ['two'] }, 3), []);
+});
+
 test('a table that was made again with its id begins anew', () => {
-  assert.deepEqual(anew({ pasts: pastsWith('long', { madeAt: 2 }) }), ['long']);
-  assert.deepEqual(anew({ pasts: pastsWith('unknown', { madeAt: 2 }) }), []);
+  assert.deepEqual(anew({ now: nowWith('long', { madeAt: 2 }) }), ['long']);
+  assert.deepEqual(anew({ now: nowWith('unknown', { madeAt: 2 }) }), []);
 });
 
 test('a file that could not be read is a doubt since the table was last read as a whole', () => {

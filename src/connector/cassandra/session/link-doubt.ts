@@ -3,7 +3,7 @@
 // have happened only where links were in doubt for as long as that, or the option was another one for a while.
 import type { TableSchema } from '../schema/table-schema.ts';
 import type { CutState } from './cut-state.ts';
-import type { TablePast } from './table-past.ts';
+import { graceSince, type TableNow, wasLinkless } from './table-past.ts';
 
 /** A host of which the links since its last capture may not tell all. */
 export interface LinkDoubt {
@@ -19,7 +19,7 @@ export interface DoubtfulTables {
   readonly state: CutState;
   readonly doubts: readonly LinkDoubt[];
   /** By table id, now. */
-  readonly pasts: ReadonlyMap<string, TablePast>;
+  readonly now: ReadonlyMap<string, TableNow>;
   readonly captured: readonly string[];
   /** Host ids of the ring: one that has left took with it what it had not been asked for. */
   readonly members: ReadonlySet<string>;
@@ -31,27 +31,29 @@ export interface DoubtfulTables {
 
 /** Ids of tables of which nothing that was captured before may count, with the reason. */
 export function tablesAnew(given: DoubtfulTables): Map<string, string> {
-  const { tables, state, doubts, pasts, captured, members, beginMs } = given;
+  const { tables, state, doubts, now, captured, members, beginMs } = given;
   const anew = new Map<string, string>();
   const were = [...Object.keys(state.hosts), ...Object.keys(state.strangers ?? {})];
   const left = were.filter((hostId) => !members.has(hostId));
   const gone = left.map((hostId) => ({ hostId, reason: 'a host left the ring' }));
+  const sinceOf = (hostId: string): number => lastCaptureMs(state, hostId, given.haveLost);
   for (const { id } of tables) {
-    const [was, is] = [state.pasts?.[id], pasts.get(id)];
+    const [was, is] = [state.pasts?.[id], now.get(id)];
     if (!is || !isKnown(state, id)) continue;
     if (was && was.madeAt !== is.madeAt) {
       anew.set(id, 'it was dropped, and made again with the same id');
       continue;
     }
-    const unlinked = captured.map((hostId) => ({ hostId, reason: 'no links are made of it' }));
-    const all = [...doubts, ...gone, ...(is.hasLinks && was?.hasLinks !== false ? [] : unlinked)];
-    const sinceMs = ({ hostId }: LinkDoubt): number => lastCaptureMs(state, hostId, given.haveLost);
-    const spans = [
-      ...all.map((doubt) => [doubt.reason, sinceMs(doubt)] as const),
+    const unlinked = captured
+      .filter((hostId) => wasLinkless(was, is, sinceOf(hostId)))
+      .map((hostId) => ({ hostId, reason: 'no links are made of it' }));
+    const found = [...doubts, ...gone, ...unlinked];
+    const spans: (readonly [reason: string, fromMs: number])[] = [
+      ...found.map(({ reason, hostId }) => [reason, sinceOf(hostId)] as const),
       ...hurtSince(state, id).map((ms) => [unread, ms] as const),
     ];
     for (const [reason, fromMs] of spans) {
-      if (mayHavePurged(fromMs, graceOf(was, is), beginMs)) anew.set(id, purged(reason));
+      if (mayHavePurged(fromMs, graceSince(was, is, fromMs), beginMs)) anew.set(id, purged(reason));
     }
   }
   return anew;
@@ -64,11 +66,6 @@ function hurtSince({ hosts }: CutState, tableId: string): number[] {
 }
 
 export const purged = (reason: string): string => `${reason}, and deletions may have been purged`;
-
-/** How long a deletion stayed at least since the cut before: options that were changed may have been any. */
-export function graceOf(was: TablePast | undefined, is: TablePast): number {
-  return was?.toldAt === is.toldAt ? is.gcGraceSeconds : 0;
-}
 
 /**
  * When what a host deleted was surely captured for the last time. One that is new took part since the last cut, at the

@@ -1,14 +1,7 @@
 // The listings of all nodes of a cut, and which tables begin anew in it. What shows only in a listing, a file that
 // left no link, may make a table begin anew: then the nodes are listed once more.
 import type { CutState } from './cut-state.ts';
-import {
-  graceOf,
-  type LinkDoubt,
-  lastCaptureMs,
-  mayHavePurged,
-  purged,
-  tablesAnew,
-} from './link-doubt.ts';
+import { type LinkDoubt, lastCaptureMs, mayHavePurged, purged, tablesAnew } from './link-doubt.ts';
 import {
   type CutNode,
   linksDoubt,
@@ -17,7 +10,7 @@ import {
   type NodeTask,
   type PreparedNode,
 } from './node-cut.ts';
-import type { TablePast } from './table-past.ts';
+import { graceSince, type TableNow } from './table-past.ts';
 import type { NodeMarks } from './truncation.ts';
 
 export interface CutListing {
@@ -31,7 +24,7 @@ export interface CutListing {
 export interface ListingRequest {
   readonly task: NodeTask;
   /** By table id. */
-  readonly pasts: ReadonlyMap<string, TablePast>;
+  readonly now: ReadonlyMap<string, TableNow>;
   readonly state: CutState;
   /** Tables truncated since the cut before. */
   readonly truncated: ReadonlyMap<string, number>;
@@ -46,7 +39,7 @@ export interface ListingRequest {
 }
 
 export async function listCut(request: ListingRequest): Promise<CutListing> {
-  const { task, state, prepared, after, pasts, beginMs, haveLost, each } = request;
+  const { task, state, prepared, after, now, beginMs, haveLost, each } = request;
   const doubts: LinkDoubt[] = [];
   await each(async ({ address }) => {
     const [own, marks] = [prepared.get(address), after.get(address)];
@@ -56,19 +49,19 @@ export async function listCut(request: ListingRequest): Promise<CutListing> {
     const told = reason ?? (isNew ? 'it was not captured before' : undefined);
     if (told !== undefined) doubts.push({ hostId: own.hostId, reason: told });
   });
-  const withoutLinks = new Set(linkless(request.pasts));
+  const withoutLinks = new Set(linkless(request.now));
   const captured = [...after.values()].map(({ hostId }) => hostId);
   const members = new Set(task.ring.nodes.map(({ hostId }) => hostId));
   const { tables } = task;
   const where = { tables, state, doubts, captured, members, haveLost };
-  const anew = tablesAnew({ ...where, pasts, beginMs });
+  const anew = tablesAnew({ ...where, now, beginMs });
   for (;;) {
     const files = await listAll(request, { anew, doubts, withoutLinks });
     const late = files.flatMap(({ hostId, unlinked }) => {
       const sinceMs = lastCaptureMs(state, hostId, haveLost);
       return unlinked.filter((id) => {
-        const is = pasts.get(id);
-        return is && mayHavePurged(sinceMs, graceOf(state.pasts?.[id], is), beginMs);
+        const is = now.get(id);
+        return is && mayHavePurged(sinceMs, graceSince(state.pasts?.[id], is, sinceMs), beginMs);
       });
     });
     if (late.length === 0) return { files, anew, doubts };
@@ -97,6 +90,6 @@ async function listAll(
   return files.sort((a, b) => (a.hostId < b.hostId ? -1 : 1));
 }
 
-function linkless(pasts: ListingRequest['pasts']): string[] {
-  return [...pasts].filter(([, { hasLinks }]) => !hasLinks).map(([id]) => id);
+function linkless(now: ListingRequest['now']): string[] {
+  return [...now].filter(([, { hasLinks }]) => !hasLinks).map(([id]) => id);
 }

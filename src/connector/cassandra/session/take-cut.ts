@@ -38,7 +38,7 @@ import {
   readSettledRing,
   ringDigest,
 } from './ring.ts';
-import { readTablePasts, type TablePast } from './table-past.ts';
+import { pastsAfter, readTablesNow, type TableNow } from './table-past.ts';
 import { type NodeMarks, readNodeMarks } from './truncation.ts';
 
 export interface CutRequest {
@@ -157,7 +157,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
   if (ring.schemaVersions.length !== 1) return 'the nodes do not agree on the schema';
   const schema = await readSchema((query) => cql.rows(query, { signal }), request.scope);
   const tables = schema.flatMap((keyspace) => keyspace.tables);
-  const pasts = await readTablePasts(cql, schema, signal);
+  const now = await readTablesNow(cql, schema, signal);
   const task: NodeTask = {
     ...{ cql, ring, tables, clock, signal },
     tag: `${tagPrefixOf(owner)}${request.id}-${attempt}`,
@@ -185,7 +185,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     const lost = haveLost(state.hosts, task.ownership);
     const truncated = truncatedTables(state, truncationsOf(outcome));
     const listing = await listCut({
-      ...{ task, pasts, state, truncated, prepared, after, beginMs },
+      ...{ task, now, state, truncated, prepared, after, beginMs },
       haveLost: lost,
       each: (work) => eachNode(request, outcome, work),
     });
@@ -194,15 +194,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     done = true;
     return {
       ...resultOf(request, {
-        ring,
-        schema,
-        tables,
-        pasts,
-        lost,
-        listing,
-        truncated,
-        outcome,
-        beginMs,
+        ...{ ring, schema, tables, now, lost, listing, truncated, outcome, beginMs },
       }),
       ...{ beginMs, endMs },
       release: (committed) => release(listing.files, committed),
@@ -273,7 +265,7 @@ interface Gathered {
   readonly schema: readonly KeyspaceSchema[];
   readonly tables: readonly TableSchema[];
   /** By table id. */
-  readonly pasts: ReadonlyMap<string, TablePast>;
+  readonly now: ReadonlyMap<string, TableNow>;
   /** A host that was captured has left, or owns less. */
   readonly lost: boolean;
   readonly listing: CutListing;
@@ -342,7 +334,7 @@ function hostOf(
 
 function nextStateOf(
   state: CutState,
-  { ring, schema, tables, pasts, lost, listing: { files, anew }, truncated, beginMs }: Gathered,
+  { ring, schema, tables, now, lost, listing: { files, anew }, truncated, beginMs }: Gathered,
 ): CutState {
   const members = new Set(ring.nodes.map(({ hostId }) => hostId));
   const ids = new Set(tables.map(({ id }) => id));
@@ -366,7 +358,7 @@ function nextStateOf(
     hosts,
     strangers: strangersAfter(state, strangers, lost),
     epochs: Object.fromEntries(epochs.filter(([id]) => ids.has(id))),
-    pasts: Object.fromEntries(pasts),
+    pasts: pastsAfter(state, now, beginMs),
     ringDigest: ringDigest(ring),
     schemaDigest: createHash('sha256').update(JSON.stringify(schema)).digest('hex'),
   };

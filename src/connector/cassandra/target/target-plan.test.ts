@@ -57,6 +57,8 @@ interface There {
   readonly others?: readonly string[];
   /** Of its table `u`, in keyspace `b`. */
   readonly views?: readonly string[];
+  /** Tables of the point that are left out. */
+  readonly spared?: readonly string[];
   /** What the table is to be called. */
   readonly namespace?: string;
   /** Of keyspace `b`: fields of type int. */
@@ -67,7 +69,7 @@ interface There {
 async function plan(
   ddl: Partial<TableDdl>,
   there: readonly string[] = [],
-  { drop = false, others = [], views = [], types = {}, namespace = 'b.t' }: There = {},
+  { drop = false, others = [], views = [], types = {}, namespace = 'b.t', spared = [] }: There = {},
 ) {
   const rows = async (query: string) => {
     if (query.includes('system_schema.keyspaces')) {
@@ -100,13 +102,16 @@ async function plan(
     ...{ ttl: 'keep', usersAndRoles: false },
   };
   const cql = { rows } as unknown as CqlSession;
-  return (await planTarget([item(ddl, namespace)], { cql, ring, marker, options, signal })).plan;
+  return (await planTarget([item(ddl, namespace)], { cql, ring, marker, options, spared, signal }))
+    .plan;
 }
 
 test('drop takes away what the point lacks, and nothing of restores that go on beside it', async () => {
   const others = ['c', 'codr_restore', 'codr_try_other_0'];
   assert.deepEqual((await plan({}, [], { drop: true, others })).dropped, ['c.u']);
   assert.deepEqual((await plan({}, [], { others })).dropped, []);
+  const left = { drop: true, others, spared: ['c.u'] };
+  assert.deepEqual((await plan({}, [], left)).dropped, []);
 });
 
 test('views go with their tables, and a plan says so', async () => {

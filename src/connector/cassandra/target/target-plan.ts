@@ -58,6 +58,8 @@ interface Look {
   readonly ring: Ring;
   readonly marker: RestoreMarker;
   readonly options: TargetOptions;
+  /** Tables of the point that are left out: they are not what it lacks. */
+  readonly spared: readonly string[];
   readonly there: readonly KeyspaceSchema[];
   readonly signal: AbortSignal;
 }
@@ -65,13 +67,13 @@ interface Look {
 /** Errors: `usage`, `target-unfit`. */
 export async function planTarget(
   items: readonly TargetItem[],
-  { cql, ring, marker, options, signal }: Omit<Look, 'there'>,
+  { cql, ring, marker, options, spared, signal }: Omit<Look, 'there'>,
 ): Promise<PlannedTarget> {
   const there = await readSchema(
     (query) => cql.rows(query, { signal }),
     () => true,
   );
-  const look: Look = { cql, ring, marker, options, there, signal };
+  const look: Look = { cql, ring, marker, options, spared, there, signal };
   const keyspaces = items.map(({ entry }) => tableBodyOf(entry).keyspace);
   refuseUnknownDatacenters(keyspaces, options.datacenters ?? []);
   const tables = new Map<string, PlannedTable>();
@@ -100,7 +102,7 @@ export async function planTarget(
       ...(done && standing && { finishedId: standing.id }),
     });
   }
-  const taken = new Set(items.map(({ namespace }) => namespace));
+  const taken = new Set([...items.map(({ namespace }) => namespace), ...spared]);
   const others = options.drop
     ? there
         .filter(({ name }) => name !== markerKeyspace && !isTried(name))

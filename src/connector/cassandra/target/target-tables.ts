@@ -66,14 +66,15 @@ export class TargetTables {
     return marker.unfinished();
   }
 
-  /** Errors: `usage`, `target-unfit`. */
+  /** `spared`: tables of the point beside `items`, which `drop` must leave alone. Errors: `usage`, `target-unfit`. */
   async plan(
     items: readonly TargetItem[],
     options: TargetOptions,
     signal: AbortSignal,
+    spared: readonly string[] = [],
   ): Promise<Operation> {
     const marker = await RestoreMarker.read(this.#cql, this.#schema, options.operation, signal);
-    const look = { cql: this.#cql, ring: this.#ring, marker, options, signal };
+    const look = { cql: this.#cql, ring: this.#ring, marker, options, spared, signal };
     const up = this.#ring.nodes.filter(({ hostId }) => this.#ring.up.includes(hostId));
     const clocks = await lookAtClocks(this.#cql, up, this.#clock, signal);
     const planned = await planTarget(items, look);

@@ -2,6 +2,7 @@
 // client in another language, made of the protos alone.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -26,9 +27,11 @@ type Way = 'repo' | 'node' | 'here' | 'there';
 
 let thereAddress = '';
 const places: Readonly<Record<Way, () => Record<string, string>>> = {
-  repo: () => ({ CODR_REPO: join(folder, 'repository'), CODR_PASSWORD: 'of a test' }),
+  repo: () => ({ CODR_REPO: join(folder, 'repository'), CODR_KEY_FILE: join(folder, 'key') }),
   node: () => ({ CODR_NODE: address, CODR_INSECURE: 'true' }),
-  here: () => ({ CODR_REPO: join(folder, 'here'), CODR_PASSWORD: 'of a test' }),
+  here: () => ({
+    ...{ CODR_REPO: join(folder, 'here'), CODR_KEY_FILE: join(folder, 'key'), CODR_WORKERS: '1' },
+  }),
   there: () => ({ CODR_NODE: thereAddress, CODR_INSECURE: 'true' }),
 };
 
@@ -82,14 +85,15 @@ before(async () => {
     mkdtemp(join(tmpdir(), 'codr-node-')),
   ]);
   address = `127.0.0.1:${await freePort()}`;
-  await writeFile(join(folder, 'password'), 'of a test\n');
+  // A passphrase would cost each command a tenth of a second.
+  await writeFile(join(folder, 'key'), randomBytes(32));
   const lines = [
     'name: n1',
     `listen: ${address}`,
     'insecure: true',
     'repository:',
     `  url: ${join(folder, 'repository')}`,
-    '  passwordFile: password',
+    '  keyFile: key',
     `tempDir: ${folder}`,
     'drainSeconds: 2',
   ];
@@ -175,13 +179,11 @@ test('commands print the same and end with the same code with --node as with --r
 
 test('commands that change something do the same with --node as with --repo, in repositories made alike', async (t) => {
   const [uri = '', to = ''] = [source?.uri, target?.uri];
-  await Promise.all(
-    ['here', 'there'].map((name) => codr('repo', 'init', '--repo', join(folder, name))),
-  );
+  for (const name of ['here', 'there']) await done('here', 'init', '--repo', join(folder, name));
   thereAddress = `127.0.0.1:${await freePort()}`;
   const words = ['--name', 'there', '--listen', thereAddress, '--insecure', '--drain-seconds', '2'];
-  const kept = ['--repo', join(folder, 'there'), '--password-file', join(folder, 'password')];
-  const peer = start(['node', ...words, ...kept, '--balancer-seconds', '0'], {});
+  const kept = ['--repo', join(folder, 'there'), '--key-file', join(folder, 'key')];
+  const peer = start(['node', ...words, ...kept, '--balancer-seconds', '0', '--workers', '1'], {});
   t.after(() => peer.child.kill('SIGKILL'));
   await peer.tells('serving');
   const ring = join(folder, 'ring.yaml');

@@ -1,11 +1,8 @@
 // A real Cassandra takes what the writer writes, and writes the same for the same rows.
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectCql, sharedNode } from '../../../../test/harness/cassandra.ts';
 import type { CassandraCluster } from '../../../node/demo/cassandra-server.ts';
-import type { TableSchema } from '../schema/table-schema.ts';
 import { ofRows, statistics, uncompressed } from './write-compare.fixture.ts';
 import {
   bigint,
@@ -17,56 +14,20 @@ import {
   testSchema,
   text,
 } from './write-records.fixture.ts';
-import { SstableWriter, type WriterOptions, type WrittenSstable } from './write-sstable.ts';
+import {
+  assertCompactedAgain,
+  flushed,
+  imported,
+  mixed,
+  mixedColumns,
+  mixedOrder,
+  writtenTo,
+} from './write-server.fixture.ts';
 import { basesOf } from './write-statistics.ts';
 
 const cassandra = sharedNode();
 const keyspace = 'writer';
 const base = 1_700_000_000_000_000;
-
-/** Mixed order, a static, simple and complex columns. */
-const mixed = testSchema({
-  clustering: [
-    { name: 'c', type: { kind: 'reversed', type: scalar('bigint') } },
-    { name: 'd', type: scalar('text') },
-  ],
-  statics: [{ name: 's', type: scalar('int') }],
-  regulars: [
-    { name: 'a', type: scalar('text') },
-    { name: 'm', type: { kind: 'map', key: scalar('text'), value: scalar('int'), frozen: false } },
-    { name: 'v', type: scalar('int') },
-  ],
-});
-const mixedColumns =
-  'p int, c bigint, d text, s int static, a text, m map<text, int>, v int, PRIMARY KEY (p, c, d)';
-const mixedOrder = 'WITH CLUSTERING ORDER BY (c DESC, d ASC)';
-
-async function writtenTo(
-  sink: MemorySink,
-  records: TestRecords,
-  options: Partial<WriterOptions> & { schema: TableSchema },
-): Promise<WrittenSstable> {
-  const writer = new SstableWriter({ keyspace, compression: 'lz4', ...options }, sink);
-  for (const block of records.blocks()) await writer.write(block);
-  return await writer.finish();
-}
-
-/** Puts the files into a folder and has node 1 import it with all its checks. */
-async function imported(cluster: CassandraCluster, table: string, sink: MemorySink): Promise<void> {
-  const folder = join(await mkdtemp(join(cluster.folder, 'import-')), keyspace, table);
-  await mkdir(folder, { recursive: true });
-  for (const name of sink.names) {
-    await writeFile(join(folder, `nb-1-big-${name}`), sink.bytes(name));
-  }
-  const refused = await cluster
-    .jmx(1)
-    .importTables(keyspace, table, [folder], { extendedVerify: true });
-  assert.deepEqual(refused, [], await cluster.logTail(1));
-  // A server may take nothing and call it a success.
-  const left = (await readdir(folder)).filter((name) => name.endsWith('-Data.db'));
-  assert.deepEqual(left, []);
-  assert.ok(await cluster.jmx(1).verify(keyspace, table), await cluster.logTail(1));
-}
 
 async function prepared(cluster: CassandraCluster, ...statements: string[]) {
   const session = await connectCql(cluster);
@@ -75,18 +36,6 @@ async function prepared(cluster: CassandraCluster, ...statements: string[]) {
   );
   for (const statement of statements) await session.cql(statement);
   return session;
-}
-
-/** A component of a table's newest SSTable, as a server wrote it. */
-async function flushed(cluster: CassandraCluster, table: string, component: string) {
-  const tables = await readdir(join(cluster.dataFolder(1), keyspace));
-  const folder = tables.find((name) => name.startsWith(`${table}-`)) as string;
-  const path = join(cluster.dataFolder(1), keyspace, folder);
-  const generation = (name: string) => Number(name.split('-')[1]);
-  const [newest] = (await readdir(path))
-    .filter((name) => name.endsWith(`-${component}`))
-    .sort((a, b) => generation(b) - generation(a));
-  return await readFile(join(path, newest as string));
 }
 
 test('the files hold the bytes that Cassandra writes for the same rows', async () => {
@@ -125,18 +74,21 @@ test('the files hold the bytes that Cassandra writes for the same rows', async (
     }
   }
   await cluster.jmx(1).flush(keyspace, 'twin');
-  const theirs = await flushed(cluster, 'twin', 'Statistics.db');
+  const theirs = await flushed(cluster, keyspace, 'twin', 'Statistics.db');
   const sink = new MemorySink();
   const bases = basesOf(BigInt(base), 1_442_880_000, 0);
-  await writtenTo(sink, records, { schema: mixed, bases });
+  await writtenTo(sink, records, { keyspace, schema: mixed, bases });
   const ours = sink.bytes('Statistics.db');
 
   assert.deepEqual(statistics(ours, 3), statistics(theirs, 3), 'HEADER');
-  const theirData = await flushed(cluster, 'twin', 'Data.db');
-  const theirInfo = await flushed(cluster, 'twin', 'CompressionInfo.db');
+  const theirData = await flushed(cluster, keyspace, 'twin', 'Data.db');
+  const theirInfo = await flushed(cluster, keyspace, 'twin', 'CompressionInfo.db');
   const raw = uncompressed(sink.bytes('Data.db'), sink.bytes('CompressionInfo.db'));
   assert.ok(raw.equals(uncompressed(theirData, theirInfo)), 'Data.db, uncompressed');
-  assert.ok(sink.bytes('Index.db').equals(await flushed(cluster, 'twin', 'Index.db')), 'Index.db');
+  assert.ok(
+    sink.bytes('Index.db').equals(await flushed(cluster, keyspace, 'twin', 'Index.db')),
+    'Index.db',
+  );
   assert.deepEqual(ofRows(ours), ofRows(theirs));
 });
 
@@ -184,8 +136,8 @@ test('rows, deletions and expiring cells come back as written, also after a majo
   records.row(int(3), [bigint(-2), text('x')], { deletion, cells: {} });
   records.staticRow(int(4), { cells: { s: { micros: base, value: int(44) } } });
   const sink = new MemorySink();
-  const result = await writtenTo(sink, records, { schema: mixed });
-  await imported(cluster, 'taken', sink);
+  const result = await writtenTo(sink, records, { keyspace, schema: mixed });
+  await imported(cluster, keyspace, 'taken', sink);
 
   const query = `SELECT JSON p, c, d, s, a, m, v, writetime(a) AS wa, writetime(v) AS wv FROM ${table}`;
   const read = async () => (await session.cql(query)).rows.map((row) => JSON.parse(row['[json]']));
@@ -238,67 +190,10 @@ test('rows, deletions and expiring cells come back as written, also after a majo
 
 test('what Cassandra compacts of our file is our file again', async () => {
   const cluster = await cassandra();
-  await using session = await prepared(
-    cluster,
-    `CREATE TABLE ${keyspace}.again (${mixedColumns}) ${mixedOrder}`,
-  );
-  const records = new TestRecords(mixed);
-  // Within gc_grace_seconds, so that nothing is purged; more minutes than the histogram has points.
-  const now = Math.floor(Date.now() / 1000) - 3600;
-  const deletion = { micros: base + 50, seconds: now };
-  for (let p = 0; p < 400; p++) {
-    const expiry = now + 100_000 + ((p * 7919) % 400) * 61 * (1 + (p % 3));
-    const v = { micros: base + p, value: int(p), ttl: 200_000 + p, expiry };
-    const gone = { micros: base + 60, expiry: now + (p % 50) * 60 };
-    const key = int(p);
-    if (p % 3 === 0) records.staticRow(key, { cells: { s: v } });
-    if (p % 7 === 0) records.partitionDeletion(key, { micros: base - 1 - p, seconds: now + p });
-    records.row(key, [bigint(9), text('shared')], {
-      micros: base + p,
-      ttl: 200_000 + p,
-      expiry,
-      cells: { v },
-    });
-    records.row(key, [bigint(8), text('')], {
-      cells: {
-        a: gone,
-        m: [
-          { ...gone, path: text('k') },
-          { ...v, path: text('l') },
-        ],
-      },
-    });
-    if (p % 5 !== 0) continue;
-    records.marker(key, [bigint(7)], 'before', deletion);
-    records.marker(key, [bigint(6), text('b')], 'after', { ...deletion, micros: base + 61 });
-    const fresh = { a: { micros: base + 70, value: text('beside') } };
-    records.row(key, [bigint(5), text('c')], { micros: base + 70, cells: fresh });
-    records.marker(key, [bigint(4)], 'after');
-    records.row(key, [bigint(3), text('d')], { deletion, cells: {} });
-  }
-  const minTtl = 0;
-  const bases = basesOf(BigInt(base - 400), now, minTtl);
-  const sink = new MemorySink();
-  await writtenTo(sink, records, { schema: mixed, bases });
-  await imported(cluster, 'again', sink);
-  await cluster.jmx(1).compact(keyspace, 'again');
-  assert.equal((await session.cql(`SELECT p FROM ${keyspace}.again WHERE p = 5`)).rowLength, 3);
-
-  const [ours, theirs] = [
-    sink.bytes('Statistics.db'),
-    await flushed(cluster, 'again', 'Statistics.db'),
-  ];
-  assert.equal(
-    statistics(ours, 3).toString('hex'),
-    statistics(theirs, 3).toString('hex'),
-    'HEADER',
-  );
-  const raw = uncompressed(sink.bytes('Data.db'), sink.bytes('CompressionInfo.db'));
-  const theirData = await flushed(cluster, 'again', 'Data.db');
-  const theirInfo = await flushed(cluster, 'again', 'CompressionInfo.db');
-  assert.ok(raw.equals(uncompressed(theirData, theirInfo)), 'Data.db, uncompressed');
-  assert.ok(sink.bytes('Index.db').equals(await flushed(cluster, 'again', 'Index.db')), 'Index.db');
-  assert.deepEqual(ofRows(ours), ofRows(theirs));
+  await using session = await prepared(cluster);
+  const { cql } = session;
+  await assertCompactedAgain(cluster, keyspace, { cql, beyond2038: false });
+  await assertCompactedAgain(cluster, keyspace, { cql, beyond2038: true, roundsPast2038: true });
 });
 
 test('a partition of 100,000 rows is read by its promoted index, forward and backward', async () => {
@@ -326,9 +221,9 @@ test('a partition of 100,000 rows is read by its promoted index, forward and bac
   }
   records.marker(int(2), [], 'after');
   const sink = new MemorySink();
-  await writtenTo(sink, records, { schema });
+  await writtenTo(sink, records, { keyspace, schema });
   assert.ok(sink.bytes('Index.db').length > 1000, 'the index is a promoted one');
-  await imported(cluster, 'wide', sink);
+  await imported(cluster, keyspace, 'wide', sink);
 
   const values = async (where: string) =>
     (await session.cql(`SELECT c, v FROM ${table} WHERE ${where}`)).rows.map((row) => [

@@ -1,6 +1,6 @@
 // Base copies, and what cuts added to them: every node of their trees readable, every leaf and chunk in a pack
 // that the base copy or the addition holds.
-import { fromHex, toHex } from '../../base/bytes.ts';
+import { fromHex } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
 import { leafId, type PackId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
@@ -31,6 +31,8 @@ interface StoredTree {
   readonly tree: TreeRecord;
   readonly packs: string;
 }
+
+const kindWords = { leaf: 'leaves', node: 'nodes', chunk: 'chunks' } as const;
 
 /** Checks each different tree of a source once. */
 export async function checkTrees(
@@ -135,14 +137,15 @@ class TreeCheck {
     }
   }
 
-  #lost({ kind, id, range }: WalkedBlob, pack: PackRef | undefined): void {
+  #lost({ kind, range }: WalkedBlob, pack: PackRef | undefined): void {
     const { problems, remedy } = this.#context;
     this.#isHurt = true;
     const affected = `${this.#what}: ${this.#rangeText(range)}`;
     if (pack && problems.hurt(packName(pack), affected)) return;
     problems.add({
       object: `tree ${this.#stored.tree.root}`,
-      problem: `no pack that is held for it holds the ${kind} ${toHex(id)}`,
+      // Of all of them one: there may be as many as records.
+      problem: `some of its ${kindWords[kind]} are in no pack that is held for it`,
       affected: [affected],
       remedy,
     });

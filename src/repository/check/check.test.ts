@@ -7,6 +7,7 @@ import type { ObjectStore } from '../../storage/object-store.ts';
 import { createFixture, openFixture } from '../collect/repository-fixture.ts';
 import { entryName } from '../lineage/lineage.ts';
 import { createMutable } from '../lineage/mutable.ts';
+import type { CheckOutcome } from './check.ts';
 import { CheckFixture } from './check-fixture.ts';
 import { checkLineage } from './check-lineage.ts';
 import { Problems } from './problems.ts';
@@ -182,6 +183,19 @@ for (const how of ['damaged', 'missing'] as const) {
     }
   });
 }
+
+test('a pack that is lost with all that led to it is told once for each tree, not for each leaf', async () => {
+  const gone = (): undefined => undefined;
+  const names = [await objectOf('packs/d'), ...(await fixture.names('index/'))];
+  const { problems } = await names.reduce<() => Promise<CheckOutcome>>(
+    (work, name) => () => fixture.withDamage(name, gone, work),
+    () => fixture.check(),
+  )();
+  const trees = problems.filter(({ object }) => object.startsWith('tree '));
+  const told = new Set(trees.map(({ object, problem }) => `${object} ${problem}`));
+  assert.ok(trees.length > 0 && trees.length === told.size && trees.length < 8);
+  assert.ok(trees.some(({ affected }) => affected.length > 1));
+});
 
 test('a check without repair writes nothing', async () => {
   const name = await objectOf('index/');

@@ -96,7 +96,7 @@ const rank = ({ path }: { readonly path: string }): number => {
 // The quick run samples what the whole run does at length.
 const samples =
   choice === 'quick'
-    ? { CODR_SEEDS: '20', CODR_TICKS: '3000', CODR_REPEATS: '1', CODR_SAMPLE: '0.15' }
+    ? { CODR_SEEDS: '10', CODR_TICKS: '3000', CODR_REPEATS: '1', CODR_SAMPLE: '0.15' }
     : {};
 // Where the program keeps its own: without it each process strips and compiles the same modules.
 const home = homedir();

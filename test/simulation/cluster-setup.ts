@@ -1,5 +1,5 @@
 // What a simulated world of peers is made of before anything happens: two sources with equal records, a network, a
-// coordinator and a store, all as the seed decides. One world in six is quiet: nothing fails there, and there is enough
+// coordinator and a store, all as the seed decides. One world in 24 is quiet: nothing fails there, and there is enough
 // to tell how often the same is stored.
 import { SeededRandom } from '../../src/base/random.ts';
 import { MemoryDatabase, MemoryDatabases } from '../../src/connector/memory/memory-database.ts';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ClusterSimulationReport, simulateCluster } from './cluster-simulation.ts';
 
-/** One world in twenty; each takes as long as four of logs. `CODR_SEED_FROM` says where they begin. */
-const seeds = Math.max(4, Math.round(Number(process.env.CODR_SEEDS ?? 2000) / 20));
+/** Three in five of all worlds; each takes as long as three of logs. `CODR_SEED_FROM` says where they begin. */
+const seeds = Math.max(4, Math.round(Number(process.env.CODR_SEEDS ?? 2000) * 0.6));
 const first = Number(process.env.CODR_SEED_FROM ?? 1);
 
 test(`${seeds} simulated clusters of peers lose nothing, act once, and never stand still`, async (t) => {
@@ -26,9 +26,13 @@ test(`${seeds} simulated clusters of peers lose nothing, act once, and never sta
   for (const name of ['restores', 'done', 'terms', 'commits', 'lives']) {
     assert.ok(total(name) >= seeds, `${name}: ${total(name)}`);
   }
-  assert.ok(total('faults') >= seeds / 2, 'faults');
-  assert.ok(total('expired') >= seeds / 10, 'leases expire');
-  assert.ok(total('renewed') >= seeds / 4, 'sources are removed and protected anew');
+  // Of few worlds some are calm.
+  if (seeds >= 50) {
+    assert.ok(total('faults') >= seeds / 2, 'faults');
+    assert.ok(total('expired') >= seeds / 10, 'leases expire');
+    assert.ok(total('renewed') >= seeds / 4, 'sources are removed and protected anew');
+    assert.ok(total('quietLeaves') >= seeds / 2, 'quiet worlds store leaves');
+  }
   const most = total('quietLeaves') / 20;
   assert.ok(total('quietDuplicates') <= most, `${total('quietDuplicates')} leaves stored twice`);
 });

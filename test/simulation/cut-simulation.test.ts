@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type CutSimulationReport, simulateCuts } from './cut-simulation.ts';
 
-/** A world of cuts takes as long as twenty of logs: one in twenty of all worlds. `CODR_SEED_FROM` says where they begin. */
+/** One in twenty of all worlds: one of cuts takes as long as four of logs. `CODR_SEED_FROM` says where they begin. */
 const seeds = Math.max(1, Math.round(Number(process.env.CODR_SEEDS ?? 2000) / 20));
 const first = Number(process.env.CODR_SEED_FROM ?? 1);
 

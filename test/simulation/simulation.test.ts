@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { type SimulationReport, simulate } from './simulation.ts';
 
 /**
- * `CODR_SEEDS` says how many worlds of all kinds: nine in ten are of this one. `CODR_SEED_FROM` says where they begin.
+ * `CODR_SEEDS` says how many worlds of all kinds: seven in twenty are of this one. `CODR_SEED_FROM` says where they begin.
  * Thousands are for `npm run simulate`.
  */
-const seeds = Math.round(Number(process.env.CODR_SEEDS ?? 2000) * 0.9);
+const seeds = Math.round(Number(process.env.CODR_SEEDS ?? 2000) * 0.35);
 const first = Number(process.env.CODR_SEED_FROM ?? 1);
 
 test(`${seeds} simulated worlds lose nothing, promise nothing they cannot give, and never stand still`, async (t) => {
@@ -24,8 +24,9 @@ test(`${seeds} simulated worlds lose nothing, promise nothing they cannot give, 
     }
   }
   t.diagnostic(JSON.stringify(Object.fromEntries(totals)));
-  // A world in which nothing happens would pass too.
-  for (const [name, value] of totals) assert.ok(value >= seeds / 50, `${name}: ${value}`);
+  // A world in which nothing happens would pass too; of few worlds some have no faults.
+  const most = seeds < 20 ? ['restores', 'backups', 'entries'] : [...totals.keys()];
+  for (const name of most) assert.ok((totals.get(name) ?? 0) >= seeds / 50, name);
 });
 
 test('a seed always tells the same story', async () => {

@@ -273,6 +273,10 @@ test('a restore that was killed goes on when the same command comes again', asyn
   const big = await world.protect('big', source);
   await big.backup();
   const to = uriOf(source);
+  // A table that somebody made to be filled is emptied by whoever goes on, and never made anew.
+  await client.cql(`CREATE KEYSPACE big2 WITH replication = ${replication}`);
+  const own = "PRIMARY KEY (k, c)) WITH comment = 'mine'";
+  await client.cql(`CREATE TABLE big2.t (k int, c int, v text, l list<int>, ${own}`);
   const args = ['restore', 'big', '--to', to, '--rename', 'big.*=big2.*', '--json'];
   const child = spawn(process.execPath, [mainFile, ...args], {
     stdio: 'ignore',
@@ -300,6 +304,11 @@ test('a restore that was killed goes on when the same command comes again', asyn
   t.diagnostic(`${Math.round((partitions * rowsPerPartition) / seconds)} rows/s, all in all`);
   assert.deepEqual(restored.skipped, []);
   assertSameRows(await seen(client, 'big2'), await seen(client, 'big'));
+  const comment = "SELECT comment FROM system_schema.tables WHERE keyspace_name = 'big2'";
+  assert.deepEqual(
+    (await client.cql(comment)).rows.map((row) => row.comment),
+    ['mine'],
+  );
   const markers = await client.cql(
     "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = 'codr_restore'",
   );

@@ -101,6 +101,21 @@ export class TableMaker {
     }
   }
 
+  /** The restore's own views upon the table. Errors: `target-unfit`, where there is another one. */
+  async dropViews({ keyspace, table, statements }: PlannedTable, signal: AbortSignal) {
+    const own = new Set(statements.views.map(({ name }) => name));
+    for (const name of await this.#schema.viewsUpon(keyspace, table, signal)) {
+      if (!own.has(name)) {
+        const message = `the view ${keyspace}.${name} stands upon ${table}, which is to be filled`;
+        throw new CodrError('target-unfit', message, {
+          object: `${keyspace}.${name}`,
+          remedy: 'drop it, and run the same command again',
+        });
+      }
+      await this.#schema.dropView(keyspace, name, signal);
+    }
+  }
+
   /** Errors: `target-unfit`, where a view of the name is another one, or was made before all was imported. */
   async #hasView(
     base: NamedTable,

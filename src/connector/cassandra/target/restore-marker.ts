@@ -25,6 +25,8 @@ export interface FinishedPlace {
 export interface MakingRow {
   /** Tables of the name that were there and empty, or were made. */
   readonly tableIds: readonly string[];
+  /** Of them the one that somebody else had made, and that is filled: it is emptied again, never dropped. */
+  readonly filled?: string;
 }
 
 /** A table whose records are all in files that wait for their import, or are imported. */

@@ -76,12 +76,21 @@ export class SchemaRunner {
     return row && String(row.id);
   }
 
-  async dropTable(keyspace: string, table: string, signal: AbortSignal): Promise<void> {
+  async viewsUpon(keyspace: string, table: string, signal: AbortSignal): Promise<string[]> {
     const query =
       'SELECT view_name FROM system_schema.views WHERE keyspace_name = ? AND base_table_name = ? ALLOW FILTERING';
-    for (const { view_name } of await this.rows(query, signal, [keyspace, table])) {
-      const view = `${quoted(keyspace)}.${quoted(String(view_name))}`;
-      await this.run(`DROP MATERIALIZED VIEW IF EXISTS ${view}`, signal);
+    const rows = await this.rows(query, signal, [keyspace, table]);
+    return rows.map(({ view_name }) => String(view_name));
+  }
+
+  async dropView(keyspace: string, name: string, signal: AbortSignal): Promise<void> {
+    const view = `${quoted(keyspace)}.${quoted(name)}`;
+    await this.run(`DROP MATERIALIZED VIEW IF EXISTS ${view}`, signal);
+  }
+
+  async dropTable(keyspace: string, table: string, signal: AbortSignal): Promise<void> {
+    for (const name of await this.viewsUpon(keyspace, table, signal)) {
+      await this.dropView(keyspace, name, signal);
     }
     await this.run(`DROP TABLE IF EXISTS ${quoted(keyspace)}.${quoted(table)}`, signal);
   }

@@ -1,13 +1,13 @@
 // What a plan says of a target that the driver's rows describe: what is left out, and what is in the way.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TargetOptions } from '../../restore-target.ts';
+import type { TargetOptions, TargetPlan } from '../../restore-target.ts';
 import { entryOf } from '../catalog/catalog-fold.ts';
 import type { TableDdl } from '../schema/table-body.ts';
 import type { CqlSession } from '../session/cql.ts';
 import type { Ring } from '../session/ring.ts';
 import { scalar, testSchema } from '../sstable/write-records.fixture.ts';
-import type { RestoreMarker } from './restore-marker.ts';
+import type { MakingRow, RestoreMarker } from './restore-marker.ts';
 import { planTarget } from './target-plan.ts';
 
 const { signal } = new AbortController();
@@ -57,6 +57,8 @@ interface There {
   readonly others?: readonly string[];
   /** Of its table `u`, in keyspace `b`. */
   readonly views?: readonly string[];
+  /** What an earlier run has noted of the table. */
+  readonly making?: MakingRow;
   /** Tables of the point that are left out. */
   readonly spared?: readonly string[];
   /** What the table is to be called. */
@@ -67,9 +69,23 @@ interface There {
 
 /** A target whose keyspace `b` has these functions and no table. */
 async function plan(
+  ...given: [ddl: Partial<TableDdl>, there?: readonly string[], more?: There]
+): Promise<TargetPlan> {
+  return (await planned(...given)).plan;
+}
+
+async function planned(
   ddl: Partial<TableDdl>,
   there: readonly string[] = [],
-  { drop = false, others = [], views = [], types = {}, namespace = 'b.t', spared = [] }: There = {},
+  {
+    drop = false,
+    others = [],
+    views = [],
+    types = {},
+    namespace = 'b.t',
+    spared = [],
+    making,
+  }: There = {},
 ) {
   const rows = async (query: string) => {
     if (query.includes('system_schema.keyspaces')) {
@@ -95,15 +111,14 @@ async function plan(
       ...{ type: 'function', name: 'f', create_statement },
     }));
   };
-  const marker = { wasMaking: () => undefined } as unknown as RestoreMarker;
+  const marker = { wasMaking: () => making, finished: () => undefined } as unknown as RestoreMarker;
   const options: TargetOptions = {
     ...{ operation: 'op', moment: '1', renames: [{ from: 'a.*', to: 'b.*' }], defined: [] },
     ...{ scope: { include: [drop ? '*' : 'a.*'], exclude: [] }, drop },
     ...{ ttl: 'keep', usersAndRoles: false },
   };
   const cql = { rows } as unknown as CqlSession;
-  return (await planTarget([item(ddl, namespace)], { cql, ring, marker, options, spared, signal }))
-    .plan;
+  return await planTarget([item(ddl, namespace)], { cql, ring, marker, options, spared, signal });
 }
 
 test('drop takes away what the point lacks, and nothing of restores that go on beside it', async () => {
@@ -145,6 +160,17 @@ test("nothing is restored into Cassandra's own keyspaces, nor into those that re
     const namespace = `${keyspace}.roles`;
     await assert.rejects(plan({}, [], { namespace }), { code: 'usage', object: namespace });
   }
+});
+
+test('a table that somebody made is filled again by a run that goes on, and one of an earlier run made anew', async () => {
+  // The target's table `u` has its keyspace for an id.
+  const made = async (making: MakingRow) => {
+    const there = { others: ['b'], namespace: 'b.u', making };
+    return (await planned({}, [], there)).tables.get('b.u')?.making;
+  };
+  assert.equal(await made({ tableIds: ['b'], filled: 'b' }), 'refill');
+  assert.equal(await made({ tableIds: ['b'] }), 'replace');
+  assert.equal(await made({ tableIds: ['a', 'b'], filled: 'a' }), 'replace');
 });
 
 test('triggers are said to be left out, and their table is not', async () => {

@@ -27,8 +27,11 @@ import {
 /** Of all operations: another restore may be trying its statements there. */
 const isTried = (keyspace: string): boolean => keyspace.startsWith(triedPrefix('').slice(0, -1));
 
-/** How a table is made: anew, into one that is there and empty, or in place of one that goes. */
-export type Making = 'new' | 'fill' | 'replace';
+/**
+ * How a table is made: anew, into one that is there and empty, into one that an earlier run has begun to fill, or in place
+ * of one that goes.
+ */
+export type Making = 'new' | 'fill' | 'refill' | 'replace';
 
 export interface PlannedTable {
   readonly item: TargetItem;
@@ -169,7 +172,9 @@ async function makingOf(
 ): Promise<Making> {
   if (!standing) return 'new';
   // Another table of the name is somebody else's, or one that ended before its id was noted and holds nothing.
-  if (marker.wasMaking(namespace)?.tableIds.includes(standing.id)) return 'replace';
+  const before = marker.wasMaking(namespace);
+  if (before?.filled === standing.id) return 'refill';
+  if (before?.tableIds.includes(standing.id)) return 'replace';
   if (options.drop) {
     found.dropped.push(namespace, ...viewsUpon(there, standing));
     return 'replace';

@@ -125,10 +125,14 @@ export class TargetTables {
     }
     const { marker } = this.planned;
     const known = marker.wasMaking(item.namespace)?.tableIds ?? [];
-    const before = making === 'fill' && standing !== undefined ? [...known, standing] : known;
-    await marker.noteMaking(item.namespace, { tableIds: before }, signal);
+    const filled = making === 'fill' || making === 'refill' ? standing : undefined;
+    const before = filled === undefined ? known : [...known, filled];
+    const note = filled !== undefined && { filled };
+    await marker.noteMaking(item.namespace, { tableIds: before, ...note }, signal);
     this.#making.add(item.namespace);
-    if (making === 'fill' && standing !== undefined) {
+    if (filled !== undefined) {
+      // Those that an earlier run had made; an import would fill none.
+      if (making === 'refill') await this.#maker.dropViews(planned, signal);
       // What was deleted in it would hide what is loaded.
       const options = { signal, consistency: 'all', timeoutMs: truncateMs } as const;
       await this.#cql.run(`TRUNCATE ${tableName(planned)}`, options);
@@ -139,7 +143,7 @@ export class TargetTables {
     const id = await this.#schema.tableId(keyspace, table, signal);
     if (id === undefined) throw displaced(item);
     const tableIds = [...new Set([...before, id])];
-    await marker.noteMaking(item.namespace, { tableIds }, signal);
+    await marker.noteMaking(item.namespace, { tableIds, ...note }, signal);
     this.#ids.set(item.namespace, id);
     this.#tidying ??= this.#dropTried(signal);
     // Done again at the end.

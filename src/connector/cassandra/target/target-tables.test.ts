@@ -22,7 +22,7 @@ const options: TargetOptions = {
   ...{ operation: 'op', moment: '1', renames: [{ from: 'a.*', to: 'b.*' }], defined: [], owner },
   ...{ scope: { include: ['a.*'], exclude: [] }, drop: false, ttl: 'keep', usersAndRoles: false },
 };
-const item = {
+const itemWith = (views: readonly string[]) => ({
   namespace: 'b.t',
   entry: entryOf({
     schema: {
@@ -31,17 +31,22 @@ const item = {
     },
     keyspace: { name: 'a', replication, durableWrites: true },
     ddl: {
-      ...{ keyspace: '', types: [], functions: [], indexes: [], views: [] },
+      ...{ keyspace: '', types: [], functions: [], indexes: [], views },
       table: 'CREATE TABLE a.t (p int PRIMARY KEY, v text);',
     },
   }),
-};
+});
+const item = itemWith([]);
 
 /** A node that knows keyspaces by their names and the steps of a marker; `refuses`: statements. */
 class FakeTarget {
   readonly keyspaces = new Set<string>();
   readonly steps = new Map<string, string>();
   refuses = /^$/;
+  /** What ran in keyspace `b`. */
+  readonly ran: string[] = [];
+  /** Its table `t` is there, with this view. */
+  view: string | undefined;
 
   async rows(query: string, { params = [], signal: one }: QueryOptions) {
     one.throwIfAborted();
@@ -63,6 +68,12 @@ class FakeTarget {
       this.steps.set(second, first);
       return [{ '[applied]': true }];
     }
+    if (query.includes('FROM system_schema.tables') && this.view !== undefined) {
+      return [{ keyspace_name: 'b', table_name: 't', id: 'one' }];
+    }
+    if (query.includes('FROM system_schema.views') && this.view !== undefined) {
+      return [{ keyspace_name: 'b', view_name: this.view, base_table_name: 't', id: 'two' }];
+    }
     if (!query.includes('FROM system_schema.keyspaces') || params.length > 0) return [];
     return [...this.keyspaces].map((keyspace_name) => {
       return { keyspace_name, replication, durable_writes: true };
@@ -71,6 +82,7 @@ class FakeTarget {
 
   async run(statement: string, { signal: one }: QueryOptions): Promise<void> {
     one.throwIfAborted();
+    if (/"b"/.test(statement)) this.ran.push(statement);
     if (this.refuses.test(statement)) throw new CodrError('target-unfit', 'it is refused');
     const [, what, name = ''] =
       /^(CREATE|DROP) KEYSPACE (?:IF (?:NOT )?EXISTS )?"?(\w+)/.exec(statement) ?? [];
@@ -125,4 +137,33 @@ test('a refused statement is what is told, and nothing of it stays, at the lates
   target.refuses = /^$/;
   await tables.release(signal);
   assert.deepEqual([...target.keyspaces], ['codr_restore']);
+});
+
+test('a table that an earlier run was filling is emptied without its own views, and never dropped', async () => {
+  const own =
+    'CREATE MATERIALIZED VIEW a.w AS SELECT * FROM a.t WHERE p IS NOT NULL PRIMARY KEY (p)';
+  const filling = itemWith([own]);
+  for (const view of ['w', 'other']) {
+    const target = new FakeTarget();
+    target.keyspaces.add('b');
+    target.view = view;
+    target.steps.set('making b.t', '{"tableIds":["one"],"filled":"one"}');
+    const cql = target as unknown as CqlSession;
+    const tables = new TargetTables(cql, ring, { clock: systemClock });
+    const { plan } = await tables.plan([filling], options, signal);
+    assert.deepEqual(plan.conflicts, []);
+    await tables.begin(signal);
+    const creating = tables.create(filling, signal);
+    if (view === 'other') {
+      await assert.rejects(creating, { code: 'target-unfit', object: 'b.other' });
+      assert.deepEqual(target.ran, []);
+    } else {
+      await creating;
+      assert.deepEqual(target.ran, [
+        'DROP MATERIALIZED VIEW IF EXISTS "b"."w"',
+        'TRUNCATE "b"."t"',
+      ]);
+    }
+    await tables.release(signal);
+  }
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isCodrError } from '../../base/error.ts';
 import { silentLogger } from '../../base/log.ts';
@@ -186,6 +186,9 @@ test('repairs that die at any write come to what one repair comes to', async (t)
 
 test('collections that die at any write free what one frees, and nothing else', async (t) => {
   const repo = await folder(t);
+  // Its repair stores the states of lineages in packs, where a collection removes them.
+  await rm((await files(repo, 'packs')).at(-1) as string);
+  await process(repo, (node) => node.check({ ...look, repair: true }, call));
   await process(repo, (node) => node.removeSource({ source: 'both' }, call));
   const wanted = await moments(repo);
   const before = await files(repo, 'packs');
@@ -194,12 +197,16 @@ test('collections that die at any write free what one frees, and nothing else', 
   await process(twin, collect);
   const { deaths } = await untilThrough(repo, collect, async () => {
     assert.deepEqual(await moments(repo), wanted);
+    const { problems = [] } = (await process(repo, (node) => node.check(look, call))) ?? {};
+    assert.deepEqual(problems, [], 'what is half removed is no damage');
   });
   assert.ok(deaths >= 4, `${deaths} deaths`);
   const kept = await files(repo, 'packs');
   assert.ok(kept.length < before.length, 'something was freed');
   const namesIn = (folder: string, paths: string[]) => paths.map((one) => one.slice(folder.length));
   assert.deepEqual(namesIn(repo, kept), namesIn(twin, await files(twin, 'packs')));
+  const lineages = (await files(repo, 'lineage')).map((path) => dirname(path));
+  assert.equal(new Set(lineages).size, 2, 'nothing of the source is left');
   const after = await process(repo, (node) => node.check(look, call));
   assert.deepEqual(after?.problems, []);
 });

@@ -2,10 +2,11 @@
 // state that they give.
 import { createHash } from 'node:crypto';
 import { CodrError, isCodrError } from '../../base/error.ts';
+import { isInTheMaking } from '../collect/condemned.ts';
 import { decodeEntry, type EntryContext } from '../lineage/entry-codec.ts';
 import { entryName, type Lineage, newestBoundary } from '../lineage/lineage.ts';
-import type { Repository } from '../repository.ts';
-import type { Problems } from './problems.ts';
+import { type Repository, repositoryLineage } from '../repository.ts';
+import { Problems } from './problems.ts';
 
 export interface CheckedLineage {
   readonly name: string;
@@ -53,6 +54,31 @@ async function openState(
     });
     return undefined;
   }
+}
+
+/**
+ * Of every lineage in the store, the repository's own first. What is left of a source that was removed is no matter: a
+ * collection frees it, and may have begun to.
+ */
+export async function checkLineages(
+  repository: Repository,
+  problems: Problems,
+  signal: AbortSignal,
+): Promise<CheckedLineage[]> {
+  const own = await checkLineage(repository, repositoryLineage, problems, signal);
+  const checked = [own];
+  for (const name of await repository.store.listFolders('lineage/')) {
+    if (name === repositoryLineage) continue;
+    const found = new Problems();
+    const one = await checkLineage(repository, name, found, signal);
+    // Without an entry of its own nobody knows what is registered.
+    const state = own.entries > 0 ? own.lineage?.state : undefined;
+    const isRegistered = !state || state.get(`source/${name}`) !== undefined;
+    const isMatter = isRegistered || (one.lineage && isInTheMaking(one.lineage.state));
+    if (isMatter) checked.push(one);
+    for (const problem of isMatter ? found.list : []) problems.add(problem);
+  }
+  return checked;
 }
 
 class ChainCheck {

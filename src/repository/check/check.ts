@@ -22,7 +22,7 @@ import { type Repository, repositoryLineage } from '../repository.ts';
 import { findDangling, reportDangling } from './check-dangling.ts';
 import { type IndexFindings, indexAgain, readIndex, uncoveredPacks } from './check-index.ts';
 import { checkKeys } from './check-keys.ts';
-import { type CheckedLineage, checkLineage } from './check-lineage.ts';
+import { type CheckedLineage, checkLineages } from './check-lineage.ts';
 import { checkMutables } from './check-mutables.ts';
 import { checkPacks, type PackLookers } from './check-packs.ts';
 import { checkRuns } from './check-runs.ts';
@@ -257,12 +257,9 @@ class Check {
 
   /** Every lineage in the store and every one that is registered: a registered one begins with an entry. */
   async #checkLineages(): Promise<CheckedLineage[]> {
-    const { store, signal } = this.#world;
-    const names = new Set([repositoryLineage, ...(await store.listFolders('lineage/'))]);
-    const checked: CheckedLineage[] = [];
-    for (const name of names) {
-      checked.push(await checkLineage(this.#repository, name, this.#problems, signal));
-    }
+    const { signal } = this.#world;
+    const checked = await checkLineages(this.#repository, this.#problems, signal);
+    const names = new Set(checked.map(({ name }) => name));
     const own = checked.find(({ name }) => name === repositoryLineage);
     if (own?.entries === 0 && names.size > 1) this.#missLineage(repositoryLineage);
     for (const id of own?.lineage?.state.keys('source') ?? []) {

@@ -26,7 +26,8 @@ export async function removedSources(
     const isGone = await wasRegistered(context, name, own);
     // Read after the source's own lineage: what was registered before it was written is known by now.
     await lineage.refresh();
-    if (isGone && !isRegistered(name)) removed.push({ name, ...(own && { lineage: own }) });
+    const { lineage: there } = own;
+    if (isGone && !isRegistered(name)) removed.push({ name, ...(there && { lineage: there }) });
   }
   return removed;
 }
@@ -35,10 +36,11 @@ export async function removedSources(
 async function wasRegistered(
   context: CollectContext,
   name: string,
-  own: Lineage | undefined,
+  { lineage: own, isStateGone }: Opened,
 ): Promise<boolean> {
   const boundary = await newestBoundary(mutablesOf(context), name);
-  if (boundary?.value.seq === pastEverything || (own && !isInTheMaking(own.state))) return true;
+  if (boundary?.value.seq === pastEverything || isStateGone) return true;
+  if (own && !isInTheMaking(own.state)) return true;
   const { store } = context.repository;
   const newest = await newestSeq(store, name);
   const object = newest === undefined ? undefined : await store.stat(entryName(name, newest));
@@ -46,12 +48,18 @@ async function wasRegistered(
   return object !== undefined && object.modifiedMs < clock.now() - uncommittedAgeMs;
 }
 
-async function readable(opening: Promise<Lineage>): Promise<Lineage | undefined> {
+interface Opened {
+  readonly lineage?: Lineage;
+  /** Its state was stored in packs, as that of a source that is being added never is, and a collection has freed them. */
+  readonly isStateGone: boolean;
+}
+
+async function readable(opening: Promise<Lineage>): Promise<Opened> {
   try {
-    return await opening;
+    return { lineage: await opening, isStateGone: false };
   } catch (error) {
     const codes = ['lineage-broken', 'object-damaged', 'object-missing'] as const;
-    if (codes.some((code) => isCodrError(error, code))) return undefined;
-    throw error;
+    if (!codes.some((code) => isCodrError(error, code))) throw error;
+    return { isStateGone: isCodrError(error, 'object-missing') };
   }
 }

@@ -3,49 +3,23 @@ import { test } from 'node:test';
 import { isCodrError } from '../../base/error.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { MemorySpill } from '../../base/spill.ts';
-import { type LeafId, leafId, type PackId, packId } from '../../model/id.ts';
+import type { PackId } from '../../model/id.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { namesIn, withDamage } from '../pack/pack-fixture.ts';
 import { CountingStore } from './counting-store.fixture.ts';
 import { FingerprintIndex, type IndexedPack } from './fingerprint-index.ts';
+import { assertFound, syntheticPack } from './synthetic-pack.fixture.ts';
 
 const macKey = new SeededRandom(4).bytes(32);
-
-/** `count` leaves of pack `number`; ids are pseudo-random, 32 bytes, made fast. */
-function syntheticPack(number: number, count: number): IndexedPack {
-  const words = new Uint32Array(count * 8);
-  let state = (number * 2654435761 + 1) >>> 0;
-  for (let i = 0; i < words.length; i++) {
-    state = (state ^ (state << 13)) >>> 0;
-    state = (state ^ (state >>> 17)) >>> 0;
-    state = (state ^ (state << 5)) >>> 0;
-    words[i] = state;
-  }
-  const bytes = Buffer.from(words.buffer);
-  const leafIds: LeafId[] = [];
-  for (let i = 0; i < count; i++) leafIds.push(leafId(bytes.subarray(i * 32, i * 32 + 32)));
-  const id = packId(number.toString(16).padStart(64, '0'));
-  return { ref: { id, kind: 'd', bytes: count * 1000, leaves: count }, leafIds };
-}
-
-async function check(index: FingerprintIndex, packs: readonly IndexedPack[]): Promise<void> {
-  for (const { ref, leafIds } of packs) {
-    const locations = await index.lookup(leafIds);
-    for (const [i, at] of locations.entries()) {
-      assert.equal(at?.pack.id, ref.id);
-      assert.equal(at.leaf, i);
-    }
-  }
-}
 
 test('every leaf of every pack is found at its place, and no other', async () => {
   const store = new MemoryObjectStore();
   const index = await FingerprintIndex.open(store, { macKey });
   const packs = [1, 2, 3].map((n) => syntheticPack(n, 700 * n));
   await index.addPacks(packs);
-  await check(index, packs);
-  await check(await FingerprintIndex.open(store, { macKey }), packs);
+  await assertFound(index, packs);
+  await assertFound(await FingerprintIndex.open(store, { macKey }), packs);
   const others = await index.lookup(syntheticPack(9, 1000).leafIds);
   assert.equal(others.filter(Boolean).length, 0);
 });
@@ -55,7 +29,7 @@ test('leaves of equal leading bytes are found too', async () => {
   const pack = syntheticPack(1, 2000);
   for (const [i, id] of pack.leafIds.entries()) if (i % 2 === 0) id.set([7, 7, 7, 7, 7]);
   await index.addPacks([pack]);
-  await check(index, [pack]);
+  await assertFound(index, [pack]);
 });
 
 test('a leaf in several packs is found in the one that may be used, across pages', async () => {
@@ -84,7 +58,7 @@ test('eight objects of a tier become one, and nothing is lost', async () => {
   }
   assert.equal(index.objectCount, 1 + 6);
   assert.equal((await namesIn(store, 'index/')).length, 7);
-  await check(index, packs);
+  await assertFound(index, packs);
 });
 
 test('a merge above the limit of an object is cut by leading byte', async () => {
@@ -96,33 +70,7 @@ test('a merge above the limit of an object is cut by leading byte', async () => 
   await index.compact();
   assert.equal(index.objectCount, 7);
   assert.equal(index.entryCount, 12_000);
-  await check(await FingerprintIndex.open(store, options), packs);
-});
-
-test('as many runs are merged as can still be cut by the leading byte, and the rest is left', async () => {
-  const store = new MemoryObjectStore();
-  const options = { macKey, objectEntriesMax: 10 };
-  const index = await FingerprintIndex.open(store, options);
-  // One run is too large to be merged with another: it is in nobody's way.
-  const packs = Array.from({ length: 25 }, (_, n) => syntheticPack(n + 1, n === 0 ? 2200 : 700));
-  for (const pack of packs) {
-    await index.addPacks([pack]);
-    await index.compact();
-  }
-  const runs = new Map<string, number>();
-  for (const { header } of index.objects.values()) {
-    const name = `${header.tier} ${Buffer.from(header.run).toString('hex')}`;
-    runs.set(name, (runs.get(name) ?? 0) + header.entryCount);
-  }
-  // Three of 700 fit into 224 objects of 10, four do not.
-  const merged = [...runs].filter(([name]) => name.startsWith('1 '));
-  assert.deepEqual(new Set(merged.map(([, count]) => count)), new Set([2100]));
-  assert.ok(
-    merged.length >= 5 && runs.size < 8 + merged.length,
-    `${merged.length} of ${runs.size}`,
-  );
-  assert.equal(index.entryCount, 24 * 700 + 2200);
-  await check(await FingerprintIndex.open(store, options), packs);
+  await assertFound(await FingerprintIndex.open(store, options), packs);
 });
 
 test('two processes that merge the same objects write the same ones', async () => {
@@ -134,7 +82,7 @@ test('two processes that merge the same objects write the same ones', async () =
   await Promise.all([a.compact(), b.compact()]);
   await b.refresh();
   assert.deepEqual([a.entryCount, b.entryCount], [800, 800]);
-  await check(b, packs);
+  await assertFound(b, packs);
 });
 
 test('an index that others merged away meanwhile answers after it has read the list again', async () => {
@@ -145,7 +93,7 @@ test('an index that others merged away meanwhile answers after it has read the l
   const b = await FingerprintIndex.open(store, { macKey });
   await a.compact();
   await b.lookup(packs.flatMap(({ leafIds }) => leafIds));
-  await check(b, packs);
+  await assertFound(b, packs);
 });
 
 test('dropped packs leave the index', async () => {
@@ -155,8 +103,8 @@ test('dropped packs leave the index', async () => {
   await index.addPacks(packs);
   await index.drop(new Set<PackId>([(packs[1] as IndexedPack).ref.id]));
   assert.equal(index.entryCount, 400);
-  await check(index, [packs[0], packs[2]] as IndexedPack[]);
-  await check(await FingerprintIndex.open(store, { macKey }), [packs[0]] as IndexedPack[]);
+  await assertFound(index, [packs[0], packs[2]] as IndexedPack[]);
+  await assertFound(await FingerprintIndex.open(store, { macKey }), [packs[0]] as IndexedPack[]);
 });
 
 test('a damaged index is made again from packs', async () => {
@@ -169,8 +117,8 @@ test('a damaged index is made again from packs', async () => {
   async function* given(): AsyncGenerator<IndexedPack> {
     yield* packs;
   }
-  await check(await FingerprintIndex.rebuild(damaged, { macKey }, given()), packs);
-  await check(await FingerprintIndex.open(damaged, { macKey }), packs);
+  await assertFound(await FingerprintIndex.rebuild(damaged, { macKey }, given()), packs);
+  await assertFound(await FingerprintIndex.open(damaged, { macKey }), packs);
 });
 
 test('a flipped bit in any byte of an index object is damage', async () => {
@@ -210,26 +158,4 @@ test('with a place to spill to, an object is fetched once however many pages are
     assert.ok(found.every(Boolean));
   }
   assert.ok(store.readBytes < 20_000 * 25, `${store.readBytes} bytes read`);
-});
-
-test('a million leaves cost 1.25 bytes each in memory, and no filter past the limit', async () => {
-  const store = new MemoryObjectStore();
-  const writer = await FingerprintIndex.open(store, { macKey });
-  const leavesOfPack = 100_000;
-  for (let n = 0; n < 10; n++) await writer.addPacks([syntheticPack(n + 1, leavesOfPack)]);
-  await writer[Symbol.asyncDispose]();
-  const samples = [1, 4, 10].map((n) => syntheticPack(n, leavesOfPack).leafIds.slice(0, 200));
-  const bytesInUse = (): number => process.memoryUsage().heapUsed + process.memoryUsage().external;
-  const before = bytesInUse();
-  const index = await FingerprintIndex.open(store, { macKey, pageCacheBytesMax: 256 * 1024 });
-  assert.equal(index.entryCount, 1_000_000);
-  assert.ok(index.filterBytes <= 1_250_100);
-  for (const some of samples) {
-    assert.ok((await index.lookup(some)).every((at, i) => at?.leaf === i));
-  }
-  const grown = bytesInUse() - before;
-  assert.ok(grown < 32 * 1024 * 1024, `${grown} bytes for a million leaves`);
-  const bounded = await FingerprintIndex.open(store, { macKey, filterBytesMax: 300_000 });
-  assert.ok(bounded.filterBytes <= 300_000 && bounded.filterBytes > 0);
-  assert.ok((await bounded.lookup(syntheticPack(10, 100).leafIds)).every(Boolean));
 });

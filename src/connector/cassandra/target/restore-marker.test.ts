@@ -58,6 +58,16 @@ test('what was disproven is forgotten, and no other note of the restore; views a
   const after = await read();
   assert.equal(after.loaded('a.t', place), undefined);
   assert.ok(after.loaded('a.u', place) && after.wasMaking('a.t'));
+
+  // A table that is emptied keeps its id, so nothing of what was in it may be taken for what will be.
+  for (const id of ['one', 'two']) await after.noteTaken(id, 'h', 3, signal);
+  const filled = await read();
+  assert.equal(filled.taken('one', 'h'), 3);
+  await filled.forgetFilled('a.u', 'one', signal);
+  const last = await read();
+  assert.deepEqual([last.loaded('a.u', place), last.taken('one', 'h')], [undefined, 0]);
+  assert.deepEqual([last.wasMakingViews('one'), filled.wasMakingViews('one')], [false, false]);
+  assert.equal(last.taken('two', 'h'), 3);
 });
 
 /** A session on a table of steps, and one that makes and drops it. */

@@ -53,7 +53,7 @@ export class RestoreMarker {
   readonly #cql: CqlSession;
   readonly #schema: SchemaRunner;
   readonly #table: string;
-  readonly #rows: ReadonlyMap<string, string>;
+  readonly #rows: Map<string, string>;
   /** The owner's row as this run wrote it. */
   #owned: string | undefined;
 
@@ -61,7 +61,7 @@ export class RestoreMarker {
     cql: CqlSession,
     schema: SchemaRunner,
     table: string,
-    rows: ReadonlyMap<string, string>,
+    rows: Map<string, string>,
   ) {
     this.#cql = cql;
     this.#schema = schema;
@@ -164,10 +164,14 @@ export class RestoreMarker {
 
   /** What is noted of the table as loaded and as finished holds no more: it is made anew. */
   async forget(namespace: string, signal: AbortSignal): Promise<void> {
-    for (const step of [`loaded ${namespace}`, `done ${namespace}`]) {
-      const query = `DELETE FROM ${this.name} WHERE step = ?`;
-      await this.#cql.run(query, { signal, params: [step], consistency: 'quorum' });
-    }
+    await this.#delete([`loaded ${namespace}`, `done ${namespace}`], signal);
+  }
+
+  /** Before the table is emptied, which keeps its id: all that is noted of it and of its files. */
+  async forgetFilled(namespace: string, tableId: string, signal: AbortSignal): Promise<void> {
+    await this.forget(namespace, signal);
+    const taken = [...this.#rows.keys()].filter((step) => step.startsWith(`taken ${tableId} `));
+    await this.#delete([...taken, `views ${tableId}`], signal);
   }
 
   async noteFinished(place: FinishedPlace, item: FinishedItem, signal: AbortSignal): Promise<void> {
@@ -241,6 +245,14 @@ export class RestoreMarker {
     const what = isAlone ? `KEYSPACE IF EXISTS ${markerKeyspace}` : `TABLE IF EXISTS ${this.name}`;
     await this.#schema.run(`DROP ${what}`, signal);
     await this.#schema.agreed(signal);
+  }
+
+  async #delete(steps: readonly string[], signal: AbortSignal): Promise<void> {
+    const query = `DELETE FROM ${this.name} WHERE step = ?`;
+    for (const step of steps) {
+      await this.#cql.run(query, { signal, params: [step], consistency: 'quorum' });
+      this.#rows.delete(step);
+    }
   }
 
   async #write(step: string, body: string, signal: AbortSignal): Promise<void> {

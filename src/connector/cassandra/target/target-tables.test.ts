@@ -80,8 +80,9 @@ class FakeTarget {
     });
   }
 
-  async run(statement: string, { signal: one }: QueryOptions): Promise<void> {
+  async run(statement: string, { params, signal: one }: QueryOptions): Promise<void> {
     one.throwIfAborted();
+    if (statement.startsWith('DELETE')) this.steps.delete(String(params?.[0]));
     if (/"b"/.test(statement)) this.ran.push(statement);
     if (this.refuses.test(statement)) throw new CodrError('target-unfit', 'it is refused');
     const [, what, name = ''] =
@@ -148,6 +149,7 @@ test('a table that an earlier run was filling is emptied without its own views, 
     target.keyspaces.add('b');
     target.view = view;
     target.steps.set('making b.t', '{"tableIds":["one"],"filled":"one"}');
+    target.steps.set('taken one h', '2');
     const cql = target as unknown as CqlSession;
     const tables = new TargetTables(cql, ring, { clock: systemClock });
     const { plan } = await tables.plan([filling], options, signal);

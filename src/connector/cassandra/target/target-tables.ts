@@ -131,8 +131,11 @@ export class TargetTables {
     await marker.noteMaking(item.namespace, { tableIds: before, ...note }, signal);
     this.#making.add(item.namespace);
     if (filled !== undefined) {
-      // Those that an earlier run had made; an import would fill none.
-      if (making === 'refill') await this.#maker.dropViews(planned, signal);
+      if (making === 'refill') {
+        // Those that an earlier run had made; an import would fill none.
+        await this.#maker.dropViews(planned, signal);
+        await marker.forgetFilled(item.namespace, filled, signal);
+      }
       // What was deleted in it would hide what is loaded.
       const options = { signal, consistency: 'all', timeoutMs: truncateMs } as const;
       await this.#cql.run(`TRUNCATE ${tableName(planned)}`, options);

@@ -19,7 +19,7 @@ import { World } from '../mongodb/world.ts';
 import { ChaosFaults, type Struck } from './chaos-faults.ts';
 import { call, Peers, until } from './peers.ts';
 
-const seconds = Number(process.env.CODR_CHAOS_SECONDS ?? 120);
+const seconds = Number(process.env.CODR_CHAOS_SECONDS ?? 180);
 const seed = testSeed(3);
 const random = new SeededRandom(seed);
 const pick = <T>(of: readonly T[]): T => of[random.below(of.length)] as T;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sampled } from '../../../test/harness/seed.ts';
 import { toHex } from '../../base/bytes.ts';
 import { type KeyRange, rangeHolds } from '../../model/key-range.ts';
 import type { DataRecord } from '../../model/record.ts';
@@ -72,7 +73,7 @@ test('what is left out of a tree is in the largest one, and ends where partition
         }
       }
     }),
-    { numRuns: 40 },
+    { numRuns: sampled(40) },
   );
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sampled } from '../../../test/harness/seed.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
@@ -116,5 +117,7 @@ const flushAll: Step[] = [
 ];
 
 test('the packs that a flush lists are enough to read all that its session put', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), run), { numRuns: 60 });
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), run), {
+    numRuns: sampled(60),
+  });
 });

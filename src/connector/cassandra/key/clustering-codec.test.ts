@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sampled } from '../../../../test/harness/seed.ts';
 import { clusteringEnds } from '../record/record-layout.ts';
 import type { CassandraType, ScalarName } from '../type/cassandra-type.ts';
 import { ByteSink } from './byte-sink.ts';
@@ -96,7 +97,7 @@ test('a bound lies before or after exactly the rows that begin with its prefix',
         assert.equal(isInside, begins);
       },
     ),
-    { numRuns: 3000 },
+    { numRuns: sampled(3000) },
   );
 });
 
@@ -119,7 +120,7 @@ test('decoding gives back components, nulls and the count of a bound', () => {
         assert.deepEqual(back, each);
       });
     }),
-    { numRuns: 2000 },
+    { numRuns: sampled(2000) },
   );
 });
 

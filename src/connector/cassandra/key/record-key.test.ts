@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sampled } from '../../../../test/harness/seed.ts';
 import { rangeHolds } from '../../../model/key-range.ts';
 import { murmurTokenBig } from './murmur3.ts';
 import {
@@ -52,7 +53,7 @@ test('tokens are those of the driver, bytes of 80 and more in the last block amo
       const expected = BigInt(tokenizer.hash(Buffer.from(key)).getValue().toString());
       assert.equal(murmurTokenBig(key), expected);
     }),
-    { numRuns: 3000 },
+    { numRuns: sampled(3000) },
   );
 });
 
@@ -72,7 +73,7 @@ test('a record key tells its token, where the partition ends, and the partition 
         assert.equal(key.length, partitionPrefixBytesMax + 1);
       } else assert.deepEqual(Buffer.from(back ?? []), partition);
     }),
-    { numRuns: 2000 },
+    { numRuns: sampled(2000) },
   );
 });
 
@@ -121,6 +122,6 @@ test('a token range holds the tokens after its start up to its end, round the ri
       const key = Buffer.concat([tokenPrefix(token), Buffer.of(1, 0, 0x40)]);
       assert.equal(ranges.filter((range) => rangeHolds(range, key)).length, inside ? 1 : 0);
     }),
-    { numRuns: 2000 },
+    { numRuns: sampled(2000) },
   );
 });

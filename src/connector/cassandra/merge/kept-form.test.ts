@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sampled } from '../../../../test/harness/seed.ts';
 import type { RecordBlock } from '../../../model/record-block.ts';
 import { type KeptFormOptions, keptForm } from './kept-form.ts';
 import { liveForm } from './live-form.ts';
@@ -92,7 +93,7 @@ test('deletions that may have gone are left out, and what has expired is a tombs
       const made = await linesOf(kept(encoded(list), times));
       assert.deepEqual(made, await linesOf(streamOf(wanted, 100)));
     }),
-    { numRuns: 400 },
+    { numRuns: sampled(400) },
   );
 });
 
@@ -116,6 +117,6 @@ test('a table that was compacted before has the same kept form, and what lives i
         await linesOf(liveForm(streamOf(block), live)),
       );
     }),
-    { numRuns: 400 },
+    { numRuns: sampled(400) },
   );
 });

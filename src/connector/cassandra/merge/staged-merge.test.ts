@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { sampled } from '../../../../test/harness/seed.ts';
 import { MemorySpill, type Spill, type SpillFile } from '../../../base/spill.ts';
 import {
   type BlockStream,
@@ -100,7 +101,7 @@ test('a staged merge of any number of inputs is the merge, and never has more op
       assert.ok(world.most <= openMax, `${world.most} of ${openMax} were open`);
       assert.equal(world.now + world.spill.held, 0);
     }),
-    { numRuns: 600 },
+    { numRuns: sampled(600) },
   );
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BSON } from 'mongodb';
+import { sampled } from '../../../../test/harness/seed.ts';
 import { compareBytes } from '../../../base/bytes.ts';
 import {
   type Change,
@@ -151,6 +152,6 @@ test('splitting a range anywhere changes no byte', async () => {
       const parts = [...(await part({ to: key(bound) })), ...(await part({ from: key(bound) }))];
       assert.deepEqual(parts, await part({}));
     }),
-    { numRuns: 200 },
+    { numRuns: sampled(200) },
   );
 });

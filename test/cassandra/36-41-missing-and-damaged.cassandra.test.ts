@@ -1,5 +1,6 @@
 // 36, 38, 39, 41: a replica that is damaged or away costs the point its grade, never its rows; what only an absent
-// replica has comes with the first cut that captures it.
+// replica has comes with the first cut that captures it. 12, 15, 21: what was written while others were away, so that
+// replicas differ, is one; 43: at any number of copies.
 import assert from 'node:assert/strict';
 import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,11 +14,12 @@ import {
   sharedCassandra,
   type TestClient,
 } from '../harness/cassandra.ts';
-import { type SeenRows, seen } from './oracle.ts';
+import { DividedWrites } from './divided-writes.ts';
+import { askThemselves, assertEachAlone, assertSameRows, type SeenRows, seen } from './oracle.ts';
 import { pointsBeside } from './points.ts';
-import { CassandraWorld } from './world.ts';
+import { CassandraWorld, type ProtectedCluster } from './world.ts';
 
-const cluster = sharedCassandra({ nodes: 3, hints: false, readyMsMax: 400_000 });
+const cluster = sharedCassandra({ ...askThemselves(3), hints: false, readyMsMax: 400_000 });
 const assertPoint = pointsBeside(cluster);
 const { all, one, quorum } = types.consistencies;
 const service = 'org.apache.cassandra.db:type=StorageService';
@@ -164,21 +166,32 @@ test('36: when two of three replicas are damaged there is no point, unless it is
   await assertPoint(client, worse, point.id, wanted);
 });
 
+/** Nodes go and come, with cuts and writes meanwhile, the same for whoever asks. */
+let divided: Promise<DividedWrites> | undefined;
+
 test('38, 39, 41: a cut without one of three nodes is quorum-safe, without two it is refused, and what only an absent one has comes later', async () => {
+  divided ??= nodesGoAndCome();
+  await divided;
+});
+
+async function nodesGoAndCome(): Promise<DividedWrites> {
   const source = await cluster();
   const away = await world.protect('away', source);
+  const writes = new DividedWrites(source, 'split');
   {
     await using client = await connectCql(source);
     await makeTable(client, 'away', 't');
     await write(client, 'away.t', [0, 40]);
+    await writes.whole();
     assert.equal((await away.backup()).grade, 'complete');
   }
-  await source.stopNode(3, 'SIGKILL');
+  await source.stopNode(3);
   await seesOnly(source, 1, 2);
   let safe: string;
   {
     await using client = await connectThrough(source, 1);
     await write(client, 'away.t', [40, 80], quorum);
+    await writes.without3();
     const { grade, point, warnings } = await away.backup();
     assert.equal(grade, 'quorum-safe');
     assert.ok(warnings.some((text) => text.includes(source.address(3))));
@@ -199,9 +212,11 @@ test('38, 39, 41: a cut without one of three nodes is quorum-safe, without two i
   assert.ok((await pointIds('away')).includes(poor.point.id));
   // 41: acknowledged at ONE by node 1 alone, which the next cut does not capture.
   await write(first, 'away.t', [100, 120], one);
+  await writes.byNode1();
   await source.stopNode(1);
   await bring(source, 2, 3);
   await seesOnly(source, 2, 3);
+  await writes.without1();
   const without = await away.backup();
   assert.equal(without.grade, 'quorum-safe');
   await bring(source, 1);
@@ -214,7 +229,44 @@ test('38, 39, 41: a cut without one of three nodes is quorum-safe, without two i
   await assertPoint(client, away, safe, below(everything, 80));
   await assertPoint(client, away, without.point.id, below(everything, 100));
   await assertPoint(client, away, whole.point.id, everything);
+  return writes;
+}
+
+test('12, 15, 21, 43: what each replica alone was told is one, with one copy and with three again, on each replica', async () => {
+  divided ??= nodesGoAndCome();
+  const [source, writes] = [await cluster(), await divided];
+  const split = await world.protect('split', source);
+  assert.equal((await split.backup()).grade, 'complete');
+  await using client = await connectCql(source);
+  // A read at ALL repairs: only after the cut.
+  const wanted = await seen(client, 'split');
+  writes.assertMerged(wanted);
+  const give = async (from: ProtectedCluster, to: string, copies: number): Promise<void> => {
+    await client.cql(
+      `CREATE KEYSPACE ${to} WITH replication = ` +
+        `{'class': 'SimpleStrategy', 'replication_factor': ${copies}}`,
+    );
+    const { datasets } = await from.restoreTo(source, { renames: [`${from.name}.*=${to}.*`] });
+    assert.deepEqual(
+      datasets.map(({ proven }) => proven),
+      [true, true, true],
+    );
+    await assertEachAlone(source, to, wanted);
+  };
+  await give(split, 'thin', 1);
+  const thin = await world.protect('thin', source);
+  assert.equal((await thin.backup()).grade, 'complete');
+  await give(thin, 'thick', 3);
+  // Counting goes on, in the same way, by each node.
+  for (const keyspace of ['split', 'thin', 'thick']) await writes.countOn(keyspace);
+  const more = await seen(client, 'split');
+  for (const keyspace of ['thin', 'thick']) {
+    assertSameRows(counted(await seen(client, keyspace)), counted(more), keyspace);
+  }
+  assert.throws(() => assertSameRows(counted(more), counted(wanted)), { code: 'ERR_ASSERTION' });
 });
+
+const counted = (rows: SeenRows): SeenRows => new Map([['counts', rows.get('counts') ?? []]]);
 
 async function pointIds(source: string): Promise<string[]> {
   await using node = await world.node();

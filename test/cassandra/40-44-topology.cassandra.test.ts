@@ -6,10 +6,8 @@ import { types } from 'cassandra-driver';
 import { forEachLimit } from '../../src/base/async.ts';
 import type { CassandraCluster } from '../../src/node/demo/cassandra-server.ts';
 import { connectCql, startCassandra } from '../harness/cassandra.ts';
-import { asksItself, assertEachAlone, assertSameRows, type SeenRows, seen } from './oracle.ts';
+import { askThemselves, assertEachAlone, assertSameRows, type SeenRows, seen } from './oracle.ts';
 import { CassandraWorld, type ProtectedCluster } from './world.ts';
-
-const dcs = (nodes: number): string[] => new Array<string>(nodes).fill('dc1');
 
 interface Scene extends AsyncDisposable {
   readonly world: CassandraWorld;
@@ -22,7 +20,7 @@ after(async () => await (await scene)?.[Symbol.asyncDispose]());
 
 /** Three nodes, one of which was down while much was written and deleted; a cut, then what ALL says. */
 async function open(): Promise<Scene> {
-  const source = await startCassandra({ nodes: 3, dcs: dcs(3), hints: false, ...asksItself });
+  const source = await startCassandra({ ...askThemselves(3), hints: false });
   const world = await CassandraWorld.open();
   await using client = await connectCql(source);
   await client.cql(
@@ -87,7 +85,7 @@ for (const nodes of [1, 2, 5]) {
     scene ??= open();
     const { shop, wanted } = await scene;
     const tokens = nodes === 5 ? { numTokens: 1 } : {};
-    await using target = await startCassandra({ nodes, dcs: dcs(nodes), ...tokens, ...asksItself });
+    await using target = await startCassandra({ ...askThemselves(nodes), ...tokens });
     const restored = await shop.restoreTo(target);
     assert.deepEqual(
       restored.datasets.map(({ to, proven }) => [to, proven]),

@@ -73,7 +73,7 @@ export async function assertEachReplica(
 
 /**
  * What each node has, with all others standing still (SIGSTOP): of the ranges of which the ring says that it is a replica,
- * the wanted rows and no others. `asksItself` must hold for the cluster, else another replica might be asked and is
+ * the wanted rows and no others. The cluster is one of {@link askThemselves}, else another replica might be asked and is
  * waited for in vain.
  */
 export async function assertEachAlone(
@@ -107,8 +107,11 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) =>
 const countOf = (rows: SeenRows): number => sum([...rows.values()].map(({ length }) => length));
 const isWithin = (token: bigint, { from, to }: TokenSpan): boolean => token > from && token <= to;
 
-/** A coordinator that is a replica asks itself first. */
-export const asksItself = { yaml: ['dynamic_snitch: false'] };
+/** Nodes that ask themselves first where they are replicas: the snitch of clusters without data centres sorts nobody. */
+export function askThemselves(nodes: number) {
+  const dcs = new Array<string>(nodes).fill('dc1');
+  return { nodes, dcs, yaml: ['dynamic_snitch: false'] } as const;
+}
 
 /** Runs `work` while nodes stand still: for seconds only, so that nobody takes them for dead. */
 async function frozen<T>(

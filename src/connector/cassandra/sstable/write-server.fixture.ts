@@ -130,10 +130,13 @@ export async function assertCompactedAgain(
   const theirRaw = uncompressed(await theirs('Data.db'), await theirs('CompressionInfo.db'));
   assert.ok(raw.equals(theirRaw), 'Data.db, uncompressed');
   assert.ok(sink.bytes('Index.db').equals(await theirs('Index.db')), 'Index.db');
-  const compared = [ofRows(ours), ofRows(stats)].map(({ tombstones, ...rest }) =>
-    roundsPast2038 ? rest : { ...rest, tombstones },
-  );
-  assert.deepEqual(compared[0], compared[1]);
+  const [own, other] = [ofRows(ours), ofRows(stats)];
+  // 4.1 has fewer buckets for the sizes of partitions: none of so many bytes is here.
+  const [sizes, theirSizes] = [own.sizes as string[], other.sizes as string[]];
+  assert.ok(sizes.slice(theirSizes.length).every((bucket) => bucket.endsWith('0'.repeat(16))));
+  const fewer = { buckets: other.buckets, sizes: sizes.slice(0, theirSizes.length) };
+  const late = roundsPast2038 ? { tombstones: other.tombstones } : {};
+  assert.deepEqual({ ...own, ...fewer, ...late }, other);
 }
 
 /** Of every kind, in 400 partitions: rows, statics, deletions, and what expires, beyond 2038 too. */

@@ -8,10 +8,11 @@ import { buildCodr } from './codr.ts';
 import { fingerprintsQuestion } from './fingerprints.ts';
 import { followQuestion } from './follow.ts';
 import { incrementalQuestion } from './incremental.ts';
+import { largeQuestion } from './large.ts';
 import { memoryQuestion } from './memory.ts';
 import { pitrQuestion } from './pitr.ts';
 import { type Question, say } from './question.ts';
-import { largeQuestion, replicasQuestion } from './replicas.ts';
+import { replicasQuestion } from './replicas.ts';
 import { restoreQuestion } from './restore.ts';
 import { sstableQuestion } from './sstable.ts';
 

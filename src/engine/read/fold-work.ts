@@ -4,7 +4,6 @@ import { compareBytes, fromBase64, toBase64 } from '../../base/bytes.ts';
 import type { WorkContext, WorkOrder } from '../../cluster/work-pool.ts';
 import { type DatasetId, datasetId, type PackId } from '../../model/id.ts';
 import { type KeyRange, rangesBetween, wholeRange } from '../../model/key-range.ts';
-import { everything } from '../../model/namespace.ts';
 import { batchBytes, type RecordStream } from '../../model/record.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import type { UsedPacks } from '../../repository/pack/blob-session.ts';
@@ -155,8 +154,9 @@ export async function foldWork(
   const order = input as OrderText;
   const at = timeFromHex(order.at);
   const open = async (context: SourceContext): Promise<WorkerPoint> => {
-    const { lineage, connector } = context;
-    const point = resolvePoint({ state: lineage.state, connector, scope: everything }, at);
+    // Of what is out of scope nothing was copied: it must not stand in the way.
+    const { lineage, connector, scope } = context;
+    const point = resolvePoint({ state: lineage.state, connector, scope }, at);
     return {
       context,
       runs: new OpenedRuns(context),

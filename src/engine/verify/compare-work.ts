@@ -7,7 +7,6 @@ import type { SourceConfig, SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { type DatasetId, datasetId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
-import { everything } from '../../model/namespace.ts';
 import { batchBytes, type RecordStream } from '../../model/record.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
@@ -203,9 +202,9 @@ async function openCompare(
   at: SourceTime,
   signal: AbortSignal,
 ): Promise<WorkerCompare> {
-  const { lineage, connector, world } = context;
+  const { lineage, connector, world, scope } = context;
   const { config, identity } = reference;
-  const point = resolvePoint({ state: lineage.state, connector, scope: everything }, at);
+  const point = resolvePoint({ state: lineage.state, connector, scope }, at);
   const session = await connector
     .connect(config, connectorContext(world), signal)
     .catch((cause: unknown) => {

@@ -93,7 +93,9 @@ export const restoreCommand = defineCommand({
         .enum(['keep', 'hold', 'rebase', 'freeze'], { error: 'not keep, hold, rebase or freeze' })
         .default('keep'),
       {
-        text: 'keep: expiry begins once all is proven; hold: nothing that expires is made, so all records stay',
+        text:
+          'keep: expiry begins once all is proven; hold: nothing that expires is made, so all records stay; ' +
+          'Cassandra: keep as it was; rebase: as much later as the restore is; freeze: nothing expires any more',
         value: 'MODE',
         env: false,
       },

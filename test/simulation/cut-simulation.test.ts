@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CutSimulationReport, simulateCuts } from './cut-simulation.ts';
+import { simulateCuts } from './cut-simulation.ts';
+import { manyWorlds } from './many-worlds.ts';
 
-/** One in twenty of all worlds: one of cuts takes as long as four of logs. `CODR_SEED_FROM` says where they begin. */
+/** One for each twenty of peers. `CODR_SEED_FROM` says where they begin. */
 const seeds = Math.max(1, Math.round(Number(process.env.CODR_SEEDS ?? 2000) / 20));
 const first = Number(process.env.CODR_SEED_FROM ?? 1);
 
 test(`${seeds} simulated worlds of replicas give back what their cuts were given, and say what they lack`, async (t) => {
-  const totals = new Map<string, number>();
-  for (let seed = first; seed < first + seeds; seed++) {
-    let report: CutSimulationReport;
-    try {
-      report = await simulateCuts(seed);
-    } catch (error) {
-      const how = `npm run simulate -- --of cuts --seed ${seed}`;
-      throw new Error(`seed ${seed} failed; see it with: ${how}`, { cause: error });
-    }
-    for (const [name, value] of Object.entries(report)) {
-      totals.set(name, (totals.get(name) ?? 0) + value);
-    }
-  }
+  const totals = await manyWorlds('cuts', { from: first, seeds });
   t.diagnostic(JSON.stringify(Object.fromEntries(totals)));
   // A world in which nothing happens would pass too; of few worlds some have no losses.
   const most = seeds < 20 ? ['cuts', 'restores', 'backups'] : [...totals.keys()];

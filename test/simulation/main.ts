@@ -1,5 +1,6 @@
 // `npm run simulate -- --seed N --of cuts` tells the story of one seed of one kind of world, `logs`, `cuts` or `peers`;
-// `--seeds COUNT [--from N]` runs a range of all, or of one, and says which seeds fail.
+// `--seeds COUNT [--from N]` runs a range of all, or of one, and says which seeds fail. With `--json`, for programs, it ends
+// with whoever started it.
 import { parseArgs } from 'node:util';
 import { simulateCluster } from './cluster-simulation.ts';
 import { simulateCuts } from './cut-simulation.ts';
@@ -18,8 +19,14 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '1' },
     of: { type: 'string' },
+    json: { type: 'boolean', default: false },
   },
 });
+if (values.json)
+  process.stdin
+    .once('end', () => process.exit(1))
+    .resume()
+    .unref();
 if (values.of !== undefined && !worlds[values.of]) throw new Error('--of logs, cuts or peers');
 
 for (const [name, run] of Object.entries(worlds)) {
@@ -46,5 +53,7 @@ async function runRange(name: string, run: (typeof worlds)[string]): Promise<voi
       console.error(`  npm run simulate -- --of ${name} --seed ${seed}`);
     }
   }
-  console.log(name, Object.fromEntries(totals));
+  const report = Object.fromEntries(totals);
+  if (values.json) console.log(JSON.stringify(report));
+  else console.log(name, report);
 }

@@ -94,3 +94,12 @@ export function blockOf(batch: RecordBatch): RecordBlock {
   bounds[i] = at;
   return { bytes, bounds, count: batch.length };
 }
+
+/** A copy in memory that nobody else reads: it may be given away, with nothing else in it. */
+export function ownBlock({ bytes, bounds, count }: RecordBlock): RecordBlock {
+  const start = bounds[0] as number;
+  const own = bounds.slice(0, 2 * count + 1);
+  for (let i = 0; i < own.length; i++) own[i] = (own[i] as number) - start;
+  // Not `slice`: of a Buffer that is a view, and its memory would go along with all else in it.
+  return { bytes: new Uint8Array(bytes.subarray(start, bounds[2 * count])), bounds: own, count };
+}

@@ -103,7 +103,8 @@ async function foldPiece(
   return { part, used: await store.flush(), knownBytes: store.knownBytes };
 }
 
-async function* metered(records: RecordStream, work: WorkContext): RecordStream {
+/** Tells what comes by; ends when the work is given up. */
+export async function* metered(records: RecordStream, work: WorkContext): RecordStream {
   for await (const batch of records) {
     work.signal.throwIfAborted();
     work.progress(batch.length, batchBytes(batch));

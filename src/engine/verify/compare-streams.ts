@@ -1,6 +1,7 @@
-// Where two streams of records differ first. Both ascend by key.
-import { compareBytes, equalBytes } from '../../base/bytes.ts';
-import type { DataRecord, RecordStream } from '../../model/record.ts';
+// Where two streams of records differ first. Both ascend by key. The bytes are compared a run of records at once.
+import { compareBytes, view } from '../../base/bytes.ts';
+import type { DataRecord, RecordBatch, RecordStream } from '../../model/record.ts';
+import { batchOf, blockOf, type RecordBlock } from '../../model/record-block.ts';
 
 export interface FirstDifference {
   /** As the stream that has it holds it; of two, the first's. */
@@ -22,44 +23,126 @@ export async function firstDifference(
   return first;
 }
 
-/** All of `wanted` as it comes. `tell` hears where `found` differs first: no more of that is read then. */
+/**
+ * All of `wanted` as it comes. `tell` hears where `found` differs first, before that batch is given: no more of `found` is
+ * read then.
+ */
 export async function* comparedWith(
   wanted: RecordStream,
   found: RecordStream,
   tell: (difference: FirstDifference) => void,
 ): RecordStream {
-  const right = records(found);
+  const [left, right] = [new Place(wanted), new Place(found)];
   let isEqual = true;
-  const differ = (difference: FirstDifference): void => {
-    isEqual = false;
-    tell(difference);
-  };
   try {
-    for await (const batch of wanted) {
-      for (const record of isEqual ? batch : []) {
-        const difference = against(record, (await right.next()).value ?? undefined);
-        if (difference) {
-          differ(difference);
-          break;
-        }
-      }
-      yield batch;
+    right.ask();
+    for (;;) {
+      await left.fill();
+      if (isEqual) await right.fill();
+      if (!left.block && (!isEqual || !right.block)) return;
+      if (isEqual) isEqual = passSame(left, right, tell);
+      if (!isEqual) left.index = left.block?.count ?? 0;
+      if (left.batch && left.left === 0) yield left.batch;
     }
-    const rest = isEqual ? await right.next() : undefined;
-    if (rest && !rest.done) differ({ record: rest.value, kind: 'surplus' });
   } finally {
-    await right.return(undefined);
+    await Promise.all([left.close(), right.close()]);
   }
 }
 
-function against(wanted: DataRecord, found: DataRecord | undefined): FirstDifference | undefined {
-  const order = found ? compareBytes(wanted.key, found.key) : -1;
-  if (!found || order < 0) return { record: wanted, kind: 'missing' };
-  if (order > 0) return { record: found, kind: 'surplus' };
-  return equalBytes(wanted.value, found.value) ? undefined : { record: wanted, kind: 'changed' };
+/** Goes on in both as far as one of them ends; false when they differ before. */
+function passSame(left: Place, right: Place, tell: (difference: FirstDifference) => void): boolean {
+  const count = Math.min(left.left, right.left);
+  const same = count > 0 ? sameRun(left, right, count) : 0;
+  left.index += same;
+  right.index += same;
+  if (count === 0 || same < count) {
+    tell(difference(left.record, right.record));
+    return false;
+  }
+  if (right.left === 0) right.ask();
+  return true;
 }
 
-async function* records(stream: RecordStream): AsyncGenerator<DataRecord, undefined, void> {
-  for await (const batch of stream) yield* batch;
-  return undefined;
+/** How many of the next `count` records are the same. */
+function sameRun(a: Place, b: Place, count: number): number {
+  const [one, other] = [a.block, b.block] as [RecordBlock, RecordBlock];
+  const [from, otherFrom] = [2 * a.index, 2 * b.index];
+  const start = one.bounds[from] as number;
+  const otherStart = other.bounds[otherFrom] as number;
+  const shift = otherStart - start;
+  let bounds = 1;
+  while (
+    bounds <= 2 * count &&
+    (other.bounds[otherFrom + bounds] as number) - (one.bounds[from + bounds] as number) === shift
+  ) {
+    bounds++;
+  }
+  // Records whose bounds agree; their bytes are compared at once, and one by one where they are not the same.
+  const alike = Math.floor((bounds - 1) / 2);
+  const isSame = (first: number, end: number): boolean => {
+    const low = one.bounds[from + 2 * first] as number;
+    const high = one.bounds[from + 2 * end] as number;
+    const its = other.bytes.subarray(low + shift, high + shift);
+    return view(one.bytes.subarray(low, high)).equals(its);
+  };
+  if (isSame(0, alike)) return alike;
+  let same = 0;
+  while (isSame(same, same + 1)) same++;
+  return same;
+}
+
+/** Of places that are not the same; one at most is at its end. */
+function difference(
+  wanted: DataRecord | undefined,
+  found: DataRecord | undefined,
+): FirstDifference {
+  const order = wanted && found ? compareBytes(wanted.key, found.key) : wanted ? -1 : 1;
+  if (wanted && order <= 0) return { record: wanted, kind: order < 0 ? 'missing' : 'changed' };
+  return { record: found as DataRecord, kind: 'surplus' };
+}
+
+/** A place in a stream; at its end there is no block. */
+class Place {
+  /** As it came. */
+  batch: RecordBatch | undefined;
+  block: RecordBlock | undefined;
+  index = 0;
+  readonly #batches: AsyncIterator<RecordBatch>;
+  #next: Promise<IteratorResult<RecordBatch>> | undefined;
+
+  constructor(records: RecordStream) {
+    this.#batches = records[Symbol.asyncIterator]();
+  }
+
+  /** Asks for what follows, so that the other side may take its time. */
+  ask(): void {
+    this.#next ??= this.#batches.next();
+    this.#next.catch(() => {}); // heard by whoever awaits it
+  }
+
+  /** Goes to the next block that holds records, where the one at hand is read. */
+  async fill(): Promise<void> {
+    while (!this.block || this.index >= this.block.count) {
+      this.ask();
+      const result = await (this.#next as Promise<IteratorResult<RecordBatch>>);
+      this.#next = undefined;
+      this.batch = result.done ? undefined : result.value;
+      this.block = this.batch && blockOf(this.batch);
+      this.index = 0;
+      if (!this.block) return;
+    }
+  }
+
+  get left(): number {
+    return this.block ? this.block.count - this.index : 0;
+  }
+
+  get record(): DataRecord | undefined {
+    return this.block && batchOf(this.block).at(this.index);
+  }
+
+  async close(): Promise<void> {
+    await this.#next?.catch(() => {});
+    await this.#batches.return?.();
+  }
 }

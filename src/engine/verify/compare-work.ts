@@ -7,12 +7,12 @@ import type { SourceConfig, SourceSession } from '../../connector/connector.ts';
 import type { CatalogEntry } from '../../model/catalog.ts';
 import { type DatasetId, datasetId } from '../../model/id.ts';
 import type { KeyRange } from '../../model/key-range.ts';
-import { batchBytes, type RecordStream } from '../../model/record.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
 import { buildRange } from '../../repository/tree/range-builder.ts';
 import { decodeTreePart, encodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
 import { heldReading } from '../held-reading.ts';
 import { foldDataset, nativeRecords, OpenedRuns } from '../read/fold.ts';
+import { metered } from '../read/fold-work.ts';
 import { type PointDataset, resolvePoint } from '../read/point.ts';
 import { connectorContext, type SourceContext } from '../source-context.ts';
 import { SourcePace } from '../source-pace.ts';
@@ -122,14 +122,6 @@ async function comparePiece(
   const held = heldReading(found, { world, ...(pace && { pace }) }, { work, bytesPerSecond });
   const part = await buildRange(comparedWith(folded, held, tell), tree);
   return { part, isRead: true, ...(difference && { difference }) };
-}
-
-async function* metered(records: RecordStream, work: WorkContext): RecordStream {
-  for await (const batch of records) {
-    work.signal.throwIfAborted();
-    work.progress(batch.length, batchBytes(batch));
-    yield batch;
-  }
 }
 
 interface OrderText {

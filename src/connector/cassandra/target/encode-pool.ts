@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { moduleUrl } from '../../../base/module-url.ts';
 import { packError, type ThreadError, unpackError } from '../../../base/thread-error.ts';
 import { threadLimits } from '../../../base/thread-limits.ts';
-import type { RecordBlock } from '../../../model/record-block.ts';
+import { ownBlock, type RecordBlock } from '../../../model/record-block.ts';
 import type { SstableComponent, WriterOptions } from '../sstable/write-sstable.ts';
 import type { EncodedFile, Encoding, FileEncoder } from './file-encoder.ts';
 import type { StagedPlace, StagedSstable } from './staging.ts';
@@ -148,14 +148,11 @@ class RemoteEncoder implements FileEncoder {
   async write(block: RecordBlock): Promise<void> {
     while (this.#unanswered >= blocksAheadMax && !this.#failure) await this.#reply();
     if (this.#failure) throw this.#failure;
-    const { bytes, bounds } = copied(block);
+    // What a block views may be viewed by others.
+    const own = ownBlock(block);
     this.#unanswered += 1;
-    const request = {
-      kind: 'block',
-      id: this.#id,
-      block: { bytes, bounds, count: block.count },
-    } as const;
-    this.#lane.say(request, [bytes.buffer, bounds.buffer] as ArrayBuffer[]);
+    const request = { kind: 'block', id: this.#id, block: own } as const;
+    this.#lane.say(request, [own.bytes.buffer, own.bounds.buffer] as ArrayBuffer[]);
   }
 
   async finish(): Promise<EncodedFile> {
@@ -206,15 +203,4 @@ class RemoteEncoder implements FileEncoder {
       this.#waiting = resolve;
     });
   }
-}
-
-/** Memory of its own: what a block views may be viewed by others. */
-function copied({ bytes, bounds, count }: RecordBlock) {
-  const from = bounds[0] as number;
-  const own = bounds.slice(0, 2 * count + 1);
-  for (let i = 0; i < own.length; i++) own[i] = (own[i] as number) - from;
-  // Not `slice`: of a Buffer that is a view, and its memory would go to the thread with all else in it.
-  const copy = new Uint8Array((bounds[2 * count] as number) - from);
-  copy.set(bytes.subarray(from, bounds[2 * count]));
-  return { bytes: copy, bounds: own };
 }

@@ -2,7 +2,7 @@
 import type { FileAccess } from '../../../base/file-access.ts';
 import type { Spill } from '../../../base/spill.ts';
 import type { KeyRange } from '../../../model/key-range.ts';
-import type { BlockStream } from '../../../model/record-block.ts';
+import { type BlockStream, ownBlock } from '../../../model/record-block.ts';
 import type { FrozenMoment } from '../../restore-target.ts';
 import { liveAt } from '../fold-range.ts';
 import { keptAt } from '../kept-records.ts';
@@ -75,11 +75,7 @@ export function frozenBlocks(read: FrozenRead, place: ReadPlace, signal: AbortSi
 
 /** In memory that is the caller's. */
 async function* copies(blocks: BlockStream): BlockStream {
-  for await (const { bytes, bounds, count } of blocks) {
-    const start = bounds[0] as number;
-    const own = new Uint8Array(bytes.subarray(start, bounds[2 * count]));
-    yield { bytes: own, bounds: bounds.map((bound) => bound - start), count };
-  }
+  for await (const block of blocks) yield ownBlock(block);
 }
 
 /** Where each node owns all there is, those that have the same files are read as one. */

@@ -106,6 +106,8 @@ test('files of a restored table in levels stay in the level that they were writt
     await client.cql(`INSERT INTO steps.t (k, v) VALUES (${k}, 0x${value})`);
   }
   await using world = await CassandraWorld.open();
+  // Other tests of this node may have left theirs.
+  const before = new Set(await readdir(there.dataFolder(1)));
   const source = await world.protect('steps', there);
   await source.backup();
   await source.restoreTo(there, { renames: ['steps.*=steps2.*'] });
@@ -118,7 +120,7 @@ test('files of a restored table in levels stay in the level that they were writt
   assert.deepEqual(levels, [1, 1, 1, 1, 1]);
   const left = await readdir(there.dataFolder(1));
   assert.deepEqual(
-    left.filter((name) => /^codr_try|^codr-/.test(name)),
+    left.filter((name) => /^codr_try|^codr-/.test(name) && !before.has(name)),
     [],
   );
   assert.equal(await compactions(client, 'steps2'), 0);

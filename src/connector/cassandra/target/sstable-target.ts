@@ -313,8 +313,6 @@ export class SstableTarget implements RestoreTarget {
     await onTarget(removeStaging(word, this.#nodes.values()));
     await removeTried(word, this.#nodes.values());
     await marker.remove(signal);
-    // A server that was still about to write into one when the keyspace went has made it anew.
-    await removeTried(word, this.#nodes.values());
     const skipped = this.#tables.cappedExpiries('the files hold no later ones');
     return { dropped, skipped, warnings: [] };
   }

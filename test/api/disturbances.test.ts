@@ -107,13 +107,16 @@ test('a peer that stops carries running calls to their end, and takes no new one
     return { sources: [] };
   });
   await using operations = new LocalOperations(api, localOptions);
-  const served = await serve(openServe({ api, operations }));
+  const keepaliveMs = 30;
+  const served = await serve({ ...openServe({ api, operations }), keepaliveMs });
   await using remote = clientOf(served);
   const running = remote.listSources(calm);
   await until(api.asked, 1);
   const closing = served.close({ drainMs: 30_000 });
   await using late = clientOf(served);
   await assert.rejects(late.listSources(calm), (error) => isCodrError(error, 'peer-unreachable'));
+  // A server that pings while it says goodbye would end the connection.
+  await new Promise((resolve) => setTimeout(resolve, 5 * keepaliveMs));
   release();
   assert.deepEqual(await running, { sources: [] });
   await closing;

@@ -1,10 +1,12 @@
 // Settings of channels and servers. Each answers something that was measured with this library; they stand
 // here alone.
-import type { ChannelOptions } from '@grpc/grpc-js';
+import type { ChannelOptions, Server } from '@grpc/grpc-js';
 import { apiMethods, operationCalls, type UnaryRule } from '../api-methods.ts';
 
 /** Longer than a peer drains: a ping in the middle of a GOAWAY ends the calls that still run. */
 export const clientKeepaliveMs = 60_000;
+/** A client that vanished would keep its streams for ever: a server asks this often whether it is there. */
+const serverKeepaliveMs = 20_000;
 /** What a peer that stops leaves to running calls, unless its configuration says otherwise. */
 export const drainMs = 30_000;
 /** A stream with nothing to say says so this often; proxies and clients see that it lives. */
@@ -24,14 +26,22 @@ const resultBytesMax = 64 * mib;
 /** Channelz keeps a record of every call, and costs memory. */
 const common: ChannelOptions = { 'grpc.enable_channelz': 0 };
 
-export const serverOptions: ChannelOptions = {
+/** `keepaliveMs`: how often a connection is asked whether somebody is there. */
+export const serverOptions = (keepaliveMs = serverKeepaliveMs): ChannelOptions => ({
   ...common,
   'grpc.max_receive_message_length': requestBytesMax,
   'grpc.max_send_message_length': resultBytesMax,
-  // Off unless set: a client that vanished would keep its streams for ever.
-  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_time_ms': keepaliveMs,
   'grpc.keepalive_timeout_ms': 10_000,
-};
+});
+
+/**
+ * No pings any more: one on a connection that the server has asked to end is an error to the library (1.14.7), which
+ * then cuts the calls that still run. There is no option for it once the server runs.
+ */
+export function stopKeepalive(server: Server): void {
+  Reflect.set(server, 'keepaliveTimeMs', 0);
+}
 
 /** `retryMs`: the first wait before a call is sent again. */
 export const clientOptions = (retryMs = retryMsDefault): ChannelOptions => ({

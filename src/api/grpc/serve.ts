@@ -11,7 +11,12 @@ import type { Authorise } from '../access.ts';
 import type { AuditLog } from '../audit-log.ts';
 import type { CodrApi } from '../codr-api.ts';
 import type { OperationStore } from '../operations.ts';
-import { drainMs as drainMsDefault, heartbeatMs, serverOptions } from './channel-options.ts';
+import {
+  drainMs as drainMsDefault,
+  heartbeatMs,
+  serverOptions,
+  stopKeepalive,
+} from './channel-options.ts';
 import { type FileBytes, fileHandlers } from './file-handlers.ts';
 import { Gate } from './gate.ts';
 import { operationHandlers } from './operation-handlers.ts';
@@ -45,6 +50,8 @@ export interface ServeOptions {
   /** Lets tools like grpcurl ask for the protos. */
   readonly reflection?: boolean;
   readonly heartbeatMs?: number;
+  /** How often a connection is asked whether its client is there. */
+  readonly keepaliveMs?: number;
 }
 
 export interface CloseOptions {
@@ -82,7 +89,7 @@ const goodbyeMs = 500;
 /** Errors: `config-invalid` when the address cannot be bound or a certificate cannot be read. */
 export async function serve(options: ServeOptions): Promise<Served> {
   setLogger(libraryLog(options.log));
-  const server = new Server(serverOptions);
+  const server = new Server(serverOptions(options.keepaliveMs));
   const gate = new Gate(options);
   const beat = options.heartbeatMs ?? heartbeatMs;
   const fileBytes = { read: 0, written: 0 };
@@ -135,6 +142,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     close: async ({ balancerMs = 0, drainMs = drainMsDefault } = {}) => {
       setHealth(false);
       await options.clock.sleep(balancerMs);
+      stopKeepalive(server);
       const gone = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       gate.drain();
       await within(gate.idle(), drainMs, options.clock);

@@ -5,7 +5,7 @@ import { silentLogger } from '../base/log.ts';
 import { EvenLoad } from './even-load.ts';
 import { WorkPool, type Workplace } from './work-pool.ts';
 
-test('who has worked more than the mean of the others, a slot, is ahead', () => {
+test('who has worked a twentieth more than the mean of the others, a slot, is ahead', () => {
   const load = new EvenLoad({ monotonic: () => 0 });
   const [a, b] = [{ slots: 1 }, { slots: 2 }];
   load.begin(1000);
@@ -15,9 +15,9 @@ test('who has worked more than the mean of the others, a slot, is ahead', () => 
   load.told(a, 70_400, 1200);
   load.told(b, 900, 1200);
   // 400 a slot of the one, 200 of the other.
-  assert.equal(load.isAhead({ cpuMs: 1300, slots: 1 }, [a, b]), false);
-  assert.equal(load.isAhead({ cpuMs: 1301, slots: 1 }, [a, b]), true);
-  assert.equal(load.isAhead({ cpuMs: 1600, slots: 2 }, [a, b]), false);
+  assert.equal(load.isAhead({ cpuMs: 1315, slots: 1 }, [a, b]), false);
+  assert.equal(load.isAhead({ cpuMs: 1316, slots: 1 }, [a, b]), true);
+  assert.equal(load.isAhead({ cpuMs: 1630, slots: 2 }, [a, b]), false);
 });
 
 test('what was worked before a long pause counts no more', () => {
@@ -49,8 +49,8 @@ test('a place that comes later, or begins anew, makes up for nothing that was wo
   load.told(fresh, 10, 36_000);
   load.told(fresh, 110, 36_000);
   load.told(old, 36_100, 36_000);
-  assert.equal(load.isAhead({ cpuMs: 36_100, slots: 1 }, [old, fresh]), false);
-  assert.equal(load.isAhead({ cpuMs: 36_101, slots: 1 }, [old, fresh]), true);
+  assert.equal(load.isAhead({ cpuMs: 36_105, slots: 1 }, [old, fresh]), false);
+  assert.equal(load.isAhead({ cpuMs: 36_106, slots: 1 }, [old, fresh]), true);
 });
 
 test('who is ahead goes on all the same when the others take nothing for a while', async () => {

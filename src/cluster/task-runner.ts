@@ -26,6 +26,8 @@ export interface TaskContext {
 export interface Job {
   /** Equal for all workers that share the job. */
   readonly id: string;
+  /** Tasks that wait for something else than work need others beside them: so many run for each one that could. */
+  readonly tasksPerSlot?: number;
   /** What is still to do; empty when the job is done. */
   plan(signal: AbortSignal): Promise<readonly Task[]>;
 }
@@ -96,7 +98,7 @@ class Round {
     const largestFirst = [...tasks].sort((a, b) => b.weight - a.weight || (a.id < b.id ? -1 : 1));
     await forEachLimit(
       largestFirst,
-      this.#options.concurrency,
+      this.#options.concurrency * (this.#job.tasksPerSlot ?? 1),
       async (task, stop) => {
         const claim = await this.#board.claim(task.id, view);
         if (!claim) return void left.push(task);

@@ -24,6 +24,7 @@ import type { ProgressMeter } from '../progress.ts';
 import type { SourceContext } from '../source-context.ts';
 import { SourceShares } from '../source-limits.ts';
 import { rangeFromText, rangeToText } from '../work/range-text.ts';
+import { CommitGroup } from './commit-group.ts';
 import {
   type BuiltUnit,
   type BuiltUnits,
@@ -62,6 +63,8 @@ const datasetsPerTask = 64;
 
 export class BaseCopyJob implements Job {
   readonly id: string;
+  /** As many may wait until what they made is committed as are worked on. */
+  readonly tasksPerSlot = 2;
   readonly #context: SourceContext;
   readonly #options: BaseCopyOptions;
   /** Ranges whose snapshot grew too old are planned smaller the next time. */
@@ -71,6 +74,7 @@ export class BaseCopyJob implements Job {
   /** Packs that a commit was refused for: nobody may rely on them again. */
   readonly #refused = new Set<PackId>();
   readonly #shares: SourceShares;
+  readonly #group: CommitGroup;
   #plannedPieces = 0;
 
   constructor(context: SourceContext, options: BaseCopyOptions) {
@@ -78,6 +82,8 @@ export class BaseCopyJob implements Job {
     this.#context = context;
     this.#options = options;
     this.#shares = new SourceShares(context.limits);
+    const { clock, sharing } = context.world;
+    this.#group = new CommitGroup(context.lineage, clock, () => sharing.slots);
   }
 
   async plan(signal: AbortSignal): Promise<readonly Task[]> {
@@ -175,8 +181,8 @@ export class BaseCopyJob implements Job {
 
   /** Whole small datasets: read, joined and committed at once. */
   async #copyWhole(units: readonly PlannedUnit[], signal: AbortSignal): Promise<void> {
-    const built = await this.#build(units, true, signal);
-    await this.#commit(built, (draft, packs) => {
+    const build = (): Promise<BuiltUnits> => this.#build(units, true, signal);
+    await this.#commit(build, signal, (built, draft, packs) => {
       for (const [i, segment] of built.units.entries()) {
         const { dataset } = (units[i] as PlannedUnit).entry;
         if (segment && !isWanted(draft, dataset, segment.after)) continue;
@@ -188,11 +194,10 @@ export class BaseCopyJob implements Job {
   }
 
   async #copySegment(unit: PlannedUnit, signal: AbortSignal): Promise<void> {
-    const built = await this.#build([unit], false, signal);
-    const [segment] = built.units;
     const { range } = unit;
     const { dataset } = unit.entry;
-    await this.#commit(built, (draft, packs) => {
+    const build = (): Promise<BuiltUnits> => this.#build([unit], false, signal);
+    await this.#commit(build, signal, ({ units: [segment] }, draft, packs) => {
       if (!segment?.part || !isWanted(draft, dataset, segment.after)) return;
       const record: SegmentRecord = {
         ...rangeToText(range),
@@ -277,11 +282,13 @@ export class BaseCopyJob implements Job {
         packs: record.packs,
       }),
     );
-    const store = repository.session();
-    const root = await joinParts(parts, store.tree(signal));
-    signal.throwIfAborted();
-    const stored = { used: await store.flush(), knownBytes: store.knownBytes };
-    await this.#commit(stored, (draft, packs) => {
+    const join = async () => {
+      const store = repository.session();
+      const root = await joinParts(parts, store.tree(signal));
+      signal.throwIfAborted();
+      return { root, used: await store.flush(), knownBytes: store.knownBytes };
+    };
+    await this.#commit(join, signal, ({ root }, draft, packs) => {
       const oldest = segments.map(({ after }) => after).reduce(minTime);
       const there = draft.keys('segment', `${dataset}/`).length;
       if (!isWanted(draft, dataset, oldest) || there !== segments.length) return; // it has left, and perhaps come back
@@ -289,17 +296,21 @@ export class BaseCopyJob implements Job {
     });
   }
 
-  /** Commits what was built. Condemned packs are forgotten: try again. */
-  async #commit(
-    { used, knownBytes }: Pick<BuiltUnits, 'used' | 'knownBytes'>,
-    note: (draft: Draft, packs: string) => void,
+  /** Commits what was made, with what ends about then. Condemned packs are forgotten: try again. */
+  async #commit<Made extends Pick<BuiltUnits, 'used' | 'knownBytes'>>(
+    make: () => Promise<Made>,
+    signal: AbortSignal,
+    note: (made: Made, draft: Draft, packs: string) => void,
   ): Promise<void> {
-    const { repository, lineage } = this.#context;
+    const { repository } = this.#context;
+    const change = (made: Made, draft: Draft): void => {
+      this.#options.claim.check(draft);
+      note(made, draft, String(usePacks(draft, made.used)));
+    };
     try {
-      await lineage.commit((draft): undefined => {
-        this.#options.claim.check(draft);
-        note(draft, String(usePacks(draft, used)));
-      });
+      const { used, knownBytes } = await this.#group.run(make, change, signal);
+      repository.committed(used);
+      this.#options.meter.deduplicated(knownBytes);
     } catch (error) {
       if (error instanceof CondemnedPacksError) {
         await repository.forget(error.packs);
@@ -307,8 +318,6 @@ export class BaseCopyJob implements Job {
       }
       throw error;
     }
-    repository.committed(used);
-    this.#options.meter.deduplicated(knownBytes);
   }
 
   #noteBase(

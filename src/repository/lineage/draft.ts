@@ -2,6 +2,7 @@
 // on top. A builder writes into it and may read back what it wrote.
 import type { PackId } from '../../model/id.ts';
 import type { StateChange } from './entry-codec.ts';
+import type { PackRecord } from './pack-table.ts';
 import { type StateView, splitKey } from './state.ts';
 
 export class Draft implements StateView {
@@ -9,6 +10,8 @@ export class Draft implements StateView {
   readonly seq: number;
   readonly #base: StateView;
   readonly #changed = new Map<string, unknown>();
+  /** Ordinals of packs that this entry uses first. */
+  readonly #packs = new Map<PackId, number>();
   readonly #attachments: Uint8Array[] = [];
   #attachedBytes = 0;
 
@@ -28,6 +31,8 @@ export class Draft implements StateView {
   /** Null removes the key. */
   set(key: string, value: unknown): void {
     this.#changed.set(key, value);
+    const [kind, rest] = splitKey(key);
+    if (kind === 'pack' && value) this.#packs.set((value as PackRecord).id, Number(rest));
   }
 
   /** Puts bytes into the entry beside its changes; returns their offset. */
@@ -62,7 +67,7 @@ export class Draft implements StateView {
   }
 
   ordinalOf(pack: PackId): number | undefined {
-    return this.#base.ordinalOf(pack);
+    return this.#base.ordinalOf(pack) ?? this.#packs.get(pack);
   }
 
   packFields(): Iterable<string> {

@@ -51,17 +51,16 @@ export function usePacks(draft: Draft, used: UsedPacks): PackSet {
   const packs = [...used.newPacks, ...used.reusedPacks];
   const lost = packs.filter(({ id }) => isRefused(draft, id));
   if (lost.length > 0) throw new CondemnedPacksError(lost.map(({ id }) => id));
-  let next = draft.get<number>('counter/pack') ?? 0;
-  const added = new Map<PackId, number>();
+  const first = draft.get<number>('counter/pack') ?? 0;
+  let next = first;
   const ordinals = packs.map((pack) => {
-    const known = draft.ordinalOf(pack.id) ?? added.get(pack.id);
+    const known = draft.ordinalOf(pack.id);
     if (known !== undefined) return known;
     const { id, kind, bytes } = pack;
     draft.set(packKey(next), { id, kind, bytes } satisfies PackRecord);
-    added.set(id, next);
     return next++;
   });
-  if (added.size > 0) draft.set('counter/pack', next);
+  if (next > first) draft.set('counter/pack', next);
   return PackSet.of(ordinals);
 }
 

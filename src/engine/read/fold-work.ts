@@ -40,7 +40,8 @@ export interface FoldedPiece {
 
 /** A range smaller than this is not worth a piece of its own. */
 const rangeBytesMin = 8 * 1024 * 1024;
-const rangesPerSlot = 4;
+/** The last of them are what all wait for, and whoever has the most is how uneven the work is. */
+const rangesPerSlot = 8;
 
 /** Ranges of about equal size, not more than `rangesMax`, that need nothing from before their starts; one for what is small. */
 export async function rangesOf(

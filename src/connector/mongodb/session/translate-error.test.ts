@@ -91,3 +91,14 @@ test('a refusal shows no session and no signature, not even as a cause', () => {
     'not authorized on admin to execute command { appendOplogNote: 1, … }',
   );
 });
+
+test('a member that has not heard of the time of a read yet is asked later, or another one is', () => {
+  const told = (message: string): unknown =>
+    translated(new MongoServerError({ code: 72, message }), 'app.a');
+  const behind = told(
+    'readConcern atClusterTime value must not be greater than the current clusterTime.',
+  );
+  assert.ok(behind instanceof CodrError && behind.code === 'source-unreachable');
+  const other = told('unknown option');
+  assert.ok(other instanceof CodrError && other.code === 'source-unfit');
+});

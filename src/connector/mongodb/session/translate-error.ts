@@ -20,6 +20,7 @@ export const serverCodes = {
   cursorNotFound: 43,
   maxTimeExpired: 50,
   writeConcernTimeout: 64,
+  invalidOptions: 72,
   cappedPositionLost: 136,
   queryPlanKilled: 175,
   cursorKilled: 237,
@@ -45,7 +46,13 @@ export function codeOf(error: unknown): number | undefined {
 export function isPassing(error: unknown): boolean {
   if (error instanceof CodrError) return error.code === 'source-unreachable';
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
-  return passingCodes.has(codeOf(error) ?? -1);
+  return passingCodes.has(codeOf(error) ?? -1) || isBehind(error);
+}
+
+/** The member has not heard yet of the time at which it is to be read. Seen on 6.0.5, of a busy secondary. */
+function isBehind(error: unknown): boolean {
+  if (codeOf(error) !== serverCodes.invalidOptions) return false;
+  return (error as MongoServerError).message.includes('greater than the current clusterTime');
 }
 
 /** Which side of a backup or restore an error came from: it decides the code. */

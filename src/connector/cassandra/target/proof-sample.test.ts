@@ -4,7 +4,11 @@ import { test } from 'node:test';
 import { once } from '../../../base/async.ts';
 import { compareBytes, toHex } from '../../../base/bytes.ts';
 import type { DataRecord } from '../../../model/record.ts';
-import { partitionPrefixBytesMax, writePartitionPrefix } from '../key/record-key.ts';
+import {
+  partitionKeyOf,
+  partitionPrefixBytesMax,
+  writePartitionPrefix,
+} from '../key/record-key.ts';
 import { keyKinds } from '../record/record-layout.ts';
 import { ProofSample, type SampledWindow, seedOf, windowsPerReplica } from './proof-sample.ts';
 import { sampleFromText, sampleToText } from './sample-text.ts';
@@ -123,4 +127,18 @@ test('rows that are too large are not held, and counted', async () => {
     [],
   );
   assert.equal(sample.passedOver, 3);
+});
+
+test('rows whose static row is too large to be held are not asked for, since each is shown with it', async () => {
+  const value = new Uint8Array(1024 * 1024);
+  const isLarge = ({ key }: DataRecord): boolean =>
+    key.at(-1) === keyKinds.static &&
+    /^key \d$/.test(String(Buffer.from(partitionKeyOf(key) ?? [])));
+  const records = table(20, 3, true).map((one) => (isLarge(one) ? { ...one, value } : one));
+  assert.equal(records.filter(({ value: { length } }) => length === value.length).length, 10);
+  const sample = await watched(1, records);
+  const asked = hosts.flatMap((host) => sample.windowsOf(host).own);
+  assert.ok(asked.length > 0 && sample.passedOver > 0);
+  for (const { partitionKey } of asked)
+    assert.match(String(Buffer.from(partitionKey)), /^key 1\d$/);
 });

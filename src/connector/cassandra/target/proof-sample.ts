@@ -176,8 +176,10 @@ class RangeSample {
     if (!isStatic && !isTaken && this.#open.length === 0) return;
     const record = copyOf(bytes, start, middle, end);
     if (isStatic) {
-      this.#staticRow = record.value.length > this.#options.bytesMax ? undefined : record;
+      this.#staticRow = record;
       if (isTaken) this.#offer(record, [], hash);
+      // Every row of the partition is shown with it: none of them can be asked for without.
+      if (this.#isTooLarge(record)) this.#lists = nobody;
     } else {
       this.#extend(record);
       if (isTaken) this.#offer(record, [record], hash);
@@ -196,7 +198,7 @@ class RangeSample {
 
   #extend(record: DataRecord): void {
     if (this.#open.length === 0) return;
-    const bytes = record.key.length + record.value.length;
+    const bytes = sizeOf(record);
     const { bytesMax } = this.#options;
     // A slice has no gap: where a row does not fit, it ends.
     this.#open = this.#open.filter(
@@ -209,8 +211,7 @@ class RangeSample {
   }
 
   #offer(record: DataRecord, rows: DataRecord[], hash: number): void {
-    const bytes = record.key.length + record.value.length;
-    if (bytes > this.#options.bytesMax) {
+    if (this.#isTooLarge(record)) {
       this.#options.passOver();
       return;
     }
@@ -220,10 +221,14 @@ class RangeSample {
       partitionKey: raw,
       staticRow: this.#staticRow,
       rows,
-      bytes,
+      bytes: sizeOf(record),
     };
     if (rows.length > 0) this.#open.push(window);
     this.#lists.add(hash, window);
+  }
+
+  #isTooLarge(record: DataRecord): boolean {
+    return sizeOf(record) > this.#options.bytesMax;
   }
 }
 
@@ -264,6 +269,10 @@ class Smallest {
     if (this.held.length === windowsPerReplica) this.limit = this.held.at(-1)?.hash as number;
   }
 }
+
+const nobody = new Lists([]);
+
+const sizeOf = ({ key, value }: DataRecord): number => key.length + value.length;
 
 /** What is kept must not keep its block. */
 function copyOf(bytes: Uint8Array, start: number, middle: number, end: number): DataRecord {

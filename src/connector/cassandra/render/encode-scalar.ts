@@ -101,10 +101,16 @@ function floating(text: string, name: 'float' | 'double'): Uint8Array | undefine
   return bytes;
 }
 
+const dayText = /^[+-]?\d{4,6}-\d\d-\d\d$/;
+
+/** What `Date` takes for a later day, such as February 30th, is none. */
+function isDay(text: string): boolean {
+  return new Date(`${text}T00:00:00Z`).getUTCDate() === Number(text.slice(-2));
+}
+
 function date(text: string): Uint8Array | undefined {
-  const days = /^\d+$/.test(text)
-    ? Number(text)
-    : Date.parse(`${text}T00:00:00Z`) / 86_400_000 + 2 ** 31;
+  const ms = dayText.test(text) && isDay(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  const days = /^\d+$/.test(text) ? Number(text) : ms / 86_400_000 + 2 ** 31;
   if (!Number.isInteger(days) || days < 0 || days >= 2 ** 32) return undefined;
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(days);
@@ -127,8 +133,8 @@ function timestamp(text: string): Uint8Array | undefined {
   const match = /^([+-]?\d{4,6}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?) ?(.*))?$/.exec(
     text,
   );
-  if (!match) return undefined;
-  const [, day, clock = '00:00', zone = 'Z'] = match;
+  const [, day = '', clock = '00:00', zone = 'Z'] = match ?? [];
+  if (!match || !isDay(day)) return undefined;
   if (zone === '') throw new LiteralError(`the timestamp '${text}' says no time zone: add Z`);
   const ms = Date.parse(`${day}T${clock}${zone.replace(/^([+-]\d\d)(\d\d)$/, '$1:$2')}`);
   return Number.isNaN(ms) ? undefined : integer(String(ms), 64);

@@ -182,6 +182,17 @@ test('what cannot be asked for is said with its table and column', () => {
   assert.throws(() => parseQuery(one, `k IN (${list}) AND c IN (${list})`), { code: 'usage' });
 });
 
+test('a day that its month does not have is refused, and not taken for a later one', () => {
+  for (const name of ['date', 'timestamp'] as const) {
+    const keyed = schemaOf([{ name: 'k', type: { kind: 'scalar', name } }], []);
+    assert.equal(parseQuery(keyed, "k = '2028-02-29'").length, 2);
+    for (const day of ['2026-02-29', '2026-04-31', '2026-02']) {
+      const refused = { code: 'usage', message: new RegExp(`'${day}' is no ${name}`) };
+      assert.throws(() => parseQuery(keyed, `k = '${day}'`), refused);
+    }
+  }
+});
+
 test('a name in quotes keeps its letters, one without is small', () => {
   const quoted = schemaOf([{ name: 'My "k"', type: int }], []);
   assert.equal(parseQuery(quoted, '"My ""k""" = 1').length, 2);

@@ -21,7 +21,7 @@ import { sampleToText } from './sample-text.ts';
 import { StagedTable } from './staging.ts';
 import { TableLoad } from './table-load.ts';
 import { namesOf } from './table-statements.ts';
-import { asTarget } from './target-fault.ts';
+import { asProof } from './target-fault.ts';
 import type { TargetNode } from './target-nodes.ts';
 
 export interface BorrowOptions {
@@ -111,7 +111,7 @@ export class BorrowedTable implements RangeTarget {
     try {
       yield* reader.read(frozen, { files, moment: proof.moment, range }, signal);
     } catch (error) {
-      throw asTarget(error);
+      throw asProof(error);
     }
   }
 

@@ -39,5 +39,8 @@ export async function checkFiles(
     await clock.sleep(pauseMs, signal);
   }
   const message = `${address} does not find its files of ${name} good`;
-  throw new CodrError('target-unfit', message, { object: address, remedy: "see the node's log" });
+  throw new CodrError('target-unfit', message, {
+    object: address,
+    remedy: `see the node's log; where a file is damaged drop ${name}: the same command makes it anew`,
+  });
 }

@@ -5,7 +5,7 @@ import { forEachLimit } from '../../../base/async.ts';
 import { CodrError } from '../../../base/error.ts';
 import { readProof } from '../session/commit-log-intervals.ts';
 import { readComponent } from '../session/node-files.ts';
-import { type FrozenTable, snapshotFiles, takeSnapshots } from './read-back.ts';
+import { clearSnapshots, type FrozenTable, snapshotFiles, takeSnapshots } from './read-back.ts';
 import type { TargetNode } from './target-nodes.ts';
 
 /** A table of counters, and the snapshot in which it is looked at. */
@@ -18,21 +18,17 @@ export type CountedTable = Pick<FrozenTable, 'tableId' | 'nodes' | 'tag'> & {
  * that.
  */
 export async function countOn(table: CountedTable, signal: AbortSignal): Promise<void> {
-  const { nodes, tag } = table;
-  const clear = async (): Promise<void> => {
-    for (const { control } of nodes) await control.clearSnapshot(tag, { signal });
-  };
-  for (const { control } of nodes) await control.invalidateCounterCache({ signal });
-  await clear();
+  for (const { control } of table.nodes) await control.invalidateCounterCache({ signal });
+  await clearSnapshots(table, signal);
   try {
     await takeSnapshots(table, signal);
     await refuseCounted(table);
   } catch (error) {
     // One that cannot be cleared now is cleared by the run that goes on.
-    await clear().catch(() => {});
+    await clearSnapshots(table, new AbortController().signal).catch(() => {});
     throw error;
   }
-  await clear();
+  await clearSnapshots(table, signal);
 }
 
 /** Looks at the files of a snapshot that is there. Errors: `target-unfit`. */

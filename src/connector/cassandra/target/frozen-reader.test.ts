@@ -153,7 +153,12 @@ test('of files that should be the same one has another byte, or another header: 
     await data.write(Buffer.from([1]), 0, 1, 5000);
     for (const count of [undefined, 1]) {
       await using reader = new FrozenReader(count);
-      await assert.rejects(linesOf(readIn(reader, files)), { code: 'file-damaged' });
+      // Whichever of both it is in.
+      const told = {
+        code: 'file-damaged',
+        message: new RegExp(`at ${host}, ${place(files, host)}`),
+      };
+      await assert.rejects(linesOf(readIn(reader, files)), told);
     }
   }
   // Of another column's name the data is the same, and the records are not.
@@ -163,7 +168,9 @@ test('of files that should be the same one has another byte, or another header: 
   const named = await filesOf('named', { fileCount: 1, schema });
   await copyFile(`${place(named, 'b')}-Statistics.db`, `${place(files, 'b')}-Statistics.db`);
   await using reader = new FrozenReader(1);
-  await assert.rejects(linesOf(readIn(reader, files)), { message: /its header is not/ });
+  await assert.rejects(linesOf(readIn(reader, files)), {
+    message: /^at b, .*its header is not that of at a, /,
+  });
 });
 
 test('a file that is damaged is told alike by threads and without', async () => {
@@ -173,7 +180,8 @@ test('a file that is damaged is told alike by threads and without', async () => 
   await data.write(Buffer.alloc(100, 1), 0, 100, Math.floor(one.dataBytes / 2));
   for (const count of [undefined, 1]) {
     await using reader = new FrozenReader(count);
-    await assert.rejects(linesOf(readIn(reader, files)), { code: 'file-damaged' });
+    const told = { code: 'file-damaged', message: new RegExp(`^at c, ${one.folder}/${one.name} `) };
+    await assert.rejects(linesOf(readIn(reader, files)), told);
   }
 });
 

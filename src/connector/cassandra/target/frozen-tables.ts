@@ -17,10 +17,16 @@ import type { LentProof } from './lent-table.ts';
 import { nodeConnection } from './node-connection.ts';
 import { ReplicaProof } from './proof-replicas.ts';
 import { seedOf } from './proof-sample.ts';
-import { type FrozenTable, filesDigest, snapshotFiles, takeSnapshots } from './read-back.ts';
+import {
+  clearSnapshots,
+  type FrozenTable,
+  filesDigest,
+  snapshotFiles,
+  takeSnapshots,
+} from './read-back.ts';
 import { operationWord } from './restore-marker.ts';
 import type { SampleText } from './sample-text.ts';
-import { asTarget, onTarget } from './target-fault.ts';
+import { asProof, onTarget } from './target-fault.ts';
 import type { TargetNode } from './target-nodes.ts';
 import type { TargetTables } from './target-tables.ts';
 
@@ -77,7 +83,7 @@ export class FrozenTables {
       const checked = { keyspace, table, id: frozen.tableId };
       const check = (node: TargetNode, one: AbortSignal) => checkFiles(node, checked, context, one);
       await forEachLimit(nodes, nodes.length, check, signal);
-      for (const { control } of nodes) await control.clearSnapshot(frozen.tag, { signal });
+      await clearSnapshots(frozen, signal);
       await takeSnapshots(frozen, signal);
       const files = await snapshotFiles(frozen);
       await rest();
@@ -88,7 +94,9 @@ export class FrozenTables {
       this.#frozen.set(item.namespace, { table: frozen, files, moment, seed, proof });
       return moment;
     } catch (error) {
-      throw asTarget(error);
+      // One that cannot be cleared now is cleared by the run that goes on.
+      await clearSnapshots(frozen, new AbortController().signal).catch(() => {});
+      throw asProof(error);
     }
   }
 
@@ -106,7 +114,7 @@ export class FrozenTables {
     try {
       yield* this.#options.reader.read(table, { files, moment, range }, signal);
     } catch (error) {
-      throw asTarget(error);
+      throw asProof(error);
     }
   }
 
@@ -127,9 +135,7 @@ export class FrozenTables {
     const frozen = this.#frozen.get(namespace);
     if (!frozen) return;
     this.#frozen.delete(namespace);
-    for (const { control } of frozen.table.nodes) {
-      await onTarget(control.clearSnapshot(frozen.table.tag, { signal }));
-    }
+    await onTarget(clearSnapshots(frozen.table, signal));
   }
 
   /** What cannot be cleared now is cleared by the run that goes on. */

@@ -25,7 +25,7 @@ export interface FrozenTable {
   readonly tag: string;
 }
 
-/** Flushes and snapshots the table on every node. */
+/** Flushes and snapshots the table on every node; no call goes on when this returns. */
 export async function takeSnapshots(
   {
     schema,
@@ -38,9 +38,23 @@ export async function takeSnapshots(
 ): Promise<void> {
   const table = `${schema.keyspace}.${schema.table}`;
   const options = { skipFlush: false };
-  await Promise.all(
+  const taken = await Promise.allSettled(
     nodes.map(({ control }) => control.takeSnapshot(tag, [table], options, { signal })),
   );
+  const failed = taken.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+/** Every node is asked, whatever another one says. Errors: the first. */
+export async function clearSnapshots(
+  { nodes, tag }: Pick<FrozenTable, 'nodes' | 'tag'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const cleared = await Promise.allSettled(
+    nodes.map(({ control }) => control.clearSnapshot(tag, { signal })),
+  );
+  const failed = cleared.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
 /** The files of the snapshots by host. Errors: `proof-failed` when one is not whole. */

@@ -95,7 +95,7 @@ async function* replicaBlocks(
   signal: AbortSignal,
 ): BlockStream {
   const { schema, ring, replication, range, replicas, memoryBytesMax } = read;
-  const { hostId, files } = replica;
+  const { hostId, address, files } = replica;
   const partitioner = partitionerOf(ring);
   const limits = limitsOf(read, replica);
   const { openMax, bufferBytes } = limits;
@@ -105,10 +105,10 @@ async function* replicaBlocks(
   const twinsAt = (file: ListedSstable): TwinFile[] => {
     const at = files.indexOf(file);
     const its = others.map((other) => ({
-      file: other.files[at] as ListedSstable,
+      ...{ address: other.address, file: other.files[at] as ListedSstable },
       access: filesOf(other.hostId),
     }));
-    return [{ file, access }, ...its];
+    return [{ address, file, access }, ...its];
   };
   const options = { signal, clusteringCount: schema.clustering.length };
   const merged = (some: readonly FileInput[]): BlockStream => {

@@ -21,6 +21,21 @@ export function asTarget(error: unknown): unknown {
   });
 }
 
+/**
+ * As {@link asTarget}, of what is read back: a file of the target that is damaged is not what was loaded. So the table is
+ * made anew by the same command, which would find the file again.
+ */
+export function asProof(error: unknown): unknown {
+  if (!isCodrError(error, 'file-damaged')) return asTarget(error);
+  const { message, object, facts } = error;
+  return new CodrError('proof-failed', message, {
+    ...(object !== undefined && { object }),
+    remedy: 'look after the disk of that node; the same command makes the table anew',
+    facts,
+    cause: error,
+  });
+}
+
 /** A file that cannot be made, with the node it is of. */
 export function fileFault(address: string, path: string, cause: unknown): CodrError {
   if (isCodrError(cause)) return asTarget(cause) as CodrError;

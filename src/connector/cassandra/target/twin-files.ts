@@ -17,12 +17,18 @@ export interface Twins<Replica> {
 
 /** A file of one node, and who reads it. */
 export interface TwinFile {
+  /** Of the node. */
+  readonly address: string;
   readonly file: ListedSstable;
   readonly access: Pick<FileAccess, 'open'>;
 }
 
 /** Says what the server keeps of itself: the level, whether it was repaired. */
 const statistics = 'Statistics.db';
+const butSame = 'though both have one checksum';
+
+const nameOf = ({ address, file: { folder, name } }: TwinFile): string =>
+  `${address}, ${join(folder, name)}`;
 
 /** Groups replicas whose files have the same lengths and checksums. Those of a group have them in one order. */
 export function twinsOf<Replica extends { readonly files: readonly ListedSstable[] }>(
@@ -54,7 +60,10 @@ function looksOf({ version, format, dataBytes, digest, components }: ListedSstab
  * though they have the same length and checksum.
  */
 export async function openTwins(twins: readonly TwinFile[]): Promise<HeldSstable> {
-  const held = twins.map(({ file, access }) => openSstable(file, () => access));
+  // By its own name alone a file would be that of any node.
+  const held = twins.map((twin) => {
+    return { ...openSstable(twin.file, () => twin.access), name: nameOf(twin) };
+  });
   const [one, ...more] = held as [HeldSstable, ...HeldSstable[]];
   const close = async (): Promise<void> => {
     await Promise.all(held.map((files) => files[Symbol.asyncDispose]()));
@@ -92,11 +101,7 @@ async function compareHeaders(first: HeldSstable, others: readonly HeldSstable[]
       )
     )
       continue;
-    throw damaged(
-      other,
-      statistics,
-      `its header is not that of the file of the same checksum of another replica`,
-    );
+    throw damaged(other, statistics, `its header is not that of ${first.name}, ${butSame}`);
   }
 }
 
@@ -122,11 +127,11 @@ class TwinReads implements RandomAccessFile {
     for (const [i, other] of others.entries()) {
       const its = await other.read(position, length, memory);
       if (view(its).equals(bytes) && other.size === this.size) continue;
-      const { file } = this.#of[i + 1] as TwinFile;
-      const object = `${join(file.folder, file.name)}-${this.#component}`;
-      const what = 'has other bytes than the file of the same checksum of another replica';
-      const facts = { position, length };
-      throw new CodrError('file-damaged', `${object} ${what}`, { object, facts });
+      const [one, odd] = [this.#of[0], this.#of[i + 1]] as [TwinFile, TwinFile];
+      const object = `${nameOf(odd)}-${this.#component}`;
+      const message = `${object} has other bytes than that of ${nameOf(one)}, ${butSame}`;
+      const facts = { node: odd.address, position, length };
+      throw new CodrError('file-damaged', message, { object, facts });
     }
     this.#spare.push(memory);
     return bytes;

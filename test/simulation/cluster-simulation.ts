@@ -87,7 +87,7 @@ class ClusterSimulation {
     this.#trace = world.trace;
     this.#broken = broken;
     this.#isQuiet = isQuiet;
-    this.#isLong = random.below(5) === 0;
+    this.#isLong = random.below(10) === 0;
     this.#stormPerCent = isQuiet ? 0 : ([10, 20, 32][random.below(3)] ?? 0);
     this.#reader = reader;
     const peers = [2, 2, 3, 3, 4, 5][random.below(6)] ?? 2;

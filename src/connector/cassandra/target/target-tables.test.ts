@@ -128,7 +128,7 @@ test('a refused statement is what is told, and nothing of it stays, at the lates
   await assert.rejects(begun(target), {
     message: /it is refused; the statement was: CREATE TABLE/,
   });
-  assert.deepEqual([...target.keyspaces], ['codr_restore']);
+  assert.deepEqual([...target.keyspaces], []);
   target.steps.clear();
   target.refuses = /^CREATE TABLE.*"?codr_try|^DROP KEYSPACE/;
   const tables = new TargetTables(target as unknown as CqlSession, ring, { clock: systemClock });
@@ -138,6 +138,29 @@ test('a refused statement is what is told, and nothing of it stays, at the lates
   target.refuses = /^$/;
   await tables.release(signal);
   assert.deepEqual([...target.keyspaces], ['codr_restore']);
+});
+
+test('a marker stays where something of an earlier run is noted, and where the run was only stopped', async () => {
+  const refuses = /^CREATE TABLE.*"?codr_try/;
+  for (const cause of ['noted', 'stopped']) {
+    const target = new FakeTarget();
+    const stop = new AbortController();
+    const tables = new TargetTables(target as unknown as CqlSession, ring, { clock: systemClock });
+    if (cause === 'noted') {
+      target.keyspaces.add('b');
+      target.view = 'w';
+      target.steps.set('making b.t', '{"tableIds":["one"]}');
+    }
+    await tables.plan([item], options, signal);
+    target.refuses = refuses;
+    const run = target.run.bind(target);
+    target.run = async (statement, more) => {
+      if (cause === 'stopped' && refuses.test(statement)) stop.abort(new Error('stopped'));
+      await run(statement, more);
+    };
+    await assert.rejects(tables.begin(stop.signal));
+    assert.ok(target.keyspaces.has('codr_restore'), cause);
+  }
 });
 
 test('a table that an earlier run was filling is emptied without its own views, and never dropped', async () => {

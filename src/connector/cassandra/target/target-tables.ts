@@ -102,7 +102,11 @@ export class TargetTables {
       await this.#maker.tryAll(made, word, signal);
     } catch (error) {
       // What cannot go now is tried again when the target is left.
-      await this.#dropTried(new AbortController().signal).catch(() => {});
+      const { signal: last } = new AbortController();
+      await this.#dropTried(last).catch(() => {});
+      // A target that refuses is left as it was; who was interrupted goes on with the moment.
+      const isBegun = [...tables.keys()].some((name) => marker.wasMaking(name));
+      if (!isBegun && !signal.aborted) await marker.remove(last).catch(() => {});
       throw error;
     }
   }

@@ -9,6 +9,10 @@ import { type ListedSstable, openSstable as openFiles, type ReadsOf } from './no
 
 /** Each part leaves undecided edges behind that are held until the table is done. */
 const partsMax = 512;
+/** Places that are held of all files of a table, however large they are: 100 MB of memory, about. */
+const entriesMaxDefault = 2 ** 19;
+/** Read of each file to see its first partition. */
+const probeBytes = 32 * 1024;
 
 interface IndexedFile {
   readonly listed: ListedSstable;
@@ -57,6 +61,8 @@ export interface PartSize {
   readonly count: number;
   /** Below it a part is not worth its seeks. */
   readonly partBytesMin: number;
+  /** Places where reading may begin, of all files. */
+  readonly entriesMax?: number;
 }
 
 /**
@@ -72,10 +78,14 @@ export async function planParts(
 ): Promise<PartPlan> {
   const whole = new PartPlan([wholeRange], []);
   const indexed: IndexedFile[] = [];
+  const { entriesMax = entriesMaxDefault } = size;
   for (const listed of files) {
     const file = await indexOf(listed, filesOf, signal);
     if (file === undefined) return whole;
-    indexed.push(file);
+    indexed.push({
+      ...file,
+      entries: thinned(file.entries, Math.floor(entriesMax / files.length)),
+    });
   }
   const bytes = indexed.reduce((sum, { dataLength }) => sum + dataLength, 0);
   const wanted = Math.max(size.count, Math.ceil(bytes / size.partBytes));
@@ -100,11 +110,24 @@ async function indexOf(
     // Nothing but its digest checks such a file, and that is of the whole.
     if (!sstable.hasChunkSums) return undefined;
     const entries = await sstable.entries(signal);
-    return entries.length === 0 ? undefined : { listed, entries, dataLength: sstable.dataLength };
+    const [first] = entries;
+    if (first?.position !== 0) return undefined;
+    // Parts before the first partition leave the file out, and no checksum covers its index: the data has to say so too.
+    const place = { start: first, aheadEnd: 0, bufferBytes: probeBytes };
+    const records = sstable.records(wholeRange, signal, place)[Symbol.asyncIterator]();
+    await records.next();
+    await records.return?.();
+    return { listed, entries, dataLength: sstable.dataLength };
   } catch (error) {
     if (!isCodrError(error)) throw error;
     return undefined;
   }
+}
+
+/** The first of each few, so that there are `most` at most. */
+function thinned(entries: readonly IndexEntry[], most: number): readonly IndexEntry[] {
+  const each = Math.ceil(entries.length / Math.max(1, most));
+  return each < 2 ? entries : entries.filter((_, i) => i % each === 0);
 }
 
 /** Where partitions begin, so that about `partBytes` of all files lie between two. */

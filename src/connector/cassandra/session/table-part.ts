@@ -11,7 +11,7 @@ import type { MergePool } from './merge-pool.ts';
 import type { ListedSstable } from './node-files.ts';
 import type { SortingSpace } from './owned-blocks.ts';
 
-export type PartFile = Omit<JobFile, 'first'>;
+export type PartFile = Omit<JobFile, 'first' | 'last'>;
 
 /** What is read. Plain data; partitions are in the order of records. */
 export interface TablePart extends Pick<MergeJob, 'range' | 'clusteringCount'> {
@@ -48,8 +48,9 @@ export async function* partBlocks(
   const limits = openLimits(partMemory(sorting, pool), files.size);
   const inputs = await extents.inputs([...files.keys()], limits, signal);
   const merged = async function* (some: readonly FileInput[]): BlockStream {
-    const own = some.map(({ file, first }): JobFile => {
-      return { ...(files.get(file) as PartFile), ...(first && { first }) };
+    const own = some.map(({ file, first, last }): JobFile => {
+      const part = files.get(file) as PartFile;
+      return { ...part, ...(first && { first }), ...(last && { last }) };
     });
     const job = { files: own, range, clusteringCount, bufferBytes: limits.bufferBytes };
     try {

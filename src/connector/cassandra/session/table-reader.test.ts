@@ -6,10 +6,12 @@ import { after, before, test } from 'node:test';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { FileAccess } from '../../../base/file-access.ts';
 import { type KeyRange, wholeRange } from '../../../model/key-range.ts';
+import { partitionPrefixBytesMax, writePartitionPrefix } from '../key/record-key.ts';
 import { int, TestRecords, text } from '../sstable/write-records.fixture.ts';
 import { localFiles } from './local-files.ts';
 import { MergePool } from './merge-pool.ts';
 import type { ListedSstable } from './node-files.ts';
+import { planParts } from './part-plan.ts';
 import { bytesOf, hosts, listedFile, readerOf, rowSchema } from './table-files.fixture.ts';
 
 const signal = new AbortController().signal;
@@ -206,6 +208,61 @@ test('the content of a table is the same for the same files, and another without
   await data.write(Buffer.alloc(100, 1), 0, 100, Math.floor(first.dataBytes / 2));
   await assert.rejects(bytesOf(reader, [wholeRange]), { code: 'file-damaged' });
   assert.equal(reader.content(), readerOf(files.slice(1)).reader.content());
+});
+
+/** Of the files' partitions the one in the middle, as Index.db and Summary.db have keys. */
+function middleKey(): Buffer {
+  const keys = Array.from({ length: 400 }, (_, p) => Buffer.from(int(p)));
+  const prefixOf = (key: Buffer): Buffer => {
+    const into = Buffer.alloc(partitionPrefixBytesMax);
+    return into.subarray(0, writePartitionPrefix(key, 0, key.length, into, 0));
+  };
+  const sorted = keys.sort((a, b) => Buffer.compare(prefixOf(a), prefixOf(b)));
+  return sorted[200] as Buffer;
+}
+
+test('an index that begins with a key that the data does not begin with costs the parts, and no row', async () => {
+  const files = await makeFiles('misindexed');
+  const whole = await bytesOf(readerOf(files).reader, [wholeRange]);
+  const path = join(files[0]?.folder ?? '', 'nb-1-big-Index.db');
+  const index = await readFile(path);
+  middleKey().copy(index, 2);
+  await writeFile(path, index);
+  // With so much memory nobody asks where files begin.
+  const { reader, damaged } = readerOf(files, { pool, memoryBytesMax: 64 << 20 });
+  const read = await bytesOf(reader, await reader.ranges(500_000, signal));
+  assert.ok(read.equals(whole), `${read.length} of ${whole.length} bytes`);
+  assert.deepEqual(damaged, []);
+});
+
+test('a file that goes on after the last key that is said of it is told, not left out of parts', async () => {
+  const files = await makeFiles('missummed');
+  const [first, ...others] = files as [ListedSstable, ListedSstable, ListedSstable];
+  const head = Buffer.alloc(24);
+  const size = Buffer.alloc(4);
+  size.writeInt32BE(4);
+  const summary = Buffer.concat([head, size, middleKey(), size, middleKey()]);
+  await writeFile(join(first.folder, 'nb-1-big-Summary.db'), summary);
+  const seen = [{ ...first, components: [...first.components, 'Summary.db'] }, ...others];
+  const { reader, damaged } = readerOf(seen, { pool });
+  const ranges = await reader.ranges(500_000, signal);
+  await assert.rejects(bytesOf(reader, ranges), { code: 'file-damaged' });
+  assert.match(damaged[0]?.message ?? '', /goes on after the last key/);
+});
+
+test('of many places where reading may begin few are held, and the parts are the same records', async () => {
+  const files = await makeFiles('thinned');
+  const size = { partBytes: 500_000, count: 8, partBytesMin: 1024 };
+  const entriesMax = 6;
+  const all = await planParts(files, size, () => localFiles, signal);
+  const few = await planParts(files, { ...size, entriesMax }, () => localFiles, signal);
+  assert.ok(few.ranges.length < all.ranges.length && few.ranges.length > 1);
+  for (const range of few.ranges.slice(1)) {
+    for (const file of files) {
+      const start = few.placeOf(file, range)?.start;
+      assert.ok(start && Buffer.compare(start.prefix, range.from ?? start.prefix) <= 0);
+    }
+  }
 });
 
 test('a part that is left or given up frees its thread', async () => {

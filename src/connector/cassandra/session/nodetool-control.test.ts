@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { isCodrError } from '../../../base/error.ts';
 import { NodetoolControl } from './nodetool-control.ts';
@@ -41,4 +44,23 @@ test('a nodetool that is not there is a matter of the configuration, not of the 
     control.liveNodes(call),
     (error) => isCodrError(error, 'config-invalid') && /nowhere.nodetool/.test(error.message),
   );
+});
+
+test('flush and snapshot name each of thousands of tables once, in as many calls as a system takes', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'codr-test-'));
+  const said = join(folder, 'said');
+  const control = tool(`echo "$0 $*" >> ${said}`);
+  const tables = Array.from({ length: 4_000 }, (_, i) => `${'t'.repeat(40)}${i}`);
+  await control.flush('ks', tables, call);
+  await control.takeSnapshot('tag', tables, { skipFlush: true }, call);
+  const lines = (await readFile(said, 'utf8')).trim().split('\n');
+  const [flushes, snapshots] = ['flush', 'snapshot'].map((name) =>
+    lines.filter((line) => line.startsWith(name)).map((line) => line.split(/[ ,]/)),
+  );
+  assert.deepEqual([flushes?.length, snapshots?.length], [2, 2]);
+  for (const lines of [flushes, snapshots]) {
+    const named = lines?.flat().filter((word) => word.startsWith('tttt'));
+    assert.deepEqual(named, tables);
+  }
+  await rm(folder, { recursive: true });
 });

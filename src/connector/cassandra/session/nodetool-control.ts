@@ -13,6 +13,8 @@ import {
 import type { RingMember } from './ring-members.ts';
 
 const outputBytesMax = 16 << 20;
+/** Of all words in one: Linux takes 128 KiB. */
+const wordsLengthMax = 100_000;
 /** No login, a wrong one, and one without the rights; a stack trace does not always come with them. */
 const refusedLogin = /SecurityException|Access denied|credentials|invalid username or password/i;
 /** A JVM that starts on a machine with too much to do takes long; a node that is away is refused at once. */
@@ -59,7 +61,9 @@ export class NodetoolControl implements NodeControl {
 
   async flush(keyspace: string, tables: readonly string[], call: CallOptions): Promise<void> {
     const options = { deadlineMs: deadlines.flush, ...call };
-    await this.#run(`flush ${keyspace}`, ['flush', '--', keyspace, ...tables], options);
+    for (const some of wordsAtOnce(tables)) {
+      await this.#run(`flush ${keyspace}`, ['flush', '--', keyspace, ...some], options);
+    }
   }
 
   async takeSnapshot(
@@ -69,8 +73,12 @@ export class NodetoolControl implements NodeControl {
     call: CallOptions,
   ): Promise<void> {
     const skip = skipFlush ? ['-sf'] : [];
-    const given = ['snapshot', '-t', tag, ...skip, '-kt', tables.join(',')];
-    await this.#run(`take snapshot ${tag}`, given, { deadlineMs: deadlines.snapshot, ...call });
+    const options = { deadlineMs: deadlines.snapshot, ...call };
+    // That a tag is new is asked of each table by itself.
+    for (const some of wordsAtOnce(tables)) {
+      const given = ['snapshot', '-t', tag, ...skip, '-kt', some.join(',')];
+      await this.#run(`take snapshot ${tag}`, given, options);
+    }
   }
 
   async clearSnapshot(tag: string, call: CallOptions): Promise<void> {
@@ -237,6 +245,19 @@ export class NodetoolControl implements NodeControl {
     const message = `${this.address} cannot ${what}: nodetool's output is not understood`;
     throw new CodrError('source-unreachable', message, { object: this.address });
   }
+}
+
+/** As many as a command takes; without any, once none. A keyspace and a table have 97 characters at most. */
+function wordsAtOnce(all: readonly string[]): (readonly string[])[] {
+  const batches: string[][] = [[]];
+  let length = 0;
+  for (const word of all) {
+    length += word.length + 1;
+    if (length > wordsLengthMax) batches.push([]);
+    if (length > wordsLengthMax) length = word.length + 1;
+    batches.at(-1)?.push(word);
+  }
+  return batches;
 }
 
 /** The value of `name : value` or `name: value` at the start of a line. */

@@ -43,9 +43,9 @@ export interface KeyspaceSchema {
   readonly ddl: KeyspaceDdl;
 }
 
-/** Cassandra's own; the metadata keyspaces of DSE and newer branches among them. */
+/** Cassandra's own, those of newer branches among them. Whole names: whatever else there is holds data of users. */
 const ownKeyspaces =
-  /^(system|system_(schema|auth|distributed|distributed_everywhere|traces|views|virtual_schema|metrics|cluster_metadata)|dse_.*|solr_admin)$/;
+  /^(system|system_(schema|auth|distributed|distributed_everywhere|traces|views|virtual_schema|metrics|cluster_metadata))$/;
 
 export const isOwnKeyspace = (name: string): boolean => ownKeyspaces.test(name);
 

@@ -46,6 +46,13 @@ test('a doubt costs the tables of which deletions may have been purged since', (
   assert.deepEqual(anew({ doubts }, 10), ['short', 'long']);
 });
 
+test('where our clock was set back nobody can say how old a doubt is', () => {
+  const doubts = [{ hostId: 'one', reason: 'links were off' }];
+  const later = { ...state, hosts: { one: host(5 * day * 1000), two: host(0) } };
+  assert.deepEqual(anew({ doubts, state: later }), ['short', 'long']);
+  assert.deepEqual(anew({ state: later }), []);
+});
+
 test('a host that left, and a table without links, are doubts too', () => {
   assert.deepEqual(anew({ members: new Set(['one']) }, 10), ['short', 'long']);
   const unlinked = nowWith('long', { hasLinks: false });

@@ -99,6 +99,8 @@ export function strangersAfter(
 
 /** True when what was deleted at a host since its last capture may have been purged by now. */
 export function mayHavePurged(sinceMs: number, gcGraceSeconds: number, beginMs: number): boolean {
+  // Our clock was set back since: nobody can say how long it is.
+  if (beginMs < sinceMs && Number.isFinite(sinceMs)) return true;
   return beginMs - sinceMs >= gcGraceSeconds * 1000 - clockSlackMs;
 }
 

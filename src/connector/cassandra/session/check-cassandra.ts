@@ -71,7 +71,11 @@ async function checkNode(request: CheckRequest, ring: Ring, node: CutNode): Prom
     if (identity.operationMode !== 'NORMAL') {
       findings.push(fault(`${address} is in mode ${identity.operationMode}`, 'wait for NORMAL'));
     }
-    await readNodeMarks(cql, member.nativeAddress, signal);
+    const { schemaVersion } = await readNodeMarks(cql, member, signal);
+    if (!ring.schemaVersions.includes(schemaVersion)) {
+      const message = `${address} has another version of the schema than others`;
+      findings.push(fault(message, 'see nodetool describecluster'));
+    }
     // Whether it took cuts before, a cut knows.
     const { ownsBackups } = config;
     const claim = { owner: request.owner, ownsBackups, hasCaptured: true };

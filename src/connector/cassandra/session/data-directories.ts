@@ -1,6 +1,8 @@
 // Whether a node's files are where the configuration says, all of them, and nobody else's. A directory that is an
 // empty mount point, or that leads to another node, looks like a node without rows, or like one that agrees.
 import { join } from 'node:path';
+import { z } from 'zod';
+import { view } from '../../../base/bytes.ts';
 import { CodrError } from '../../../base/error.ts';
 import type { FileAccess } from '../../../base/file-access.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
@@ -8,8 +10,10 @@ import type { NodeControl } from './control.ts';
 import type { CqlSession } from './cql.ts';
 import {
   isMissing,
+  type ListedSstable,
   listTableFolders,
   type NodeData,
+  splitName,
   type TableFolder,
   unreadable,
 } from './node-files.ts';
@@ -86,34 +90,61 @@ export async function refuseOtherDirectories(node: PlacedNode, asked: Asked): Pr
   }
 }
 
-/** A server writes a manifest into each snapshot, of a table without rows too. */
-export async function refuseMissingSnapshots(
-  address: string,
-  tables: readonly TableSchema[],
-  folders: ReadonlyMap<string, readonly TableFolder[]>,
-  tag: string,
-): Promise<void> {
-  for (const { id, keyspace, table } of tables) {
-    const manifests = (folders.get(id) ?? []).map(({ files, folder }) =>
-      isThere(files, join(folder, 'snapshots', tag, 'manifest.json')),
-    );
-    if ((await Promise.all(manifests)).includes(true)) continue;
-    const message = `${address}: its snapshot of ${keyspace}.${table} is not below dataDirectories`;
-    throw new CodrError('source-unreachable', message, {
-      object: address,
-      remedy: 'see whether dataDirectories and paths of the source lead to this node',
-    });
-  }
+interface SnapshotFolders {
+  /** Of one table. */
+  readonly folders: readonly TableFolder[];
+  readonly tag: string;
+  /** What was found in them. */
+  readonly found: readonly ListedSstable[];
 }
 
-/** Errors: those of a machine that does not answer, or of a file that cannot be looked at. */
-async function isThere(files: FileAccess, path: string): Promise<boolean> {
+/**
+ * Holds what was found of a snapshot against what the server says: it writes a manifest into each, of a table without rows
+ * too, that names the files which were live. Errors: `source-unreachable` where one is missing.
+ */
+export async function refuseMissingFiles(
+  address: string,
+  { keyspace, table }: Pick<TableSchema, 'keyspace' | 'table'>,
+  { folders, tag, found }: SnapshotFolders,
+): Promise<void> {
+  // Which of the disks gets it, the server decides anew each time.
+  const manifests = await Promise.all(
+    folders.map(({ files, folder }) =>
+      readManifest(files, join(folder, 'snapshots', tag, 'manifest.json')),
+    ),
+  );
+  const names = new Set(found.map(({ name }) => name));
+  const isFound = (file: string): boolean => names.has(splitName(file)?.name ?? file);
+  const lost = manifests.flatMap((files) => files ?? []).find((file) => !isFound(file));
+  if (lost === undefined && manifests.some((files) => files !== undefined)) return;
+  const what = lost === undefined ? 'its snapshot' : `${lost} in its snapshot`;
+  const message = `${address}: ${what} of ${keyspace}.${table} is not below dataDirectories`;
+  throw new CodrError('source-unreachable', message, {
+    object: address,
+    remedy:
+      'see whether dataDirectories and paths of the source lead to all disks of this node, and that nobody else ' +
+      'clears its snapshots',
+  });
+}
+
+const manifest = z.object({ files: z.array(z.string()) });
+
+/** Names of Data.db; those of secondary indexes are left out. Undefined where there is no manifest. */
+async function readManifest(files: FileAccess, path: string): Promise<string[] | undefined> {
+  let text: string;
   try {
-    await files.stat(path);
-    return true;
+    text = view(await files.readWhole(path)).toString('utf8');
   } catch (error) {
-    if (isMissing(error)) return false;
+    if (isMissing(error)) return undefined;
     throw unreadable(path, error);
+  }
+  try {
+    return manifest.parse(JSON.parse(text)).files.filter((file) => !file.includes('/'));
+  } catch (cause) {
+    throw new CodrError('source-unreachable', `${path} does not say which files there are`, {
+      ...{ object: path, cause },
+      remedy: 'see whether the version of Cassandra is one that is supported',
+    });
   }
 }
 

@@ -44,6 +44,12 @@ interface FakeNode {
   /** What its fellows lack in their rows of it. */
   halfKnown: 'tokens' | 'host_id' | undefined;
   truncatedAt: Buffer | undefined;
+  /** Another one's has not heard of the table. */
+  schemaVersion: string;
+  /** Live files that are not below {@link folder}. */
+  elsewhere: string[];
+  /** Who answers CQL at its address; itself unless given. */
+  answers: number | undefined;
 }
 
 interface FakeFlush extends FakeStatistics {
@@ -66,10 +72,15 @@ export class FakeCluster implements AsyncDisposable {
   /** When the table was. */
   madeAt = 1;
   #cuts = 0;
+  readonly #network: string;
 
-  /** With the table `ks.t` on all nodes. */
-  static async open(count: number): Promise<FakeCluster> {
-    const cluster = new FakeCluster();
+  private constructor(network: string) {
+    this.#network = network;
+  }
+
+  /** With the table `ks.t` on all nodes. `network`: what addresses begin with. */
+  static async open(count: number, network = '10.0.0.'): Promise<FakeCluster> {
+    const cluster = new FakeCluster(network);
     for (let i = 0; i < count; i++) await cluster.join();
     return cluster;
   }
@@ -81,7 +92,7 @@ export class FakeCluster implements AsyncDisposable {
     await mkdir(join(folder, 'ks', `t-${tableHex}`), { recursive: true });
     this.nodes.push({
       hostId: `0000000${number}-0000-0000-0000-000000000000`,
-      address: `10.0.0.${number}`,
+      address: `${this.#network}${number}`,
       folder,
       paths: [folder],
       files: localFiles,
@@ -92,6 +103,9 @@ export class FakeCluster implements AsyncDisposable {
       datacenter: 'dc1',
       halfKnown: undefined,
       truncatedAt: undefined,
+      schemaVersion: 's',
+      elsewhere: [],
+      answers: undefined,
     });
   }
 
@@ -218,7 +232,8 @@ export class FakeCluster implements AsyncDisposable {
 
   #cql(): CqlSession {
     const rows = async (query: string, { host }: QueryOptions): Promise<CqlRow[]> => {
-      const asked = this.nodes.find(({ address }) => address === host) ?? this.node(1);
+      const named = this.nodes.find(({ address }) => address === host) ?? this.node(1);
+      const asked = named.answers === undefined ? named : this.node(named.answers);
       if (query.includes('system.local')) return [{ ...rowOf(asked), ...localOf(asked) }];
       if (query.includes('system.peers_v2')) {
         const peers = this.nodes.filter((node) => node !== asked);
@@ -228,7 +243,9 @@ export class FakeCluster implements AsyncDisposable {
           ...(node.halfKnown && { [node.halfKnown]: null }),
         }));
       }
-      return this.#schemaRows(query);
+      // Whoever names no host is answered by any of them.
+      const told = host === undefined ? this.nodes.at(-1) : asked;
+      return told?.schemaVersion === 's' ? this.#schemaRows(query) : [];
     };
     const hosts = () =>
       this.nodes.map(({ address }) => ({ address, isUp: true, datacenter: 'dc1' }));
@@ -275,11 +292,11 @@ function rowOf({ address, hostId, datacenter }: FakeNode): CqlRow {
   };
 }
 
-function localOf({ address, truncatedAt }: FakeNode): CqlRow {
+function localOf({ address, truncatedAt, schemaVersion: schema_version }: FakeNode): CqlRow {
   const truncated_at = truncatedAt ? { [fakeTableId]: truncatedAt } : null;
   return {
     ...{ broadcast_address: address, rpc_address: address },
-    ...{ gossip_generation: 1, truncated_at },
+    ...{ gossip_generation: 1, truncated_at, schema_version },
   };
 }
 
@@ -306,10 +323,10 @@ function controlOf(node: FakeNode, members: readonly FakeNode[]): NodeControl {
     takeSnapshot: async (tag) => {
       const folder = join(live, 'snapshots', tag);
       await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, 'manifest.json'), '{}');
-      for (const file of await readdir(live)) {
-        if (splitName(file)) await cp(join(live, file), join(folder, file));
-      }
+      const there = (await readdir(live)).filter((file) => splitName(file));
+      for (const file of there) await cp(join(live, file), join(folder, file));
+      const data = [...there, ...node.elsewhere].filter((file) => file.endsWith('-Data.db'));
+      await writeFile(join(folder, 'manifest.json'), JSON.stringify({ files: data }));
     },
     clearSnapshot: (tag) => rm(join(live, 'snapshots', tag), { recursive: true, force: true }),
     incrementalBackups: async () => node.linksOn,
@@ -319,7 +336,8 @@ function controlOf(node: FakeNode, members: readonly FakeNode[]): NodeControl {
     pendingCompactions: async () => 0,
     streamedBytes: async () => 0,
     movingNodes: async () => [],
-    liveNodes: async () => members.map(({ address }) => address),
+    // As Java writes IPv6.
+    liveNodes: async () => members.map(({ address }) => address.replace('::', ':0:0:0:0:0:')),
     members: async () =>
       new Map(members.map((one) => [one.hostId, { address: one.address, tokens: tokensOf(one) }])),
     dataDirectories: async () => node.served,

@@ -14,14 +14,24 @@ import {
   statfs,
   writeFile,
 } from 'node:fs/promises';
+import { join } from 'node:path';
+import { mapLimit } from '../../../base/async.ts';
 import type { FileAccess, FileFacts, OpenFile, WrittenFile } from '../../../base/file-access.ts';
+
+/** Symbolic links of a folder that are looked at side by side. */
+const linksAtOnce = 16;
 
 export const localFiles: FileAccess = {
   peer: undefined,
   isHere: true,
   list: async (folder) => {
     const entries = await readdir(folder, { withFileTypes: true });
-    return entries.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
+    return await mapLimit(entries, linksAtOnce, async (entry) => {
+      const { name } = entry;
+      // A table's folder may be a symbolic link to another disk.
+      const isLink = entry.isSymbolicLink();
+      return { name, isFolder: isLink ? await isFolder(join(folder, name)) : entry.isDirectory() };
+    });
   },
   stat: async (path) => factsOf(await stat(path)),
   realPath: (path) => realpath(path),
@@ -55,6 +65,17 @@ export const localFiles: FileAccess = {
   removeFolder: (path) =>
     rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }),
 };
+
+/** False also for a symbolic link that leads nowhere. */
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return false;
+    throw error;
+  }
+}
 
 function factsOf({ size, mtimeMs, uid, nlink, dev, ino }: Stats): FileFacts {
   return {

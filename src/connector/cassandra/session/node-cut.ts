@@ -10,7 +10,7 @@ import { type FileProof, readProof } from './commit-log-intervals.ts';
 import type { NodeControl } from './control.ts';
 import type { CqlSession } from './cql.ts';
 import { type HostState, isSameTruncation, type KnownTable } from './cut-state.ts';
-import { refuseMissingSnapshots, refuseOtherDirectories } from './data-directories.ts';
+import { refuseMissingFiles, refuseOtherDirectories } from './data-directories.ts';
 import { giveUpLinks, type LinkLimit } from './link-limit.ts';
 import { type ClaimedLinks, claimLinks, type LinksClaim, otherLinks } from './links-claim.ts';
 import { markDoubt, markLinks, readDoubt } from './links-owner.ts';
@@ -27,6 +27,7 @@ import {
 } from './node-files.ts';
 import { type Owned, ownsMore } from './ownership.ts';
 import { probeFiles } from './probe-files.ts';
+import type { RingNode } from './replica-placement.ts';
 import { nodeAt, type Ring } from './ring.ts';
 import { type NodeMarks, readNodeMarks } from './truncation.ts';
 
@@ -94,7 +95,7 @@ export async function prepareNode(task: NodeTask, node: CutNode): Promise<Prepar
   }
   const { hostId, nativeAddress } = member;
   await refuseOtherDirectories(node, { cql: task.cql, host: nativeAddress, signal });
-  const marks = await marksOf(task, nativeAddress);
+  const marks = await marksOf(task, member);
   const links = await claimLinks(node, task.claim, { signal });
   // Links that could not be removed would fill the disk: none are made then.
   for (const directory of node.dataDirectories) {
@@ -142,10 +143,10 @@ async function switchLinksOn(
 }
 
 /** The driver may still hold a node for down that has just come back; its control has answered already. */
-async function marksOf({ cql, clock, signal }: NodeTask, address: string): Promise<NodeMarks> {
+async function marksOf({ cql, clock, signal }: NodeTask, member: RingNode): Promise<NodeMarks> {
   for (let left = marksTries; ; left--) {
     try {
-      return await readNodeMarks(cql, address, signal);
+      return await readNodeMarks(cql, member, signal);
     } catch (error) {
       if (left <= 1 || !isCodrError(error, 'source-unreachable')) throw error;
       await clock.sleep(marksPauseMs, signal);
@@ -231,18 +232,19 @@ export async function listNode(
   const proven = doubt === undefined && (await isUnstreamed(task, prepared, known));
   // Folders of a table made since the preparation would be missing from that listing.
   const folders = Map.groupBy(await listTableFolders(node), ({ tableId }) => tableId);
-  await refuseMissingSnapshots(node.address, task.tables, folders, tagOf(task, hostId));
   const read = new Map<string, readonly ListedSstable[]>();
   const states: Record<string, KnownTable> = {};
   const spent: SeenLinks[] = [];
   const unlinked: string[] = [];
   let coveredCount = 0;
-  for (const { id, keyspace } of task.tables) {
+  const tag = tagOf(task, hostId);
+  for (const table of task.tables) {
+    const { id, keyspace } = table;
     const live: ListedSstable[] = [];
     const links: ListedSstable[] = [];
-    for (const folder of folders.get(id) ?? []) {
-      const snapshot = `snapshots/${tagOf(task, hostId)}`;
-      const shot = await listSstables(hostId, folder, snapshot, { final: true });
+    const own = folders.get(id) ?? [];
+    for (const folder of own) {
+      const shot = await listSstables(hostId, folder, `snapshots/${tag}`, { final: true });
       const { complete, partial } = await listSstables(hostId, folder, 'backups');
       live.push(...shot.complete);
       links.push(...steady(complete, shot));
@@ -253,6 +255,7 @@ export async function listNode(
       );
       spent.push({ folder, names, stale });
     }
+    await refuseMissingFiles(node.address, table, { folders: own, tag, found: live });
     const isKnown = known?.tables[id] !== undefined && !anew.has(id);
     const truncation = after.truncations.get(id);
     // A host that was away has its own files from before, whoever told of the truncate meanwhile.

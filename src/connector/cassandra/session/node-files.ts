@@ -66,7 +66,8 @@ export async function listTableFolders({
 }: NodeData): Promise<TableFolder[]> {
   const found: TableFolder[] = [];
   for (const directory of dataDirectories) {
-    const keyspaces = await foldersIn(files, directory, true);
+    // What else is there is no business of ours, and may not be ours to read: `lost+found` of a disk.
+    const keyspaces = (await foldersIn(files, directory, true)).filter((one) => /^\w+$/.test(one));
     const names = await Promise.all(keyspaces.map((one) => foldersIn(files, join(directory, one))));
     for (const [i, keyspace] of keyspaces.entries()) {
       for (const name of names[i] as string[]) {

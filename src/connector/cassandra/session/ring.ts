@@ -4,6 +4,7 @@
 // 4.0 to 5.0 stores about a whole cluster is random (tables of its own keyspaces have ids made of their names),
 // so two clusters of one name are told apart by their members: `isSameCluster` wants one host id in common.
 import { createHash } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import { assert } from '../../../base/assert.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { CodrError } from '../../../base/error.ts';
@@ -19,9 +20,11 @@ export interface Ring {
   readonly partitioner: string;
   /** Ascending by host id. */
   readonly nodes: readonly RingNode[];
-  /** Distinct schema versions of the nodes that are up; one when all agree. */
+  /** Distinct schema versions of the nodes that are up, and of the one that was asked; one when all agree. */
   readonly schemaVersions: readonly string[];
-  /** Release of the node that was asked. */
+  /** The native address of the node that was asked. */
+  readonly asked?: string;
+  /** Its release. */
   readonly version: string;
   /** Host ids of nodes that are believed up. */
   readonly up: readonly string[];
@@ -56,13 +59,14 @@ export async function readRing(
   const other = told ?? (await viewOfAnother(cql, host, signal));
   const disputed = other ? differences(viewOfRows(host, nodes), other) : [];
   const versions = rows
-    .filter((row) => upIds.has(String(row.host_id)))
+    .filter((row) => row === local || upIds.has(String(row.host_id)))
     .map((row) => String(row.schema_version));
   return {
     clusterName: String(local.cluster_name),
     partitioner,
     nodes,
     schemaVersions: [...new Set(versions)].sort(),
+    asked: host,
     version: String(local.release_version),
     up: [...upIds].sort(),
     ...(disputed.length > 0 && { disputed }),
@@ -123,8 +127,14 @@ export function nodeAt(ring: Ring, address: string): RingNode | undefined {
   return ring.nodes.find((node) => isAt(node, address));
 }
 
-const isAt = (node: RingNode, address: string): boolean =>
-  node.address === address || node.nativeAddress === address;
+const isAt = ({ address, nativeAddress }: RingNode, other: string): boolean =>
+  [address, nativeAddress].some((one) => plainAddress(one) === plainAddress(other));
+
+/** Servers write the zeros of IPv6 out, drivers leave them out. */
+function plainAddress(address: string): string {
+  const plain = address.replace(/%.*$/, '');
+  return isIPv6(plain) ? new URL(`http://[${plain}]`).hostname : address;
+}
 
 /** `system.local` and `system.peers_v2` of one and the same node: another's peers would hold itself. */
 async function localAndPeers(cql: CqlSession, signal: AbortSignal, but?: string) {

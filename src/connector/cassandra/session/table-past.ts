@@ -1,8 +1,7 @@
 // When each table was made, and when it was told its options last. A table that was dropped and made again with its id
 // leaves no other trace, as one that is restored from a snapshot's schema is; options that were changed for a while and
 // back leave none either, and decide how long a deletion stays and whether links are made.
-import type { KeyspaceSchema } from '../schema/read-schema.ts';
-import type { CqlSession } from './cql.ts';
+import type { KeyspaceSchema, SchemaQuery } from '../schema/read-schema.ts';
 import type { CutState } from './cut-state.ts';
 
 export type TablePast = NonNullable<CutState['pasts']>[string];
@@ -15,19 +14,15 @@ export interface TableNow extends Pick<TablePast, 'madeAt' | 'toldAt'> {
 
 /** By table id, of the tables in scope. */
 export async function readTablesNow(
-  cql: CqlSession,
+  ask: SchemaQuery,
   schema: readonly KeyspaceSchema[],
-  signal: AbortSignal,
 ): Promise<ReadonlyMap<string, TableNow>> {
   // Each ALTER writes all options of a table, and of its columns those that change: the oldest tells when it was made.
   const options =
     'SELECT keyspace_name, table_name, writetime(gc_grace_seconds) AS told_at FROM system_schema.tables';
   const columns =
     'SELECT keyspace_name, table_name, writetime(type) AS made_at FROM system_schema.columns';
-  const [told, made] = await Promise.all([
-    cql.rows(options, { signal }),
-    cql.rows(columns, { signal }),
-  ]);
+  const [told, made] = await Promise.all([ask(options), ask(columns)]);
   const toldAt = new Map(told.map((row) => [nameOf(row), Number(String(row.told_at))]));
   const madeAt = new Map<string, number>();
   for (const row of made) {

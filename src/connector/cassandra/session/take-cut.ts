@@ -5,14 +5,15 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../../base/clock.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { Logger } from '../../../base/log.ts';
-import { type KeyspaceSchema, readSchema } from '../schema/read-schema.ts';
+import type { KeyspaceSchema } from '../schema/read-schema.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { waitForCompactions } from './compaction-wait.ts';
 import type { CqlSession } from './cql.ts';
+import { changeSince } from './cut-changes.ts';
 import { notesOf } from './cut-notes.ts';
+import { otherSchemas, readCutSchema } from './cut-schema.ts';
 import { type CutState, truncatedTables } from './cut-state.ts';
 import { sharedDirectories } from './data-directories.ts';
-import { durableKeyspaces } from './durable-writes.ts';
 import { type GradedRange, gradeRanges, unknownDatacenters } from './grade.ts';
 import { strangersAfter } from './link-doubt.ts';
 import type { LinkLimit } from './link-limit.ts';
@@ -38,7 +39,7 @@ import {
   readSettledRing,
   ringDigest,
 } from './ring.ts';
-import { pastsAfter, readTablesNow, type TableNow } from './table-past.ts';
+import { pastsAfter, type TableNow } from './table-past.ts';
 import { type NodeMarks, readNodeMarks } from './truncation.ts';
 
 export interface CutRequest {
@@ -130,6 +131,7 @@ export async function takeCut(request: CutRequest): Promise<TakenCut> {
     log.info({ attempt, reason }, 'the cut is repeated');
   }
   throw new CodrError('busy', `no cut in ${attemptsMax} tries: ${reason}`, {
+    object: nodes.map(({ address }) => address).join(', '),
     remedy: 'wait until the change of the cluster has ended',
   });
 }
@@ -155,9 +157,9 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
   refuseNoDatacenter(ring, request.datacenters);
   if (ring.disputed) return `the nodes do not agree on the ring: ${ring.disputed.join('; ')}`;
   if (ring.schemaVersions.length !== 1) return 'the nodes do not agree on the schema';
-  const schema = await readSchema((query) => cql.rows(query, { signal }), request.scope);
-  const tables = schema.flatMap((keyspace) => keyspace.tables);
-  const now = await readTablesNow(cql, schema, signal);
+  const read = await readCutSchema(cql, ring, request.scope, signal);
+  if (!read) return `${ring.asked} does not answer any more`;
+  const { schema, tables, now, durableAt } = read;
   const task: NodeTask = {
     ...{ cql, ring, tables, clock, signal },
     tag: `${tagPrefixOf(owner)}${request.id}-${attempt}`,
@@ -165,7 +167,7 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     known: (hostId) => state.hosts[hostId],
     linkLimit: request.linkLimit,
     ownership: ownershipOf(ring, schema),
-    durableAt: await durableKeyspaces(cql, signal),
+    durableAt,
     flushMs: request.flushMs ?? flushMsDefault,
   };
   const failures = await sharedDirectories(request.nodes);
@@ -177,11 +179,13 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
     await eachNode(request, outcome, async (node) => {
       outcome.prepared.set(node.address, await prepareNode(task, node));
     });
+    const { prepared, after } = outcome;
+    const others = otherSchemas(ring, prepared);
+    // It may be on its way to them.
+    if (others.size > 0 && attempt < attemptsMax) return 'the nodes do not agree on the schema';
+    for (const [address, { message }] of others) failures.set(address, message);
     const beginMs = clock.now();
     await eachNode(request, outcome, (node) => shoot(task, outcome, node));
-    const unrest = await changeSince(request, ring, tables, outcome);
-    if (unrest !== undefined) return unrest;
-    const { prepared, after } = outcome;
     const lost = haveLost(state.hosts, task.ownership);
     const truncated = truncatedTables(state, truncationsOf(outcome));
     const listing = await listCut({
@@ -190,6 +194,9 @@ async function attemptCut(request: CutRequest, attempt: number): Promise<TakenCu
       each: (work) => eachNode(request, outcome, work),
     });
     const endMs = clock.now();
+    const listed = [...prepared.values()].filter(({ node }) => !failures.has(node.address));
+    const unrest = await changeSince({ task, nodes: request.nodes, prepared: listed });
+    if (unrest !== undefined) return unrest;
     if (listing.files.length === 0) throw nothingCaptured(outcome);
     done = true;
     return {
@@ -231,30 +238,7 @@ async function shoot(task: NodeTask, { prepared, after }: Outcome, node: CutNode
   const own = prepared.get(node.address);
   if (!own) return;
   await snapshotNode(task, own);
-  after.set(node.address, await readNodeMarks(task.cql, own.nativeAddress, task.signal));
-}
-
-/** What changed while the nodes were flushed; undefined: nothing that matters. */
-async function changeSince(
-  { cql, nodes, signal }: CutRequest,
-  before: Ring,
-  tables: readonly TableSchema[],
-  { prepared, after }: Outcome,
-): Promise<string | undefined> {
-  const controls = nodes.map(({ control }) => control);
-  const ring = await readRing(cql, controls, signal);
-  if (ring.disputed || ringDigest(ring) !== ringDigest(before)) return 'the ring changed';
-  if (String(ring.schemaVersions) !== String(before.schemaVersions)) return 'the schema changed';
-  for (const [address, marks] of after) {
-    const old = prepared.get(address)?.marks.truncations;
-    for (const { id, keyspace, table } of tables) {
-      const [was, is] = [old?.get(id), marks.truncations.get(id)];
-      if (was?.atMs !== is?.atMs || was?.position !== is?.position) {
-        return `${keyspace}.${table} was truncated`;
-      }
-    }
-  }
-  return undefined;
+  after.set(node.address, await readNodeMarks(task.cql, own, task.signal));
 }
 
 const truncationsOf = ({ after }: Outcome) =>
@@ -374,9 +358,10 @@ function refuseNoDatacenter({ nodes, clusterName }: Ring, datacenters: readonly 
 
 function nothingCaptured({ failures, foreign }: Outcome): CodrError {
   if (foreign) return foreign;
-  const [first] = failures.values();
-  return new CodrError(
-    'source-unreachable',
-    `no node could be captured: ${first ?? 'none is configured'}`,
-  );
+  const [first = 'none is configured', ...more] = failures.values();
+  const others = more.length === 0 ? '' : `; and ${more.length} more`;
+  return new CodrError('source-unreachable', `no node could be captured: ${first}${others}`, {
+    object: [...failures.keys()].join(', '),
+    remedy: 'run codr source check, which says of each node what is wrong',
+  });
 }

@@ -4,6 +4,7 @@
 import { CodrError } from '../../../base/error.ts';
 import type { LogPosition } from './commit-log-intervals.ts';
 import type { CqlSession } from './cql.ts';
+import type { RingNode } from './replica-placement.ts';
 
 export interface Truncation extends LogPosition {
   /** ms since 1970, by the node's clock. */
@@ -17,24 +18,34 @@ export interface NodeMarks {
   readonly hostId: string;
   /** Grows at each start of the server; restarts change it, whatever the control can tell. */
   readonly runId: string;
+  /** The schema that the node itself has. */
+  readonly schemaVersion: string;
   readonly truncations: TruncationMap;
 }
 
-/** Asks the node alone. Errors: `source-unreachable`. */
+/** Asks the node alone. Errors: `source-unreachable`; `source-unfit` where another one answers at its address. */
 export async function readNodeMarks(
   cql: CqlSession,
-  address: string,
+  { hostId, nativeAddress: host }: Pick<RingNode, 'hostId' | 'nativeAddress'>,
   signal: AbortSignal,
 ): Promise<NodeMarks> {
-  const query = 'SELECT host_id, gossip_generation, truncated_at FROM system.local';
-  const [row] = await cql.rows(query, { signal, host: address });
+  const query = 'SELECT host_id, gossip_generation, schema_version, truncated_at FROM system.local';
+  const [row] = await cql.rows(query, { signal, host });
+  if (!row || String(row.host_id) !== hostId) {
+    const message = `CQL at ${host} is answered by host ${row?.host_id}, not by ${hostId}`;
+    throw new CodrError('source-unfit', message, {
+      object: host,
+      remedy: 'let each node announce an address of its own (rpc_address, broadcast_rpc_address)',
+    });
+  }
   const truncations = new Map<string, Truncation>();
-  for (const [tableId, blob] of Object.entries(row?.truncated_at ?? {})) {
+  for (const [tableId, blob] of Object.entries(row.truncated_at ?? {})) {
     truncations.set(tableId, decodeTruncation(blob as Buffer));
   }
   return {
-    hostId: String(row?.host_id),
-    runId: String(row?.gossip_generation),
+    hostId,
+    runId: String(row.gossip_generation),
+    schemaVersion: String(row.schema_version),
     truncations,
   };
 }

@@ -27,3 +27,16 @@ test('CRC.db may have the sum of an empty chunk more than the data needs, and no
     await assert.rejects(chunksOf(12_351, sums), (error) => isCodrError(error, 'file-damaged'));
   }
 });
+
+test('a CompressionInfo.db that is cut off is damaged, whatever is left of the compressor’s name', async () => {
+  const name = Buffer.from('\0\x0dLZ4Compressor');
+  for (let length = 0; length <= name.length; length++) {
+    const files: SstableFiles = {
+      ...{ name: 'nb-1-big', version: 'nb', format: 'big' },
+      has: (component) => component === 'CompressionInfo.db',
+      open: async () => memoryFile(name.subarray(0, length)),
+    };
+    const reading = readChunkTable(files, memoryFile(new Uint8Array(100)));
+    await assert.rejects(reading, (error) => isCodrError(error, 'file-damaged'), String(length));
+  }
+});

@@ -50,7 +50,10 @@ async function compressed(files: SstableFiles, data: RandomAccessFile): Promise<
   const component = 'CompressionInfo.db';
   const bytes = await wholeFile(files, component);
   const cursor = new ByteCursor(bytes);
-  const codec = chunkCodec(files, utf(cursor));
+  const compressor = utf(cursor);
+  // A crash may have left it empty.
+  if (cursor.at > bytes.length) throw damaged(files, component, 'the file ends early');
+  const codec = chunkCodec(files, compressor);
   const options = cursor.u32();
   for (let i = 0; i < options && cursor.at < bytes.length; i++) {
     utf(cursor);

@@ -1,11 +1,12 @@
 // The server's own look at its files of a table, after an import: every value is read, so how long it may take goes
 // by the bytes that are there.
 import type { Clock } from '../../../base/clock.ts';
-import { CodrError } from '../../../base/error.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { Logger } from '../../../base/log.ts';
 import { listTableFolders } from '../session/node-files.ts';
 import { dataBytes, deadlineFor } from './import-groups.ts';
 import type { NamedTable } from './table-statements.ts';
+import { damagedThere } from './target-fault.ts';
 import type { TargetNode } from './target-nodes.ts';
 
 const triesMax = 5;
@@ -17,7 +18,13 @@ export interface CheckedTable extends NamedTable {
   readonly id: string;
 }
 
-/** A compaction that the server cannot end in time makes it say no as well. Errors: `target-unfit`. */
+/** What a server says of a file that it cannot read, where its control gives its reasons. */
+const ofDamage = /Invalid SSTable|Corrupt(SSTable|Block)Exception/;
+
+/**
+ * A compaction that the server cannot end in time makes it say no as well. Errors: `proof-failed`, where it names a file that
+ * is damaged; `target-unfit`.
+ */
 export async function checkFiles(
   node: Pick<TargetNode, 'address' | 'control' | 'files' | 'dataDirectories'>,
   { keyspace, table, id }: CheckedTable,
@@ -35,7 +42,13 @@ export async function checkFiles(
       `${address} checks ${Math.ceil(bytes / mib)} MiB of ${name}`,
     );
     const call = { signal, deadlineMs: deadlineFor(bytes) };
-    if (await control.verify(keyspace, [table], { extended: true }, call)) return;
+    const isGood = await control
+      .verify(keyspace, [table], { extended: true }, call)
+      .catch((error: unknown) => {
+        if (!isCodrError(error) || !ofDamage.test(error.message)) throw error;
+        throw damagedThere(error, address);
+      });
+    if (isGood) return;
     await clock.sleep(pauseMs, signal);
   }
   const message = `${address} does not find its files of ${name} good`;

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { CodrError } from '../../../base/error.ts';
 import { silentLogger } from '../../../base/log.ts';
 import type { NodeControl } from '../session/control.ts';
 import { localFiles } from '../session/local-files.ts';
@@ -100,6 +101,30 @@ test('a server that checks its files may take as long as they are large, and is 
   await checkFiles(node, { ...place, id }, { clock: { sleep: async () => {} }, log }, signal);
   assert.deepEqual(deadlines, [deadlineFor(2 ** 40), deadlineFor(2 ** 40)]);
   assert.equal(told[0], 'n checks 1048576 MiB of ks.t');
+});
+
+test('a server that names a damaged file has failed the proof; one that cannot look has not', async () => {
+  const reasons: [reason: string, code: string][] = [
+    [
+      'java.lang.Exception: Invalid SSTable /data/nb-1-big-Data.db, please force a full repair',
+      'proof-failed',
+    ],
+    [
+      'org.apache.cassandra.io.sstable.CorruptSSTableException: Corrupted: nb-1-big',
+      'proof-failed',
+    ],
+    ['connect ECONNREFUSED', 'source-unreachable'],
+  ];
+  for (const [reason, code] of reasons) {
+    const verify = async (): Promise<boolean> => {
+      throw new CodrError('source-unreachable', `n cannot verify ks: ${reason}`);
+    };
+    const control = { verify } as Partial<NodeControl> as NodeControl;
+    const node = { address: 'n', control, files: localFiles, dataDirectories: [] };
+    const world = { clock: { sleep: async () => {} }, log: silentLogger };
+    const checking = checkFiles(node, { ...place, id: 'one' }, world, signal);
+    await assert.rejects(checking, { code, message: new RegExp(`^n cannot verify ks: ${reason}`) });
+  }
 });
 
 test('a run that goes on imports what the one before had not taken, and nothing twice', async (t) => {

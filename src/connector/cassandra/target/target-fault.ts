@@ -21,18 +21,23 @@ export function asTarget(error: unknown): unknown {
   });
 }
 
-/**
- * As {@link asTarget}, of what is read back: a file of the target that is damaged is not what was loaded. So the table is
- * made anew by the same command, which would find the file again.
- */
+/** As {@link asTarget}, of what is read back. */
 export function asProof(error: unknown): unknown {
   if (!isCodrError(error, 'file-damaged')) return asTarget(error);
-  const { message, object, facts } = error;
+  return damagedThere(error, error.object);
+}
+
+/**
+ * A file of the target that is damaged is not what was loaded: the proof has failed, so the table is made anew by the same
+ * command, which would else find the file again.
+ */
+export function damagedThere(cause: CodrError, object: string | undefined): CodrError {
+  const { message, facts } = cause;
   return new CodrError('proof-failed', message, {
     ...(object !== undefined && { object }),
     remedy: 'look after the disk of that node; the same command makes the table anew',
     facts,
-    cause: error,
+    cause,
   });
 }
 

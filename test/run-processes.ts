@@ -17,11 +17,14 @@ export interface RunSettings {
   readonly options?: readonly string[];
 }
 
+const untracked = new URL('untracked.ts', import.meta.url).href;
+
 /** Starts them in the given order and reports to stdout. The exit code is 1 when anything fails. */
 export function runProcesses(processes: readonly TestProcess[], settings: RunSettings): void {
   const { concurrency, timeoutMs, silentMsMax, options = [] } = settings;
   const files = processes.map(({ file }) => file);
-  const events = run({ files, concurrency, timeout: timeoutMs, execArgv: [...options] });
+  const execArgv = ['--import', untracked, ...options];
+  const events = run({ files, concurrency, timeout: timeoutMs, execArgv });
   const silence = new Silence(processes, silentMsMax);
   events.on('test:dequeue', ({ name, file }) => silence.begins(name, file));
   events.on('test:complete', ({ name, file }) => silence.ends(name, file));

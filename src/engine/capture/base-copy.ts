@@ -18,7 +18,7 @@ import type { WriterClaim } from '../../repository/lineage/writer.ts';
 import { joinParts } from '../../repository/tree/join.ts';
 import { decodeTreePart, type TreePart } from '../../repository/tree/tree-part.ts';
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
-import { endWant } from '../history/ledger.ts';
+import { endWant, isWanted } from '../history/ledger.ts';
 import { baseKey, settledTime } from '../history/source-history.ts';
 import type { ProgressMeter } from '../progress.ts';
 import type { SourceContext } from '../source-context.ts';
@@ -368,16 +368,8 @@ export class BaseCopyJob implements Job {
   }
 }
 
-/** A copy read before a doubt is of no use, nor one of a dataset that is gone. */
-function isWanted(draft: Draft, dataset: DatasetId, after: SourceTime): boolean {
-  const want = draft.get<WantRecord>(`want/${dataset}`);
-  return want !== undefined && (!want.notBefore || after >= timeFromHex(want.notBefore));
-}
-
 /** Sorts as the ranges do, since hex keeps the order of bytes. */
-function segmentPlace(range: KeyRange): string {
-  return toHex(range.from ?? emptyBytes);
-}
+const segmentPlace = ({ from }: KeyRange): string => toHex(from ?? emptyBytes);
 
 /** What of the key space no finished segment covers; segments ascend and do not overlap. */
 function uncovered(segments: readonly SegmentRecord[]): KeyRange[] {
@@ -393,9 +385,7 @@ function uncovered(segments: readonly SegmentRecord[]): KeyRange[] {
   return gaps;
 }
 
-function startAt(from: Uint8Array): KeyRange {
-  return from.length > 0 ? { from } : {};
-}
+const startAt = (from: Uint8Array): KeyRange => (from.length > 0 ? { from } : {});
 
 /** Neighbours of equal `after` are one step. */
 function stepsOf(segments: readonly BuiltSegment[]): BaseRecord['steps'] {

@@ -12,6 +12,12 @@ export function addHole(draft: Draft, hole: HoleRecord): void {
   draft.set(`hole/${String(n).padStart(9, '0')}`, hole);
 }
 
+/** A copy read before a doubt is of no use, nor one of a dataset that is gone. */
+export function isWanted(draft: Draft, dataset: DatasetId, after: SourceTime): boolean {
+  const want = draft.get<WantRecord>(`want/${dataset}`);
+  return want !== undefined && (!want.notBefore || after >= timeFromHex(want.notBefore));
+}
+
 /**
  * The dataset needs no base copy any more, because it has one that is exact from `exactFrom`, or because
  * it was gone at that time. Its epoch becomes exact no earlier, and the hole before the epoch ends no earlier;

@@ -188,6 +188,22 @@ test('no more run at the same time than is allowed, and known ones are still fou
   await operations[Symbol.asyncDispose]();
 });
 
+test('what has just ended is known, though it began before all others', async () => {
+  const { operations } = opened(untilStopped, { endedMax: 1 });
+  const [old, young] = [
+    await operations.create('backup', request, 'a', 'ann'),
+    await operations.create('backup', request, 'b', 'ann'),
+  ];
+  for (const one of [young, old]) {
+    await operations.cancel(one.id);
+    await watched(operations, one);
+  }
+  assert.equal((await operations.get(old.id)).state, 'cancelled');
+  await assert.rejects(operations.get(young.id), refusedWith('operation-unknown'));
+  operations.forget(old.id);
+  assert.deepEqual(await operations.list(), []);
+});
+
 test('the newest are listed first, and those that ended long ago are forgotten', async () => {
   const { operations } = opened(async () => done, { endedMax: 2 });
   const made: Operation[] = [];

@@ -64,6 +64,8 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
   /** In the order of their creation. */
   readonly #byId = new Map<string, Running>();
   readonly #byKey = new Map<string, Running>();
+  /** In the order of their ends: what began long ago may have ended just now. */
+  readonly #ended = new Set<Running>();
 
   constructor(api: CodrApi, options: LocalOperationsOptions) {
     this.#api = api;
@@ -143,6 +145,12 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
     }
   }
 
+  /** What has ended, and nobody will ask for. */
+  forget(id: string): void {
+    const running = this.#byId.get(id);
+    if (running) this.#forget(running);
+  }
+
   async cancel(id: string): Promise<Operation> {
     const running = this.#named(id);
     if (!isEnded(running.operation) && !running.operation.cancelling) {
@@ -168,12 +176,18 @@ export class LocalOperations implements OperationStore, AsyncDisposable {
 
   #end(running: Running, outcome: Pick<Operation, 'state' | 'result' | 'error'>): void {
     this.#change(running, { ...outcome, cancelling: false, ended: this.#now() });
-    const ended = [...this.#byId.values()].filter(({ operation }) => isEnded(operation));
+    this.#ended.add(running);
     const { endedMax = endedMaxDefault } = this.#options;
-    for (const old of ended.slice(0, Math.max(0, ended.length - endedMax))) {
-      this.#byId.delete(old.operation.id);
-      this.#byKey.delete(old.key);
+    for (const oldest of this.#ended) {
+      if (this.#ended.size <= endedMax) break;
+      this.#forget(oldest);
     }
+  }
+
+  #forget(running: Running): void {
+    this.#ended.delete(running);
+    this.#byId.delete(running.operation.id);
+    this.#byKey.delete(running.key);
   }
 
   #refuseTooMany(): void {

@@ -90,8 +90,8 @@ export interface OperationStore {
   ): Promise<Operation>;
   /** Errors: `operation-unknown`. */
   get(id: string): Promise<Operation>;
-  /** Newest first; those that ended long ago are forgotten. */
-  list(): Promise<readonly Operation[]>;
+  /** Newest first; those that ended long ago are forgotten. `running`: those that have ended may be left out. */
+  list(only?: 'running' | 'all'): Promise<readonly Operation[]>;
   /**
    * Events after a sequence number, until it has ended. Old reports may be left out, the last state is
    * always there. Errors: `operation-unknown`; the signal's reason.

@@ -6,8 +6,17 @@ import assert from 'node:assert/strict';
 import { decodeSlots } from '../../src/cluster/slot-codec.ts';
 import type { Guard, Lease, Operation, Outcome } from '../../src/coordination/coordinator.ts';
 import { MemoryCoordinator } from '../../src/coordination/memory/memory-coordinator.ts';
-import { type OperationRecord, ownerKey, recordOf } from '../../src/node/peer/operation-records.ts';
+import {
+  endedKey,
+  endedRecordOf,
+  operationKey,
+  ownerKey,
+  recordOf,
+} from '../../src/node/peer/operation-records.ts';
 import type { ManualClock } from '../harness/manual-clock.ts';
+
+/** Of one that runs, or has ended. */
+const recordName = /^operations(?:-ended)?\/(.+)$/;
 
 interface Granted {
   readonly lease: Lease;
@@ -106,8 +115,8 @@ export class CoordinatorService {
     const values = new Map<string, string>();
     const need = ['coordinator'];
     for (const operation of operations) {
-      if (!('put' in operation) || !operation.put.startsWith('operations/')) continue;
-      need.push(operation.put, ownerKey(operation.put.slice('operations/'.length)));
+      const [, id] = ('put' in operation && recordName.exec(operation.put)) || [];
+      if (id !== undefined) need.push(operationKey(id), endedKey(id), ownerKey(id));
     }
     let leader = 0;
     const entries = await Promise.all(need.map((key) => this.memory.get(key)));
@@ -134,7 +143,7 @@ export class CoordinatorService {
       const mine = values.get('coordinator') === peer;
       assert.ok(mine && epoch.revision === leader, `${peer} writes slots for a term of the past`);
       assert.equal(epoch.clusterId, this.memory.clusterId);
-    } else if (key.startsWith('operations/')) this.#lookAtOperation(peer, key, value, values);
+    } else if (recordName.test(key)) this.#lookAtOperation(peer, key, value, values);
   }
 
   #lookAtOperation(
@@ -143,15 +152,17 @@ export class CoordinatorService {
     value: string,
     values: ReadonlyMap<string, string>,
   ): void {
-    const now: OperationRecord = recordOf({ value });
-    const text = values.get(key);
-    const before = text === undefined ? undefined : recordOf({ value: text });
-    if (!before) {
-      assert.equal(now.state, 'running', `${key} begins at its end`);
+    const { id, state } = endedRecordOf({ value });
+    assert.ok(!values.has(endedKey(id)), `${key} is written though it has ended`);
+    const before = values.get(operationKey(id));
+    if (key === operationKey(id)) {
+      assert.equal(state, 'running', `${key} begins at its end`);
+      assert.equal(before, undefined, `${key} begins twice`);
       return;
     }
-    assert.equal(before.state, 'running', `${key} ends twice: ${before.state}, ${now.state}`);
-    const owner = values.get(ownerKey(now.id));
+    assert.equal(before && recordOf({ value: before }).state, 'running', `${key} never ran`);
+    assert.notEqual(state, 'running', `${key} ends and runs`);
+    const owner = values.get(ownerKey(id));
     assert.equal(owner, peer, `${peer} ends ${key}, which ${owner} runs`);
     this.counts.ends++;
   }

@@ -81,8 +81,11 @@ test('who takes an operation over reads what was left for it; who lost it leaves
   assert.match(world.handed[1] as string, /^(left by )+a$/);
   const [claim] = await world.coordinator.list('operation-owners/');
   const seal = valueSeal(secret);
-  const late = handoverOf(world.coordinator, seal, { id, claim: (claim?.createRevision ?? 0) - 1 });
+  const before = (claim?.createRevision ?? 0) - 1;
+  const late = handoverOf(world.coordinator, seal, { id, claim: before });
   await assert.rejects(late.write('too late'), (error) => isCodrError(error, 'lease-lost'));
+  const left = await world.coordinator.list(`operation-results/${id}/handover-${before}-`);
+  assert.deepEqual(left, []);
   await until(async () => /^(left by )+b$/.test(String(await late.read())));
   world.finish(1);
   await until(async () => (await b.peer.get(id)).state === 'done');

@@ -14,14 +14,16 @@ import {
 import { toHex } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
 import type { CoordinatorEntry, Outcome } from '../../coordination/coordinator.ts';
+import { entryOf, listRecords, tidyEnded } from './operation-archive.ts';
 import { isStream } from './operation-end.ts';
 import { OperationHints } from './operation-hints.ts';
 import {
-  askedHash,
+  askedMarks,
   cancelKey,
   cancelsPrefix,
   describeOperation,
-  forgetOld,
+  type EndedRecord,
+  endedRecordOf,
   idempotencyName,
   type KeyRecord,
   type OperationRecord,
@@ -49,6 +51,8 @@ interface Orphan {
 }
 
 const retryMs = 2000;
+/** How long another peer is asked how an operation goes: a frozen one does not say. */
+const relayMs = 3000;
 /** Before a peer that did not answer is asked again for what it runs. */
 const relayAgainMs = 1500;
 
@@ -58,11 +62,20 @@ export class ClusterOperations implements OperationStore {
   readonly #turns: OperationTurns;
   /** Of the loop that looks for work. */
   #hints: OperationHints | undefined;
+  /** Ended ones that an older version left among those that run. */
+  #left: readonly CoordinatorEntry[] = [];
+  /** Something has ended since ended ones were tidied up. */
+  #isUntidy = false;
+  #tidying: Promise<void> | undefined;
 
   constructor(options: ClusterOperationsOptions) {
     this.#options = options;
     this.#turns = new OperationTurns(options);
-    this.#runner = new OperationRunner(options, () => this.#hints?.nudge());
+    this.#runner = new OperationRunner(options, () => {
+      this.#hints?.nudge();
+      this.#isUntidy = true;
+      this.#tidying ??= this.#tidy();
+    });
   }
 
   /** How many this peer runs. */
@@ -77,10 +90,10 @@ export class ClusterOperations implements OperationStore {
 
   /** Takes what nobody runs, and ends what is cancelled; until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    const { coordinator, clock, log } = this.#options;
+    const { clock, log } = this.#options;
     while (!signal.aborted) {
       try {
-        const hints = new OperationHints(coordinator.watch('operation', signal), clock);
+        using hints = this.#changes(signal);
         this.#hints = hints;
         while (await hints.next(await this.#look()));
       } catch (error) {
@@ -94,6 +107,7 @@ export class ClusterOperations implements OperationStore {
   /** Gives back what this peer runs, for others to go on with; takes nothing more. */
   async drain(): Promise<void> {
     await this.#runner.drain();
+    await this.#tidying;
   }
 
   /** A stream begins at the peer whose turn it is, all else here. Errors: `busy` when this peer has no room. */
@@ -106,7 +120,7 @@ export class ClusterOperations implements OperationStore {
     checkIdempotencyKey(idempotencyKey);
     const { coordinator, seal, random, clock, name, lease } = this.#options;
     const key = idempotencyName(by, idempotencyKey);
-    const asked = askedHash(kind, request);
+    const asked = askedMarks(seal, kind, request);
     const source = sourceOf(request);
     const id = toHex(random.bytes(8));
     const record: OperationRecord = {
@@ -116,7 +130,7 @@ export class ClusterOperations implements OperationStore {
       request: sealedRequest(seal, request),
     };
     const puts = [
-      { put: key, value: JSON.stringify({ id, asked } satisfies KeyRecord) },
+      { put: key, value: JSON.stringify({ id, asked: asked[0] } satisfies KeyRecord) },
       { put: operationKey(id), value: JSON.stringify(record) },
     ];
     const guard = { key, createRevision: 0 };
@@ -144,12 +158,11 @@ export class ClusterOperations implements OperationStore {
     return await this.#describe(record, cancelling, true);
   }
 
-  async list(): Promise<readonly Operation[]> {
+  async list(only: 'running' | 'all' = 'all'): Promise<readonly Operation[]> {
     const { coordinator } = this.#options;
     const cancels = new Set((await coordinator.list(cancelsPrefix)).map(({ key }) => key));
-    const records = (await coordinator.list(operationsPrefix)).map(recordOf);
     const operations: Operation[] = [];
-    for (const record of records) {
+    for (const record of await listRecords(coordinator, only)) {
       const cancelling = cancels.has(cancelKey(record.id));
       const live = await this.#runner.live(record.id);
       operations.push(live ?? (await this.#describe(record, cancelling, false)));
@@ -162,8 +175,8 @@ export class ClusterOperations implements OperationStore {
     afterSequence: number,
     signal: AbortSignal,
   ): AsyncGenerator<OperationEvent> {
-    const { coordinator, clock, relay } = this.#options;
-    const hints = new OperationHints(coordinator.watch('operation', signal), clock);
+    const { relay } = this.#options;
+    using hints = this.#changes(signal);
     let seen = afterSequence;
     for (;;) {
       signal.throwIfAborted();
@@ -185,9 +198,8 @@ export class ClusterOperations implements OperationStore {
         }
       } catch (error) {
         signal.throwIfAborted();
-        if (!isCodrError(error, 'peer-unreachable') && !isCodrError(error, 'operation-unknown')) {
-          throw error;
-        }
+        // Whatever keeps its owner from telling: how it ends is heard of all the same.
+        if (!isCodrError(error)) throw error;
       }
       // Until its owner, or how it ended, is another one: of that there is a hint. Of a line that is whole again
       // there is none.
@@ -216,10 +228,14 @@ export class ClusterOperations implements OperationStore {
     const owners = new Map(listed.map((owner) => [owner.key, owner]));
     const cancels = new Set((await coordinator.list(cancelsPrefix)).map(({ key }) => key));
     const orphans: Orphan[] = [];
+    const left: CoordinatorEntry[] = [];
     for (const entry of entries) {
       const record = recordOf(entry);
       const { id } = record;
-      if (record.state !== 'running') continue;
+      if (record.state !== 'running') {
+        left.push(entry);
+        continue;
+      }
       const isCancelled = cancels.has(cancelKey(id));
       const owner = owners.get(ownerKey(id));
       if (this.#runner.runs(id)) {
@@ -230,9 +246,29 @@ export class ClusterOperations implements OperationStore {
         await this.#runner.begin(record, owner.createRevision, isCancelled);
       }
     }
-    const nextMs = await this.#takeInTurn(orphans, listed);
-    await forgetOld(coordinator, entries);
-    return nextMs;
+    this.#left = left;
+    return await this.#takeInTurn(orphans, listed);
+  }
+
+  /** Hints of what begins, ends, or goes to another peer. */
+  #changes(signal: AbortSignal): OperationHints {
+    const { coordinator, clock } = this.#options;
+    const prefixes = [operationsPrefix, ownersPrefix, cancelsPrefix];
+    return new OperationHints(coordinator, prefixes, { clock, signal });
+  }
+
+  /** Once more for all that has ended while it was under way. */
+  async #tidy(): Promise<void> {
+    const { coordinator, log } = this.#options;
+    while (this.#isUntidy && !this.#runner.isDraining) {
+      this.#isUntidy = false;
+      try {
+        await tidyEnded(coordinator, this.#left);
+      } catch (error) {
+        log.warn({ error }, 'old operations are forgotten when the next one ends');
+      }
+    }
+    this.#tidying = undefined;
   }
 
   /** What is cancelled anyone ends. Answers as {@link #look}. */
@@ -270,7 +306,7 @@ export class ClusterOperations implements OperationStore {
   async #asMade(
     made: Promise<Outcome>,
     { id, key }: OperationRecord,
-    asked: string,
+    asked: readonly string[],
   ): Promise<Operation> {
     try {
       if ((await made).done) return await this.get(id);
@@ -283,30 +319,30 @@ export class ClusterOperations implements OperationStore {
   }
 
   /** What the key has made before. Errors: `usage` when that was asked for otherwise. */
-  async #madeBefore(key: string, asked: string): Promise<Operation | undefined> {
+  async #madeBefore(key: string, asked: readonly string[]): Promise<Operation | undefined> {
     const entry = await this.#options.coordinator.get(key);
     if (!entry) return undefined;
     const before = JSON.parse(entry.value) as KeyRecord;
-    if (before.asked === asked) return await this.get(before.id);
+    if (asked.includes(before.asked)) return await this.get(before.id);
     throw keyUsedBefore(before.id);
   }
 
   async #read(id: string): Promise<{
     readonly entry: CoordinatorEntry;
-    readonly record: OperationRecord;
+    readonly record: EndedRecord;
     readonly owner: CoordinatorEntry | undefined;
     readonly cancelling: boolean;
   }> {
     const { coordinator } = this.#options;
-    const entry = await coordinator.get(operationKey(id));
+    const entry = await entryOf(coordinator, id);
     if (!entry) throw unknownOperation(id);
     const owner = await coordinator.get(ownerKey(id));
     const cancelling = (await coordinator.get(cancelKey(id))) !== undefined;
-    return { entry, record: recordOf(entry), owner, cancelling };
+    return { entry, record: endedRecordOf(entry), owner, cancelling };
   }
 
   async #describe(
-    record: OperationRecord,
+    record: EndedRecord,
     cancelling: boolean,
     withResult: boolean,
   ): Promise<Operation> {
@@ -314,17 +350,23 @@ export class ClusterOperations implements OperationStore {
     return await describeOperation(coordinator, seal, record, { cancelling, withResult });
   }
 
-  /** Undefined when the peer cannot be asked. */
+  /** Undefined when the peer cannot be asked, or says nothing. */
   async #relayed<T>(
     peer: string,
     ask: (store: OperationStore) => Promise<T>,
   ): Promise<T | undefined> {
-    const store = this.#options.relay(peer);
+    const { relay, clock } = this.#options;
+    const store = relay(peer);
+    if (!store) return undefined;
+    const done = new AbortController();
+    const silence = clock.sleep(relayMs, done.signal).then(() => undefined);
     try {
-      return store && (await ask(store));
+      return await Promise.race([ask(store), silence]);
     } catch (error) {
       if (isCodrError(error)) return undefined;
       throw error;
+    } finally {
+      done.abort();
     }
   }
 }

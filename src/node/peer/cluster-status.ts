@@ -16,7 +16,7 @@ export async function describeCluster(
   const registered = await listPeers(coordinator);
   const leader = await coordinator.get('coordinator');
   const owners = await coordinator.list(ownersPrefix);
-  const running = (await operations.list()).filter(({ state }) => state === 'running');
+  const running = (await operations.list('running')).filter(({ state }) => state === 'running');
   const runnerOf = new Map(owners.map(({ key, value }) => [key, value]));
   const owned = new Map<string, number>();
   for (const name of assignment?.table.peers ?? []) owned.set(name, 0);

@@ -5,12 +5,13 @@ import type { Operation, OperationKind, OperationRequest } from '../../api/opera
 import type { Clock } from '../../base/clock.ts';
 import { CodrError } from '../../base/error.ts';
 import type { Coordinator } from '../../coordination/coordinator.ts';
-import { base } from './operation-events.ts';
+import { movedToEnd } from './operation-archive.ts';
+import { endSequence } from './operation-events.ts';
 import {
   cancelKey,
+  type EndedRecord,
   type OperationRecord,
   openedRequest,
-  operationKey,
   ownerKey,
   sealedError,
   toldAfterTakeover,
@@ -52,15 +53,15 @@ export async function writeEnd(
   // What has no end of its own says so by ending well.
   const isStopped = ended.state === 'cancelled' || (isStopping && isStream(kind, request));
   if (isStopped && !isCancelled) return await giveBack(coordinator, id, claim);
-  const { result, error, state, sequence } = ended;
-  const told = error && (await toldAfterTakeover(coordinator, { id, claim }, error));
+  const { result, error, state } = ended;
+  const told = error && (await toldAfterTakeover(coordinator, { id, kind, claim }, error));
   const parts = state === 'done' ? await writeResult(coordinator, seal, { id, claim, result }) : 0;
   if (parts === undefined) return;
   await writeRecord(world, claim, {
     ...record,
     state,
     ended: new Date(world.clock.now()).toISOString(),
-    sequence: base({ claim }) + sequence,
+    sequence: endSequence({ claim }),
     ...(parts > 0 && { resultParts: parts, resultClaim: claim }),
     ...(told && { error: sealedError(seal, told) }),
   });
@@ -77,7 +78,7 @@ export async function writeCancelled(
     ...record,
     state: 'cancelled',
     ended: new Date(world.clock.now()).toISOString(),
-    sequence: base({ claim }) + 1,
+    sequence: endSequence({ claim }),
     error: sealedError(
       world.seal,
       errorDetail(why, (text) => text),
@@ -88,15 +89,11 @@ export async function writeCancelled(
 async function writeRecord(
   { coordinator }: EndWorld,
   claim: number,
-  record: OperationRecord,
+  record: EndedRecord,
 ): Promise<void> {
   const { id } = record;
   await coordinator.transact(
     [{ key: ownerKey(id), createRevision: claim }],
-    [
-      { put: operationKey(id), value: JSON.stringify(record) },
-      { delete: ownerKey(id) },
-      { delete: cancelKey(id) },
-    ],
+    [...movedToEnd(record), { delete: ownerKey(id) }, { delete: cancelKey(id) }],
   );
 }

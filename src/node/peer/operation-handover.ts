@@ -37,16 +37,16 @@ export function handoverOf(
     },
     async write(value) {
       const parts = partsOf(sealedText(seal, value));
-      for (const [n, part] of parts.entries()) {
-        await coordinator.transact([], [{ put: partKey(claim, n), value: part }]);
-      }
       const head = JSON.stringify({ claim, parts: parts.length } satisfies Head);
       const guard = { key: ownerKey(id), createRevision: claim };
-      const outcome = await coordinator.transact([guard], [{ put: headKey, value: head }]);
-      if (outcome.done) return;
-      throw new CodrError('lease-lost', 'another peer has taken the operation over', {
-        object: id,
-      });
+      const puts = parts.map((part, n) => ({ put: partKey(claim, n), value: part }));
+      // Each under the claim: what comes after the operation is forgotten would lie there for ever.
+      for (const put of [...puts, { put: headKey, value: head }]) {
+        if ((await coordinator.transact([guard], [put])).done) continue;
+        throw new CodrError('lease-lost', 'another peer has taken the operation over', {
+          object: id,
+        });
+      }
     },
   };
 }

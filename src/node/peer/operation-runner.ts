@@ -11,7 +11,7 @@ import type { Coordinator, Lease, Outcome } from '../../coordination/coordinator
 import { giveBack, writeCancelled, writeEnd } from './operation-end.ts';
 import { base, translated, translatedEvent } from './operation-events.ts';
 import { handoverOf } from './operation-handover.ts';
-import { type OperationRecord, openedRequest } from './operation-records.ts';
+import { cancelKey, type OperationRecord, openedRequest } from './operation-records.ts';
 import type { ValueSeal } from './value-seal.ts';
 
 export interface OperationRunnerOptions {
@@ -51,8 +51,8 @@ export class OperationRunner {
   readonly #doubted = new Set<string>();
   /** Operations that cannot be begun here. */
   readonly #unfit = new Set<string>();
-  /** What goes on until an end is written down. */
-  readonly #endings = new Set<Promise<void>>();
+  /** What goes on until this peer owns it, and from then until an end is written down. */
+  readonly #busy = new Set<Promise<unknown>>();
   readonly #ended: () => void;
   /** About to be run. */
   #starting = 0;
@@ -63,10 +63,8 @@ export class OperationRunner {
     this.#options = options;
     this.#ended = ended;
     // How many there may be is asked before anything is written down, not when it begins.
-    this.#local = new LocalOperations(options.api, {
-      ...options,
-      runningMax: Number.POSITIVE_INFINITY,
-    });
+    const all = { runningMax: Number.POSITIVE_INFINITY, endedMax: Number.POSITIVE_INFINITY };
+    this.#local = new LocalOperations(options.api, { ...options, ...all });
     // At once: a peer that was frozen must not do its next step before it hears that others have taken over.
     const { lost } = options.lease;
     if (lost.aborted) void this.drain();
@@ -119,11 +117,11 @@ export class OperationRunner {
     return this.#doubted.has(id);
   }
 
-  /** Gives back what it runs, for others to go on with; takes nothing more. */
+  /** Gives back what it runs, and what it is about to, for others to go on with; takes nothing more. */
   async drain(): Promise<void> {
     this.#draining = true;
     await this.#local[Symbol.asyncDispose]();
-    await Promise.all(this.#endings);
+    while (this.#busy.size > 0) await Promise.allSettled(this.#busy);
   }
 
   /**
@@ -136,10 +134,13 @@ export class OperationRunner {
     isCancelled: boolean,
   ): Promise<Outcome> {
     this.#starting++;
-    try {
+    const claiming = async (): Promise<Outcome> => {
       const outcome = await this.asking(record.id, transact);
       if (outcome.done) await this.begin(record, outcome.revision, isCancelled);
       return outcome;
+    };
+    try {
+      return await this.#noted(claiming());
     } finally {
       this.#starting--;
     }
@@ -212,9 +213,21 @@ export class OperationRunner {
     }
     this.#owned.set(id, owned);
     log.info({ operation: id, kind, peer: name }, 'an operation runs here');
-    const ending = this.#toEnd(record, owned);
-    this.#endings.add(ending);
-    void ending.finally(() => this.#endings.delete(ending));
+    void this.#noted(this.#toEnd(record, owned));
+    // Who wanted it to end while this peer did not know yet that it owns it told nobody. Where there is no answer there
+    // will be a hint.
+    const isUnwanted = await coordinator.get(cancelKey(id)).catch(() => undefined);
+    if (isUnwanted) await this.cancel(id);
+  }
+
+  /** Until then this peer has something to write down. */
+  async #noted<T>(work: Promise<T>): Promise<T> {
+    this.#busy.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#busy.delete(work);
+    }
   }
 
   /** Waits for the end of the work and writes it down. */
@@ -222,11 +235,12 @@ export class OperationRunner {
     const { id } = record;
     const forever = new AbortController().signal;
     for await (const _ of this.#local.watch(localId, 0, forever));
-    await this.#insist(id, async () => {
-      const ended = await this.#local.get(localId);
-      await writeEnd(this.#options, record, { claim, ended, isStopping: this.#draining });
-    });
+    const ended = await this.#local.get(localId);
+    await this.#insist(id, () =>
+      writeEnd(this.#options, record, { claim, ended, isStopping: this.#draining }),
+    );
     if (this.#owned.get(id)?.claim === claim) this.#owned.delete(id);
+    this.#local.forget(localId);
     this.#ended();
   }
 

@@ -21,6 +21,8 @@ export class DoubtfulCoordinator extends MemoryCoordinator {
   doubts = 0;
   /** What it answers is waited for before a transaction happens. */
   hold: (operations: readonly Operation[]) => Promise<void> | undefined = () => undefined;
+  /** The same, before anybody is told of a transaction that has happened. */
+  tell: (operations: readonly Operation[]) => Promise<void> | undefined = () => undefined;
 
   override async transact(
     guards: readonly Guard[],
@@ -28,6 +30,7 @@ export class DoubtfulCoordinator extends MemoryCoordinator {
   ): Promise<Outcome> {
     await this.hold(operations);
     const outcome = await super.transact(guards, operations);
+    await this.tell(operations);
     if (this.doubts-- <= 0) return outcome;
     throw new CodrError('transaction-in-doubt', 'nobody says how it went');
   }

@@ -15,13 +15,14 @@ import { PeerLife } from './peer-life.ts';
 import { valueSeal } from './value-seal.ts';
 
 /** A peer whose reading of what is committed ends when `read` does. */
-function begin(read: Promise<void>) {
+function begin(read: Promise<void>, api: Partial<CodrApi> = {}) {
   const clock = new ManualClock();
   const coordinator = new MemoryCoordinator(clock, 'memory');
   const life = new PeerLife({
     ...{ name: 'a', slots: 1, clock, random: new SeededRandom(1), log: silentLogger },
-    ...{ redact: (text) => text, api: {} as CodrApi, workers: {} as Workers },
+    ...{ redact: (text) => text, api: api as CodrApi, workers: {} as Workers },
   });
+  const told: boolean[] = [];
   const leaves = { settled: () => read, find: async () => [], hint: () => {} };
   const repository = { committedLeaves: () => leaves } as unknown as Repository;
   const alone = () => Promise.reject(new Error('no other peer'));
@@ -32,10 +33,10 @@ function begin(read: Promise<void>) {
     openCoordinator: async () => coordinator,
     relay: () => undefined,
     seen: () => {},
-    reachable: () => {},
+    reachable: (isReachable) => told.push(isReachable),
   });
   const names = async () => (await listPeers(coordinator)).map(({ name }) => name);
-  return { clock, coordinator, life, started, names };
+  return { clock, coordinator, life, started, names, told };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -59,6 +60,31 @@ test('a peer that reads for too long joins all the same', async () => {
   await started;
   assert.deepEqual(await names(), ['a']);
   life.leave();
+});
+
+test('a peer whose lease is lost is not ready from then on, however long its work takes to stop', async () => {
+  const stopped = Promise.withResolvers<never>();
+  const { coordinator, life, started, told } = begin(Promise.resolve(), {
+    check: () => stopped.promise,
+  });
+  const lease = coordinator.lease.bind(coordinator);
+  const leases: Lease[] = [];
+  coordinator.lease = async (ttlMs) => {
+    const granted = await lease(ttlMs);
+    leases.push(granted);
+    return granted;
+  };
+  await started;
+  await life.operations.create('check', { readDataPercent: 1, repair: false }, 'key', 'anna');
+  assert.equal(life.isReady, true);
+  for (const one of leases) coordinator.expire(one);
+  await turn();
+  assert.deepEqual([life.isReady, told], [false, [false]]);
+  stopped.reject(new Error('stopped at last'));
+  while (!life.isReady) await turn();
+  assert.deepEqual(told, [false, true]);
+  life.leave();
+  await life.left();
 });
 
 test('a call that is under way when the session ends says that the peer is cut off', async () => {

@@ -77,7 +77,7 @@ export class PeerLife {
   }
 
   get isReady(): boolean {
-    return this.#session !== undefined && !this.#draining;
+    return this.#session?.lost.aborted === false && !this.#draining;
   }
 
   /** Pieces of work begun for others. */
@@ -162,7 +162,7 @@ export class PeerLife {
   readonly operations: OperationStore = {
     create: (...wish) => this.#ask((store) => store.create(...wish)),
     get: (id) => this.#ask((store) => store.get(id)),
-    list: () => this.#ask((store) => store.list()),
+    list: (only) => this.#ask((store) => store.list(only)),
     watch: (...wish) => this.#watch(...wish),
     cancel: (id) => this.#ask((store) => store.cancel(id)),
   };
@@ -255,11 +255,13 @@ export class PeerLife {
       const session = this.#session;
       if (session) {
         waitMs = rejoinMs.first;
+        await Promise.race([session.ended, aborted(session.lost), aborted(signal)]);
+        if (!signal.aborted) place.reachable(false);
+        // What it runs may take its time to stop.
         await Promise.race([session.ended, aborted(signal)]);
         this.#session = undefined;
         await closed(session, log);
         if (signal.aborted) break;
-        place.reachable(false);
         log.warn({}, 'cut off from the other peers: all work here has stopped');
       }
       try {

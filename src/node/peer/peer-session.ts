@@ -65,7 +65,12 @@ export class PeerSession implements AsyncDisposable {
     return new PeerSession(await Membership.join(coordinator, self, { leaseTtlMs }), options);
   }
 
-  /** Resolves when the session is over: its lease was lost, or it was disposed of. */
+  /** Aborted at once when its lease is lost; what runs here may take a while to stop then. */
+  get lost(): AbortSignal {
+    return this.#membership.lost;
+  }
+
+  /** Resolves when the session is over: its lease was lost, or it was disposed of, and all that ran has stopped. */
   get ended(): Promise<void> {
     return this.#running;
   }

@@ -1,6 +1,6 @@
 // One row for each method of the API: how it travels, who may call it, whether it changes something, how long
 // it may take. Server, client and access control are made of this table; nothing about a method stands elsewhere.
-import type { Role } from './access.ts';
+import type { Caller, Role } from './access.ts';
 import type { CodrApi } from './codr-api.ts';
 import type { ContentsDefinition } from './generated/codr/v1/Contents.ts';
 import type { OperationsDefinition } from './generated/codr/v1/Operations.ts';
@@ -8,7 +8,7 @@ import type { PointsDefinition } from './generated/codr/v1/Points.ts';
 import type { RepositoryDefinition } from './generated/codr/v1/Repository.ts';
 import type { RestoresDefinition } from './generated/codr/v1/Restores.ts';
 import type { SourcesDefinition } from './generated/codr/v1/Sources.ts';
-import { type OperationKind, operationMethods } from './operations.ts';
+import { type Operation, type OperationKind, operationMethods } from './operations.ts';
 
 type Named<
   Service extends string,
@@ -131,6 +131,21 @@ export function operationRule(kind: OperationKind): OperationRule {
 export function operationRoles(kind: OperationKind, request: object): readonly Role[] {
   const isRepair = kind === 'check' && 'repair' in request && request.repair === true;
   return isRepair ? admins : operationRule(kind).roles;
+}
+
+/**
+ * What a caller may see of an operation. What came of it names records by their keys, and causes of errors are whatever
+ * a database says: both are for those alone who may do such a thing. A peer hands on what it hears.
+ */
+export function shownTo({ roles }: Caller, operation: Operation): Operation {
+  const may: readonly Role[] = Object.hasOwn(operationMethods, operation.kind)
+    ? [...operationRule(operation.kind as OperationKind).roles, 'peer']
+    : ['peer'];
+  if (may.some((role) => roles.includes(role))) return operation;
+  const { result: _, error, ...rest } = operation;
+  if (!error) return rest;
+  const { factsJson: __, ...told } = error;
+  return { ...rest, error: { ...told, causes: [] } };
 }
 
 /** These take no request. */

@@ -148,6 +148,7 @@ export class Channel implements Disposable {
     if (error.code === codes.UNAVAILABLE)
       return this.#unreachable('does not answer', sent ?? error);
     if (sent) return sent;
+    if (isCutOff(error)) return this.#unreachable('cut the call off', error);
     if (error.code === codes.DEADLINE_EXCEEDED) return this.#unreachable('did not answer in time');
     if (error.code === codes.UNIMPLEMENTED) {
       return new CodrError('failed', `the peer does not know what is asked: ${error.details}`, {
@@ -191,6 +192,11 @@ function readAnswer({ resultName }: RpcMethod, wire: object): object {
       remedy: 'use programs and peers of one version',
     });
   }
+}
+
+/** As a proxy does it whose server has died, and a peer that has to go before all calls have ended. */
+function isCutOff({ code, details }: ServiceError): boolean {
+  return code === codes.CANCELLED || (code === codes.INTERNAL && details.includes('RST_STREAM'));
 }
 
 const isServiceError = (error: unknown): error is ServiceError =>

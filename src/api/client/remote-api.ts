@@ -95,7 +95,8 @@ export class RemoteApi implements api.CodrApi {
     { running }: api.ListOperationsRequest,
     { signal }: api.Call,
   ): Promise<api.OperationList> => {
-    const all = await untilAborted(this.#operations.list(), signal);
+    const asked = this.#operations.list(running ? 'running' : 'all');
+    const all = await untilAborted(asked, signal);
     const wanted = all.filter((one) => !running || !isEnded(one));
     return { operations: wanted.map(describeOperation) };
   };
@@ -165,6 +166,9 @@ export class RemoteApi implements api.CodrApi {
           if (event.progress) call.progress?.(event.progress);
           if (event.changed && isEnded(event.changed)) return event.changed;
         }
+        // Nothing more to hear, though its end was not among it: it may stand below the numbers of a peer before.
+        const now = await this.#operations.get(id);
+        if (isEnded(now)) return now;
       } catch (error) {
         if (!(error instanceof ConnectionError)) throw forgotten(error, id);
         const now = clock.monotonic();

@@ -39,8 +39,8 @@ export class RemoteOperations implements OperationStore {
     return operationOf(await this.#ask('get', { id }));
   }
 
-  async list(): Promise<readonly Operation[]> {
-    return operationsOf(await this.#ask('list', { running: false }));
+  async list(only?: 'running' | 'all'): Promise<readonly Operation[]> {
+    return operationsOf(await this.#ask('list', { running: only === 'running' }));
   }
 
   /** Heartbeats are left out: they keep the stream alive, and say nothing. */

@@ -1,7 +1,7 @@
-// Another peer as a place where work is done. Silence, a lost connection and a peer that stops all mean the same:
-// the work has to be done elsewhere.
+// Another peer as a place where work is done. Silence, a lost connection, a peer that stops and one that does not know
+// this one for a peer, as before its configuration names it, all mean the same: the work has to be done elsewhere.
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { CodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import type { WorkContext, WorkOrder, Workplace } from '../../cluster/work-pool.ts';
 import { methodNamed } from '../grpc/protos.ts';
 import { Channel, type ChannelTarget, ConnectionError } from './channel.ts';
@@ -46,7 +46,7 @@ export class RemoteWorkplace implements Workplace, Disposable {
       }
       throw new CodrError('peer-lost', `peer ${this.name} ended without an answer`);
     } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error;
+      if (!(error instanceof ConnectionError) && !isCodrError(error, 'access-denied')) throw error;
       const { object } = error;
       throw new CodrError('peer-lost', `peer ${this.name}: ${error.message}`, {
         ...(object !== undefined && { object }),

@@ -7,11 +7,13 @@ import type {
 } from '@grpc/grpc-js';
 import type { Clock } from '../../base/clock.ts';
 import { CodrError } from '../../base/error.ts';
+import type { Caller } from '../access.ts';
 import {
   apiMethods,
   operationCalls,
   operationRoles,
   operationRule,
+  shownTo,
   watchers,
 } from '../api-methods.ts';
 import { type OperationEvent, type OperationStore, sourceOf } from '../operations.ts';
@@ -33,12 +35,15 @@ export function operationHandlers(gate: Gate, served: Served): UntypedServiceImp
   const getRule = { rpc: operationCalls.get.rpc, roles: watchers, changes: false };
   return {
     Create: createHandler(gate, operations),
-    Get: unaryHandler(gate, 'operation', getRule, async (request) =>
-      operationMessage(await operations.get(idOf(request))),
+    Get: unaryHandler(gate, 'operation', getRule, async (request, _, caller) =>
+      operationMessage(shownTo(caller, await operations.get(idOf(request)))),
     ),
-    List: unaryHandler(gate, 'listOperations', listOperations, async (request) =>
-      operationsMessage(await operations.list(), request as { running: boolean }),
-    ),
+    List: unaryHandler(gate, 'listOperations', listOperations, async (request, _, caller) => {
+      const wanted = request as { running: boolean };
+      const known = await operations.list(wanted.running ? 'running' : 'all');
+      const shown = known.map((operation) => shownTo(caller, operation));
+      return operationsMessage(shown, wanted);
+    }),
     Cancel: cancelHandler(gate, operations, cancelOperation),
     Watch: watchHandler(gate, served),
   };
@@ -125,11 +130,11 @@ function watchHandler(gate: Gate, served: Served): handleServerStreamingCall<obj
       .pass(
         call,
         () => ({ action: 'watch', roles: watchers, changes: false }),
-        async ({ signal }) => {
+        async ({ caller, signal }) => {
           const wanted = request.orThrow() as { id: string; afterSequence: number };
           const both = AbortSignal.any([signal, gate.draining]);
           try {
-            await send(call, wanted, served, both);
+            await send(call, { ...wanted, caller }, served, both);
           } catch (error) {
             throw gate.draining.aborted ? new StoppingError() : error;
           }
@@ -143,9 +148,15 @@ function watchHandler(gate: Gate, served: Served): handleServerStreamingCall<obj
   };
 }
 
+interface Watched {
+  readonly id: string;
+  readonly afterSequence: number;
+  readonly caller: Caller;
+}
+
 async function send(
   call: ServerWritableStream<object, object>,
-  { id, afterSequence }: { readonly id: string; readonly afterSequence: number },
+  { id, afterSequence, caller }: Watched,
   { operations, clock, heartbeatMs }: Served,
   signal: AbortSignal,
 ): Promise<void> {
@@ -162,7 +173,7 @@ async function send(
       let event: object = { sequence: seen, at, heartbeat: {} };
       if (came) {
         seen = came.value.sequence;
-        event = eventMessage(came.value);
+        event = eventMessage(caller, came.value);
         next = quiet(events.next());
       }
       await write(call, toWire('codr.v1.OperationEvent', event), signal);
@@ -179,8 +190,8 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-function eventMessage({ changed, ...rest }: OperationEvent): object {
-  return { ...rest, ...(changed && { changed: operationMessage(changed) }) };
+function eventMessage(caller: Caller, { changed, ...rest }: OperationEvent): object {
+  return { ...rest, ...(changed && { changed: operationMessage(shownTo(caller, changed)) }) };
 }
 
 /** What comes within `ms`; undefined when nothing does. */

@@ -13,6 +13,7 @@ import type { CodrApi } from '../codr-api.ts';
 import type { OperationStore } from '../operations.ts';
 import {
   drainMs as drainMsDefault,
+  endByForce,
   heartbeatMs,
   serverOptions,
   stopKeepalive,
@@ -147,14 +148,13 @@ export async function serve(options: ServeOptions): Promise<Served> {
       gate.drain();
       await within(gate.idle(), drainMs, options.clock);
       if (gate.running > 0) {
-        // The library ends no connection by force that it has asked to end.
         options.log.warn({ calls: gate.running }, 'calls are cut off');
         gate.cut();
         await within(gate.idle(), goodbyeMs, options.clock);
       }
       // Watchers of the health have no end of their own.
       await within(gone, goodbyeMs, options.clock);
-      server.forceShutdown();
+      endByForce(server);
     },
   };
 }

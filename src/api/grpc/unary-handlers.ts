@@ -1,5 +1,6 @@
 // Handlers of all calls that answer at once, made of the table of methods.
 import type { handleUnaryCall, UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Caller } from '../access.ts';
 import { type ApiMethod, apiMethods, callApi, type UnaryRule } from '../api-methods.ts';
 import type { Call, CodrApi, Status } from '../codr-api.ts';
 import { isEnded, type OperationStore } from '../operations.ts';
@@ -13,7 +14,7 @@ interface Served {
   readonly operations: OperationStore;
 }
 
-type Work = (request: object, call: Call) => Promise<object>;
+type Work = (request: object, call: Call, caller: Caller) => Promise<object>;
 
 /** By the names of their services; those of Operations are left to operation-handlers.ts. */
 export function unaryHandlers(
@@ -35,7 +36,7 @@ function workOf(name: ApiMethod, { api, operations }: Served): Work {
   if (name !== 'status') return (request, call) => callApi(api, name, request, call);
   return async (request, call) => {
     const status = (await callApi(api, name, request, call)) as Status;
-    const running = (await operations.list()).filter((one) => !isEnded(one));
+    const running = (await operations.list('running')).filter((one) => !isEnded(one));
     const lines = running.map(({ id, kind, source, state, progress }) => ({
       id,
       kind,
@@ -72,8 +73,8 @@ export function unaryHandler(
       .pass(
         call,
         () => deed,
-        async ({ signal }) => {
-          const result = await work(request.orThrow(), { signal });
+        async ({ caller, signal }) => {
+          const result = await work(request.orThrow(), { signal }, caller);
           return toWire(rpc.resultName, result);
         },
       )

@@ -45,7 +45,9 @@ export function workHandlers(
           const order = { kind, input: JSON.parse(gunzipSync(input).toString('utf8')) };
           const done = new AbortController();
           const ended = AbortSignal.any([signal, gate.draining]);
-          const telling = new Teller(tell, { clock, heartbeatMs }, done.signal);
+          // Nobody listens any more once the call is over, whenever the work stops.
+          const over = AbortSignal.any([done.signal, signal]);
+          const telling = new Teller(tell, { clock, heartbeatMs }, over);
           try {
             const progress: WorkContext['progress'] = (records, bytes) =>
               telling.add(records, bytes);

@@ -55,7 +55,7 @@ async function backupOnce(
     {
       follow: request.follow,
       goesOn,
-      rpoMs: (request.rpoSeconds ?? rpoSecondsOf(context)) * 1000,
+      rpoMs: rpoSecondsOf(context, request) * 1000,
       identity: registered.identity,
       auditEveryMs,
       minGrade: request.minGrade ?? 'quorum-safe',
@@ -93,9 +93,11 @@ function refuseGrade({ name, connector }: SourceContext): void {
   });
 }
 
-/** A cut is a flush of every node: seconds apart they would be a burden. */
-function rpoSecondsOf({ connector }: SourceContext): number {
-  return connector.capabilities.orderedLog ? 5 : 900;
+/** A cut is a flush of every node: seconds apart they would be a burden. Errors: `usage`. */
+function rpoSecondsOf({ connector }: SourceContext, { rpoSeconds }: api.BackupRequest): number {
+  if (rpoSeconds === undefined) return connector.capabilities.orderedLog ? 5 : 900;
+  if (Number.isFinite(rpoSeconds) && rpoSeconds >= 1) return rpoSeconds;
+  throw new CodrError('usage', `rpoSeconds is ${rpoSeconds}, which is no time of 1 s or more`);
 }
 
 async function scopeWarnings(context: SourceContext, at: SourceTime): Promise<string[]> {

@@ -115,6 +115,9 @@ export async function check(
   { readDataPercent, repair }: api.CheckRequest,
   { signal }: api.Call,
 ): Promise<api.CheckResult> {
+  if (!(readDataPercent >= 0 && readDataPercent <= 100)) {
+    throw new CodrError('usage', `readDataPercent is ${readDataPercent}, which is not 0 to 100`);
+  }
   const { clock, log, random, spill } = node.world;
   const startMs = clock.monotonic();
   const { probe, sharing } = await node.engineWorld();

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, test } from 'node:test';
 import type * as api from '../../api/codr-api.ts';
+import { isCodrError } from '../../base/error.ts';
 import { silentLogger } from '../../base/log.ts';
 import { MemorySpill } from '../../base/spill.ts';
 import { CutDatabase, cutConnector } from '../../engine/capture/cut-source.fixture.ts';
@@ -12,6 +13,7 @@ import { NodeContext } from '../node-context.ts';
 import { systemClock } from '../system-clock.ts';
 import { systemRandom } from '../system-random.ts';
 import { backup, points } from './history-calls.ts';
+import { check } from './repository-calls.ts';
 import { verify } from './restore-calls.ts';
 import { addSource, limitSource, listSources, rebaseSource, removeSource } from './source-calls.ts';
 import { status } from './status-call.ts';
@@ -50,6 +52,22 @@ async function cut(node: NodeContext): Promise<api.BackupResult> {
   database.nowMs += 60_000;
   return await backup(node, { source: 'ring', follow: false }, call);
 }
+
+test('what a program asks for is held to what the command line takes', async (t) => {
+  const node = await open(t, 0);
+  const asked = { uri: 'cuts://ring', include: [], exclude: [] };
+  const isUsage = (error: unknown): boolean => isCodrError(error, 'usage');
+  for (const source of ['', 'a b', 'a"b', 'a\nb', '-a', 'x'.repeat(64)]) {
+    await assert.rejects(addSource(node, { source, ...asked }, call), isUsage);
+  }
+  for (const rpoSeconds of [0, 0.5, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    const request = { source: 'ring', follow: true, rpoSeconds };
+    await assert.rejects(backup(node, request, call), isUsage);
+  }
+  for (const readDataPercent of [-1, 101, Number.NaN]) {
+    await assert.rejects(check(node, { readDataPercent, repair: false }, call), isUsage);
+  }
+});
 
 test('a removed source is released at the cluster', async (t) => {
   const node = await open(t, 1);

@@ -38,6 +38,7 @@ export async function addSource(
 ): Promise<api.SourceCheck> {
   const { repository, lineage } = await node.open();
   const { source: name } = request;
+  refuseUnfit(name);
   const { uri, passwordFile, passwordEnv, settings } = await placeOf(request);
   const { include, exclude } = parseScope(request);
   refuseTaken(registeredSources(lineage.state), name);
@@ -269,6 +270,16 @@ async function learn(
   const outside = { ...connectorContext(await node.engineWorld()), owner: id };
   await using session = await connector.connect(config, outside, signal);
   return { identity: session.identity, findings: await session.check(scope, signal) };
+}
+
+/** As the command line has it: programs ask too, and names stand in figures, lists and commands. */
+function refuseUnfit(name: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)) return;
+  throw new CodrError('usage', `${JSON.stringify(name)} cannot be the name of a source`, {
+    object: name,
+    remedy:
+      'use 1 to 63 letters, digits, dots, dashes and underscores, the first a letter or digit',
+  });
 }
 
 function refuseTaken(sources: readonly RegisteredSource[], name: string): void {

@@ -10,6 +10,7 @@ import { readOptions } from '../config-option.ts';
 import { type PeerConfig, peerConfig } from './peer-config.ts';
 import { readPeerFile } from './peer-file.ts';
 import { peerOptions } from './peer-options.ts';
+import { variablesFor } from './run-peer.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'codr-peer-config-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -99,6 +100,16 @@ test('callers and their roles are groups of fields in the file, and texts elsewh
   });
 });
 
+test('who calls a peer cannot name the variables that open its repository and store', () => {
+  const env = {
+    CODR_PASSWORD: 'a',
+    AWS_SECRET_ACCESS_KEY: 'b',
+    SHOP_PASSWORD: 'c',
+    CODR_SHOP: 'd',
+  };
+  assert.deepEqual(variablesFor(env), { SHOP_PASSWORD: 'c', CODR_SHOP: 'd' });
+});
+
 const wrong: readonly (readonly [what: string, fields: object, says: RegExp])[] = [
   [
     'neither TLS nor insecure',
@@ -135,6 +146,21 @@ const wrong: readonly (readonly [what: string, fields: object, says: RegExp])[] 
     'an address without a port',
     { listen: 'localhost' },
     /peer\.yaml: listen "localhost": not host:port/,
+  ],
+  [
+    'a port that is none',
+    { metrics: 'localhost:74210' },
+    /peer\.yaml: metrics "localhost:74210": a port above 65535/,
+  ],
+  [
+    'many peers, and an address that is none of a peer',
+    { listen: '0.0.0.0:7420', etcd: { endpoints: ['http://e:2379'] } },
+    /peer\.yaml: advertise is missing: the other peers reach nobody/,
+  ],
+  [
+    'an address for others that is none',
+    { advertise: '[::]:7420', etcd: { endpoints: ['http://e:2379'] } },
+    /peer\.yaml: advertise "\[::\]:7420": the other peers reach nobody/,
   ],
   ['a limit of the wrong kind', { limits: { workers: 0 } }, /limits\.workers/],
   ['no repository', { repository: undefined }, /repository/],

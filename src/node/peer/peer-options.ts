@@ -7,7 +7,14 @@ import { option, optionAt } from '../config-option.ts';
 
 const { shape } = globalOptions;
 const notAddress = 'not host:port';
-const address = () => z.string().regex(/^[^\s/]+:\d+$/, { error: notAddress });
+const portMax = 65_535;
+const address = () =>
+  z
+    .string()
+    .regex(/^[^\s/]+:\d+$/, { error: notAddress })
+    .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= portMax, {
+      error: `a port above ${portMax}`,
+    });
 const optionalFile = () => z.string().min(1).optional();
 const texts = () => z.array(z.string().min(1)).default([]);
 
@@ -197,6 +204,11 @@ export const peerOptions = rows.superRefine((given, context) => {
   const wantsEtcd = given.etcdPrefix !== undefined || given.etcdCa !== undefined;
   if (wantsEtcd && given.etcdEndpoints.length === 0) {
     lacks('etcdEndpoints', 'etcd without a member of it');
+  }
+  // Whoever asks such an address asks itself.
+  const isAnywhere = /^(0\.0\.0\.0|\[?::\]?):\d+$/.test(given.advertise ?? given.listen);
+  if (isAnywhere && given.etcdEndpoints.length > 0) {
+    lacks('advertise', 'the other peers reach nobody at an address that stands for all of them');
   }
 });
 

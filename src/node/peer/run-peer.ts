@@ -29,7 +29,7 @@ export async function runPeer(options: PeerOptions, signal: AbortSignal): Promis
     segmentBytes,
     sourceBytesPerSecond,
   };
-  const peer = await PeerNode.start(config, world, process.env);
+  const peer = await PeerNode.start(config, world, variablesFor(process.env));
   log.info({ peer: config.name, address: peer.address }, 'serving');
   try {
     if (!signal.aborted) {
@@ -40,6 +40,15 @@ export async function runPeer(options: PeerOptions, signal: AbortSignal): Promis
     await peer[Symbol.asyncDispose]();
   }
   return config.name;
+}
+
+/**
+ * The variables that those who call may name as the place of a password, which is then shown to a server that they name
+ * too: none that opens the repository or its store.
+ */
+export function variablesFor(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const isOurs = (name: string): boolean => name === 'CODR_PASSWORD' || name.startsWith('AWS_');
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isOurs(name)));
 }
 
 /** What a peer says, and what is said of those who change something through it: that is told at every level. */

@@ -181,7 +181,11 @@ function printPlan(plan: RestorePlan, output: Output): void {
       output.paint('red', `in the way: ${name}: use --drop, or --rename to restore beside it`),
     );
   }
-  for (const name of plan.dropped) output.line(output.paint('yellow', `would drop ${name}`));
+  const given = new Set(plan.datasets.map(({ to }) => to));
+  for (const name of plan.dropped) {
+    const text = `would ${given.has(name) ? 'replace' : 'drop'} ${name}`;
+    output.line(output.paint('yellow', text));
+  }
   printDoubts(plan, output);
 }
 

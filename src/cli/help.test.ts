@@ -44,3 +44,16 @@ test('without a command, --json says so in words of its own', async () => {
     assert.equal(JSON.parse(run.stdout).error.message, 'no command was given');
   }
 });
+
+test('a command line that is wrong says whose help tells what is right', async () => {
+  for (const [words, help] of [
+    ['bakcup', 'codr --help'],
+    ['backup', 'codr backup --help'],
+    ['source add shop uri more', 'codr source add --help'],
+    ['restore shop --tto x', 'codr restore --help'],
+  ] as const) {
+    const run = await runFake(words.split(' '));
+    assert.equal(run.exitCode, 2, words);
+    assert.ok(run.stderr.endsWith(`\nsee \`${help}\`\n`), run.stderr);
+  }
+});

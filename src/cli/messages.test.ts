@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RestoreResult } from '../api/codr-api.ts';
+import type { RestorePlan, RestoreResult } from '../api/codr-api.ts';
 import { CodrError } from '../base/error.ts';
 import { runFake } from './fake-world.ts';
 
@@ -33,6 +33,18 @@ test('after --drop, what came back under its name is replaced, what the point la
   const words = ['restore', 'shop', '--to', 'mongodb://t/', '--drop'];
   const run = await runFake(words, { api: { restore: async () => result } });
   assert.match(run.stdout, /\nreplaced a\.c\ndropped a\.old\n/);
+});
+
+test('a plan with --drop says which names come back, and which are gone for good', async () => {
+  const { source, datasets, dropped } = result;
+  const plan: RestorePlan = {
+    ...{ source, at, resumes: false, definitions: [], conflicts: [], skipped: [], warnings: [] },
+    datasets: datasets.map((one) => ({ ...one, ranges: 1 })),
+    ...{ dropped, estimate: { bytes: 64, bytesPerSecond: 64, seconds: 1 } },
+  };
+  const words = ['restore', 'shop', '--to', 'mongodb://t/', '--drop', '--dry-run'];
+  const run = await runFake(words, { api: { planRestore: async () => plan } });
+  assert.match(run.stdout, /\nwould replace a\.c\nwould drop a\.old\n/);
 });
 
 test('a cause that the error quotes already is not told again', async () => {

@@ -62,6 +62,7 @@ function buildProgram(world: CliWorld, chosen: Chosen): Commander {
     .description('Consistent, orchestrated, distributed recovery for clusters of databases.')
     .version(programVersion(), '--version', versionOption.description)
     .exitOverride()
+    .showHelpAfterError('see `codr --help`')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => world.stdout.write(text),
@@ -123,6 +124,7 @@ function addCommand(parent: Commander, name: string, command: Command, chosen: C
   const others = otherOptions(command).map(commanderOption);
   const leaf = parent
     .command(name)
+    .showHelpAfterError(`see \`codr ${command.path} --help\``)
     .configureHelp({
       showGlobalOptions: true,
       visibleGlobalOptions: () => [versionOption, ...others],

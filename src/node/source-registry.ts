@@ -33,6 +33,9 @@ export interface RegisteredSource extends SourceRecord {
   readonly id: SourceId;
 }
 
+/** Names that a message lists. */
+const listedMax = 8;
+
 export function registeredSources(state: StateView): RegisteredSource[] {
   return state
     .list<SourceRecord>('source')
@@ -42,9 +45,14 @@ export function registeredSources(state: StateView): RegisteredSource[] {
 
 /** Errors: `source-unknown`. */
 export function sourceNamed(state: StateView, name: string): RegisteredSource {
-  const found = registeredSources(state).find((source) => source.name === name);
+  const all = registeredSources(state);
+  const found = all.find((source) => source.name === name);
   if (found) return found;
-  throw new CodrError('source-unknown', `no source is called ${name}`, { object: name });
+  const listed = all.slice(0, listedMax).map((source) => source.name);
+  throw new CodrError('source-unknown', `no source is called ${name}`, {
+    object: name,
+    ...(listed.length > 0 && { remedy: `there is ${listed.join(', ')}: see \`codr source list\`` }),
+  });
 }
 
 export function scopeOf(source: SourceRecord): Scope {

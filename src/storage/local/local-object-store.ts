@@ -147,12 +147,16 @@ export class LocalObjectStore implements ObjectStore {
     assertFolderPrefix(prefix);
     await this.#guard.check();
     yield* objectsWithin(this.#fs, this.#root, prefix, signal);
+    // Unmounted on the way, the rest of the list looked empty.
+    await this.#guard.check();
   }
 
   async listFolders(prefix: string, signal?: AbortSignal): Promise<string[]> {
     assertFolderPrefix(prefix);
     await this.#guard.check();
-    return foldersWithin(this.#fs, this.#root, prefix, signal);
+    const folders = await foldersWithin(this.#fs, this.#root, prefix, signal);
+    await this.#guard.check();
+    return folders;
   }
 
   async remove(name: string, signal?: AbortSignal): Promise<void> {

@@ -57,6 +57,21 @@ test('an empty folder in place of a store that was read is no store: nothing loo
   assert.equal(await store.create('packs/new', body), 'created');
 });
 
+test('a list that is cut short by an unmount is an error', async (t) => {
+  const { below, leadTo, store } = await mounted(t);
+  for (const name of ['config', 'packs/aa/1', 'packs/bb/2']) await store.create(name, body);
+  await store.get('config');
+  const listed: string[] = [];
+  const list = async (): Promise<void> => {
+    for await (const { name } of store.list('packs/')) {
+      listed.push(name);
+      await leadTo(below);
+    }
+  };
+  await assert.rejects(list(), { code: 'store-unreachable' });
+  assert.deepEqual(listed, ['packs/aa/1']);
+});
+
 test('a disk that comes back under another number is the same store, by what was read', async (t) => {
   const { below, disk, leadTo, store } = await mounted(t);
   await store.create('config', body);

@@ -24,8 +24,10 @@ export class RootGuard {
   /** The object at `path` was read. The first one counts: in a repository it is one that stays. */
   async read(path: string): Promise<void> {
     if (this.#witness !== undefined) return;
+    const known = await this.#look();
+    if (this.#witness !== undefined) return;
     this.#witness = path;
-    this.#known = await this.#look();
+    this.#known = known;
   }
 
   /** The object at `path` is removed: it shows nothing any more, and the next one that is read counts. */

@@ -16,6 +16,9 @@ test('what no waiting changes says what to do, all else may pass', () => {
   assert.equal(failed.facts.transient, false);
   const passing = s3Error(Object.assign(new Error(''), { code: 'ECONNRESET' }), 'list', 's3://b/x');
   assert.equal(passing.facts.transient, true);
+  const name = 'BadDigest';
+  const answer = Object.assign(new Error(''), { name, $metadata: { httpStatusCode: 400 } });
+  assert.equal(s3Error(answer, 'write', 's3://b/x').facts.transient, true, 'damaged on its way');
   const absent = s3Error(Object.assign(new Error(''), { code: 'ECONNREFUSED' }), 'list', 's3://b');
   assert.equal(absent.facts.transient, true);
   assert.match(absent.remedy, /^check the endpoint/);

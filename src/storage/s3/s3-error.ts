@@ -47,8 +47,11 @@ const doubtfulCodes: Readonly<Record<string, string>> = {
 };
 const fullNames = new Set(['QuotaExceeded', 'XMinioStorageFull']);
 const lastingStatus = new Set([301, 400, 401, 403, 405, 411, 501, 507]);
-/** Refusals that say "later", whatever their status. */
-const passing = new Set(['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling']);
+/** Refusals that say "later", whatever their status, and what was cut short or damaged on its way to the server. */
+const passing = new Set([
+  ...['RequestTimeout', 'RequestTimeTooSkewed', 'SlowDown', 'Throttling'],
+  ...['BadDigest', 'IncompleteBody', 'XAmzContentSHA256Mismatch'],
+]);
 
 /** What the SDK says before it sends anything. */
 const regionMissing = 'Region is missing';

@@ -137,7 +137,10 @@ export class S3Listing {
     const object = `s3://${this.#place.bucket}/${command.input.Prefix}`;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await sent('list', object, signal, (abort) => this.#client.send(command, abort));
+        const page = await sent('list', object, signal, (abort) => {
+          return this.#client.send(command, abort);
+        });
+        return wholePage(page, object, command.input.ContinuationToken);
       } catch (error) {
         if (attempt >= pageAttempts || !isTransientStoreError(error)) throw error;
       }
@@ -151,4 +154,21 @@ export class S3Listing {
     const remedy = 'give the repository a prefix of its own, without objects of others';
     return new CodrError('store-unfit', message, { object: `s3://${this.#place.bucket}`, remedy });
   }
+}
+
+/**
+ * A list that ends too early looks like a store from which objects are gone, and what nobody lists is deleted: an answer
+ * that does not say whether it is the last page, or not the way to the next one, is none.
+ */
+function wholePage(
+  page: ListObjectsV2CommandOutput,
+  object: string,
+  before: string | undefined,
+): ListObjectsV2CommandOutput {
+  const { IsTruncated: goesOn, NextContinuationToken: next } = page;
+  if (goesOn === false || (goesOn && next && next !== before)) return page;
+  const what = goesOn ? 'a page of a list without the way to the next one' : 'no list';
+  throw new CodrError('store-unreachable', `cannot list ${object}: the server answered ${what}`, {
+    object,
+  });
 }

@@ -118,6 +118,10 @@ export class S3ObjectStore implements ObjectStore {
         if (answer.ContentLength !== undefined && answer.ContentLength !== bytes.length) {
           throw new Error(`${bytes.length} of ${answer.ContentLength} bytes came`);
         }
+        // Whole objects in place of parts: bytes of other places would look like damage.
+        if (range && bytes.length > ('suffix' in range ? range.suffix : range.length)) {
+          throw new Error(`${bytes.length} bytes came, more than were asked for`);
+        }
         return bytes;
       } catch (error) {
         const status = statusOf(error);

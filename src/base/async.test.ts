@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { untilAborted } from './async.ts';
+import { forEachLimit, untilAborted } from './async.ts';
 
 test('what is left behind by an abort may fail without a word', async () => {
   const unheard: unknown[] = [];
@@ -21,4 +21,20 @@ test('what is left behind by an abort may fail without a word', async () => {
   } finally {
     process.off('unhandledRejection', listen);
   }
+});
+
+test('items that fail end the work that is under way, and what comes after has it behind it', async () => {
+  async function* items(): AsyncGenerator<number> {
+    yield 1;
+    throw new Error('no more items');
+  }
+  let isUnderWay = false;
+  const work = async (_: number, stop: AbortSignal): Promise<void> => {
+    isUnderWay = true;
+    await new Promise((resolve) => stop.addEventListener('abort', resolve, { once: true }));
+    await new Promise((turn) => setImmediate(turn));
+    isUnderWay = false;
+  };
+  await assert.rejects(forEachLimit(items(), 4, work), /no more items/);
+  assert.equal(isUnderWay, false);
 });

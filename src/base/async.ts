@@ -1,7 +1,10 @@
 // Small tools for asynchronous code: bounded parallelism, bounded queues, mutual exclusion.
 // Nothing here grows without a limit that the caller named.
 
-/** Runs `work` over `items`, at most `limit` at a time; the first failure aborts the rest and is thrown. */
+/**
+ * Runs `work` over `items`, at most `limit` at a time; the first failure, also one of `items`, aborts the rest and is
+ * thrown once that has ended.
+ */
 export async function forEachLimit<T>(
   items: Iterable<T> | AsyncIterable<T>,
   limit: number,
@@ -12,16 +15,21 @@ export async function forEachLimit<T>(
   const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const running = new Set<Promise<void>>();
   let failure: { error: unknown } | undefined;
-  for await (const item of items as AsyncIterable<T>) {
-    if (both.aborted) break;
-    const run: Promise<void> = work(item, both)
-      .catch((error: unknown) => {
-        failure ??= { error };
-        stop.abort(error);
-      })
-      .finally(() => running.delete(run));
-    running.add(run);
-    while (running.size >= limit && !failure) await Promise.race(running);
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    stop.abort(error);
+  };
+  try {
+    for await (const item of items as AsyncIterable<T>) {
+      if (both.aborted) break;
+      const run: Promise<void> = work(item, both)
+        .catch(fail)
+        .finally(() => running.delete(run));
+      running.add(run);
+      while (running.size >= limit && !failure) await Promise.race(running);
+    }
+  } catch (error) {
+    fail(error);
   }
   await Promise.all(running);
   if (failure) throw failure.error;

@@ -100,6 +100,19 @@ test('a sort that is left early gives its scratch space back', async () => {
   assert.equal(spill.openCount, 0);
 });
 
+test('scratch space that gives less back than was written is an error, not fewer records', async () => {
+  const inner = new MemorySpill();
+  const open = async (): Promise<SpillFile> => {
+    const file = await inner.open();
+    const read = (offset: number, length: number): Promise<Uint8Array> =>
+      file.read(offset, length - 1);
+    return Object.assign(Object.create(file), { read, append: file.append.bind(file) });
+  };
+  const options = { memoryBytesMax: 1000, spill: { open } };
+  const sorting = gather(sortRecords(inBatches(randomRecords(100)), options));
+  await assert.rejects(sorting, { code: 'failed' });
+});
+
 test('no records give no batch', async () => {
   const sorted = sortRecords(inBatches([]), { memoryBytesMax: 10, spill: new MemorySpill() });
   assert.deepEqual(await gather(sorted), []);

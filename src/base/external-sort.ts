@@ -1,6 +1,7 @@
 // Sorts a stream of keyed byte records of any size in bounded memory: sorted runs go to scratch space and
 // are merged, in several passes when there are many. Stable: records of equal keys keep their order.
 import { ByteReader, ByteWriter, compareBytes, concatBytes, emptyBytes } from './bytes.ts';
+import { CodrError } from './error.ts';
 import type { Spill, SpillFile } from './spill.ts';
 
 export interface SortRecord {
@@ -164,13 +165,21 @@ class ExtentCursor {
     while (!this.step()) {
       const { file, offset, length } = this.#extent;
       const count = Math.min(length - this.#read, this.#readBytes);
-      if (count === 0) {
+      if (count === 0 && this.#buffer.length === 0) {
         this.record = undefined;
         return;
       }
       const more = await file.read(offset + this.#read, count);
+      if (count === 0 || more.length !== count) throw scratchDamaged();
       this.#read += count;
       this.#buffer = concatBytes([this.#buffer, more]);
     }
   }
+}
+
+/** Records that it does not give back would be missing without a word. */
+function scratchDamaged(): CodrError {
+  return new CodrError('failed', 'scratch space does not give back what was written to it', {
+    remedy: 'check the disk of the temporary folder, or name another one with --temp-dir',
+  });
 }

@@ -30,7 +30,7 @@ export async function changeSince(cut: CutSoFar): Promise<string | undefined> {
   return undefined;
 }
 
-/** Undefined for a node that is gone: the next try counts it as a replica that is missing. */
+/** Undefined for a node that is gone, or is another one: the next try counts it as a replica that is missing. */
 async function marksNow(
   { cql, signal }: NodeTask,
   node: PreparedNode,
@@ -38,7 +38,7 @@ async function marksNow(
   try {
     return await readNodeMarks(cql, node, signal);
   } catch (error) {
-    if (isCodrError(error, 'source-unreachable')) return undefined;
+    if (isCodrError(error)) return undefined;
     throw error;
   }
 }

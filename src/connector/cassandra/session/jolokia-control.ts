@@ -223,7 +223,8 @@ export class JolokiaControl implements NodeControl {
     const read = await this.#ask(what, { type: 'read', mbean: storage, attribute }, call);
     const found = this.#shape(z.record(z.string(), z.array(z.string())), read, what);
     const names = Object.values(found).flat();
-    return names.map((name) => name.replace(/^.*\//, '').replace(/:\d+$/, ''));
+    // The colons of IPv6 are no port's.
+    return names.map((name) => name.replace(/^.*\//, '').replace(/^(\[.*\]|[^:]+):\d+$/, '$1'));
   }
 
   /** Anything else; for tests and proofs, with the operation's signature. */

@@ -138,6 +138,7 @@ test('a run that goes on imports what the one before had not taken, and nothing 
     note: async (hostId: string, taken: number) => {
       steps.set(hostId, taken);
     },
+    refused: async () => 'goes on',
   };
   const broken = server(2);
   const first = importTable([{ node: broken.node, groups, taken: 0 }], place, options, signal);
@@ -158,7 +159,8 @@ test('what a call took whose answer nobody heard is not missed, and what is left
   const folder = await staged(t);
   const [group] = await groupFiles(localFiles, folder, waiting(folder), 10_000);
   assert.ok(group);
-  const options = { keepLevels: false, log: silentLogger, note: async () => {} };
+  const waits = { note: async () => {}, refused: async () => 'goes on' };
+  const options = { keepLevels: false, log: silentLogger, ...waits };
   const { node } = server();
   const idle = { ...node, control: { importSstables: async () => [] } as never };
   const refused = importTable([{ node: idle, groups: [group], taken: 0 }], place, options, signal);
@@ -198,4 +200,43 @@ test('loaded files are gone on with only while all that nobody took is there, an
   );
   taken = 0;
   assert.equal(await new StagedImports().resume(planned, at, { marker, nodes }), false);
+});
+
+test('what a server refuses waits for the next run; what it refuses that run too is loaded anew by the third', async (t) => {
+  const data = await mkdtemp(join(tmpdir(), 'codr-import-table-'));
+  t.after(() => rm(data, { recursive: true, force: true }));
+  await writeFile(join(data, 'nb-1-big-Data.db'), 'it went bad');
+  const row = {
+    ...{ records: 1, bytes: 9, keepLevels: false },
+    nodes: { h: [{ folder: data, files: 1, bytes: 9 }] },
+  };
+  const forgotten: string[] = [];
+  const marker = {
+    ...{ loaded: () => row, taken: () => 0, noteLoaded: async () => {} },
+    forget: async (namespace: string) => forgotten.push(namespace),
+  } as unknown as RestoreMarker;
+  const control = { importSstables: async (..._: unknown[]) => [data] };
+  const node = { hostId: 'h', address: 'n', files: localFiles, control } as unknown as TargetNode;
+  const world = { marker, nodes: new Map([['h', node]]), log: silentLogger };
+  const planned = { item: { namespace: 'ks.t' }, ...place } as never;
+  const at = { tableId: 'id', placement: 'p' };
+
+  const first = new StagedImports();
+  const load = { ...row, files: [], hasLevels: false, capped: 0 };
+  const stagedThere = { groups: async () => row.nodes } as never;
+  await first.note(planned, at, { staged: stagedThere, load }, world, signal);
+  const told = { code: 'target-unfit', message: /^n did not take SSTables of ks\.t/ };
+  await assert.rejects(first.import(planned, world, signal), {
+    ...told,
+    remedy: /goes on with the files that wait/,
+  });
+  assert.deepEqual([forgotten, [...first.kept]], [[], ['ks.t']]);
+
+  const next = new StagedImports();
+  assert.equal(await next.resume(planned, at, world), true);
+  await assert.rejects(next.import(planned, world, signal), {
+    ...told,
+    remedy: /makes the table anew/,
+  });
+  assert.deepEqual([forgotten, [...next.kept]], [['ks.t'], []]);
 });

@@ -23,6 +23,8 @@ export interface ImportOptions {
   readonly log: Logger;
   /** Told after each group how many of the node's are taken. */
   note(hostId: string, taken: number): Promise<void>;
+  /** A server does not take what waits for it; gives what the same command will do. */
+  refused(): Promise<string>;
 }
 
 /** Errors: `target-unfit`, naming node and files. */
@@ -55,7 +57,11 @@ export async function importTable(
 async function importGroup(
   { address, control, files, serverPath = (path) => path }: NodeImport['node'],
   { folder, bytes }: ImportGroup,
-  { place, keepLevels }: Pick<ImportOptions, 'keepLevels'> & { place: NamedTable },
+  {
+    place,
+    keepLevels,
+    refused: told,
+  }: Pick<ImportOptions, 'keepLevels' | 'refused'> & { readonly place: NamedTable },
   signal: AbortSignal,
 ): Promise<void> {
   // A call that nobody waited for any more may have taken all of it.
@@ -72,7 +78,7 @@ async function importGroup(
   const message = `${address} did not take SSTables of ${keyspace}.${table}: ${names}`;
   throw new CodrError('target-unfit', message, {
     object: folder,
-    remedy: "see the node's log for the reason, then run the same command again",
+    remedy: `see the node's log for the reason; the same command then ${await told()}`,
     facts: { node: address, files: left },
   });
 }

@@ -78,7 +78,7 @@ export class StagedImports {
     this.#waiting.set(namespace, { row, tableId: place.tableId, isResumed: false });
   }
 
-  /** Every node has taken every file when this returns. */
+  /** Every node has taken every file when this returns. What a run that goes on is refused as well is not kept. */
   async import(
     { item: { namespace }, keyspace, table }: PlannedTable,
     { marker, nodes, log }: ImportContext,
@@ -92,7 +92,14 @@ export class StagedImports {
     }));
     const note = (hostId: string, taken: number): Promise<void> =>
       marker.noteTaken(tableId, hostId, taken, signal);
-    const options = { keepLevels: row.keepLevels, log, note };
+    const refused = async (): Promise<string> => {
+      if (!isResumed) return 'goes on with the files that wait';
+      // Nothing else ends what is refused each time, such as a file that has gone bad meanwhile.
+      await marker.forget(namespace, signal);
+      this.#waiting.delete(namespace);
+      return 'makes the table anew';
+    };
+    const options = { keepLevels: row.keepLevels, log, note, refused };
     await importTable(imports, { keyspace, table }, options, signal);
     this.#waiting.delete(namespace);
   }

@@ -38,7 +38,7 @@ test('each way to fail fails the run and is named, and the other files go on', a
     /✔ is right/,
     /✖ hangs .*\n +'test timed out after 500ms'/,
     /✔ is behind it/,
-    /Test "leaves" at .*rejects\.mjs:2:1 .*left behind/,
+    /left behind" which triggered an unhandledRejection event/,
     /✖ .*process-2\.mjs/,
     /▶ first\.mjs\n {2}✔ is of first/,
     /▶ second\.mjs\n {2}✔ is of second/,

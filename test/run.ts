@@ -9,7 +9,7 @@ import { availableParallelism, homedir, tmpdir } from 'node:os';
 import { join, posix, resolve } from 'node:path';
 import { runProcesses } from './run-processes.ts';
 import { filesBelow, readSource, rootFolder } from './source-files.ts';
-import { inProcesses, type TestProcess, writeProgram } from './test-process.ts';
+import { inProcesses, type TestProcess, writeGroup, writeProgram } from './test-process.ts';
 
 const [choice, ...rest] = process.argv.slice(2);
 if (choice !== 'all' && choice !== 'quick')
@@ -75,7 +75,8 @@ process.chdir(rootFolder);
 /** By the path that says when it begins. */
 const processes: (TestProcess & { path: string })[] = [
   ...whole.map(({ path, members }) => {
-    return { path, file: resolve(path), members: members.map((member) => resolve(member)) };
+    const file = writeGroup(join(programs, `${path.replaceAll('/', '-')}.mjs`), path);
+    return { path, file, members: members.map((member) => resolve(member)) };
   }),
   ...lists.map((members, i) => {
     const path = members[0] as string;

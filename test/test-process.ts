@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { suite } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { whileLoading } from './followed.ts';
 
 /** Where node:test says that the suites of files are. */
 export const suitesPath = fileURLToPath(import.meta.url);
@@ -41,13 +42,24 @@ export function writeProgram(file: string, members: readonly string[]): TestProc
 /** All are loaded, then run: what a file does when it is loaded must not wait for a clock. */
 export function runFiles(paths: readonly string[]): void {
   for (const path of paths) {
-    suite(relative('', path), async () => {
+    const load = async (): Promise<void> => {
       // Tests belong to the suite that loads them. Behind an import that awaits, node would lose it.
       const source = await readFile(path, 'utf8');
       for (const [, name = ''] of source.matchAll(imported)) await import(locate(name, path));
       await import(pathToFileURL(path).href);
-    });
+    };
+    suite(relative('', path), () => whileLoading(load));
   }
+}
+
+/** Writes `file`, the program of a process that runs a group. */
+export function writeGroup(file: string, path: string): string {
+  const [here, group] = [new URL('followed.ts', import.meta.url), pathToFileURL(resolve(path))];
+  writeFileSync(
+    file,
+    `import { whileLoading } from '${here}';\nawait whileLoading(() => import('${group}'));\n`,
+  );
+  return file;
 }
 
 const imported = /^import (?!type\b)(?:[^;']* from )?'([^']+)';$/gm;

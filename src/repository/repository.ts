@@ -10,7 +10,13 @@ import type { ObjectStore } from '../storage/object-store.ts';
 import type { Sealer } from './frame/sealer.ts';
 import { FingerprintIndex } from './index/fingerprint-index.ts';
 import type { UnlockedKeys } from './keys/key-slots.ts';
-import { type RepositoryConfig, requireCut, requireFeatures } from './keys/repository-config.ts';
+import {
+  type FeatureFlags,
+  type FeatureUse,
+  type RepositoryConfig,
+  requireCut,
+  requireFeatures,
+} from './keys/repository-config.ts';
 import { CommittedLeaves } from './known/committed-leaves.ts';
 import { CommittedPacks } from './known/committed-packs.ts';
 import { type CutHashing, openCutHashing } from './leaf/cut-hashing.ts';
@@ -23,7 +29,7 @@ import { CondemnedPacksError, type PackRecord, usePacks } from './lineage/pack-t
 import { loadStateTree, storeStateTree } from './lineage/state-tree.ts';
 import type { BlobSession, UsedPacks } from './pack/blob-session.ts';
 import { BlobStore } from './pack/blob-store.ts';
-import type { LeafExchange } from './pack/leaf-questions.ts';
+import type { LeafExchange, LeafExchangeAccess } from './pack/leaf-questions.ts';
 import { PackReader } from './pack/pack-reader.ts';
 import type { PackContext } from './pack/pack-writer.ts';
 import type { BlockSink, BlockSource } from './runs/run-ref.ts';
@@ -56,7 +62,7 @@ export const repositoryLineage = 'repository';
 /** A segment of a base copy takes seconds to be committed; much longer and its writer may be dead. */
 const patienceMsMax = 20_000;
 const entryBytesOfTable = 48;
-/** Footers of the packs that a check looks at side by side. */
+/** Footers of the packs that a check looks at side by side; and frames, of what is read on. */
 const anewBytesMax = 32 * 1024 * 1024;
 
 /** Packs that came to be relied on, were condemned or given up; sources that came or went. */
@@ -76,8 +82,11 @@ export class Repository {
   readonly #packContext: PackContext;
   readonly #entries: OpenedEntries;
   #exchange: LeafExchange | undefined;
+  #others: LeafExchangeAccess | undefined;
   readonly #answering: CommittedLeaves[] = [];
   #committedPacks: CommittedPacks | undefined;
+  /** Features that a later version has switched on since the repository was made. */
+  #raised: FeatureFlags = { read: [], write: [], delete: [] };
 
   private constructor(
     world: RepositoryWorld,
@@ -137,10 +146,19 @@ export class Repository {
 
   /** Blocks of runs that lie in change packs. */
   get blocks(): BlockSource {
-    return {
-      read: async (refs) =>
-        await this.blobs.readBlocks(refs as Parameters<BlobStore['readBlocks']>[0]),
-    };
+    return blocksIn(this.blobs);
+  }
+
+  /**
+   * All content as it lies in the store now: what was read before, and kept, says nothing of that. What is read through
+   * it is kept for whoever goes on with it.
+   */
+  readAnew(): Pick<Repository, 'source' | 'blocks'> {
+    const limits = { footerCacheBytesMax: anewBytesMax, frameCacheBytesMax: anewBytesMax };
+    const reader = new PackReader(this.store, this.#packContext, limits);
+    const anew = new BlobStore({ ...this.blobs.parts, reader });
+    if (this.#others) anew.askOthers(this.#others);
+    return { source: anew, blocks: blocksIn(anew) };
   }
 
   /** A piece of work that stores something and is then committed. Errors: `format-unknown`. */
@@ -153,12 +171,13 @@ export class Repository {
   /** From now on sessions ask the other peers what they have stored, and commits are told to them. */
   joinExchange(exchange: LeafExchange): void {
     this.#exchange = exchange;
-    this.blobs.askOthers({
+    this.#others = {
       exchange,
       clock: this.#world.clock,
       patienceMs: patienceMsMax,
       isCommitted: ({ id }) => this.#committedPacks?.has(id) ?? false,
-    });
+    };
+    this.blobs.askOthers(this.#others);
   }
 
   /**
@@ -186,8 +205,17 @@ export class Repository {
   }
 
   /** Throws `format-unknown` when `use` needs a feature that this version lacks. */
-  require(use: 'write' | 'delete'): void {
+  require(use: FeatureUse): void {
     requireFeatures(this.config, use);
+    requireFeatures({ features: this.#raised }, use);
+  }
+
+  /** From now on with the features that the repository's own lineage names: `feature/<use>/<name>`. */
+  honour({ state }: Pick<Lineage, 'state'>): void {
+    const named = (use: FeatureUse): string[] =>
+      state.keys('feature', `${use}/`).map((rest) => rest.slice(use.length + 1));
+    this.#raised = { read: named('read'), write: named('write'), delete: named('delete') };
+    this.require('read');
   }
 
   /** Reads packs as they are in the store now: what was read before does not count, and hardly anything is kept. */
@@ -249,7 +277,9 @@ export class Repository {
         if (changes.some(isNewsToOthers)) this.#exchange?.committed([lineage]);
       },
     };
-    return await Lineage.open(context, this.#world.writer);
+    const opened = await Lineage.open(context, this.#world.writer);
+    if (lineage === repositoryLineage && !kinds) this.honour(opened);
+    return opened;
   }
 
   /** What packs that were condemned hold of an older state is stored anew. */
@@ -280,6 +310,12 @@ export class Repository {
     for (const leaves of this.#answering) await leaves[Symbol.asyncDispose]();
     await this.index[Symbol.asyncDispose]();
   }
+}
+
+function blocksIn(blobs: BlobStore): BlockSource {
+  return {
+    read: async (refs) => await blobs.readBlocks(refs as Parameters<BlobStore['readBlocks']>[0]),
+  };
 }
 
 export class RepositorySession {

@@ -248,6 +248,18 @@ async function packsOf(): Promise<number> {
   return count;
 }
 
+test('what a cut added and is gone without a word is not passed over, nor folded away', async () => {
+  await cuts(4);
+  const { state } = world.lineage;
+  const { dataset } = world.database.table('shop.orders').entry;
+  const [, middle] = deltasAt(state, { dataset, ...baseOf() }, world.timeOf('latest'));
+  assert.ok(middle);
+  await world.lineage.commit((draft): undefined => draft.set(middle.key, null) as undefined);
+  await assert.rejects(world.read('latest'), { code: 'object-missing', object: 'shop.orders' });
+  await assert.rejects(run(), { code: 'object-missing' });
+  assert.deepEqual(await world.read('cut:2'), world.model.get('cut:2'));
+});
+
 test('who writes already is named, and nothing is read', async () => {
   await cuts(2);
   const other = { ...world.context.world.probe.self, pid: 1, claim: 'x', tickMs: 1, sinceMs: 0 };

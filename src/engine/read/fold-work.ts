@@ -13,7 +13,14 @@ import { splitTree } from '../../repository/tree/tree-reader.ts';
 import type { SourceContext } from '../source-context.ts';
 import { type OpenedHere, seenHere } from '../work/opened-here.ts';
 import { type RangeText, rangeFromText, rangeToText } from '../work/range-text.ts';
-import { type FoldWhere, foldDataset, nativeRecords, OpenedRuns, treeRootOf } from './fold.ts';
+import {
+  type FoldContext,
+  type FoldWhere,
+  foldDataset,
+  nativeRecords,
+  OpenedRuns,
+  treeRootOf,
+} from './fold.ts';
 import { type PointDataset, resolvePoint } from './point.ts';
 
 /** Kind of the order of {@link sharedFold}. */
@@ -92,7 +99,8 @@ async function foldPiece(
   work: WorkContext,
 ): Promise<FoldedPiece> {
   const where = { range, at, ...(stored && { stored }) };
-  const folded = metered(foldDataset(context, runs, dataset, where), work);
+  const from = keeps ? { context, runs } : readAnew(context, runs);
+  const folded = metered(foldDataset(from.context, from.runs, dataset, where), work);
   if (!keeps) {
     const native = nativeRecords(context, dataset, folded);
     const part = await buildRange(native, context.repository.proofTree(work.signal));
@@ -103,6 +111,24 @@ async function foldPiece(
   work.signal.throwIfAborted();
   return { part, used: await store.flush(), knownBytes: store.knownBytes };
 }
+
+/** What only is named is proven by it: for each work anew, all of it is read from the store. */
+function readAnew(context: SourceContext, runs: OpenedRuns): ReadFrom {
+  const known = anewOf.get(runs);
+  if (known) return known;
+  const own: FoldContext = { ...context, repository: context.repository.readAnew() };
+  const anew = { context: own, runs: new OpenedRuns(own) };
+  anewOf.set(runs, anew);
+  return anew;
+}
+
+interface ReadFrom {
+  readonly context: FoldContext;
+  readonly runs: OpenedRuns;
+}
+
+/** By the runs that were opened for the work. */
+const anewOf = new WeakMap<OpenedRuns, ReadFrom>();
 
 /** Tells what comes by; ends when the work is given up. */
 export async function* metered(records: RecordStream, work: WorkContext): RecordStream {

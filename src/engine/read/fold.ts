@@ -2,6 +2,7 @@
 // connector. One frame of each run and a few leaves are in memory, whatever the size of the data.
 import { assert } from '../../base/assert.ts';
 import { fromBase64, fromHex } from '../../base/bytes.ts';
+import { CodrError } from '../../base/error.ts';
 import type { FoldInput, LaterCuts, LiveForm } from '../../connector/connector.ts';
 import type { Change } from '../../model/change.ts';
 import { type DatasetId, leafId } from '../../model/id.ts';
@@ -10,18 +11,24 @@ import type { RecordBatch, RecordStream } from '../../model/record.ts';
 import { minTime, type SourceTime, timeFromHex } from '../../model/time.ts';
 import type { BaseRecord, TreeRecord } from '../../repository/lineage/records.ts';
 import type { StateView } from '../../repository/lineage/state.ts';
+import type { Repository } from '../../repository/repository.ts';
 import { mergeRuns } from '../../repository/runs/merge-runs.ts';
 import { clearsOf, datasetsIn, readRun } from '../../repository/runs/run-reader.ts';
 import type { BlockSource } from '../../repository/runs/run-ref.ts';
 import type { TreeRoot } from '../../repository/tree/tree-root.ts';
 import { blocksOf, type OpenRun, openRuns, runTouches } from '../capture/run-records.ts';
-import { deltasAt } from '../history/cut-history.ts';
+import { deltasAt, isUnbroken } from '../history/cut-history.ts';
 import type { SourceContext } from '../source-context.ts';
 import type { PointDataset } from './point.ts';
 import { treeInputs } from './tree-inputs.ts';
 
 /** Of all trees of a fold together. Reads of 4 MiB: a read opens 16 frames beside one another. */
 const readAheadBytes = 16 * 1024 * 1024;
+
+/** What a fold is made of. */
+export interface FoldContext extends Pick<SourceContext, 'connector' | 'lineage'> {
+  readonly repository: Pick<Repository, 'source' | 'blocks'>;
+}
 
 interface ReadableRun {
   readonly run: OpenRun;
@@ -33,7 +40,7 @@ export class OpenedRuns {
   readonly #state: StateView;
   readonly #runs: readonly ReadableRun[];
 
-  constructor(context: Pick<SourceContext, 'lineage' | 'repository'>) {
+  constructor(context: Pick<FoldContext, 'lineage' | 'repository'>) {
     const { lineage, repository } = context;
     this.#state = lineage.state;
     this.#runs = openRuns(lineage.state).map((run) => ({
@@ -115,7 +122,7 @@ export interface FoldWhere {
 
 /** The live records of one range of a dataset at `at`, ascending by key. */
 export async function* foldDataset(
-  context: SourceContext,
+  context: FoldContext,
   runs: OpenedRuns,
   dataset: PointDataset,
   where: FoldWhere,
@@ -127,6 +134,7 @@ export async function* foldDataset(
   const read = { ...range, ...(from && { from }) };
   const { tree } = dataset.base;
   const deltas = deltasAt(context.lineage.state, dataset.base, at);
+  if (!isUnbroken(deltas, dataset.base.exactFrom)) throw gapIn(dataset);
   const [base, ...cuts] = treeInputs(
     { source: context.repository.source, leadIn: context.connector.leadIn },
     [tree, ...deltas.map((delta) => delta.tree)].map((one) => one && treeRootOf(one)),
@@ -181,6 +189,12 @@ export function baseTimeOf(dataset: WithSteps): SourceTime {
   return stepsOf(dataset)
     .map(({ after }) => after)
     .reduce(minTime);
+}
+
+/** It would be left out without a word. */
+function gapIn({ entry: { namespace } }: PointDataset): CodrError {
+  const message = `what some cut added to ${namespace} is not there any more`;
+  return new CodrError('object-missing', message, { object: namespace });
 }
 
 interface WithSteps {

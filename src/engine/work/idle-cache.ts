@@ -18,13 +18,33 @@ export class IdleCache<T extends AsyncDisposable> implements AsyncDisposable {
     this.#idleMs = idleMs;
   }
 
-  /** Opened when it is not there; shared with whoever uses it at the same time. One that failed is opened anew. */
+  /**
+   * Opened when it is not there; shared with whoever uses it at the same time. One that failed is opened anew, also by
+   * those who waited for it: who began to open it may have been called off.
+   */
   async use<R>(key: string, open: () => Promise<T>, work: (value: T) => Promise<R>): Promise<R> {
-    let slot = this.#slots.get(key);
-    if (!slot) {
-      slot = { value: open(), uses: 0, idle: undefined };
-      this.#slots.set(key, slot);
+    const joined = this.#slots.get(key);
+    if (!joined) return await this.#useSlot(key, this.#begin(key, open), work);
+    let isOpen = false;
+    try {
+      return await this.#useSlot(key, joined, async (value) => {
+        isOpen = true;
+        return await work(value);
+      });
+    } catch (error) {
+      if (isOpen) throw error;
     }
+    const slot = this.#slots.get(key) ?? this.#begin(key, open);
+    return await this.#useSlot(key, slot, work);
+  }
+
+  #begin(key: string, open: () => Promise<T>): Slot<T> {
+    const slot: Slot<T> = { value: open(), uses: 0, idle: undefined };
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  async #useSlot<R>(key: string, slot: Slot<T>, work: (value: T) => Promise<R>): Promise<R> {
     slot.uses++;
     slot.idle?.abort();
     slot.idle = undefined;

@@ -103,6 +103,8 @@ class TreeCheck {
       return this.#isHurt;
     } catch (error) {
       if (!isLoss(error) && !isCodrError(error, 'format-unknown')) throw error;
+      // The index is made again from packs: nothing is lost with it, and without it nothing can be said of the tree.
+      if (error.object?.startsWith('index/')) throw error;
       const affected = `${this.#what}: keys below a node that cannot be read`;
       const object = packObject(error.object);
       if (object !== undefined && problems.hurt(object, affected)) return isLoss(error);

@@ -109,6 +109,31 @@ test('a damaged frame of a data pack hurts the key ranges of its leaves, and no 
   assert.match(problem?.affected.join() ?? '', /^aa: shop\.orders from 20 on: from /);
 });
 
+test('damage of the index that comes while it is read loses nothing: it is read again, or named', async () => {
+  const { store } = fixture;
+  const get = store.get.bind(store);
+  let [pages, wrongFrom, wrongTo] = [0, 1, 1];
+  store.get = async (name, range, signal) => {
+    const bytes = await get(name, range, signal);
+    const isPage = name.startsWith('index/') && range && 'offset' in range && range.offset > 0;
+    if (!isPage) return bytes;
+    pages++;
+    if (pages >= wrongFrom && pages <= wrongTo) bytes[0] = (bytes[0] as number) ^ 1;
+    return bytes;
+  };
+  try {
+    assert.deepEqual((await fixture.check({ repair: true })).problems, []);
+    // The first page leads to the state, the next ones to the trees.
+    [pages, wrongFrom, wrongTo] = [0, 2, Number.POSITIVE_INFINITY];
+    await assert.rejects(fixture.check({ repair: true }), (error) => {
+      assert.ok(error instanceof CodrError);
+      return error.code === 'object-damaged' && error.object?.startsWith('index/') === true;
+    });
+  } finally {
+    store.get = get;
+  }
+});
+
 test('a store that fails for a moment loses nothing: the check ends with its error', async () => {
   const { store } = fixture;
   const get = store.get.bind(store);
@@ -225,6 +250,35 @@ test('an index object of a newer format is named, and a repair removes nothing',
   } finally {
     await fixture.store.remove(newer);
   }
+});
+
+test('a pack of a newer format is named, and nothing of it counts as lost', async () => {
+  const name = await objectOf('packs/d');
+  const newer = (bytes: Buffer): Buffer => {
+    const trailer = bytes.subarray(-64);
+    trailer[8] = (trailer[8] as number) + 1; // its format
+    trailer.set(hash('sha256', trailer.subarray(0, 56), 'buffer').subarray(0, 8), 56);
+    return bytes;
+  };
+  const { problems, losses } = await fixture.withDamage(name, newer, () =>
+    fixture.check({ repair: true }),
+  );
+  assert.deepEqual(
+    problems.map(({ object, remedy }) => [object, /^upgrade/.test(remedy)]),
+    [[name, true]],
+  );
+  assert.deepEqual(losses.packs, []);
+});
+
+test('a repair begins no lineage anew whose entries are all gone', async () => {
+  const gone = (): undefined => undefined;
+  const entries = await fixture.names('lineage/repository/');
+  const names = [await objectOf('packs/c'), ...entries];
+  const { losses } = await names.reduce<() => Promise<CheckOutcome>>(
+    (work, name) => () => fixture.withDamage(name, gone, work),
+    () => fixture.check({ repair: true }),
+  )();
+  assert.deepEqual(losses, { packs: [], lineages: [] });
 });
 
 test('entries that a collection deletes beside the check are not missing', async () => {

@@ -137,6 +137,8 @@ class Check {
   readonly #repository: Repository;
   readonly #problems: Problems;
   #givesUp = false;
+  /** Lineages of which no entry is there. */
+  readonly #missing = new Set<string>();
 
   constructor(
     world: CheckWorld,
@@ -156,6 +158,8 @@ class Check {
     indexed: ReadonlySet<PackId>,
   ): Promise<CheckOutcome> {
     const lineages = await this.#checkLineages();
+    const uses = this.#options.repair ? (['write', 'delete'] as const) : [];
+    for (const use of uses) this.#repository.require(use);
     const open = lineages.flatMap(({ lineage }) => lineage ?? []);
     const pinned = open.reduce<() => Promise<CheckOutcome>>(
       (work, lineage) => () => this.#world.pinned(this.#repository, lineage, work),
@@ -170,15 +174,16 @@ class Check {
     index: IndexFindings,
     indexed: ReadonlySet<PackId>,
   ): Promise<CheckOutcome> {
-    const own = lineages.find(({ name }) => name === repositoryLineage)?.lineage?.state;
+    const repositoryOwn = lineages.find(({ name }) => name === repositoryLineage);
+    const own = repositoryOwn?.lineage?.state;
     const states = lineages.flatMap(({ lineage }) => lineage?.state ?? []);
     const retained = retainedIn(states);
     this.#reportIndex(index, indexed, retained);
     this.#reportLost(index, listed, lineages);
     const chosen = this.#choose([...retained.keys()]);
     const { signal } = this.#world;
-    // Where nobody can be told what is given up, nothing is.
-    this.#givesUp = this.#options.repair && own !== undefined;
+    // Where nobody can be told what is given up, nothing is; nor is a lineage begun anew for it whose entries are gone.
+    this.#givesUp = this.#options.repair && own !== undefined && repositoryOwn?.entries !== 0;
     const { lookers } = this.#world;
     const options = { chosen, lookers, problems: this.#problems, remedy: this.#remedy, signal };
     const packs = await checkPacks(this.#repository, retained, listed, options);
@@ -229,8 +234,8 @@ class Check {
   ): Promise<readonly CheckedLineage[]> {
     if (!this.#givesUp || packs.length === 0) return lineages;
     const unread = lineages.filter(({ lineage }) => !lineage).map(({ name }) => name);
-    await this.#world.noteLost(packs, new Set(unread));
-    const known = new Set(lineages.map(({ name }) => name));
+    await this.#world.noteLost(packs, new Set([...unread, ...this.#missing]));
+    const known = new Set([...lineages.map(({ name }) => name), ...this.#missing]);
     const now = [...lineages];
     for (const { lineage } of lineages) await lineage?.refresh();
     const own = lineages.find(({ name }) => name === repositoryLineage);
@@ -269,6 +274,7 @@ class Check {
   }
 
   #missLineage(name: string): void {
+    this.#missing.add(name);
     this.#problems.add({
       object: `lineage/${name}/`,
       problem: 'every entry is missing',

@@ -8,6 +8,7 @@ import { checkPackContent, checkPackName } from '../pack/pack-check.ts';
 import { encodeHeader, headerBytes, type PackFooter, packName } from '../pack/pack-format.ts';
 import type { PackReader } from '../pack/pack-reader.ts';
 import type { Repository } from '../repository.ts';
+import { isLoss } from './losses.ts';
 
 /** Where packs are looked at. A reader that remembers what it read before sees no damage that came since. */
 export type PackPlace = Pick<Repository, 'store' | 'packs' | 'unlocked'>;
@@ -43,6 +44,7 @@ export interface PackLook {
 /** Of a pack that is not there. */
 export const lostWhole: PackLoss = { whole: true, frames: new Set(), leaves: new Set() };
 
+const newerRemedy = 'upgrade CODR, then check again; nothing is lost by it';
 const headerRemedy = 'put the pack back from a copy of the repository; nothing is lost by it yet';
 
 /** Errors: those of the store that are no damage. */
@@ -75,9 +77,10 @@ export async function lookAtPack(
       flaws.push({ problem, loss: await lossOf(place, pack, footer, signal) });
     }
   } catch (error) {
-    const codes = ['object-damaged', 'format-unknown', 'object-missing'] as const;
-    if (!codes.some((code) => isCodrError(error, code))) throw error;
-    flaws.push({ problem: (error as Error).message, loss: lostWhole });
+    if (isCodrError(error, 'format-unknown')) {
+      flaws.push({ problem: error.message, remedy: newerRemedy });
+    } else if (isLoss(error)) flaws.push({ problem: error.message, loss: lostWhole });
+    else throw error;
   }
   return { flaws, bytesRead };
 }

@@ -1,9 +1,11 @@
 // What every step of a collection works with.
 import type { Clock } from '../../base/clock.ts';
+import { CodrError } from '../../base/error.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import type { MutableContext } from '../lineage/mutable.ts';
 import type { ProcessProbe } from '../lineage/writer.ts';
 import type { Repository } from '../repository.ts';
+import { isBegun } from './condemned.ts';
 
 export interface CollectContext {
   readonly repository: Repository;
@@ -14,6 +16,8 @@ export interface CollectContext {
   readonly signal: AbortSignal;
   /** Packs that nobody has committed are garbage from this age on, by the store's clock. A day. */
   readonly uncommittedAgeMs?: number;
+  /** Entries by which an inline run may lie back before it is carried along; for tests. */
+  readonly entriesHeldMax?: number;
 }
 
 export const dayMs = 24 * 60 * 60 * 1000;
@@ -35,7 +39,11 @@ export class SourceLineages {
     const { lineage } = this.#context;
     await lineage.refresh();
     const sources: Lineage[] = [];
-    for (const id of lineage.state.keys('source')) sources.push(await this.open(id));
+    for (const id of lineage.state.keys('source')) {
+      const source = await this.open(id);
+      if (!isBegun(source.state)) throw lostLineage(id);
+      sources.push(source);
+    }
     return sources;
   }
 
@@ -46,4 +54,12 @@ export class SourceLineages {
     this.#open.set(id, lineage);
     return lineage;
   }
+}
+
+/** Nobody knows which packs it needs, whatever a writer has begun in its place. */
+export function lostLineage(name: string): CodrError {
+  return new CodrError('lineage-broken', `the beginning of lineage ${name} is missing`, {
+    object: `lineage/${name}/`,
+    remedy: 'put the folder back from a copy of the repository; until then nothing is deleted',
+  });
 }

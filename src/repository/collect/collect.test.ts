@@ -6,6 +6,7 @@ import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { createMutable } from '../lineage/mutable.ts';
 import { CondemnedPacksError, retainedPackIds, usePacks } from '../lineage/pack-table.ts';
+import type { RunRecord } from '../lineage/records.ts';
 import { type Repository, repositoryLineage } from '../repository.ts';
 import { type CollectOutcome, collect, planCollection } from './collect.ts';
 import { dayMs } from './collect-context.ts';
@@ -273,6 +274,98 @@ test('entries below the newest stored state go, but not those with a run that is
   assert.ok(source.stateSeq > 70);
 });
 
+test('a run that nobody merges away holds no entries for ever: it is carried along', async () => {
+  await source.commit((draft): undefined => {
+    const offset = draft.attach(Buffer.from('a run'));
+    draft.set('run/000000000000', { ref: 'r', seq: draft.seq, offset, length: 5, packs: '' });
+  });
+  const runSeq = source.seq;
+  for (let i = 0; i < 70; i++) await drop(`none-${i}`);
+  const lineage = await repository.openLineage(repositoryLineage);
+  const { signal } = new AbortController();
+  const context = { repository, lineage, clock, probe, signal, entriesHeldMax: 50 };
+  const first = async (): Promise<number> => {
+    for await (const { name } of store.list('lineage/aa/')) return Number(name.slice(-12));
+    return -1;
+  };
+  await collect(context);
+  assert.equal(await first(), runSeq, 'who has not heard of it yet reads it where it was');
+  await collect(context);
+  await source.refresh();
+  const { seq, offset, length } = source.state.get('run/000000000000') as Required<RunRecord>;
+  assert.deepEqual([await first(), seq > 70], [source.stateSeq, true]);
+  const bytes = (await source.attachments(seq)).subarray(offset, offset + length);
+  assert.equal(Buffer.from(bytes).toString(), 'a run');
+});
+
+for (const name of ['aa', 'repository']) {
+  test(`nothing is deleted while every entry of lineage ${name} is missing`, async () => {
+    await commit('kept', 'content that stays');
+    clock.nowMs += 2 * dayMs;
+    const names = await Array.fromAsync(store.list(`lineage/${name}/`), (one) => one.name);
+    for (const entry of names) await store.remove(entry);
+    const refused = { code: 'lineage-broken', object: `lineage/${name}/` };
+    await assert.rejects(run(3), refused);
+    await assert.rejects(run(4, planCollection), refused);
+    assert.equal((await packNames()).length, 1);
+    // What is put back must find its place free.
+    assert.deepEqual(await Array.fromAsync(store.list(`lineage/${name}/`)), []);
+  });
+}
+
+test('what a writer begins over a lineage that is gone does not make its packs garbage', async () => {
+  await commit('kept', 'content that stays');
+  clock.nowMs += 2 * dayMs;
+  for await (const { name } of store.list('lineage/aa/')) await store.remove(name);
+  const late = await repository.openLineage('aa');
+  await commit('fresh', 'content of a new history', { repository, source: late });
+  await assert.rejects(run(3), { code: 'lineage-broken' });
+  assert.equal((await packNames()).length, 2);
+});
+
+test('a list that another collection made while packs were listed is left to the next one', async () => {
+  const over: MemoryObjectStore = Object.create(store);
+  for (const name of ['create', 'get', 'stat', 'listFolders', 'remove'] as const) {
+    Object.assign(over, { [name]: (store[name] as () => unknown).bind(store) });
+  }
+  let isMade = false;
+  over.list = async function* (prefix) {
+    yield* store.list(prefix);
+    if (prefix !== 'packs/' || isMade) return;
+    isMade = true;
+    const { packs } = await commit('gone', 'stored and let go since');
+    await drop('gone');
+    const rival = await repository.openLineage(repositoryLineage);
+    await rival.commit((draft): undefined => {
+      draft.set(`condemned/${String(draft.seq).padStart(12, '0')}`, barrierAt(draft, packs));
+    });
+  };
+  await run(3, collect, over);
+  await run(4);
+  assert.deepEqual(await packNames(), []);
+});
+
+test('a pack that a late repetition of its upload brings back goes again', async () => {
+  const { packs } = await commit('gone', 'content that goes');
+  const name = `packs/d/${packs[0]?.slice(0, 2)}/${packs[0]}`;
+  const bytes = await store.get(name);
+  await drop('gone');
+  await run(3);
+  await store.create(name, [bytes]);
+  assert.deepEqual([(await run(4)).packsRemoved, await packNames()], [1, []]);
+});
+
+test('the pin that a living process did not take away holds for a week', async () => {
+  await commit('gone', 'content that goes');
+  await pin({});
+  await drop('gone');
+  clock.nowMs += 6 * dayMs;
+  assert.equal((await run(3)).heldBy.length, 1);
+  clock.nowMs += dayMs + 1;
+  assert.deepEqual((await run(4)).heldBy, []);
+  assert.deepEqual(await store.listFolders('mutable/pin/'), []);
+});
+
 test('a feature of deleting that is not known refuses a collection, not its plan', async () => {
   await commit('gone', 'content that goes');
   await drop('gone');
@@ -281,4 +374,18 @@ test('a feature of deleting that is not known refuses a collection, not its plan
   const context = { repository, lineage, clock, probe, signal: new AbortController().signal };
   await assert.rejects(collect(context), { code: 'format-unknown' });
   assert.equal((await planCollection(context)).packsRemoved, 1);
+});
+
+test('a feature that a later version has switched on since is required as one of the config', async () => {
+  const own = await repository.openLineage(repositoryLineage);
+  const raise = async (use: string): Promise<unknown> =>
+    await own.commit((draft): undefined => draft.set(`feature/${use}/later`, {}) as undefined);
+  await raise('delete');
+  await assert.rejects(run(3), { code: 'format-unknown', facts: { unknown: ['later'] } });
+  await raise('write');
+  const late = await openFixture(store, { seed: 4 });
+  await late.openLineage(repositoryLineage);
+  assert.throws(() => late.session(), { code: 'format-unknown' });
+  await raise('read');
+  await assert.rejects(late.openLineage(repositoryLineage), { code: 'format-unknown' });
 });

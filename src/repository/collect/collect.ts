@@ -3,12 +3,18 @@
 // writers, and each may die anywhere. docs/format/collection.md.
 import type { PackId } from '../../model/id.ts';
 import { type ListedPack, listPacks } from '../pack/listed-packs.ts';
-import { type CollectContext, dayMs, SourceLineages } from './collect-context.ts';
-import { type CollectedRecord, condemnedIn, type Decision, settle } from './condemned.ts';
+import { type CollectContext, dayMs, lostLineage, SourceLineages } from './collect-context.ts';
+import {
+  type CollectedRecord,
+  condemnedIn,
+  type Decision,
+  isInTheMaking,
+  settle,
+} from './condemned.ts';
 import { condemn, decide, decisionOn, listPacksMax } from './decide.ts';
 import { findGarbage } from './look.ts';
 import { deleteLineage, deleteOldEntries } from './old-entries.ts';
-import { collectedKey, dropDanglingEntries, release } from './release.ts';
+import { collectedKey, deletePacks, dropDanglingEntries, release } from './release.ts';
 import { type RemovedSource, removedSources } from './removed-sources.ts';
 
 export interface CollectOutcome {
@@ -25,7 +31,10 @@ export interface CollectOutcome {
  * cannot be read stops everything, since it may need any pack.
  */
 export async function collect(context: CollectContext): Promise<CollectOutcome> {
-  context.repository.require('delete');
+  const { repository, lineage } = context;
+  await lineage.refresh();
+  repository.honour(lineage);
+  repository.require('delete');
   return await new Collection(context).run();
 }
 
@@ -51,9 +60,12 @@ class Collection {
     // First: all else writes something before it frees anything, which a full disk may not allow.
     await repository.store.sweep?.(clock.now() - dayMs, signal);
     const removed = await removedSources(this.#context, this.#sources);
-    const listed = await listPacks(this.#context.repository.store, this.#context.signal);
     await lineage.refresh();
-    await this.#finish(listed);
+    // Of lists that come later some packs may be missing in this one, and would count as gone.
+    const unfinished = this.#unfinished();
+    const listed = await this.#listed(removed);
+    await this.#deleteAgain(listed);
+    await this.#finish(unfinished, listed);
     const garbage = await this.#garbage(listed, removed);
     for (let at = 0; at < garbage.length; at += listPacksMax) {
       signal.throwIfAborted();
@@ -75,7 +87,7 @@ class Collection {
 
   async plan(): Promise<CollectOutcome> {
     const removed = await removedSources(this.#context, this.#sources);
-    const listed = await listPacks(this.#context.repository.store, this.#context.signal);
+    const listed = await this.#listed(removed);
     for (const pack of await this.#garbage(listed, removed)) {
       this.#packsRemoved++;
       this.#bytesFreed += pack.bytes;
@@ -83,10 +95,32 @@ class Collection {
     return this.#outcome(listed);
   }
 
-  /** Takes up every list whose packs are not known to be gone. */
-  async #finish(listed: ReadonlyMap<PackId, ListedPack>): Promise<void> {
+  /** Errors: `lineage-broken` where the repository's own lineage is gone: then every source looks removed. */
+  async #listed(removed: readonly RemovedSource[]): Promise<ReadonlyMap<PackId, ListedPack>> {
+    const { repository, lineage, signal } = this.#context;
+    const listed = await listPacks(repository.store, signal);
+    const isBegun = removed.some(({ lineage: own }) => !own || !isInTheMaking(own.state));
+    if (lineage.seq < 0 && (isBegun || listed.size > 0)) throw lostLineage(lineage.name);
+    return listed;
+  }
+
+  /** Packs that were collected, and came again by a call that the network or a frozen writer repeated late. */
+  async #deleteAgain(listed: ReadonlyMap<PackId, ListedPack>): Promise<void> {
+    const { lineage } = this.#context;
+    const isDone = (list: string): boolean => lineage.state.get(collectedKey(list)) !== undefined;
+    const late = [...listed.keys()].filter((id) => lineage.state.condemnedBy(id).some(isDone));
+    const { packs, bytes } = await deletePacks(this.#context, new Set(late), listed);
+    this.#packsRemoved += packs;
+    this.#bytesFreed += bytes;
+  }
+
+  /** Takes up lists whose packs are not known to be gone. */
+  async #finish(
+    unfinished: readonly string[],
+    listed: ReadonlyMap<PackId, ListedPack>,
+  ): Promise<void> {
     const decisions = new Map<string, Decision>();
-    for (const collection of this.#unfinished()) {
+    for (const collection of unfinished) {
       decisions.set(collection, await decide(this.#context, this.#sources, collection));
     }
     if (decisions.size > 0) await this.#release(decisions, listed);

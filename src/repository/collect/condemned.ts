@@ -66,7 +66,7 @@ export async function adoptCondemned(own: Lineage, repository: StateView): Promi
       .filter(([collection]) => !condemnedIn(draft, collection));
     const lost = repository.keys('lost').map((name) => lostKey(packId(name)));
     const given = lost.filter((key) => draft.get(key) === undefined);
-    const begun = draft.get(begunKey) !== undefined;
+    const begun = isBegun(draft);
     if (missing.length + given.length === 0 && begun) return false;
     if (!begun) draft.set(begunKey, {});
     for (const key of given) draft.set(key, {});
@@ -78,6 +78,11 @@ export async function adoptCondemned(own: Lineage, repository: StateView): Promi
 
 /** Stands in every source's lineage from its first entry on: an empty lineage is a lost one. */
 const begunKey = 'lineage/begun';
+
+/** False of a registered source whose entries are gone, also when somebody wrote new ones since. */
+export function isBegun(state: StateView): boolean {
+  return state.get(begunKey) !== undefined;
+}
 
 /** True while nothing but a registration has been written: the source may not be registered yet. */
 export function isInTheMaking(state: StateView): boolean {

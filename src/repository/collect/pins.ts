@@ -17,10 +17,12 @@ export interface PinRecord {
 
 /** A pin of a host that cannot be asked counts for this long after its last renewal. */
 export const unknownPinMs = 24 * 60 * 60 * 1000;
+/** A pin that its holder could not take away, or that a repeated call made again, must not count while that lives. */
+const alivePinMs = 7 * unknownPinMs;
 /** Holders renew their pins this often. */
 export const renewPinMs = unknownPinMs / 4;
 
-/** Pins that count. Those of processes of this host that have ended are removed. */
+/** Pins that count. Those of processes of this host that have ended are removed, and those that nobody renews. */
 export async function livePins(
   context: MutableContext,
   world: { readonly probe: ProcessProbe; readonly clock: Clock },
@@ -32,10 +34,9 @@ export async function livePins(
     const pin = await readMutable<PinRecord>(context, place);
     if (!pin) continue;
     const known = await world.probe.isAlive(pin.holder);
-    if (known === 'dead') await removeMutable(context, place);
-    else if (known === 'alive' || lastSign(pin) > world.clock.now() - unknownPinMs) {
-      live.set(id, pin);
-    }
+    const ageMs = world.clock.now() - lastSign(pin);
+    if (known === 'dead' || ageMs >= alivePinMs) await removeMutable(context, place);
+    else if (known === 'alive' || ageMs < unknownPinMs) live.set(id, pin);
   }
   return [...live.values()];
 }

@@ -61,7 +61,8 @@ async function pinsBefore(
   return holding;
 }
 
-async function deletePacks(
+/** Their index entries first. */
+export async function deletePacks(
   { repository, signal }: CollectContext,
   freed: ReadonlySet<PackId>,
   listed: ReadonlyMap<PackId, ListedPack>,

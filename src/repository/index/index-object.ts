@@ -4,7 +4,7 @@
 import type { LRUCache } from 'lru-cache';
 import { untilAborted } from '../../base/async.ts';
 import { equalBytes } from '../../base/bytes.ts';
-import { CodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Spill, SpillFile } from '../../base/spill.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { filterMayHold } from './bloom-filter.ts';
@@ -235,16 +235,38 @@ export class IndexObject {
   ): Promise<void> {
     const start = pageRange(this.header, first).offset;
     const end = pageRange(this.header, last);
-    const length = end.offset + end.length - start;
-    const bytes = await this.#read({ offset: start, length }, once, signal);
-    for (let page = first; page <= last; page++) {
-      const { offset, length } = pageRange(this.header, page);
-      const stored = bytes.subarray(offset - start, offset - start + length);
-      const object = indexName(this.id);
-      const entries = openPage(this.#reading.macKey, this.header, page, stored, object);
-      const own = Buffer.from(entries);
-      pages.set(page, own);
-      if (!once) this.#reading.pages.set(`${this.id}/${page}`, own);
+    const range = { offset: start, length: end.offset + end.length - start };
+    const opened = await this.#openRun(first, last, await this.#read(range, once, signal), () => {
+      return this.#reading.store.get(indexName(this.id), range, signal);
+    });
+    for (const [page, entries] of opened) {
+      pages.set(page, entries);
+      if (!once) this.#reading.pages.set(`${this.id}/${page}`, entries);
+    }
+  }
+
+  /** What a copy, or the way here, has damaged is read once more as it is in the store. */
+  async #openRun(
+    first: number,
+    last: number,
+    bytes: Uint8Array,
+    again?: () => Promise<Uint8Array>,
+  ): Promise<Map<number, Buffer>> {
+    const object = indexName(this.id);
+    const start = pageRange(this.header, first).offset;
+    const opened = new Map<number, Buffer>();
+    try {
+      for (let page = first; page <= last; page++) {
+        const { offset, length } = pageRange(this.header, page);
+        const stored = bytes.subarray(offset - start, offset - start + length);
+        const entries = openPage(this.#reading.macKey, this.header, page, stored, object);
+        opened.set(page, Buffer.from(entries));
+      }
+      return opened;
+    } catch (error) {
+      if (!again || !isCodrError(error, 'object-damaged')) throw error;
+      await this.release();
+      return await this.#openRun(first, last, await again());
     }
   }
 

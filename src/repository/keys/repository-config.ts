@@ -20,7 +20,7 @@ import type { RepositoryKeys } from './repository-keys.ts';
 type CutParameterSet = Readonly<Record<string, number>>;
 
 /** Names of features that a program must know before it reads, writes or deletes here. */
-interface FeatureFlags {
+export interface FeatureFlags {
   readonly read: readonly string[];
   readonly write: readonly string[];
   readonly delete: readonly string[];
@@ -36,7 +36,7 @@ export interface RepositoryConfig {
   readonly mac: string;
 }
 
-type FeatureUse = keyof FeatureFlags;
+export type FeatureUse = keyof FeatureFlags;
 
 /** What this version knows; a repository that names another flag needs a newer one. */
 const knownFeatures: FeatureFlags = { read: [], write: [], delete: [] };
@@ -105,8 +105,11 @@ export async function readConfig(store: ObjectStore): Promise<RepositoryConfig> 
 }
 
 /** Throws `format-unknown` when `use` of the repository needs a feature that this version lacks. */
-export function requireFeatures(config: RepositoryConfig, use: FeatureUse): void {
-  const unknown = config.features[use].filter((name) => !knownFeatures[use].includes(name));
+export function requireFeatures(
+  { features }: Pick<RepositoryConfig, 'features'>,
+  use: FeatureUse,
+): void {
+  const unknown = features[use].filter((name) => !knownFeatures[use].includes(name));
   if (unknown.length === 0) return;
   throw new CodrError('format-unknown', `to ${use} here needs ${unknown.join(', ')}`, {
     facts: { unknown },

@@ -13,7 +13,7 @@ import {
   testClock,
 } from '../collect/repository-fixture.ts';
 import { entryName, type Lineage } from './lineage.ts';
-import { createMutable, readMutable, removeMutable } from './mutable.ts';
+import { createMutable, newestMutable, readMutable, removeMutable } from './mutable.ts';
 import { CondemnedPacksError, type CondemnedRecord, packKey, usePacks } from './pack-table.ts';
 import { type ClaimOptions, claimWriter } from './writer.ts';
 
@@ -227,6 +227,19 @@ test('a value that is removed while it is looked for is not there', async () => 
   assert.equal(await readMutable({ ...context, store: vanishing }, place), undefined);
 });
 
+test('a store that lists what it does not give is no reason to ask for ever', async () => {
+  const store = await emptyStore();
+  const { keys } = (await openFixture(store, { seed: 3 })).unlocked;
+  await createMutable({ store, keys }, { what: 'boundary', id: 'aa', n: 0 }, { seq: 0 });
+  const ghostly: ObjectStore = Object.create(store);
+  bindAll(ghostly, store);
+  ghostly.get = async (name) => {
+    throw new CodrError('object-missing', name);
+  };
+  const read = newestMutable({ store: ghostly, keys }, { what: 'boundary', id: 'aa' });
+  await assert.rejects(read, { code: 'store-unreachable' });
+});
+
 test('a feature of writing that is not known refuses commits and sessions, not reading', async () => {
   const store = await emptyStore();
   await count(await openAs(store, 2), 1);
@@ -251,6 +264,26 @@ test('a reader whose next entry was deleted reads the newest state', async () =>
   await createMutable({ store, keys: unlocked.keys }, place, { seq: 6 });
   assert.equal(await sleeper.refresh(), true);
   assert.equal(sleeper.state.get('counter/n'), 6);
+});
+
+test('a reader that cannot read the newest state goes on seeing what it had read', async () => {
+  const memory = await emptyStore();
+  const store = new FaultyObjectStore(memory, { random: new SeededRandom(1), clock: testClock });
+  const writer = await openAs(memory, 2);
+  await count(writer, 1);
+  const sleeper = await openAs(store, 3);
+  await count(writer, 5);
+  await writer.commit(() => undefined, { withState: true });
+  for (let seq = 0; seq < 6; seq++) await memory.remove(entryName('aa', seq));
+  const { unlocked } = await openFixture(memory, { seed: 4 });
+  const place = { what: 'boundary', id: 'aa', n: 0 };
+  await createMutable({ store: memory, keys: unlocked.keys }, place, { seq: 6 });
+  store.get = async (name, range) => {
+    if (name === entryName('aa', 6)) throw new CodrError('store-unreachable', 'made by a test');
+    return await memory.get(name, range);
+  };
+  await assert.rejects(sleeper.refresh(), { code: 'store-unreachable' });
+  assert.deepEqual([sleeper.seq, sleeper.state.get('counter/n')], [0, 1]);
 });
 
 test('an entry that would hold a condemned pack is refused, however it came by it', async () => {

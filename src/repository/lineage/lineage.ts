@@ -9,6 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Random } from '../../base/random.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
+import { readTwice } from '../read-twice.ts';
 import { Draft } from './draft.ts';
 import {
   decodeEntry,
@@ -147,8 +148,9 @@ export class Lineage {
     const known = this.#attachments.get(seq);
     if (known) return known;
     const name = entryName(this.#context.lineage, seq);
-    const bytes = await this.#context.store.get(name);
-    const { entry, attachments } = decodeEntry(this.#context, name, bytes);
+    const { entry, attachments } = await readTwice(async () =>
+      decodeEntry(this.#context, name, await this.#context.store.get(name)),
+    );
     if (entry.seq !== seq) throw brokenChain(this.name, seq);
     this.#keepAttachments(seq, attachments);
     return attachments;
@@ -278,26 +280,33 @@ export class Lineage {
 
   async #read(seq: number): Promise<ReadEntry | undefined> {
     const name = entryName(this.#context.lineage, seq);
-    let bytes: Uint8Array;
+    const { store, entries } = this.#context;
     try {
-      bytes = await this.#context.store.get(name);
+      const read = await readTwice(async () => {
+        const bytes = await store.get(name);
+        return { ...entries.open(this.#context, name, bytes), bytes: bytes.length };
+      });
+      if (read.entry.seq !== seq) throw brokenChain(this.name, seq);
+      return read;
     } catch (error) {
       if (isCodrError(error, 'object-missing')) return undefined;
       throw error;
     }
-    const { entry, hash } = this.#context.entries.open(this.#context, name, bytes);
-    if (entry.seq !== seq) throw brokenChain(this.name, seq);
-    return { entry, hash, bytes: bytes.length };
   }
 
-  /** Tried again when entries or packs went away meanwhile: collection may have passed by. */
+  /**
+   * Tried again when entries or packs went away meanwhile: collection may have passed by. What was read before stays
+   * until all of the new is there: who looks at the state meanwhile, or after a failure, sees no part of it.
+   */
   async #loadAnew(): Promise<void> {
     for (let left = loadAttempts - 1; ; left--) {
-      this.#state = new LineageState();
-      this.#head = { seq: -1, hash: '', stateSeq: -1 };
-      this.#deltaBytes = 0;
+      const anew = new Lineage(this.#context, this.#writer);
       try {
-        return await this.#load();
+        await anew.#load();
+        this.#state = anew.#state;
+        this.#head = anew.#head;
+        this.#deltaBytes = anew.#deltaBytes;
+        return;
       } catch (error) {
         const mayHaveMoved =
           isCodrError(error, 'lineage-broken') || isCodrError(error, 'object-missing');

@@ -11,6 +11,8 @@ export interface MutableContext {
 }
 
 const macBytes = 32;
+/** Of one value that a list shows; lists may lag a little. */
+const vainReadsMax = 4;
 
 function folderOf(what: string, id: string): string {
   return `mutable/${what}/${id}/`;
@@ -56,13 +58,15 @@ export async function readMutable<T>(
 
 /**
  * The newest value and its number. `known`: the chain is known to hold something. A list that runs while
- * the newest is created and the one before is removed may show neither; so it is made once more then.
+ * the newest is created and the one before is removed may show neither; so it is made once more then. Errors:
+ * `store-unreachable` for a store that goes on listing what it does not give.
  */
 export async function newestMutable<T>(
   context: MutableContext,
   of: { readonly what: string; readonly id: string; readonly known?: boolean },
 ): Promise<{ n: number; value: T } | undefined> {
   const { what, id } = of;
+  const vain = new Map<number, number>();
   for (let again = of.known ?? false; ; ) {
     let newest: number | undefined;
     for await (const object of context.store.list(folderOf(what, id))) {
@@ -77,7 +81,15 @@ export async function newestMutable<T>(
     const value = await readMutable<T>(context, { what, id, n: newest });
     if (value !== undefined) return { n: newest, value };
     // It was removed since the list, so a newer one is there.
+    vain.set(newest, (vain.get(newest) ?? 0) + 1);
+    if (vain.get(newest) === vainReadsMax) throw listedInVain(nameOf(what, id, newest));
   }
+}
+
+function listedInVain(object: string): CodrError {
+  return new CodrError('store-unreachable', `the store lists ${object} and does not give it`, {
+    object,
+  });
 }
 
 export async function removeMutable(

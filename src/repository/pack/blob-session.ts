@@ -251,7 +251,10 @@ export class BlobSession implements LeafSink, AsyncDisposable {
       full.push(frame); // also one that another session cut: this session's commit needs its pack
       frame = undefined;
     }
-    frame ??= PendingFrame.empty(packKind, blob.length);
+    if (!frame) {
+      frame = PendingFrame.empty(packKind, blob.length);
+      this.#store.gathers(frame);
+    }
     frame.add(id, kind, blob);
     this.#store.pend(id, frame);
     this.#gathering.set(packKind, frame);

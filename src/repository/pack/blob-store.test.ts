@@ -283,6 +283,20 @@ test('a leaf is read from its other pack when one is damaged, and its neighbours
   await assert.rejects(third.get('leaf', ids.slice(0, 40)), isDamage);
 });
 
+test('what sessions gather that are given up is not held for ever, and not lost', async () => {
+  const blobs = await openBlobStore(new MemoryObjectStore(), { gatheringFramesMax: 2 });
+  const leaves = jsonBlobs(1, 10, 1000);
+  const ids: LeafId[] = [];
+  for (const leaf of leaves) ids.push(...(await blobs.session().put('leaf', [leaf])));
+  const gathering = ids.filter((id) => blobs.pendingFrame(id) && !blobs.pendingFrame(id)?.cut);
+  assert.deepEqual(gathering, ids.slice(-2));
+  const session = blobs.session();
+  await session.put('leaf', leaves);
+  assert.equal((await session.flush()).newPacks[0]?.leaves, 10);
+  assert.equal(blobs.pendingFrame(ids[0] as LeafId), undefined);
+  assert.deepEqual((await blobs.get('leaf', ids)).map(text), leaves.map(text));
+});
+
 /** Calls `onGet` at the end of each read. */
 class HookedStore extends MemoryObjectStore {
   onGet = (): void => {};

@@ -3,7 +3,7 @@
 // the index, then (by the caller) the commit: a crash leaves garbage, never a dangling reference.
 //
 // Memory: packs × 64 MiB for (one open pack of each kind + `uploadsMax`), `framesInFlightMax` frames of
-// 256 KiB hashing and as many sealing, one frame a session and kind, about 130 bytes a leaf of packs that
+// 256 KiB hashing and as many sealing, `gatheringFramesMax` frames that gather, about 130 bytes a leaf of packs that
 // are not yet in the index (`pendingLeavesMax`), and the caches of the reader and the index.
 import { forEachLimit, Mutex, Semaphore } from '../../base/async.ts';
 import { view } from '../../base/bytes.ts';
@@ -50,6 +50,8 @@ export interface BlobStoreOptions {
   readonly uploadsMax?: number;
   /** Leaves of stored packs that wait for an index object. */
   readonly pendingLeavesMax?: number;
+  /** Frames of all sessions that gather; sessions that were given up leave theirs behind. */
+  readonly gatheringFramesMax?: number;
 }
 
 /** Packs that others have named are looked at side by side. */
@@ -67,6 +69,8 @@ export class BlobStore implements LeafSource {
   readonly #states = new Map<PackId, PackState>();
   /** Named blobs that no index object holds yet, by id. */
   readonly #pending = new Map<string, PendingFrame>();
+  /** Oldest first. */
+  readonly #gathering = new Set<PendingFrame>();
   readonly #open = new Map<PackKind, OpenPack>();
   readonly #placing = new Map<PackKind, Mutex>();
   readonly #indexing = new Mutex();
@@ -88,6 +92,7 @@ export class BlobStore implements LeafSource {
       packLeavesMax: options.packLeavesMax ?? packLeavesMax,
       packFramesMax: options.packFramesMax ?? packFramesMax,
       pendingLeavesMax: options.pendingLeavesMax ?? 256 * 1024,
+      gatheringFramesMax: options.gatheringFramesMax ?? 64,
     };
   }
 
@@ -213,8 +218,17 @@ export class BlobStore implements LeafSource {
     return this.#states.get(pack.id) === 'committed';
   }
 
+  /** @internal A frame begins to gather; past the limit the oldest goes into a pack as it is. */
+  gathers(frame: PendingFrame): void {
+    this.#gathering.add(frame);
+    const [oldest] = this.#gathering;
+    if (!oldest || this.#gathering.size <= this.#options.gatheringFramesMax) return;
+    this.cut(oldest).catch(() => {}); // heard by whoever relies on it
+  }
+
   /** @internal Gives a frame its place in a pack; waits while too much is being sealed or uploaded. */
   cut(frame: PendingFrame): Promise<PlacedIn> {
+    this.#gathering.delete(frame);
     frame.cut ??= this.placeFrame(frame.packKind, frame);
     return frame.cut;
   }
@@ -313,6 +327,7 @@ export class BlobStore implements LeafSource {
 
   #unpend(frames: readonly PendingFrame[]): void {
     for (const frame of frames) {
+      this.#gathering.delete(frame);
       for (const { id } of frame.blobs) {
         const key = keyOf(id);
         if (this.#pending.get(key) === frame) this.#pending.delete(key);

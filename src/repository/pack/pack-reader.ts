@@ -1,9 +1,11 @@
 // Reads frames out of packs: the last 256 KiB first, which hold the footer; then neighbouring frames in
 // one ranged read of up to 16 MiB. Footers and opened frames are kept, each up to a number of bytes.
 import { LRUCache } from 'lru-cache';
+import { untilAborted } from '../../base/async.ts';
 import { CodrError } from '../../base/error.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { type FrameSeal, footerOrdinal, frameKinds } from '../frame/frame-codec.ts';
+import { readTwice } from '../read-twice.ts';
 import {
   decodeTrailer,
   type FrameEntry,
@@ -63,11 +65,12 @@ export class PackReader {
   async footer(pack: PackAddress, signal?: AbortSignal): Promise<PackFooter> {
     const known = this.#footers.get(pack.id);
     if (known) return known;
-    const running = this.#opening.get(pack.id);
-    if (running) return await running;
-    const opening = this.#openFooter(pack, signal).finally(() => this.#opening.delete(pack.id));
+    // Once for all who want it; so it is not cancelled by one of them.
+    const opening =
+      this.#opening.get(pack.id) ??
+      readTwice(() => this.#openFooter(pack)).finally(() => this.#opening.delete(pack.id));
     this.#opening.set(pack.id, opening);
-    return await opening;
+    return await (signal ? untilAborted(opening, signal) : opening);
   }
 
   /**
@@ -88,7 +91,7 @@ export class PackReader {
       else wanted.push({ ordinal, ...footer.frame(ordinal) });
     }
     for (const run of neighbours(wanted)) {
-      await this.#readRun(pack, footer, run, found, signal);
+      await readTwice(() => this.#readRun(pack, footer, run, found, signal));
     }
     return found;
   }
@@ -116,12 +119,12 @@ export class PackReader {
     await Promise.all(opened);
   }
 
-  async #openFooter(pack: PackAddress, signal: AbortSignal | undefined): Promise<PackFooter> {
+  async #openFooter(pack: PackAddress): Promise<PackFooter> {
     const object = packName(pack);
-    let end = await this.#store.get(object, { suffix: endBytes }, signal);
+    let end = await this.#store.get(object, { suffix: endBytes });
     const trailer = decodeTrailer(end.subarray(-trailerBytes), object);
     const needed = trailer.footerBytes + trailerBytes;
-    if (needed > end.length) end = await this.#store.get(object, { suffix: needed }, signal);
+    if (needed > end.length) end = await this.#store.get(object, { suffix: needed });
     if (needed > end.length || trailer.kind !== pack.kind) {
       const why = trailer.kind !== pack.kind ? `it says kind ${trailer.kind}` : 'it is truncated';
       throw new CodrError('object-damaged', `${object} is damaged: ${why}`, { object });

@@ -130,6 +130,40 @@ test('a footer longer than the first read is fetched whole', async () => {
   assert.equal((await namesIn(store, 'packs/')).length, 1);
 });
 
+test('what comes damaged once is read again, and counts as damaged when it does so twice', async () => {
+  const { store, pack } = await storedPack();
+  let wrong = 0;
+  const get = store.get.bind(store);
+  store.get = async (...asked) => {
+    const bytes = await get(...asked);
+    if (wrong-- > 0) bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+    return bytes;
+  };
+  const { reader } = parts(store);
+  wrong = 1;
+  assert.equal((await reader.footer(pack)).leafCount, 3);
+  wrong = 1;
+  assert.equal((await reader.frames(pack, [0])).size, 1);
+  wrong = 2;
+  await assert.rejects(parts(store).reader.footer(pack), { code: 'object-damaged' });
+});
+
+test('a reader that leaves does not end the reading of others', async () => {
+  const { store, pack } = await storedPack();
+  const { reader } = parts(store);
+  const leaving = new AbortController();
+  const get = store.get.bind(store);
+  store.get = async (name, range, signal) => {
+    leaving.abort(new Error('left'));
+    signal?.throwIfAborted();
+    return await get(name, range);
+  };
+  const left = reader.footer(pack, leaving.signal);
+  const stays = reader.footer(pack);
+  await assert.rejects(left, /left/);
+  assert.equal((await stays).leafCount, 3);
+});
+
 /** Notes every ranged read. */
 class CountingStore extends MemoryObjectStore {
   readonly reads: ByteRange[] = [];

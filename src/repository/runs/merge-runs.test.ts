@@ -11,7 +11,8 @@ test('merging any runs gives the sorted changes of all, each once', async () => 
   await fc.assert(
     fc.asyncProperty(fc.integer(), fc.integer({ min: 0, max: 13 }), async (seed, inputCount) => {
       const random = new SeededRandom(seed);
-      const pool = Array.from({ length: 60 }, () => randomChange(random));
+      // No two of one identity: which of them stays would be a matter of chance.
+      const pool = sortChanges(Array.from({ length: 60 }, () => randomChange(random)));
       const runs = Array.from({ length: inputCount }, () => {
         const picked = pool.filter(() => random.below(3) === 0);
         return sortChanges(picked);

@@ -58,7 +58,7 @@ export const errorCatalogue = {
   'repository-missing': entry(
     7,
     'there is no repository at that place',
-    'correct the place, or make a repository there by `codr init`',
+    'correct the place, or mount its disk; only where none was yet: `codr init`',
   ),
   'repository-exists': entry(
     2,

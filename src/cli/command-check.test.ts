@@ -34,3 +34,16 @@ test('a source that has lost something for good is told of its next backup', asy
   const run = await runFake(['check', '--repair'], { api: { check } });
   assert.match(run.stdout, /the next codr backup shop copies anew what shop has lost/);
 });
+
+test('a problem names its object once', async () => {
+  const told = (object: string, problem: string): CheckResult => ({
+    ...nothing,
+    problems: [{ object, problem, affected: [], repaired: false }],
+  });
+  const shown = async (result: CheckResult): Promise<string> =>
+    (await runFake(['check'], { api: { check: async () => result } })).stdout;
+  const missing = await shown(told('packs/d/00/x', 'it is missing'));
+  assert.match(missing, /^damaged {3}packs\/d\/00\/x: it is missing\n1 problem in /);
+  const damaged = await shown(told('packs/d/00/x', 'frame 0 of packs/d/00/x: it ends early'));
+  assert.match(damaged, /^damaged {3}frame 0 of packs\/d\/00\/x: it ends early\n/);
+});

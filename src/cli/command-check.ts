@@ -15,6 +15,8 @@ const percent = z
     return z.NEVER;
   });
 
+const counted = (count: number): string => `${formatCount(count)} problem${count === 1 ? '' : 's'}`;
+
 export const checkCommand = defineCommand({
   path: 'check',
   summary: 'check the repository, and mend what can be mended',
@@ -42,7 +44,7 @@ export const checkCommand = defineCommand({
   print({ packs, commits, bytesRead, problems, givenUp, seconds }, output) {
     for (const { object, problem, affected, remedy, repaired } of problems) {
       const mark = repaired ? output.paint('yellow', 'repaired') : output.paint('red', 'damaged ');
-      output.line(`${mark}  ${object}: ${problem}`);
+      output.line(`${mark}  ${problem.includes(object) ? problem : `${object}: ${problem}`}`);
       for (const lost of affected) output.line(`          affects ${lost}`);
       if (remedy !== undefined && !repaired) output.line(`          ${remedy}`);
     }
@@ -50,7 +52,7 @@ export const checkCommand = defineCommand({
       output.line(`the next codr backup ${source} copies anew what ${source} has lost`);
     }
     const verdict =
-      problems.length === 0 ? output.paint('green', 'no problems') : `${problems.length} problems`;
+      problems.length === 0 ? output.paint('green', 'no problems') : counted(problems.length);
     output.line(
       `${verdict} in ${formatCount(packs)} packs and ${formatCount(commits)} commits; ` +
         `read ${formatBytes(bytesRead)} in ${formatSeconds(seconds)}`,

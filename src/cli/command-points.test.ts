@@ -57,3 +57,17 @@ test('of many cuts the newest are listed, and --json has all', async () => {
   assert.deepEqual([json.intervals.length, json.points.length], [50, 50]);
   assert.equal(json.points[0]?.grade, 'complete');
 });
+
+test('a point of a log that no interval holds is said to lie in a hole', async () => {
+  const at = (minute: number) => ({
+    time: `${minute}:1`,
+    wall: `2026-11-22T12:0${minute}:00.000Z`,
+  });
+  const points = [1, 3].map((n) => ({
+    ...{ id: `p${n}`, ...at(n), datasets: 1, records: 2, bytes: 3 },
+  }));
+  const intervals = [{ from: at(2), to: at(3) }];
+  const text = await shown({ source: 'shop', intervals, holes: [], points });
+  assert.match(text, /\np1 .* {2}in a hole\n/);
+  assert.match(text, /\np3 .* 3 B\n/);
+});

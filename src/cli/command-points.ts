@@ -4,7 +4,7 @@ import type { Point, Points } from '../api/codr-api.ts';
 import { defineCommand } from './command.ts';
 import { sourceArgument } from './inputs.ts';
 import { type Output, printPairs, printTable } from './output.ts';
-import { cutsText, holeText, isIn, spanText, timeline } from './timeline.ts';
+import { cutsText, holeText, isIn, isOutside, spanText, timeline } from './timeline.ts';
 import { formatCount, formatCounts, formatSeconds } from './units.ts';
 
 /** Newest points shown to people; --json has all. */
@@ -48,11 +48,12 @@ export const pointsCommand = defineCommand({
       output.line(`the newest ${shown.length} of ${formatCount(points.length)} ${what}:`);
     }
     if (hasCuts) printCuts(shown, result, output);
-    else printPoints(shown, output);
+    else printPoints(shown, result, output);
   },
 });
 
-function printPoints(points: readonly Point[], output: Output): void {
+function printPoints(points: readonly Point[], { intervals }: Points, output: Output): void {
+  const isLost = (point: Point): boolean => isOutside(intervals, point);
   printTable(
     output,
     [
@@ -62,6 +63,7 @@ function printPoints(points: readonly Point[], output: Output): void {
       { title: 'DATASETS', right: true },
       { title: 'BASE RECORDS', right: true },
       { title: 'BASE BYTES', right: true },
+      ...(points.some(isLost) ? [{ title: '' }] : []),
     ],
     points.map((point) => [
       point.id,
@@ -69,6 +71,7 @@ function printPoints(points: readonly Point[], output: Output): void {
       point.time,
       formatCount(point.datasets),
       ...formatCounts(point),
+      ...(isLost(point) ? [output.paint('red', 'in a hole')] : []),
     ]),
   );
 }

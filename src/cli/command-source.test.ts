@@ -132,3 +132,16 @@ test('a source is removed when its name is typed at a terminal; --yes, --json an
   assert.equal(removed.length, 4);
   assert.equal(asked.length, 4);
 });
+
+test('a source that is registered with errors says how they are mended', async () => {
+  const add = async (level: 'error' | 'warning'): Promise<string> => {
+    const findings = [{ level, message: 'it is odd' }];
+    const api = { addSource: async () => ({ source, findings }) };
+    return (await runFake(['source', 'add', 'ring', 'cassandra://db1'], { api })).stdout;
+  };
+  assert.match(
+    await add('error'),
+    /\nwhere .* codr source check ring; .* codr source remove ring /,
+  );
+  assert.doesNotMatch(await add('warning'), /codr source remove/);
+});

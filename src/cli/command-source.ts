@@ -44,7 +44,9 @@ export const sourceAddCommand = defineCommand({
   summary: 'register a cluster to protect',
   about:
     'Connects once to learn the identity of the cluster. A password in the URI is kept encrypted in ' +
-    'the repository, unless --source-password-file or --source-password-env say where it is.',
+    'the repository, unless --source-password-file or --source-password-env say where it is. Its check is ' +
+    'shown: a source in which it finds errors is registered all the same. What is given here stays as it ' +
+    'is, but for its limits.',
   examples: [
     "codr source add shop 'mongodb://codr@db1,db2,db3/?replicaSet=rs0' --source-password-file /etc/codr/shop.password",
     "codr source add shop mongodb://db1:27017/ --include 'shop.*' --exclude 'shop.tmp_*'",
@@ -111,9 +113,16 @@ export const sourceAddCommand = defineCommand({
     );
   },
   print(result, output) {
-    output.line(`registered ${result.source.name}`);
+    const { name } = result.source;
+    output.line(`registered ${name}`);
     printDescription(result.source, output);
     printFindings(result, output);
+    if (result.findings.some(({ level }) => level === 'error')) {
+      output.line(
+        `where the cluster is at fault, mend it and run codr source check ${name}; where what was given here ` +
+          `is wrong, run codr source remove ${name} and add it again`,
+      );
+    }
   },
 });
 

@@ -28,6 +28,12 @@ export function isIn(intervals: readonly Span[], { time, wall }: Moment): boolea
   return intervals.some(({ from }) => from.time === time && from.wall === wall);
 }
 
+/** True of a moment that is surely in none of the intervals: the clock tells no parts of a second. */
+export function isOutside(intervals: readonly Span[], moment: Moment): boolean {
+  const at = wallMs(moment);
+  return !intervals.some(({ from, to }) => wallMs(from) <= at && at <= wallMs(to));
+}
+
 /**
  * From the first restorable moment to the last: `━` restorable, `·` not, `●` a named point. Every
  * interval gets at least one cell. Empty when nothing is restorable.

@@ -185,7 +185,9 @@ async function loadAll(
   );
   const datasets = wanted.map(({ dataset }) => dataset);
   const counts = await countsAt(context, datasets, chosen.point.at);
-  meter.phase(options.verify ? 'loading and proving' : 'loading', totalsOf(counts.values()));
+  // How much a part of a dataset holds is not known before it is folded.
+  const totals = work.parts.size > 0 ? {} : totalsOf(counts.values());
+  meter.phase(options.verify ? 'loading and proving' : 'loading', totals);
   const { sharing, clock } = context.world;
   const rate = bytesPerSecond ? new DividedRate(bytesPerSecond, clock) : undefined;
   const { at } = chosen.point;

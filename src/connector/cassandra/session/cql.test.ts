@@ -12,6 +12,8 @@ test('that no node answers is told by the first of them, once', () => {
   assert.equal(error.code, 'source-unreachable');
   assert.equal(error.message, `10.0.0.1:9042: no node answers: ${refused.message}`);
   assert.equal(error.cause, refused);
+  const target = translated(none(refused), '10.0.0.1:9042', 'target') as CodrError;
+  assert.deepEqual([target.code, target.remedy], ['target-unfit', error.remedy]);
 });
 
 test('a login that is refused says where user and password stand, on both sides', () => {

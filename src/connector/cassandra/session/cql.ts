@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { auth, Client, errors, policies, types } from 'cassandra-driver';
 import { untilAborted } from '../../../base/async.ts';
 import { CodrError, isCodrError } from '../../../base/error.ts';
+import { errorCatalogue } from '../../../base/error-catalogue.ts';
 import { type CassandraConfig, withPort } from './cassandra-config.ts';
 
 /** Which side of a backup or restore an error came from: it decides the code. */
@@ -145,8 +146,11 @@ export function endHost(host: object): void {
 /** `error` as a {@link CodrError} where it is the driver's or the server's; all else as it is. */
 export function translated(error: unknown, where: string, side: Side = 'source'): unknown {
   if (isCodrError(error) || !(error instanceof Error)) return error;
-  const wrap = (kind: 'unreachable' | 'rights' | 'unfit', text: string): CodrError =>
-    new CodrError(codeOf(side, kind), `${where}: ${text}`, { object: where, cause: error });
+  const wrap = (kind: 'unreachable' | 'rights' | 'unfit', text: string, cause = error): CodrError =>
+    new CodrError(codeOf(side, kind), `${where}: ${text}`, {
+      ...{ object: where, cause },
+      ...(kind === 'unreachable' && { remedy: errorCatalogue['source-unreachable'].remedy }),
+    });
   const noLogin = new CodrError(codeOf(side, 'rights'), `${where}: the login was refused`, {
     object: where,
     remedy: 'check username and its password in the file of the cluster',
@@ -162,11 +166,10 @@ export function translated(error: unknown, where: string, side: Side = 'source')
     const inner = Object.values(error.innerErrors as Record<string, unknown>);
     const login = inner.find((one) => one instanceof errors.AuthenticationError);
     if (login) return noLogin;
-    const first = inner.find((one) => one instanceof Error);
+    const first = inner.find((one): one is Error => one instanceof Error);
     if (!first) return wrap('unreachable', 'no node answers');
     // The driver's own sentence repeats the first node's with all fields of its error.
-    const message = `${where}: no node answers: ${(first as Error).message}`;
-    return new CodrError(codeOf(side, 'unreachable'), message, { object: where, cause: first });
+    return wrap('unreachable', `no node answers: ${first.message}`, first);
   }
   const silent = error instanceof errors.OperationTimedOutError || 'syscall' in error;
   return silent || error instanceof errors.DriverError ? wrap('unreachable', error.message) : error;

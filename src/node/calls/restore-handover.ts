@@ -2,11 +2,11 @@
 // that is done with remembers no restore, so what it was is handed over before the target's marker goes. Whoever takes
 // the restore over and finds no marker, but the data, ends with what the process before had proven.
 import type { Call, RestoreResult } from '../../api/codr-api.ts';
-import { isCodrError } from '../../base/error.ts';
 import { planRestore } from '../../engine/restore/plan-restore.ts';
 import type { RestoreOptions } from '../../engine/restore/restore.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
 import { type SourceTime, timeFromHex, timeToHex } from '../../model/time.ts';
+import { leaveWord } from './left-word.ts';
 
 interface Finishing {
   readonly at: SourceTime;
@@ -18,22 +18,13 @@ interface FinishingText {
   readonly result: RestoreResult;
 }
 
-/**
- * Before the marker goes. Errors: `lease-lost`, when somebody else goes on with it: then its end is not this process's.
- * When it cannot be kept for another reason it is given up, and a takeover says less.
- */
+/** Before the marker goes. Errors: those of {@link leaveWord}. */
 export async function handOver(
-  { world, name }: SourceContext,
-  { handover, signal }: Call,
+  { world }: SourceContext,
+  call: Call,
   { at, result }: Finishing,
 ): Promise<void> {
-  try {
-    await handover?.write({ at: timeToHex(at), result } satisfies FinishingText);
-  } catch (error) {
-    if (isCodrError(error, 'lease-lost')) throw error;
-    signal.throwIfAborted();
-    world.log.warn({ source: name, error }, 'nobody would learn that this restore has ended');
-  }
+  await leaveWord(call, { at: timeToHex(at), result } satisfies FinishingText, world.log);
 }
 
 /** What a process before this one finished, if the target shows it: no marker, and every name that got records. */

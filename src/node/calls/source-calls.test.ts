@@ -69,6 +69,31 @@ test('what a program asks for is held to what the command line takes', async (t)
   }
 });
 
+test('who takes over the registration or removal of a source ends it, though it was done already', async (t) => {
+  const node = await open(t, 0);
+  const asked = { source: 'new', uri: 'cuts://ring', include: [], exclude: [] };
+  const taken = () => {
+    const words: unknown[] = [];
+    const write = async (word: unknown): Promise<void> => void words.push(word);
+    return { ...call, handover: { read: async () => words.at(-1), write } };
+  };
+  const adding = taken();
+  const { source } = await addSource(node, asked, adding);
+  assert.equal((await addSource(node, asked, adding)).source.id, source.id);
+  const isTaken = (error: unknown): boolean => isCodrError(error, 'source-exists');
+  await assert.rejects(addSource(node, asked, taken()), isTaken);
+  assert.equal((await listSources(node)).sources.length, 2);
+  const removing = taken();
+  assert.deepEqual(await removeSource(node, { source: 'new' }, removing), {
+    ...{ source: 'new', id: source.id, warnings: [] },
+  });
+  // Another one by that name stays.
+  await addSource(node, asked, call);
+  const { id, warnings } = await removeSource(node, { source: 'new' }, removing);
+  assert.deepEqual([id, warnings.length], [source.id, 1]);
+  assert.equal((await listSources(node)).sources.length, 2);
+});
+
 test('a removed source is released at the cluster', async (t) => {
   const node = await open(t, 1);
   const { warnings } = await removeSource(node, { source: 'ring' }, call);

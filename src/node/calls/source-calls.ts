@@ -25,20 +25,29 @@ import {
   resolveConfig,
   type SourceRecord,
 } from '../source-registry.ts';
+import { leaveWord } from './left-word.ts';
 
 type Wished = Pick<api.LimitSourceRequest, 'readers' | 'bytesPerSecond'>;
 
 /** A claim for one short commit needs no long silence of others. */
 const shortTickMs = 1000;
 
+/** What whoever takes over knows of a source that is being registered, or removed. */
+interface Begun {
+  readonly id: string;
+}
+
 export async function addSource(
   node: NodeContext,
   request: api.AddSourceRequest,
-  { signal }: api.Call,
+  call: api.Call,
 ): Promise<api.SourceCheck> {
   const { repository, lineage } = await node.open();
   const { source: name } = request;
   refuseUnfit(name);
+  const before = (await call.handover?.read()) as Begun | undefined;
+  const there = registeredSources(lineage.state).find(({ id }) => id === before?.id);
+  if (there) return await checkSource(node, { source: there.name }, call);
   const { uri, passwordFile, passwordEnv, settings } = await placeOf(request);
   const { include, exclude } = parseScope(request);
   refuseTaken(registeredSources(lineage.state), name);
@@ -53,7 +62,7 @@ export async function addSource(
   const config = await resolveConfig(stored, node.env);
   const id = sourceId(newId(node.world.random));
   const given = { id, config, include, exclude };
-  const { identity, findings } = await learn(node, connector, given, signal);
+  const { identity, findings } = await learn(node, connector, given, call.signal);
   const { id: cluster, version, streams } = identity;
   const addedMs = node.world.clock.now();
   const record: SourceRecord = {
@@ -67,6 +76,7 @@ export async function addSource(
     addedMs,
     ...limitsOf(request),
   };
+  await leaveWord(call, { id } satisfies Begun, node.world.log);
   const own = await repository.openLineage(id);
   await lineage.commit(async (draft): Promise<undefined> => {
     refuseTaken(registeredSources(draft), name);
@@ -184,10 +194,18 @@ export async function rebaseSource(
 export async function removeSource(
   node: NodeContext,
   { source }: api.SourceRequest,
-  { signal }: api.Call,
+  call: api.Call,
 ): Promise<api.SourceRemoved> {
+  const { signal } = call;
+  const before = (await call.handover?.read()) as Begun | undefined;
+  const { lineage } = await node.open();
+  if (before && !registeredSources(lineage.state).some(({ id }) => id === before.id)) {
+    const told = 'a process that was lost removed it: what is left at the cluster is not told here';
+    return { source, id: before.id, warnings: [told] };
+  }
   const opened = await node.source(source);
   const { id } = opened.registered;
+  await leaveWord(call, { id } satisfies Begun, node.world.log);
   let findings: readonly Finding[] = [];
   await claimed(node, opened, signal, async () => {
     findings = await releaseSource(node, opened, signal);

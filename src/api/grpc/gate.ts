@@ -111,7 +111,7 @@ export class Gate {
     const { action, roles, changes } = wanted;
     const entry = this.#entryOf(wanted, call, caller);
     if (!caller || !roles.some((role) => caller.roles.includes(role))) {
-      await this.#world.audit.append({ ...entry, outcome: 'refused' });
+      await this.#noteRefused({ ...entry, outcome: 'refused' });
       throw denied(caller, { action, roles });
     }
     if (!changes) return await work({ caller, signal });
@@ -128,6 +128,14 @@ export class Gate {
     }
     await this.#note({ ...this.#again(entry), ...idOf(result), outcome: 'done' });
     return result;
+  }
+
+  /** Refused it is, whatever becomes of the log, of which a stranger is to hear nothing. */
+  async #noteRefused(entry: AuditEntry): Promise<void> {
+    const { audit, log } = this.#world;
+    await audit.append(entry).catch((error: unknown) => {
+      log.error({ error, audit: entry }, 'the audit log does not know of this');
+    });
   }
 
   /** What was done was done, whatever becomes of the log: that is owed the entry, and gets it before any other. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openServe } from '../../../test/api/world.ts';
-import { isCodrError } from '../../base/error.ts';
+import { CodrError, isCodrError } from '../../base/error.ts';
 import { systemClock } from '../../node/system-clock.ts';
 import { systemRandom } from '../../node/system-random.ts';
 import type { Role } from '../access.ts';
@@ -123,4 +123,22 @@ test('a peer that stops ends what does not stop by itself, and it is done elsewh
   await begun.promise;
   await served.close({ drainMs: 0 });
   await assert.rejects(running, (error) => isCodrError(error, 'peer-lost'));
+});
+
+test('who is refused hears that, also while the audit log cannot be written', async () => {
+  const append = async (): Promise<never> => {
+    throw new CodrError('failed', 'the audit log /var/log/audit.jsonl cannot be written');
+  };
+  const audit = { append };
+  const served = await serve({
+    ...openServe({ api, operations }),
+    ...{ audit, authorise: () => undefined },
+  });
+  const { address } = served;
+  const channel = new Channel({ address, tls: 'insecure', clock: systemClock });
+  await assert.rejects(new RemoteOperations(channel).get('a'), (error) =>
+    isCodrError(error, 'access-denied'),
+  );
+  channel[Symbol.dispose]();
+  await served.close({ drainMs: 0 });
 });

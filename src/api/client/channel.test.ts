@@ -31,3 +31,20 @@ for (const code of [NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_NO_ERROR]) {
     await assert.rejects(Array.fromAsync(events), (error) => error instanceof ConnectionError);
   });
 }
+
+test('a server without TLS that is asked for it is known as one', async (t) => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const channel = new Channel({ address: `127.0.0.1:${port}`, tls: {}, clock: systemClock });
+  t.after(() => {
+    channel[Symbol.dispose]();
+    server.close();
+  });
+  const watch = methodNamed('Operations/Watch');
+  const events = channel.stream(watch, { id: 'x', afterSequence: 0 }, AbortSignal.timeout(9000));
+  await assert.rejects(
+    Array.fromAsync(events),
+    (error) => error instanceof ConnectionError && error.remedy.includes('--insecure'),
+  );
+});

@@ -166,13 +166,21 @@ export class Channel implements Disposable {
   #unreachable(what: string, cause?: Error): ConnectionError {
     const { address } = this.#target;
     const inner = cause && causeOf(cause);
-    const isStrange = inner?.message.includes('certificate') ?? false;
+    const remedy = inner && remedyOfTls(inner.message);
     return new ConnectionError('peer-unreachable', `${address} ${what}`, {
       object: address,
-      ...(isStrange && { remedy: 'name the authority of its certificate with --ca' }),
+      ...(remedy !== undefined && { remedy }),
       ...(inner && { cause: inner }),
     });
   }
+}
+
+/** What the other side takes for TLS, or does not. */
+function remedyOfTls(why: string): string | undefined {
+  if (why.includes('certificate')) return 'name the authority of its certificate with --ca';
+  return why.includes('wrong version number')
+    ? 'it speaks no TLS: check --node, or give --insecure to trust the network'
+    : undefined;
 }
 
 /** Of the library's sentences the part that says something to people. */

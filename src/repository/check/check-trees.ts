@@ -34,7 +34,7 @@ interface StoredTree {
 
 const kindWords = { leaf: 'leaves', node: 'nodes', chunk: 'chunks' } as const;
 
-/** Checks each different tree of a source once. */
+/** Checks each different tree of a source once, as long as it is whole. */
 export async function checkTrees(
   context: ContentContext,
   state: StateView,
@@ -43,8 +43,9 @@ export async function checkTrees(
   const known = new Map<string, boolean>();
   const isHurt = async ({ tree, packs }: StoredTree, what: string): Promise<boolean> => {
     const name = `${tree.root}/${packs}`;
-    const check = new TreeCheck(context, state, { tree, packs }, { words, what });
-    const hurt = known.get(name) ?? (await check.run());
+    if (known.get(name) === false) return false;
+    // One that is hurt is looked at again, so that all that stands on it is named.
+    const hurt = await new TreeCheck(context, state, { tree, packs }, { words, what }).run();
     known.set(name, hurt);
     return hurt;
   };

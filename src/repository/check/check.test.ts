@@ -2,13 +2,15 @@ import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { before, test } from 'node:test';
 import { CodrError } from '../../base/error.ts';
+import { timeToHex } from '../../model/time.ts';
 import { MemoryObjectStore } from '../../storage/memory/memory-object-store.ts';
 import type { ObjectStore } from '../../storage/object-store.ts';
 import { createFixture, openFixture } from '../collect/repository-fixture.ts';
 import { entryName } from '../lineage/lineage.ts';
 import { createMutable } from '../lineage/mutable.ts';
+import type { BaseRecord } from '../lineage/records.ts';
 import type { CheckOutcome } from './check.ts';
-import { CheckFixture } from './check-fixture.ts';
+import { CheckFixture, dataset } from './check-fixture.ts';
 import { checkLineage } from './check-lineage.ts';
 import { Problems } from './problems.ts';
 
@@ -107,6 +109,24 @@ test('a damaged frame of a data pack hurts the key ranges of its leaves, and no 
   assert.equal(problems.length, 1);
   assert.equal(problem?.object, name);
   assert.match(problem?.affected.join() ?? '', /^aa: shop\.orders from 20 on: from /);
+});
+
+test('all base copies that share a damaged tree are named', async () => {
+  const shared = new CheckFixture();
+  await shared.build();
+  const repository = await shared.open(shared.store);
+  const source = await repository.openLineage('aa');
+  await source.commit((draft): undefined => {
+    const [first] = draft.list<BaseRecord>('base');
+    draft.set(`base/${dataset}/${timeToHex(25n)}`, { ...first?.[1], exactFrom: timeToHex(25n) });
+  });
+  await repository.close();
+  const [name = ''] = await shared.names('packs/d/');
+  const gone = (): undefined => undefined;
+  const { problems } = await shared.withDamage(name, gone, () => shared.check());
+  const told = problems.flatMap(({ affected }) => affected).join('\n');
+  assert.match(told, /shop\.orders from 20 on/);
+  assert.match(told, /shop\.orders from 25 on/);
 });
 
 test('damage of the index that comes while it is read loses nothing: it is read again, or named', async () => {

@@ -15,7 +15,7 @@ import {
 import { entryName, type Lineage } from './lineage.ts';
 import { createMutable, newestMutable, readMutable, removeMutable } from './mutable.ts';
 import { CondemnedPacksError, type CondemnedRecord, packKey, usePacks } from './pack-table.ts';
-import { type ClaimOptions, claimWriter } from './writer.ts';
+import { type ClaimOptions, claimWriter, nameOf } from './writer.ts';
 
 const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 
@@ -331,6 +331,11 @@ test('a second writer is told who the first is', async () => {
     assert.match(String(error), /process 100 on here is writing/);
     return (error as { code: string }).code === 'busy';
   });
+});
+
+test('of a peer its name is told beside its process', () => {
+  assert.equal(nameOf({ ...self, pid: 7 }), 'process 7 on here');
+  assert.equal(nameOf({ ...self, pid: 7, peer: 'n 3 1795819396' }), 'peer n 3 (process 7 on here)');
 });
 
 test('a dead writer of the same host is taken over at once, and knows it when it wakes', async () => {

@@ -129,7 +129,8 @@ function busy(lineage: Lineage, holder: WriterRecord, { source }: ClaimOptions):
   });
 }
 
-/** For messages. */
-export function nameOf(holder: ProcessIdentity): string {
-  return `process ${holder.pid} on ${holder.host}`;
+/** For messages: of a peer its name too, by which people know it. */
+export function nameOf({ host, pid, peer }: ProcessIdentity): string {
+  const process = `process ${pid} on ${host}`;
+  return peer === undefined ? process : `peer ${peer.replace(/ \d+$/, '')} (${process})`;
 }

@@ -48,6 +48,19 @@ test('a name belongs to one address; another life at that address replaces the o
   assert.equal((await listPeers(coordinator))[0]?.startedAt, 9);
 });
 
+test('an address belongs to one peer', async () => {
+  const coordinator = coordinatorOf();
+  await coordinator.transact([], [{ put: 'peers/unreadable', value: '{}' }]);
+  const a = await Membership.join(coordinator, peer('a'), { leaseTtlMs });
+  const same = peer('b', { address: 'a:7000' });
+  await assert.rejects(
+    Membership.join(coordinator, same, { leaseTtlMs }),
+    (error) => isCodrError(error, 'busy') && /named a is registered at a:7000/.test(error.message),
+  );
+  await a[Symbol.asyncDispose]();
+  await Membership.join(coordinator, same, { leaseTtlMs });
+});
+
 test('a watch tells the peers now and after each change', async () => {
   const coordinator = coordinatorOf();
   const stop = new AbortController();

@@ -34,7 +34,8 @@ export class Membership implements AsyncDisposable {
 
   /**
    * Errors: `busy` when another process is registered by that name at another address; at the same address it is
-   * an earlier life of this one, and is replaced. `lease-lost`; those of the coordinator.
+   * an earlier life of this one, and is replaced. `busy` too when another peer has this address: whoever asked the one
+   * would reach the other. `lease-lost`; those of the coordinator.
    */
   static async join(
     coordinator: Coordinator,
@@ -101,8 +102,10 @@ export async function* watchPeers(
 async function register(coordinator: Coordinator, lease: Lease, self: Peer): Promise<void> {
   const key = keyOf(self.name);
   for (;;) {
-    const there = await coordinator.get(key);
+    const entries = await coordinator.list(prefix);
+    const there = entries.find((entry) => entry.key === key);
     if (there) refuseOther(peerOf(there), self);
+    refuseSamePlace(entries, self);
     const guard = { key, modifyRevision: there?.modifyRevision ?? 0 };
     const put = { put: key, value: JSON.stringify(self), lease };
     if ((await coordinator.transact([guard], [put])).done) return;
@@ -114,6 +117,25 @@ function refuseOther(there: Peer, self: Peer): void {
   const message = `a peer named ${self.name} is registered at ${there.address}`;
   const remedy = 'give each peer a name of its own, or stop the other one';
   throw new CodrError('busy', message, { object: self.name, remedy });
+}
+
+function refuseSamePlace(entries: readonly CoordinatorEntry[], self: Peer): void {
+  for (const entry of entries) {
+    const other = readable(entry);
+    if (!other || other.name === self.name || other.address !== self.address) continue;
+    const message = `a peer named ${other.name} is registered at ${self.address}, which is to be ${self.name}'s`;
+    const remedy = 'give each peer an address at which the others reach it alone (advertise)';
+    throw new CodrError('busy', message, { object: self.address, remedy });
+  }
+}
+
+/** An entry that nobody can read keeps nobody from joining. */
+function readable(entry: CoordinatorEntry): Peer | undefined {
+  try {
+    return peerOf(entry);
+  } catch {
+    return undefined;
+  }
 }
 
 const keyOf = (name: string): string => prefix + encodeURIComponent(name);

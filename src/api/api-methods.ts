@@ -8,7 +8,7 @@ import type { PointsDefinition } from './generated/codr/v1/Points.ts';
 import type { RepositoryDefinition } from './generated/codr/v1/Repository.ts';
 import type { RestoresDefinition } from './generated/codr/v1/Restores.ts';
 import type { SourcesDefinition } from './generated/codr/v1/Sources.ts';
-import { type Operation, type OperationKind, operationMethods } from './operations.ts';
+import { isKnownKind, type Operation, type OperationKind, operationMethods } from './operations.ts';
 
 type Named<
   Service extends string,
@@ -133,14 +133,17 @@ export function operationRoles(kind: OperationKind, request: object): readonly R
   return isRepair ? admins : operationRule(kind).roles;
 }
 
+/** Roles that may end an operation of a kind, whatever it asks for in detail. */
+export function rolesOfKind(kind: string): readonly Role[] {
+  return isKnownKind(kind) ? operationRule(kind).roles : admins;
+}
+
 /**
  * What a caller may see of an operation. What came of it names records by their keys, and causes of errors are whatever
  * a database says: both are for those alone who may do such a thing. A peer hands on what it hears.
  */
 export function shownTo({ roles }: Caller, operation: Operation): Operation {
-  const may: readonly Role[] = Object.hasOwn(operationMethods, operation.kind)
-    ? [...operationRule(operation.kind as OperationKind).roles, 'peer']
-    : ['peer'];
+  const may: readonly Role[] = [...rolesOfKind(operation.kind), 'peer'];
   if (may.some((role) => roles.includes(role))) return operation;
   const { result: _, error, ...rest } = operation;
   if (!error) return rest;

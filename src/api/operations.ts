@@ -20,6 +20,11 @@ export const operationMethods = {
 
 export type OperationKind = keyof typeof operationMethods;
 
+/** False for one that a newer version has begun, as while peers are replaced one by one. */
+export function isKnownKind(kind: string): kind is OperationKind {
+  return Object.hasOwn(operationMethods, kind);
+}
+
 /** Request and result of a kind. */
 export type OperationRequest<K extends OperationKind = OperationKind> = Parameters<
   CodrApi[(typeof operationMethods)[K]]

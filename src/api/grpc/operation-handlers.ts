@@ -12,7 +12,7 @@ import {
   apiMethods,
   operationCalls,
   operationRoles,
-  operationRule,
+  rolesOfKind,
   shownTo,
   watchers,
 } from '../api-methods.ts';
@@ -106,8 +106,7 @@ function cancelHandler(
         async ({ caller }) => {
           const id = idOf(request.orThrow());
           const { kind } = await operations.get(id);
-          const roles = operationRule(kind as Parameters<typeof operationRule>[0]).roles;
-          if (!roles.some((role) => caller.roles.includes(role))) {
+          if (!rolesOfKind(kind).some((role) => caller.roles.includes(role))) {
             throw new CodrError('access-denied', `${caller.name} may not cancel a ${kind}`, {
               object: caller.name,
             });

@@ -8,7 +8,9 @@ import { CodrError } from '../../base/error.ts';
 import type { ErrorCode } from '../../base/error-catalogue.ts';
 import { SeededRandom } from '../../base/random.ts';
 import type { Operation } from '../../coordination/coordinator.ts';
-import { request, until, World } from './operations-world.fixture.ts';
+import { sealedText } from './operation-records.ts';
+import { request, secret, until, World } from './operations-world.fixture.ts';
+import { valueSeal } from './value-seal.ts';
 
 const turns = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -131,5 +133,29 @@ test('what was asked for cannot be guessed by what lies in the coordinator; how 
   const older = { put: keys[0]?.key ?? '', value: JSON.stringify({ id, asked: plain }) };
   await world.coordinator.transact([], [older]);
   assert.equal((await peer.create('check', request, 'key', 'anna')).id, id);
+  world.stop.abort();
+});
+
+test('what a newer version is to do is left to it by an older one, which ends it only when it is cancelled', async () => {
+  const world = new World();
+  const { peer } = await world.peer('a');
+  const record = {
+    ...{ id: 'x', kind: 'newer', by: 'anna', created: '2026-01-01T00:00:00Z', key: 'k' },
+    ...{ request: sealedText(valueSeal(secret), {}), state: 'running', sequence: 0 },
+  };
+  const owned: string[] = [];
+  world.coordinator.hold = (operations) => {
+    for (const one of operations) {
+      const key = 'put' in one ? one.put : one.delete;
+      if (key === 'operation-owners/x') owned.push('put' in one ? 'put' : 'delete');
+    }
+    return undefined;
+  };
+  await world.coordinator.transact([], [{ put: 'operations/x', value: JSON.stringify(record) }]);
+  await until(() => owned.length === 2);
+  assert.deepEqual(owned, ['put', 'delete']);
+  assert.equal((await peer.get('x')).state, 'running');
+  await peer.cancel('x');
+  await until(async () => (await peer.get('x')).state === 'cancelled');
   world.stop.abort();
 });

@@ -2,7 +2,7 @@
 // cannot run it gives back, so that no operation hangs on a peer that does nothing about it.
 import type { CodrApi } from '../../api/codr-api.ts';
 import { LocalOperations } from '../../api/local-operations.ts';
-import { isEnded, type Operation, type OperationEvent } from '../../api/operations.ts';
+import { isEnded, isKnownKind, type Operation, type OperationEvent } from '../../api/operations.ts';
 import type { Clock } from '../../base/clock.ts';
 import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
@@ -201,6 +201,9 @@ export class OperationRunner {
     if (this.#draining) return await letGo();
     let owned: Owned;
     try {
+      if (!isKnownKind(kind)) {
+        throw new CodrError('failed', `this version does no operation of kind ${kind}`);
+      }
       const request = openedRequest(seal, record);
       const handover = handoverOf(coordinator, seal, { id, claim });
       const local = await this.#local.create(kind, request, `${id} ${claim}`, by, handover);

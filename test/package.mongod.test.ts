@@ -57,7 +57,7 @@ after(() => rmSync(scratch, { recursive: true, force: true }));
 
 test('the package holds the program, its pages and its licence, and nothing else', () => {
   const expected =
-    /^(dist\/[\w/-]+\.(js|d\.ts)|proto\/[\w/]+\.proto|docs\/[\w/-]+\.md|package\.json|README\.md|LICENSE)$/;
+    /^(dist\/[\w/-]+\.(js|d\.ts)|proto\/[\w/]+\.proto|docs\/[\w/-]+\.md|deploy\/[\w/]+\.cfg|package\.json|README\.md|LICENSE)$/;
   assert.deepEqual(
     packed.filter((path) => !expected.test(path)),
     [],

@@ -284,7 +284,8 @@ test('a peer that never comes back is given up after a while, and the work is na
   await using operations = new LocalOperations(api, localOptions);
   const served = await serve(openServe({ api, operations }));
   await using remote = clientOf(served, { patienceMs: 300 });
-  const backup = remote.backup(request, calm);
+  const { call, told } = heardCall();
+  const backup = remote.backup(request, call);
   const refused = assert.rejects(
     backup,
     (error) => isCodrError(error, 'peer-unreachable') && /codr ops/.test(error.remedy),
@@ -292,6 +293,7 @@ test('a peer that never comes back is given up after a while, and the work is na
   await until(api.asked, 1);
   await served.close();
   await refused;
+  assert.match(told.at(-1)?.told ?? '', /operation \w+ is looked for/);
 });
 
 test('what may be asked twice is asked again when a connection breaks, and what may not is not', async () => {

@@ -27,6 +27,8 @@ export interface RemoteOptions extends ChannelTarget {
 }
 
 const patienceMsDefault = 5 * 60_000;
+/** The part of its patience after which a client says that it looks for its work: 10 s. */
+const sayLostShare = 1 / 30;
 /** How long it is tried to create an operation after the peer was lost; one that starts anew takes seconds. */
 const createPatienceMs = 60_000;
 const aliveMs = silenceMs * 1.5;
@@ -176,6 +178,8 @@ export class RemoteApi implements api.CodrApi {
         if (now - began > aliveMs) [waitMs, lostAt] = [retryMs.first, undefined];
         lostAt ??= now;
         if (now - lostAt > patienceMs) throw lost(error, id);
+        const lostMs = now - lostAt;
+        if (lostMs > patienceMs * sayLostShare) call.progress?.(looking(error, id, lostMs / 1000));
       }
       await clock.sleep(waitMs);
       waitMs = Math.min(waitMs * 2, retryMs.max);
@@ -215,6 +219,12 @@ function inDoubt(error: ConnectionError, kind: OperationKind): CodrError {
       cause: error.cause,
     },
   );
+}
+
+/** The work does not end with the connection, and a client that waits must not look as if it hung. */
+function looking({ message }: ConnectionError, id: string, seconds: number): api.Progress {
+  const told = `${message}: operation ${id} is looked for; \`codr ops --node\` of another peer says how it is`;
+  return { phase: 'looking for the work', records: 0, bytes: 0, seconds, told };
 }
 
 function lost(error: ConnectionError, id: string): CodrError {

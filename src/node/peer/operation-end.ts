@@ -67,6 +67,19 @@ export async function writeEnd(
   });
 }
 
+/** What stands for an end that cannot be written as it is. */
+export function unwritable(
+  { result: _, ...ended }: Operation,
+  cause: unknown,
+  redact: (text: string) => string,
+): Operation {
+  const why = new CodrError('failed', 'how the operation ended cannot be written down', {
+    remedy: 'report it, with the log of the peer; see what it did before you ask for it again',
+    cause,
+  });
+  return { ...ended, state: 'failed', error: errorDetail(why, redact) };
+}
+
 /** Of an operation that has not begun at this owner. */
 export async function writeCancelled(
   world: EndWorld,

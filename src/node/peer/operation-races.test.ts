@@ -159,3 +159,15 @@ test('what a newer version is to do is left to it by an older one, which ends it
   await until(async () => (await peer.get('x')).state === 'cancelled');
   world.stop.abort();
 });
+
+test('an end that cannot be written as it is is a failure that says so, and nothing stands still for it', async () => {
+  const world = new World();
+  const { peer } = await world.peer('a');
+  const { id } = await peer.create('check', request, 'key', 'anna');
+  await until(() => world.begun.length === 1);
+  world.finish({ bytesRead: 1n as unknown as number, problems: [] });
+  await until(async () => (await peer.get(id)).state === 'failed');
+  const { error } = await peer.get(id);
+  assert.match(`${error?.message} ${error?.causes}`, /cannot be written down .*BigInt/);
+  world.stop.abort();
+});

@@ -8,7 +8,7 @@ import { CodrError, isCodrError } from '../../base/error.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import type { Coordinator, Lease, Outcome } from '../../coordination/coordinator.ts';
-import { giveBack, writeCancelled, writeEnd } from './operation-end.ts';
+import { giveBack, unwritable, writeCancelled, writeEnd } from './operation-end.ts';
 import { base, translated, translatedEvent } from './operation-events.ts';
 import { handoverOf } from './operation-handover.ts';
 import { cancelKey, type OperationRecord, openedRequest } from './operation-records.ts';
@@ -238,10 +238,16 @@ export class OperationRunner {
     const { id } = record;
     const forever = new AbortController().signal;
     for await (const _ of this.#local.watch(localId, 0, forever));
-    const ended = await this.#local.get(localId);
-    await this.#insist(id, () =>
-      writeEnd(this.#options, record, { claim, ended, isStopping: this.#draining }),
-    );
+    let ended = await this.#local.get(localId);
+    await this.#insist(id, async () => {
+      try {
+        await writeEnd(this.#options, record, { claim, ended, isStopping: this.#draining });
+      } catch (error) {
+        // A defect, which no other try mends: without this it would stand still as long as this peer lives.
+        if (!isCodrError(error)) ended = unwritable(ended, error, this.#options.redact);
+        throw error;
+      }
+    });
     if (this.#owned.get(id)?.claim === claim) this.#owned.delete(id);
     this.#local.forget(localId);
     this.#ended();

@@ -59,7 +59,7 @@ export interface ClaimOptions {
   readonly source?: string;
 }
 
-/** Errors: `busy`, naming the holder. */
+/** Errors: `busy`, naming the holder; the reason of the signal: who was told to stop while a store was slow takes no claim. */
 export async function claimWriter(lineage: Lineage, options: ClaimOptions): Promise<WriterClaim> {
   await lineage.refresh();
   const holder = lineage.state.get<WriterRecord>(key);
@@ -71,6 +71,7 @@ export async function claimWriter(lineage: Lineage, options: ClaimOptions): Prom
   held.add(claim);
   try {
     await lineage.commit((draft): undefined => {
+      options.signal.throwIfAborted();
       const now = draft.get<WriterRecord>(key);
       if (now && now.claim !== holder?.claim) throw busy(lineage, now, options);
       draft.set(key, record);

@@ -51,6 +51,9 @@ interface Orphan {
 }
 
 const retryMs = 2000;
+/** After a look so many times what it took, up to that. */
+const restShare = 3;
+const restMsMax = 1000;
 /** How long another peer is asked how an operation goes: a frozen one does not say. */
 const relayMs = 3000;
 /** Before a peer that did not answer is asked again for what it runs. */
@@ -95,7 +98,7 @@ export class ClusterOperations implements OperationStore {
       try {
         using hints = this.#changes(signal);
         this.#hints = hints;
-        while (await hints.next(await this.#look()));
+        while (await hints.next(await this.#lookAndRest(signal)));
       } catch (error) {
         if (signal.aborted) return;
         log.warn({ error }, 'operations wait for the coordinator');
@@ -248,6 +251,19 @@ export class ClusterOperations implements OperationStore {
     }
     this.#left = left;
     return await this.#takeInTurn(orphans, listed);
+  }
+
+  /**
+   * A coordinator that is slow is asked less often: after it was away everything begins anew, each begin is a hint for
+   * every peer, and each look reads all that runs.
+   */
+  async #lookAndRest(signal: AbortSignal): Promise<number | undefined> {
+    const { clock } = this.#options;
+    const beganMs = clock.monotonic();
+    const nextMs = await this.#look();
+    const restMs = Math.min(restMsMax, (clock.monotonic() - beganMs) * restShare);
+    if (restMs > 0) await clock.sleep(restMs, signal).catch(() => {});
+    return nextMs && Math.max(0, nextMs - restMs);
   }
 
   /** Hints of what begins, ends, or goes to another peer. */

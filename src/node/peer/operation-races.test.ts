@@ -2,6 +2,7 @@
 // not fit, a peer that does not answer.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ManualClock } from '../../../test/harness/manual-clock.ts';
 import { requestHash } from '../../api/idempotency.ts';
 import type { OperationStore } from '../../api/operations.ts';
 import { CodrError } from '../../base/error.ts';
@@ -169,5 +170,26 @@ test('an end that cannot be written as it is is a failure that says so, and noth
   await until(async () => (await peer.get(id)).state === 'failed');
   const { error } = await peer.get(id);
   assert.match(`${error?.message} ${error?.causes}`, /cannot be written down .*BigInt/);
+  world.stop.abort();
+});
+
+test('a coordinator that is slow is asked less often, however much happens', async () => {
+  const clock = new ManualClock();
+  const world = new World(clock);
+  await world.peer('a');
+  await clock.advance(0);
+  let looks = 0;
+  const list = world.coordinator.list.bind(world.coordinator);
+  world.coordinator.list = async (prefix) => {
+    if (prefix === 'operations/') looks++;
+    await clock.sleep(100);
+    return await list(prefix);
+  };
+  for (let ms = 0; ms < 12_000; ms += 50) {
+    await world.coordinator.transact([], [{ put: 'operation-cancels/x', value: `${ms}` }]);
+    await clock.advance(50);
+  }
+  // Three lists a look, and three times as long a rest.
+  assert.ok(looks >= 9 && looks <= 11, `${looks} looks`);
   world.stop.abort();
 });

@@ -41,10 +41,17 @@ export class SourceLineages {
     const sources: Lineage[] = [];
     for (const id of lineage.state.keys('source')) {
       const source = await this.open(id);
-      if (!isBegun(source.state)) throw lostLineage(id);
-      sources.push(source);
+      if (isBegun(source.state)) sources.push(source);
+      else if (await this.#isRegistered(id)) throw lostLineage(id);
     }
     return sources;
+  }
+
+  /** It may have been removed, and its entries deleted by another collection, since the list was read. */
+  async #isRegistered(id: string): Promise<boolean> {
+    const { lineage } = this.#context;
+    await lineage.refresh();
+    return lineage.state.get(`source/${id}`) !== undefined;
   }
 
   async open(id: string): Promise<Lineage> {

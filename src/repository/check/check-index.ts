@@ -79,7 +79,7 @@ export function uncoveredPacks(
 export async function indexAgain(
   { index, packs: reader }: Repository,
   packs: readonly ListedPack[],
-  signal: AbortSignal,
+  { salt, signal }: { readonly salt: Uint8Array; readonly signal: AbortSignal },
 ): Promise<Set<PackId>> {
   const done = new Set<PackId>();
   let some: IndexedPack[] = [];
@@ -93,10 +93,10 @@ export async function indexAgain(
         throw error;
     }
     if (some.length < packsAtOnce) continue;
-    await index.addPacks(some, signal);
+    await index.addPacks(some, signal, salt);
     some = [];
   }
-  await index.addPacks(some, signal);
+  await index.addPacks(some, signal, salt);
   return done;
 }
 

@@ -229,6 +229,33 @@ for (const how of ['damaged', 'missing'] as const) {
   });
 }
 
+test('a damaged index object stays until another one leads to the same: a repair may die in between', async () => {
+  const { store } = fixture;
+  const before = await fixture.names('index/');
+  for (const name of before) {
+    const done: string[] = [];
+    const damage = (bytes: Buffer): Uint8Array => bytes.fill(0, 100, 200);
+    await fixture.withDamage(name, damage, async () => {
+      const [create, remove] = [store.create.bind(store), store.remove.bind(store)];
+      store.create = async (...args) => {
+        done.push(`create ${args[0]}`);
+        return await create(...args);
+      };
+      store.remove = async (...args) => {
+        done.push(`remove ${args[0]}`);
+        await remove(...args);
+      };
+      await fixture.check({ repair: true });
+      Object.assign(store, { create, remove });
+    });
+    const own = done.filter((one) => one.includes('index/'));
+    assert.deepEqual([own[0]?.slice(0, 7), own.at(-1)], ['create ', `remove ${name}`]);
+    for (const made of await fixture.names('index/')) {
+      if (!before.includes(made)) await store.remove(made);
+    }
+  }
+});
+
 test('a pack that is lost with all that led to it is told once for each tree, not for each leaf', async () => {
   const gone = (): undefined => undefined;
   const names = [await objectOf('packs/d'), ...(await fixture.names('index/'))];

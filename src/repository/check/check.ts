@@ -114,7 +114,8 @@ export async function check(world: CheckWorld, options: CheckOptions): Promise<C
   const repository = await world.open(sound, opened);
   try {
     const missing = uncoveredPacks(listed.values(), index);
-    const found = await indexAgain(repository, missing, signal);
+    const salt = world.random.bytes(16);
+    const found = await indexAgain(repository, missing, { salt, signal });
     await drop(signal);
     return await new Check(world, options, repository, problems).run(listed, index, found);
   } finally {

@@ -4,7 +4,7 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { Mutex } from '../../base/async.ts';
-import { view } from '../../base/bytes.ts';
+import { concatBytes, emptyBytes, view } from '../../base/bytes.ts';
 import { isCodrError } from '../../base/error.ts';
 import type { Spill } from '../../base/spill.ts';
 import type { LeafId, PackId } from '../../model/id.ts';
@@ -245,21 +245,28 @@ export class FingerprintIndex implements AsyncDisposable {
     }
   }
 
-  /** Writes one index object (several above the limit) for stored packs and opens it. */
-  async addPacks(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<void> {
+  /**
+   * Writes one index object (several above the limit) for stored packs and opens it. `salt`: of a repair, so that it gets
+   * another name than a damaged object of the same packs, which can then stay until this one is there.
+   */
+  async addPacks(
+    packs: readonly IndexedPack[],
+    signal?: AbortSignal,
+    salt: Uint8Array = emptyBytes,
+  ): Promise<void> {
     let part: IndexedPack[] = [];
     let entries = 0;
     for (const pack of packs) {
       if (pack.leafIds.length === 0) continue;
       if (part.length > 0 && entries + pack.leafIds.length > this.#objectEntriesMax) {
-        await this.#writeOne(part, signal);
+        await this.#writeOne(part, salt, signal);
         part = [];
         entries = 0;
       }
       part.push(pack);
       entries += pack.leafIds.length;
     }
-    if (part.length > 0) await this.#writeOne(part, signal);
+    if (part.length > 0) await this.#writeOne(part, salt, signal);
   }
 
   /**
@@ -314,9 +321,13 @@ export class FingerprintIndex implements AsyncDisposable {
     for (const name of names) await this.#store.remove(name, signal);
   }
 
-  async #writeOne(packs: readonly IndexedPack[], signal?: AbortSignal): Promise<void> {
+  async #writeOne(
+    packs: readonly IndexedPack[],
+    salt: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const entries = entriesOf(packs);
-    const run = hash('sha256', entries, 'buffer').subarray(0, 16);
+    const run = hash('sha256', concatBytes([salt, entries]), 'buffer').subarray(0, 16);
     const place: IndexRun = { tier: 0, firstByte: 0, lastByte: 255, run };
     const refs = packs.map(({ ref }) => ref);
     await this.#changing.run(() => this.#create(place, refs, entries, signal));

@@ -38,6 +38,9 @@ export interface Passed {
   readonly signal: AbortSignal;
 }
 
+/** Refusals of strangers that are written down in a minute: nobody from outside is to fill the disk, which stops all work. */
+const strangersMax = 60;
+
 type AnyCall = ServerUnaryCall<object, object> | ServerWritableStream<object, object>;
 
 export class Gate {
@@ -48,6 +51,8 @@ export class Gate {
   readonly #owed: AuditEntry[] = [];
   readonly #paying = new Mutex();
   #waiting: (() => void)[] = [];
+  /** Calls of nobody that is known, in this minute. */
+  #strangers = { minute: 0, count: 0 };
 
   constructor(world: GateWorld) {
     this.#world = world;
@@ -133,9 +138,21 @@ export class Gate {
   /** Refused it is, whatever becomes of the log, of which a stranger is to hear nothing. */
   async #noteRefused(entry: AuditEntry): Promise<void> {
     const { audit, log } = this.#world;
+    if (entry.by === undefined && this.#isOneStrangerTooMany(entry)) return;
     await audit.append(entry).catch((error: unknown) => {
       log.error({ error, audit: entry }, 'the audit log does not know of this');
     });
+  }
+
+  #isOneStrangerTooMany({ from }: AuditEntry): boolean {
+    const minute = Math.floor(this.#world.clock.monotonic() / 60_000);
+    if (minute !== this.#strangers.minute) this.#strangers = { minute, count: 0 };
+    const count = ++this.#strangers.count;
+    if (count === strangersMax + 1) {
+      const what = 'more calls of strangers are refused than are written down in a minute';
+      this.#world.log.warn({ from, written: strangersMax }, what);
+    }
+    return count > strangersMax;
   }
 
   /** What was done was done, whatever becomes of the log: that is owed the entry, and gets it before any other. */

@@ -142,3 +142,21 @@ test('who is refused hears that, also while the audit log cannot be written', as
   channel[Symbol.dispose]();
   await served.close({ drainMs: 0 });
 });
+
+test('strangers fill no audit log', async () => {
+  const entries: unknown[] = [];
+  const audit = { append: async (entry: unknown): Promise<void> => void entries.push(entry) };
+  const served = await serve({
+    ...openServe({ api, operations }),
+    ...{ audit, authorise: () => undefined },
+  });
+  const { address } = served;
+  const channel = new Channel({ address, tls: 'insecure', clock: systemClock });
+  const asked = new RemoteOperations(channel);
+  const calls = Array.from({ length: 150 }, () => asked.get('a'));
+  assert.ok((await Promise.allSettled(calls)).every(({ status }) => status === 'rejected'));
+  // A minute may end in between.
+  assert.ok(entries.length >= 60 && entries.length <= 120, `${entries.length} entries`);
+  channel[Symbol.dispose]();
+  await served.close({ drainMs: 0 });
+});

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { z } from 'zod';
-import { CodrError } from '../../../base/error.ts';
+import { CodrError, isCodrError } from '../../../base/error.ts';
 import type { ControlConfig } from './cassandra-config.ts';
 import {
   type CallOptions,
@@ -206,15 +206,36 @@ export class JolokiaControl implements NodeControl {
     const attribute = Object.keys(ringAttributes.shape);
     const read = await this.#ask(what, { type: 'read', mbean: storage, attribute }, call);
     const found = this.#shape(ringAttributes, read, what);
-    const tokens = Map.groupBy(Object.entries(found.TokenToEndpointWithPortMap), ([, at]) => at);
-    for (const joining of found.JoiningNodesWithPort) tokens.delete(joining);
+    const { EndpointWithPortToHostId: ids, JoiningNodesWithPort: joining } = found;
+    const owned = Map.groupBy(Object.entries(found.TokenToEndpointWithPortMap), ([, at]) => at);
+    const tokens = new Map([...owned].map(([at, own]) => [at, own.map(([token]) => token)]));
+    for (const at of joining) tokens.delete(at);
+    // The tokens of a node that is being replaced are told as those of who replaces it.
+    const bare = joining.length === 0 ? [] : Object.keys(ids).filter((at) => !tokens.has(at));
+    for (const at of bare.filter((one) => !joining.includes(one))) {
+      const own = await this.#tokensOf(at, call);
+      if (own.length > 0) tokens.set(at, own);
+    }
     return new Map(
       [...tokens].map(([at, own]) => [
         // A node that nobody knows the id of is one that no other view has.
-        found.EndpointWithPortToHostId[at] ?? at,
-        { address: at.replace(/:\d+$/, ''), tokens: own.map(([token]) => token) },
+        ids[at] ?? at,
+        { address: at.replace(/:\d+$/, ''), tokens: own },
       ]),
     );
+  }
+
+  /** None of one that is no member: the server refuses to say. */
+  async #tokensOf(endpoint: string, call: CallOptions): Promise<string[]> {
+    const what = `name the tokens of ${endpoint}`;
+    try {
+      const value = await this.#exec(what, 'getTokens(java.lang.String)', [endpoint], call);
+      return this.#shape(z.array(z.string()), value, what);
+    } catch (error) {
+      call.signal.throwIfAborted();
+      if (!isCodrError(error)) throw error;
+      return [];
+    }
   }
 
   async movingNodes(call: CallOptions): Promise<string[]> {

@@ -108,7 +108,10 @@ test('a server whose certificate is for another address is not talked to', async
   const careful = world.client({ token: 'looking' });
   await using byName = clientOf({ address: `localhost:${world.served.port}` }, { tls });
   const tries = [careful, byName].map((client) =>
-    assert.rejects(client.listSources(calm), (error) => isCodrError(error, 'peer-unreachable')),
+    assert.rejects(
+      client.listSources(calm),
+      (error) => isCodrError(error, 'peer-unreachable') && error.remedy.includes('--node'),
+    ),
   );
   await Promise.all(tries);
 });

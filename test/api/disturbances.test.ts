@@ -6,7 +6,10 @@ import { type Answer, fakeApi, untilStopped } from '../../src/api/fake-api.fixtu
 import { type Served, serve } from '../../src/api/grpc/serve.ts';
 import { LocalOperations } from '../../src/api/local-operations.ts';
 import type { OperationStore } from '../../src/api/operations.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import { CodrError, isCodrError } from '../../src/base/error.ts';
+import { localFiles } from '../../src/connector/cassandra/session/local-files.ts';
+import { systemClock } from '../../src/node/system-clock.ts';
 import { TcpProxy } from '../harness/tcp-proxy.ts';
 import {
   calm,
@@ -339,10 +342,19 @@ test('a port that is taken is refused when the peer starts', async () => {
   const api = fakeApi(async () => ({}));
   await using operations = new LocalOperations(api, localOptions);
   const served = await serve(openServe({ api, operations }));
-  const again = serve({ ...openServe({ api, operations }), listen: served.address });
+  const waits: (AbortSignal | undefined)[] = [];
+  const sleep: Clock['sleep'] = (ms, signal) => {
+    waits.push(signal);
+    return systemClock.sleep(ms, signal);
+  };
+  const again = serve({
+    ...openServe({ api, operations }),
+    ...{ listen: served.address, files: localFiles, clock: { ...systemClock, sleep } },
+  });
   await assert.rejects(
     again,
     (error) => error instanceof CodrError && /listen on/.test(error.message),
   );
+  assert.ok(waits.length > 0 && waits.every((signal) => signal?.aborted), 'nothing of it goes on');
   await served.close();
 });

@@ -177,6 +177,7 @@ export class Channel implements Disposable {
 
 /** What the other side takes for TLS, or does not. */
 function remedyOfTls(why: string): string | undefined {
+  if (why.includes('ALTNAME')) return 'name it with --node as its certificate does';
   if (why.includes('certificate')) return 'name the authority of its certificate with --ca';
   return why.includes('wrong version number')
     ? 'it speaks no TLS: check --node, or give --insecure to trust the network'

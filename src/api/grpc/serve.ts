@@ -128,8 +128,16 @@ export async function serve(options: ServeOptions): Promise<Served> {
   if (options.reflection) {
     new ReflectionService(loadProtos(publicProtos, { keepCase: true })).addToServer(server);
   }
-  const security = serverSecurity(options.credentials);
-  const port = await bind(server, options.listen, security);
+  let security: ServerSecurity;
+  let port: number;
+  try {
+    security = serverSecurity(options.credentials);
+    port = await bind(server, options.listen, security);
+  } catch (error) {
+    // What watches beside the calls would keep the process, which is no peer.
+    gate.drain();
+    throw error;
+  }
   const host = options.listen.slice(0, options.listen.lastIndexOf(':'));
   return {
     address: `${host}:${port}`,
@@ -173,16 +181,22 @@ async function within(promise: Promise<void>, ms: number, clock: Clock): Promise
   done.abort();
 }
 
+/** For gRPC as for what is asked by plain HTTP. */
+export function cannotListen(listen: string, cause: unknown): CodrError {
+  return new CodrError('config-invalid', `cannot listen on ${listen}`, {
+    object: listen,
+    remedy: 'name a port that no other process has, at an address of this machine',
+    cause,
+  });
+}
+
 async function bind(
   server: Server,
   listen: string,
   { credentials }: ServerSecurity,
 ): Promise<number> {
   return await new Promise<number>((resolve, reject) => {
-    const refuse = (cause: unknown): void =>
-      reject(
-        new CodrError('config-invalid', `cannot listen on ${listen}`, { object: listen, cause }),
-      );
+    const refuse = (cause: unknown): void => reject(cannotListen(listen, cause));
     try {
       server.bindAsync(listen, credentials, (error, port) =>
         error ? refuse(error) : resolve(port),

@@ -1,6 +1,6 @@
 // What balancers and monitors ask over plain HTTP: is the process there, may it be given calls, its figures.
 import { createServer, type Server } from 'node:http';
-import { CodrError } from '../../base/error.ts';
+import { cannotListen } from '../../api/grpc/serve.ts';
 
 export interface PeerHttpOptions {
   /** `host:port`. */
@@ -45,11 +45,7 @@ export class PeerHttp implements AsyncDisposable {
       Number(listen.slice(at + 1)),
     ];
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause) =>
-        reject(
-          new CodrError('config-invalid', `cannot listen on ${listen}`, { object: listen, cause }),
-        ),
-      );
+      server.once('error', (cause) => reject(cannotListen(listen, cause)));
       server.listen(port, host, resolve);
     });
     return new PeerHttp(server);

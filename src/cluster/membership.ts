@@ -115,7 +115,8 @@ async function register(coordinator: Coordinator, lease: Lease, self: Peer): Pro
 function refuseOther(there: Peer, self: Peer): void {
   if (there.address === self.address) return;
   const message = `a peer named ${self.name} is registered at ${there.address}`;
-  const remedy = 'give each peer a name of its own, or stop the other one';
+  const remedy =
+    'give each peer a name of its own, or stop the other one; of one that was killed the name is free after 10 s';
   throw new CodrError('busy', message, { object: self.name, remedy });
 }
 

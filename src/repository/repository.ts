@@ -154,8 +154,11 @@ export class Repository {
    * it is kept for whoever goes on with it.
    */
   readAnew(): Pick<Repository, 'source' | 'blocks'> {
-    const limits = { footerCacheBytesMax: anewBytesMax, frameCacheBytesMax: anewBytesMax };
-    const reader = new PackReader(this.store, this.#packContext, limits);
+    const bytes = Math.min(anewBytesMax, Math.floor(this.#world.memoryBytesMax / 8));
+    const reader = new PackReader(this.store, this.#packContext, {
+      footerCacheBytesMax: bytes,
+      frameCacheBytesMax: bytes,
+    });
     const anew = new BlobStore({ ...this.blobs.parts, reader });
     if (this.#others) anew.askOthers(this.#others);
     return { source: anew, blocks: blocksIn(anew) };

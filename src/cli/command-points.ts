@@ -15,8 +15,8 @@ export const pointsCommand = defineCommand({
   summary: 'show what can be restored: intervals or cuts, holes, points',
   about:
     'Records and bytes of a point are those of the base copies that serve it; `~` (JSON: `estimated`) says that ' +
-    'changes came after them. Of a source that is captured by cuts (Cassandra) the cuts alone can be restored: ' +
-    '`--at cut:7`; each with how sure it is, `in a hole` when something of it is lost.',
+    'changes came after them, `in a hole` that something of it is lost. Of a source that is captured by cuts ' +
+    '(Cassandra) the cuts alone can be restored: `--at cut:7`; each with how sure it is.',
   examples: ['codr points shop', 'codr points shop --json'],
   json:
     '{source, intervals:[{from:{time,wall},to:{time,wall}}], holes:[{stream,dataset?,from,to?,reason}], ' +

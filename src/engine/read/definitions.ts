@@ -34,7 +34,7 @@ export async function readDefinitions(
 export async function refuseUnmatched(
   context: SourceContext,
   runs: OpenedRuns,
-  { at, datasets, unmatched, emptied }: ResolvedPoint,
+  { at, datasets, unmatched, known, emptied }: ResolvedPoint,
 ): Promise<void> {
   const { connector } = context;
   let left = unmatched;
@@ -50,6 +50,6 @@ export async function refuseUnmatched(
       (pattern) => !names.some((name) => scopeHolds({ include: [pattern], exclude: [] }, name)),
     );
   }
-  if (left[0] !== undefined) throw unknownNamespace(left[0]);
+  if (left[0] !== undefined) throw unknownNamespace(left[0], known);
   if (emptied && isEmpty) throw nothingLeft(emptied);
 }

@@ -9,7 +9,7 @@ import { everything } from '../../model/namespace.ts';
 import { committed, type EpochPart, hex, historyState, want } from '../history/history-fixture.ts';
 import { addHole } from '../history/ledger.ts';
 import { baseKey, catalogKey, catalogRecord } from '../history/source-history.ts';
-import { type PointContext, parseWhen, resolvePoint } from './point.ts';
+import { type PointContext, parseWhen, resolvePoint, unknownNamespace } from './point.ts';
 
 const connector = new MemoryConnector(new MemoryDatabases());
 const d = datasetId('d1');
@@ -157,6 +157,17 @@ test('an include that matches nothing is heard', () => {
     () => resolvePoint(context(), 20n, scope),
     (error) => isCodrError(error, 'namespace-unknown') && error.object === 'nope.*',
   );
+});
+
+test('a name that nothing has is refused with those that there are, of its database first', () => {
+  const names = ['b.x', 'a.two', 'a.one', ...Array.from({ length: 9 }, (_, i) => `c.${i}`)];
+  const { remedy } = unknownNamespace('a.noe', names);
+  assert.equal(
+    remedy,
+    'there is a.one, a.two, b.x, c.0, c.1, c.2, c.3, c.4: see `codr ls` for the names at that time',
+  );
+  const scope = { include: ['a.onne'], exclude: [] };
+  assert.throws(() => resolvePoint(context(), 20n, scope), { remedy: /^there is a\.one: / });
 });
 
 test('excludes that leave nothing are heard', () => {

@@ -41,6 +41,8 @@ export interface ResolvedPoint {
   readonly datasets: readonly PointDataset[];
   /** Includes that fit no dataset; they may fit something that a dataset of role `definitions` defines. */
   readonly unmatched: readonly string[];
+  /** Names of all data at the point, where an include fits none: for messages. */
+  readonly known?: readonly string[];
   /** The filter, when its excludes leave no dataset; what a dataset defines may still be meant. */
   readonly emptied?: Scope;
 }
@@ -131,8 +133,9 @@ export function resolvePoint(
   const chosen = there.filter((entry) => inScope(scope, entry));
   // What is excluded is not unknown.
   const unmatched = unmatchedBy(scope, there);
+  const known = there.filter(({ role }) => role === 'data').map(({ namespace }) => namespace);
   const defines = chosen.some(({ role }) => role === 'definitions');
-  if (unmatched[0] !== undefined && !defines) throw unknownNamespace(unmatched[0]);
+  if (unmatched[0] !== undefined && !defines) throw unknownNamespace(unmatched[0], known);
   const isEmptied = entries.some(({ role }) => role === 'data') && leavesNothing(scope, chosen);
   if (isEmptied && !defines) throw nothingLeft(scope);
   const datasets = chosen.map((entry): PointDataset => {
@@ -151,7 +154,11 @@ export function resolvePoint(
     );
     if (hole) throw refuse(`${entry.namespace} has a hole: ${hole.reason}`);
   }
-  return { at, datasets, unmatched, ...(isEmptied && { emptied: scope }) };
+  return {
+    ...{ at, datasets, unmatched },
+    ...(unmatched.length > 0 && { known }),
+    ...(isEmptied && { emptied: scope }),
+  };
 }
 
 /** For people: the wall clock, and the source's own form unless all that the wall clock says is meant. */
@@ -216,10 +223,19 @@ export function nothingLeft({ exclude }: Scope): CodrError {
   });
 }
 
-/** Nothing at the point has this name, or fits this pattern. */
-export function unknownNamespace(name: string): CodrError {
+/** Names that a message lists. */
+const listedMax = 8;
+
+/** Nothing at the point has this name, or fits this pattern. `known`: what there is. */
+export function unknownNamespace(name: string, known: readonly string[] = []): CodrError {
+  const inSame = name.slice(0, name.indexOf('.') + 1);
+  const [near, far] = [true, false].map((is) =>
+    known.filter((one) => one.startsWith(inSame) === is).sort(),
+  ) as [string[], string[]];
+  const listed = [...near, ...far].slice(0, listedMax);
+  const there = listed.length === 0 ? '' : `there is ${listed.join(', ')}: `;
   return new CodrError('namespace-unknown', `nothing is called ${name} at that time`, {
     object: name,
-    remedy: 'see `codr ls` for the names at that time',
+    remedy: `${there}see \`codr ls\` for the names at that time`,
   });
 }

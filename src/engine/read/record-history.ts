@@ -242,7 +242,7 @@ function findDataset(
     exclude: [],
   });
   const dataset = point.datasets.find(({ entry }) => entry.namespace === namespace);
-  if (!dataset) throw unknownNamespace(namespace);
+  if (!dataset) throw unknownNamespace(namespace, point.known);
   return dataset;
 }
 

@@ -96,7 +96,7 @@ export const errorCatalogue = {
   'source-other-identity': entry(
     9,
     'another cluster answers at the address of the source',
-    'correct the address, or accept it with `codr source rebase`',
+    'let the right cluster answer there, or add its address as another source; accept this one with `codr source rebase`',
   ),
   'file-damaged': entry(
     9,

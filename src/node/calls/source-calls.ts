@@ -1,6 +1,7 @@
 // Registering sources and looking at them.
 import type * as api from '../../api/codr-api.ts';
 import { CodrError } from '../../base/error.ts';
+import { errorCatalogue } from '../../base/error-catalogue.ts';
 import type {
   Connector,
   Finding,
@@ -111,7 +112,7 @@ export async function checkSource(
   const other: api.SourceFinding = {
     level: 'error',
     message: `another cluster answers: ${identity.id}, not ${registered.identity}`,
-    remedy: 'correct the address, or accept it with `codr source rebase`',
+    remedy: errorCatalogue['source-other-identity'].remedy,
   };
   return { source: description, findings: [other, ...findings] };
 }

@@ -159,3 +159,24 @@ test('a store that fails otherwise is not read', async () => {
     flags === 'r' ? nodeFileSystem.open(path, flags, mode) : refusal('EIO')();
   await assert.rejects(readTwice({ open }), { code: 'store-unreachable' });
 });
+
+test('a pin that cannot be removed hides neither what was read nor how that failed', async () => {
+  const inner = new MemoryObjectStore();
+  await createFixture(inner, 1);
+  const reader = await openFixture(inner, { seed: 2, clock });
+  const own = await registerSource(reader, 'bb');
+  inner.remove = async () => {
+    throw s3Error(new Error('away'), 'remove', 's3://b/x');
+  };
+  const warnings: string[] = [];
+  const log = { ...silentLogger, warn: (_: object, text: string) => void warnings.push(text) };
+  const world = { clock, probe, log, random: new SeededRandom(3) };
+  const read = async <T>(work: () => Promise<T>): Promise<T> =>
+    await withPin({ repository: reader, lineage: own, world }, work);
+  assert.equal(await read(async () => 7), 7);
+  const fails = async (): Promise<never> => {
+    throw new Error('of the work');
+  };
+  await assert.rejects(read(fails), { message: 'of the work' });
+  assert.match(warnings.join(), /could not be removed/);
+});

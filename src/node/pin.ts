@@ -46,7 +46,16 @@ export async function withPin<T>(context: Pinned, work: () => Promise<T>): Promi
     done.abort();
     await keeping;
     // A store may take objects and never let them go: the pin ends with its process all the same.
-    if (isPinned) await unlessRefused(() => pin.remove());
+    if (isPinned) await letGo(pin, world);
+  }
+}
+
+/** What the work gave, or how it failed, says more than that its pin stays for a while. */
+async function letGo(pin: StandingPin, { log }: Pinned['world']): Promise<void> {
+  try {
+    await unlessRefused(() => pin.remove());
+  } catch (error) {
+    log.warn({ error }, 'a pin could not be removed: it holds collections until it is a week old');
   }
 }
 

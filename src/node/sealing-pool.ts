@@ -76,7 +76,10 @@ export class SealingPool implements Sealer {
   }
 
   #run(job: SealingJob, transfer: ArrayBuffer[]): Promise<Done> {
-    const lane = this.#lanes.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
+    // One that has ended waits for nothing, and would get all.
+    const alive = this.#lanes.filter(({ failure }) => !failure);
+    const lanes = alive.length > 0 ? alive : this.#lanes;
+    const lane = lanes.reduce((a, b) => (b.waiting.size < a.waiting.size ? b : a));
     const number = this.#number++;
     return new Promise((resolve, reject) => {
       if (lane.failure) {

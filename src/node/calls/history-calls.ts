@@ -9,6 +9,8 @@ import { type PointContext, parseWhen, resolvePoint } from '../../engine/read/po
 import { type FoundRecords, recordAt, recordHistory } from '../../engine/read/record-history.ts';
 import type { SourceContext } from '../../engine/source-context.ts';
 import { type SourceTime, timeFromHex } from '../../model/time.ts';
+import { lostLineage } from '../../repository/collect/collect-context.ts';
+import { isBegun } from '../../repository/collect/condemned.ts';
 import { describeHoles, describePoint, describePoints, momentOf, spanOf } from '../describe.ts';
 import type { NodeContext } from '../node-context.ts';
 import { type FollowTry, followOn } from './follow-on.ts';
@@ -48,6 +50,8 @@ async function backupOnce(
   const storedBefore = node.bytesStored;
   const bytesStored = (): number => node.bytesStored - storedBefore;
   const { registered, context } = await node.source(request.source, 'heavy');
+  // A new history in its place would look as if there had never been another one.
+  if (!isBegun(context.lineage.state)) throw lostLineage(registered.id);
   if (request.minGrade !== undefined) refuseGrade(context);
   await node.learnCommitted(context.repository);
   const outcome = await runBackup(

@@ -144,3 +144,15 @@ test('a source that is registered and copied while a repair runs relies on nothi
   const { intervals } = await node.points({ source: 'twin' });
   assert.ok(intervals.length > 0, 'what was lost is stored anew');
 });
+
+test('a source whose lineage was lost is not begun anew, as if there had never been another history', async (t) => {
+  const { repo, node, cut } = await withCuts(t);
+  await cut(1);
+  for (const name of await readdir(join(repo, 'lineage'))) {
+    if (name !== 'repository') await rm(join(repo, 'lineage', name), { recursive: true });
+  }
+  await assert.rejects(node.backup({ source: 'ring', follow: false }, call), (error) => {
+    assert.ok(isCodrError(error, 'lineage-broken'));
+    return /put the folder back from a copy of the repository/.test(error.remedy);
+  });
+});

@@ -133,7 +133,7 @@ test('a run that goes on imports what the one before had not taken, and nothing 
   const steps = new Map<string, number>();
   const told: string[] = [];
   const options = {
-    keepLevels: false,
+    ...{ keepLevels: false, mayBeTaken: false },
     log: { ...silentLogger, info: (_: object, message: string) => told.push(message) },
     note: async (hostId: string, taken: number) => {
       steps.set(hostId, taken);
@@ -146,7 +146,8 @@ test('a run that goes on imports what the one before had not taken, and nothing 
   assert.deepEqual([...steps], [['h', 2]]);
   const whole = server();
   const taken = steps.get('h') ?? 0;
-  await importTable([{ node: whole.node, groups, taken }], place, options, signal);
+  const later = { ...options, mayBeTaken: true };
+  await importTable([{ node: whole.node, groups, taken }], place, later, signal);
   assert.deepEqual(whole.asked, [
     { files: 1, deadlineMs: deadlineFor(2000) },
     { files: 1, deadlineMs: deadlineFor(10) },
@@ -160,7 +161,7 @@ test('what a call took whose answer nobody heard is not missed, and what is left
   const [group] = await groupFiles(localFiles, folder, waiting(folder), 10_000);
   assert.ok(group);
   const waits = { note: async () => {}, refused: async () => 'goes on' };
-  const options = { keepLevels: false, log: silentLogger, ...waits };
+  const options = { keepLevels: false, mayBeTaken: true, log: silentLogger, ...waits };
   const { node } = server();
   const idle = { ...node, control: { importSstables: async () => [] } as never };
   const refused = importTable([{ node: idle, groups: [group], taken: 0 }], place, options, signal);
@@ -239,4 +240,15 @@ test('what a server refuses waits for the next run; what it refuses that run too
     remedy: /makes the table anew/,
   });
   assert.deepEqual([forgotten, [...next.kept]], [['ks.t'], []]);
+
+  // Nobody can have taken what this very run has put there.
+  await rm(join(data, 'nb-1-big-Data.db'));
+  const third = new StagedImports();
+  await third.note(planned, at, { staged: stagedThere, load }, world, signal);
+  await assert.rejects(third.import(planned, world, signal), {
+    code: 'target-unfit',
+    message: /^n: 1 of 1 SSTables of ks\.t are gone/,
+    remedy: /makes the table anew/,
+  });
+  assert.deepEqual(forgotten, ['ks.t', 'ks.t']);
 });

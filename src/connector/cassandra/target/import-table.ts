@@ -20,11 +20,13 @@ export interface NodeImport {
 export interface ImportOptions {
   /** Files stay in the level that they say. */
   readonly keepLevels: boolean;
+  /** A call of an earlier run, whose answer nobody heard, may have taken what is not there any more. */
+  readonly mayBeTaken: boolean;
   readonly log: Logger;
   /** Told after each group how many of the node's are taken. */
   note(hostId: string, taken: number): Promise<void>;
-  /** A server does not take what waits for it; gives what the same command will do. */
-  refused(): Promise<string>;
+  /** A server does not take what waits for it, or that is `gone`; gives what the same command will do. */
+  refused(how: 'waits' | 'gone'): Promise<string>;
 }
 
 /** Errors: `target-unfit`, naming node and files. */
@@ -56,17 +58,25 @@ export async function importTable(
 
 async function importGroup(
   { address, control, files, serverPath = (path) => path }: NodeImport['node'],
-  { folder, bytes }: ImportGroup,
+  { folder, bytes, files: count }: ImportGroup,
   {
     place,
     keepLevels,
+    mayBeTaken,
     refused: told,
-  }: Pick<ImportOptions, 'keepLevels' | 'refused'> & { readonly place: NamedTable },
+  }: Omit<ImportOptions, 'log' | 'note'> & { readonly place: NamedTable },
   signal: AbortSignal,
 ): Promise<void> {
-  // A call that nobody waited for any more may have taken all of it.
-  if ((await leftover(files, folder)).length === 0) return;
+  const { length: waiting } = await leftover(files, folder);
   const { keyspace, table } = place;
+  if (waiting < count && !mayBeTaken) {
+    // The next run could not tell them from those that were taken.
+    const what = `${count - waiting} of ${count} SSTables of ${keyspace}.${table}`;
+    const message = `${address}: ${what} are gone from where they waited for their import`;
+    const remedy = `find out who removes files there; the same command then ${await told('gone')}`;
+    throw new CodrError('target-unfit', message, { object: folder, remedy });
+  }
+  if (waiting === 0) return;
   const call = { signal, deadlineMs: deadlineFor(bytes) };
   const theirs = [serverPath(folder)];
   const refused = await onTarget(
@@ -78,7 +88,7 @@ async function importGroup(
   const message = `${address} did not take SSTables of ${keyspace}.${table}: ${names}`;
   throw new CodrError('target-unfit', message, {
     object: folder,
-    remedy: `see the node's log for the reason; the same command then ${await told()}`,
+    remedy: `see the node's log for the reason; the same command then ${await told('waits')}`,
     facts: { node: address, files: left },
   });
 }

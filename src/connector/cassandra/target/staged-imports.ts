@@ -92,14 +92,14 @@ export class StagedImports {
     }));
     const note = (hostId: string, taken: number): Promise<void> =>
       marker.noteTaken(tableId, hostId, taken, signal);
-    const refused = async (): Promise<string> => {
-      if (!isResumed) return 'goes on with the files that wait';
+    const refused = async (how: 'waits' | 'gone'): Promise<string> => {
+      if (!isResumed && how === 'waits') return 'goes on with the files that wait';
       // Nothing else ends what is refused each time, such as a file that has gone bad meanwhile.
       await marker.forget(namespace, signal);
       this.#waiting.delete(namespace);
       return 'makes the table anew';
     };
-    const options = { keepLevels: row.keepLevels, log, note, refused };
+    const options = { keepLevels: row.keepLevels, mayBeTaken: isResumed, log, note, refused };
     await importTable(imports, { keyspace, table }, options, signal);
     this.#waiting.delete(namespace);
   }

@@ -43,6 +43,12 @@ export function settledTime(state: StateView): SourceTime | undefined {
   return times.length === 0 ? undefined : times.reduce(minTime);
 }
 
+/** As {@link settledTime}; of a source that was rebased and not backed up since, what was stored before. */
+export function storedTime(state: StateView): SourceTime | undefined {
+  const closed = epochsOf(state).at(-1)?.closedAt;
+  return settledTime(state) ?? (closed === undefined ? undefined : timeFromHex(closed));
+}
+
 export function holesOf(state: StateView): Hole[] {
   return state.list<HoleRecord>('hole').map(([, hole]) => ({
     stream: streamId(hole.stream),
@@ -66,9 +72,8 @@ export function endsWithEpoch(
 
 /** The moments at which the whole scope can be restored, ascending. */
 export function restorableIntervals(state: StateView): Interval[] {
-  // What was accepted in place of the source has no log yet, and its cuts stay.
   if (hasCuts(state)) return cutIntervals(state);
-  const settled = settledTime(state);
+  const settled = storedTime(state);
   if (settled === undefined) return [];
   const wants = state.list<WantRecord>('want').map(([, want]) => want);
   const intervals: Interval[] = [];

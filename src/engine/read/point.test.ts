@@ -142,6 +142,17 @@ test('a hole of one dataset is refused for it, and only until its next copy', ()
   assert.equal(resolvePoint(world, 40n).datasets[0]?.base.exactFrom, hex(40));
 });
 
+test('what was stored stays restorable when another cluster was accepted and nothing of it is stored yet', () => {
+  const world = context([{ catalogFrom: 10, exactFrom: 20, closedAt: 50 }]);
+  committed(world.state, (draft) => {
+    for (const stream of [...draft.keys('stream')]) draft.set(`stream/${stream}`, null);
+    addHole(draft, { stream: 's', from: hex(50), reason: 'another one was accepted' });
+  });
+  assert.equal(parseWhen(world, 'latest'), 50n);
+  for (const at of [20n, 50n]) assert.equal(resolvePoint(world, at).datasets.length, 1);
+  assert.throws(() => resolvePoint(world, 1n << 40n), /later than what is stored/);
+});
+
 test('a dataset that waits for a new copy is refused from its doubt on', () => {
   const world = context();
   committed(world.state, (draft) =>

@@ -20,7 +20,7 @@ import {
   inScope,
   notRestorable,
   restorableIntervals,
-  settledTime,
+  storedTime,
 } from '../history/source-history.ts';
 
 /** What a point is read from. */
@@ -102,7 +102,7 @@ function noMoment({ state, connector }: PointContext, when: string): CodrError {
       remedy: `write ${inUtc} if it is UTC, else its offset in place of Z, such as +01:00`,
     });
   }
-  const settled = settledTime(state);
+  const settled = storedTime(state);
   const own = settled === undefined ? '' : ` (${connector.formatTime(settled)})`;
   return new CodrError('usage', `"${when}" is no time, and no point of this source`, {
     object: when,
@@ -192,7 +192,7 @@ function refuseDoubts(
 }
 
 function whyOutside({ state, connector }: PointContext, at: SourceTime): string {
-  const settled = settledTime(state);
+  const settled = storedTime(state);
   if (settled === undefined) return 'there is no history yet';
   if (at <= settled) return 'no unbroken history holds it';
   // What people take from a list of points means the whole second, of which the end may still be to come.

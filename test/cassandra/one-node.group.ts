@@ -13,3 +13,5 @@ import './23-25-views-indexes-lwt.cassandra.test.ts';
 import './26-35-schema.cassandra.test.ts';
 import './49-53-parts-and-times.cassandra.test.ts';
 import './definitions.cassandra.test.ts';
+// Last: what it damages is its own, but the server remembers that it was.
+import '../../src/connector/cassandra/target/check-files.cassandra.test.ts';

@@ -120,3 +120,24 @@ test('nodes with addresses of IPv6 are up, however a server writes them', async 
   const cut = await cluster.cut();
   assert.deepEqual([cut.ring.up.length, gradeOf(cut)], [2, 'complete']);
 });
+
+test('a table of which a file could never be read begins anew when the file is gone, however soon, and not before', async () => {
+  await using cluster = await FakeCluster.open(1);
+  await cluster.flush('nb-1-big', { intervals: [[1, 0, 1, 10]] });
+  await cluster.cut();
+  const { hostId } = cluster.node(1);
+  const host = cluster.state.hosts[hostId];
+  const unread = [...(host?.tables[fakeTableId]?.files ?? [])];
+  const none = { files: [], floors: [], rows: [], intervals: [], unread };
+  const hurt = { ...(host as NonNullable<typeof host>), tables: { [fakeTableId]: none } };
+  cluster.state = { ...cluster.state, hosts: { [hostId]: hurt } };
+  const { state } = cluster;
+  const isAnew = ({ tables }: Awaited<ReturnType<FakeCluster['cut']>>) =>
+    tables.get(fakeTableId)?.isAnew;
+  assert.equal(isAnew(await cluster.cut()), false, 'it is read again');
+  cluster.state = state;
+  await cluster.compact(['nb-1-big'], 'nb-2-big', { intervals: [[1, 0, 1, 10]] });
+  const gone = await cluster.cut();
+  assert.deepEqual([isAnew(gone), namesOf(gone)], [true, ['1 nb-2-big']]);
+  assert.equal(isAnew(await cluster.cut()), false);
+});

@@ -16,11 +16,11 @@ import { type TableBody, tableBodyOf } from '../schema/table-body.ts';
 import type { TableSchema } from '../schema/table-schema.ts';
 import { cutTime, wallMs } from '../time-text.ts';
 import { memoryOf } from './cut-memory.ts';
-import type { CutHorizon, CutState, KnownTable } from './cut-state.ts';
+import type { CutHorizon, CutState, HostState, KnownTable } from './cut-state.ts';
 import { type GradedRange, worstGrade } from './grade.ts';
 import { horizonOfCut } from './horizon.ts';
 import type { MergePool } from './merge-pool.ts';
-import type { ListedSstable } from './node-files.ts';
+import { identityOf, type ListedSstable } from './node-files.ts';
 import type { SortingSpace } from './owned-blocks.ts';
 import { ownsMore } from './ownership.ts';
 import { partitionerOf } from './ring.ts';
@@ -96,7 +96,8 @@ export class CassandraCut implements CutReader {
       const known = (counts ? old?.tables[file.tableId] : undefined) ?? none;
       // What it deleted may be purged, and its link goes: link-doubt.ts.
       const hurtSinceMs = counts ? (known.hurtSinceMs ?? old?.atMs ?? 0) : taken.beginMs;
-      own.tables[file.tableId] = { ...known, hurtSinceMs };
+      const unread = counts ? undefined : [...(unreadOf(own, file) ?? []), identityOf(file)];
+      own.tables[file.tableId] = { ...known, hurtSinceMs, ...(unread && { unread }) };
     }
     const hurt = new Set(this.#damaged.map(({ file }) => file.tableId));
     next.horizon = horizonOfCut(taken, next, hurt) as Mutable<CutHorizon>;
@@ -159,6 +160,9 @@ export class CassandraCut implements CutReader {
     return new TableReader({ schema, files, ...place }, this.#damaged);
   }
 }
+
+const unreadOf = ({ tables }: HostState, { tableId }: ListedSstable): string[] | undefined =>
+  tables[tableId]?.unread;
 
 type Mutable<T> = { -readonly [K in keyof T]: Mutable<T[K]> };
 

@@ -64,7 +64,9 @@ export async function listCut(request: ListingRequest): Promise<CutListing> {
         return is && mayHavePurged(sinceMs, graceSince(state.pasts?.[id], is, sinceMs), beginMs);
       });
     });
-    if (late.length === 0) return { files, anew, doubts };
+    const lost = files.flatMap((own) => own.lost);
+    if (late.length + lost.length === 0) return { files, anew, doubts };
+    for (const id of lost) anew.set(id, purged('a file that could never be read is gone'));
     for (const id of late) anew.set(id, purged('something was flushed without a link'));
   }
 }

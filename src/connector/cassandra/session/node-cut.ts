@@ -190,6 +190,8 @@ export interface NodeFiles {
   readonly grown: readonly string[];
   /** Ids of tables of which something was flushed without a link, though nobody knows how. */
   readonly unlinked: readonly string[];
+  /** Ids of tables of which a file that was never read is live no more. */
+  readonly lost: readonly string[];
   /** Names of links to remove once the cut is durable, by folder of the table. */
   readonly spent: readonly { readonly folder: TableFolder; readonly names: ReadonlySet<string> }[];
 }
@@ -226,7 +228,7 @@ export async function listNode(
   { truncated, withoutLinks, anew, doubt, after }: NodeHistory,
 ): Promise<NodeFiles> {
   const { node, hostId } = prepared;
-  const known = task.known(hostId);
+  const [known, tag] = [task.known(hostId), tagOf(task, hostId)];
   const owned = task.ownership.get(hostId) ?? [];
   const grew = new Map<string, boolean>();
   const proven = doubt === undefined && (await isUnstreamed(task, prepared, known));
@@ -235,9 +237,8 @@ export async function listNode(
   const read = new Map<string, readonly ListedSstable[]>();
   const states: Record<string, KnownTable> = {};
   const spent: SeenLinks[] = [];
-  const unlinked: string[] = [];
+  const [unlinked, lost]: [string[], string[]] = [[], []];
   let coveredCount = 0;
-  const tag = tagOf(task, hostId);
   for (const table of task.tables) {
     const { id, keyspace } = table;
     const live: ListedSstable[] = [];
@@ -276,6 +277,7 @@ export async function listNode(
       proofOf: (file) => proofOf(file, node.files),
     });
     if (chosen.isUnlinked) unlinked.push(id);
+    if (counts && hasLostUnread(known.tables[id], live)) lost.push(id);
     read.set(id, chosen.read);
     states[id] = { ...chosen.next, ...(durableAt !== undefined && { durableAt }) };
     coveredCount += chosen.covered;
@@ -285,10 +287,16 @@ export async function listNode(
     read,
     coveredCount,
     grown: [...grew.keys()].filter((keyspace) => grew.get(keyspace)),
-    unlinked,
+    ...{ unlinked, lost },
     spent: onlyKnown(spent, states),
     state: { ...stateOf(prepared, states), owned },
   };
+}
+
+/** What such a file deletes may be purged, whenever it was deleted. */
+function hasLostUnread(known: KnownTable | undefined, live: readonly ListedSstable[]): boolean {
+  const there = new Set(live.map(identityOf));
+  return known?.unread?.some((identity) => !there.has(identity)) ?? false;
 }
 
 /** Links by their copies in our snapshot where it has them whole: others, too, may remove a link. */

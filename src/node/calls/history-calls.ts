@@ -100,8 +100,8 @@ function refuseGrade({ name, connector }: SourceContext): void {
 /** A cut is a flush of every node: seconds apart they would be a burden. Errors: `usage`. */
 function rpoSecondsOf({ connector }: SourceContext, { rpoSeconds }: api.BackupRequest): number {
   if (rpoSeconds === undefined) return connector.capabilities.orderedLog ? 5 : 900;
-  if (Number.isFinite(rpoSeconds) && rpoSeconds >= 1) return rpoSeconds;
-  throw new CodrError('usage', `rpoSeconds is ${rpoSeconds}, which is no time of 1 s or more`);
+  if (Number.isFinite(rpoSeconds) && rpoSeconds > 0) return rpoSeconds;
+  throw new CodrError('usage', `rpoSeconds is ${rpoSeconds}, which is no length of time`);
 }
 
 async function scopeWarnings(context: SourceContext, at: SourceTime): Promise<string[]> {

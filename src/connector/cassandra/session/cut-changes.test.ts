@@ -127,7 +127,7 @@ test('a table of which a file could never be read begins anew when the file is g
   await cluster.cut();
   const { hostId } = cluster.node(1);
   const host = cluster.state.hosts[hostId];
-  const unread = [...(host?.tables[fakeTableId]?.files ?? [])];
+  const unread = ['nb-1-big'];
   const none = { files: [], floors: [], rows: [], intervals: [], unread };
   const hurt = { ...(host as NonNullable<typeof host>), tables: { [fakeTableId]: none } };
   cluster.state = { ...cluster.state, hosts: { [hostId]: hurt } };

@@ -124,7 +124,7 @@ test('a file that is gone when it is read costs its replica, and its table there
 
 test('where files that were known are read again, one that is damaged leaves nothing known of its table there', async () => {
   const none = { files: [], floors: [], rows: [], intervals: [], hurtSinceMs: 1 };
-  const lost = { ...none, unread: ['nb-1-big:10:1'] };
+  const lost = { ...none, unread: ['nb-1-big'] };
   const less: Owned = [{ keyspaces: ['ks'], ranges: [['-5', '4']] }];
   for (const more of [{ isAnew: true }, { ownedBefore: less }]) {
     const cut = cutOf('/nowhere', [{ hostId: 'b', name: 'nb-1-big' }], more);

@@ -20,7 +20,7 @@ import type { CutHorizon, CutState, HostState, KnownTable } from './cut-state.ts
 import { type GradedRange, worstGrade } from './grade.ts';
 import { horizonOfCut } from './horizon.ts';
 import type { MergePool } from './merge-pool.ts';
-import { identityOf, type ListedSstable } from './node-files.ts';
+import type { ListedSstable } from './node-files.ts';
 import type { SortingSpace } from './owned-blocks.ts';
 import { ownsMore } from './ownership.ts';
 import { partitionerOf } from './ring.ts';
@@ -96,7 +96,7 @@ export class CassandraCut implements CutReader {
       const known = (counts ? old?.tables[file.tableId] : undefined) ?? none;
       // What it deleted may be purged, and its link goes: link-doubt.ts.
       const hurtSinceMs = counts ? (known.hurtSinceMs ?? old?.atMs ?? 0) : taken.beginMs;
-      const unread = counts ? undefined : [...(unreadOf(own, file) ?? []), identityOf(file)];
+      const unread = counts ? undefined : [...(unreadOf(own, file) ?? []), file.name];
       own.tables[file.tableId] = { ...known, hurtSinceMs, ...(unread && { unread }) };
     }
     const hurt = new Set(this.#damaged.map(({ file }) => file.tableId));

@@ -24,7 +24,7 @@ const knownTable = z.object({
   durableAt: z.number().optional(),
   /** A file could not be read: our clock at the cut that read all of the table there, or began it. */
   hurtSinceMs: z.number().optional(),
-  /** Of files that could not be read where nothing was known before: what they delete is in no cut, however old it is. */
+  /** Names of files that could not be read where nothing was known before: what they delete is in no cut, however old it is. */
   unread: z.array(z.string()).optional(),
 });
 

@@ -295,8 +295,9 @@ export async function listNode(
 
 /** What such a file deletes may be purged, whenever it was deleted. */
 function hasLostUnread(known: KnownTable | undefined, live: readonly ListedSstable[]): boolean {
-  const there = new Set(live.map(identityOf));
-  return known?.unread?.some((identity) => !there.has(identity)) ?? false;
+  // One that is mended has another size or digest, and its name.
+  const there = new Set(live.map(({ name }) => name));
+  return known?.unread?.some((name) => !there.has(name)) ?? false;
 }
 
 /** Links by their copies in our snapshot where it has them whole: others, too, may remove a link. */

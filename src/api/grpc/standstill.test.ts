@@ -27,6 +27,8 @@ test('who stood still knows it for a moment; a busy machine is no standstill', a
   assert.equal(standstill.hasJustEnded, true);
   await clock.advance(1500);
   assert.equal(standstill.hasJustEnded, false);
+  clock.frozenMs += 12_000;
+  assert.equal(standstill.hasJustEnded, true, 'though the timer has not been heard yet');
   stop.abort();
   await watching;
 });

@@ -11,28 +11,37 @@ const lateMs = 1000;
 export class Standstill {
   readonly #clock: Pick<Clock, 'monotonic' | 'sleep'>;
   #wokeAtMs = Number.NEGATIVE_INFINITY;
+  /** While nobody looks, it stands still for nobody. */
+  #lookedAtMs = Number.POSITIVE_INFINITY;
 
   constructor(clock: Pick<Clock, 'monotonic' | 'sleep'>) {
     this.#clock = clock;
   }
 
-  /** True right after it stood still. */
+  /** True right after it stood still. What others have sent may be heard before the timer that looks. */
   get hasJustEnded(): boolean {
+    this.#look();
     return this.#clock.monotonic() - this.#wokeAtMs < lateMs;
   }
 
-  /** Looks until the signal is aborted. A timer is heard before what other machines have sent. */
+  /** Looks until the signal is aborted. */
   async watch(signal: AbortSignal): Promise<void> {
-    const clock = this.#clock;
-    for (let lookedAtMs = clock.monotonic(); ; ) {
-      try {
-        await clock.sleep(lookEveryMs, signal);
-      } catch {
-        return;
+    this.#lookedAtMs = this.#clock.monotonic();
+    try {
+      for (;;) {
+        await this.#clock.sleep(lookEveryMs, signal);
+        this.#look();
+        this.#lookedAtMs = this.#clock.monotonic();
       }
-      const nowMs = clock.monotonic();
-      if (nowMs - lookedAtMs > lookEveryMs + stillMsMin) this.#wokeAtMs = nowMs;
-      lookedAtMs = nowMs;
+    } catch {
+      this.#lookedAtMs = Number.POSITIVE_INFINITY;
     }
+  }
+
+  #look(): void {
+    const nowMs = this.#clock.monotonic();
+    if (nowMs - this.#lookedAtMs <= lookEveryMs + stillMsMin) return;
+    this.#wokeAtMs = nowMs;
+    this.#lookedAtMs = nowMs;
   }
 }

@@ -67,7 +67,8 @@ export async function startCassandra(options: TestClusterOptions = {}): Promise<
   const { version, jvm = [], ...rest } = options;
   const program = await cassandraProgram(version);
   const sooner = await archiveFlags(program, version ? undefined : (own) => rehearse(program, own));
-  const cheap = [...cheapFlags, ...((rest.nodes ?? 1) === 1 ? aloneFlags : [])];
+  const isAlone = (rest.nodes ?? 1) === 1 && !rest.bootstrap;
+  const cheap = [...cheapFlags, ...(isAlone ? aloneFlags : [])];
   const flags = rest.fast === false ? jvm : [...cheap, ...sooner, ...jvm];
   const cluster = await CassandraCluster.start(program, { ...rest, jvm: flags });
   // A schema would else be on disk before a power cut; rows of other keyspaces are left as they are.

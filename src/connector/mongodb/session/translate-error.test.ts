@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MongoNetworkError, MongoServerError, MongoServerSelectionError } from 'mongodb';
+import {
+  MongoNetworkError,
+  MongoServerError,
+  MongoServerSelectionError,
+  MongoTopologyClosedError,
+} from 'mongodb';
 import { CodrError } from '../../../base/error.ts';
 import { MongodbConnection } from './connection.ts';
 import { codeOf, translated } from './translate-error.ts';
@@ -99,6 +104,8 @@ test('a member that has not heard of the time of a read yet is asked later, or a
     'readConcern atClusterTime value must not be greater than the current clusterTime.',
   );
   assert.ok(behind instanceof CodrError && behind.code === 'source-unreachable');
+  const closed = translated(new MongoTopologyClosedError('Topology is closed'), 'app.a');
+  assert.ok(closed instanceof CodrError && closed.code === 'source-unreachable');
   const other = told('unknown option');
   assert.ok(other instanceof CodrError && other.code === 'source-unfit');
 });

@@ -7,6 +7,7 @@ import {
   MongoParseError,
   MongoServerError,
   MongoServerSelectionError,
+  MongoTopologyClosedError,
 } from 'mongodb';
 import { CodrError } from '../../../base/error.ts';
 import type { ErrorCode } from '../../../base/error-catalogue.ts';
@@ -46,6 +47,8 @@ export function codeOf(error: unknown): number | undefined {
 export function isPassing(error: unknown): boolean {
   if (error instanceof CodrError) return error.code === 'source-unreachable';
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
+  // Of a client that is connecting for two reads at a time: the driver tells one why it cannot, and the other this.
+  if (error instanceof MongoTopologyClosedError) return true;
   return passingCodes.has(codeOf(error) ?? -1) || isBehind(error);
 }
 

@@ -22,6 +22,8 @@ export class CommitGroup {
   /** Pieces that are worked on. */
   #working = 0;
   #waiting: Waiting[] = [];
+  /** What waits has been committed: nothing sleeps on for it, which would keep the process. */
+  #flushed = new AbortController();
 
   /** `most`: so many pieces wait for no others. */
   constructor(lineage: Pick<Lineage, 'commit'>, clock: Pick<Clock, 'sleep'>, most: () => number) {
@@ -60,16 +62,18 @@ export class CommitGroup {
   }
 
   async #flushLater(signal: AbortSignal): Promise<void> {
-    const waiting = this.#waiting;
+    const flushed = this.#flushed.signal;
     // What is finished is kept when the rest is told to stop.
-    await this.#clock.sleep(windowMs, signal).catch(() => {});
-    if (this.#waiting === waiting) await this.#flush();
+    await this.#clock.sleep(windowMs, AbortSignal.any([signal, flushed])).catch(() => {});
+    if (!flushed.aborted) await this.#flush();
   }
 
   async #flush(): Promise<void> {
     const group = this.#waiting;
     if (group.length === 0) return;
     this.#waiting = [];
+    this.#flushed.abort();
+    this.#flushed = new AbortController();
     try {
       await this.#commit(group);
     } catch (error) {

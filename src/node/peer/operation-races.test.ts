@@ -144,14 +144,7 @@ test('what a newer version is to do is left to it by an older one, which ends it
     ...{ id: 'x', kind: 'newer', by: 'anna', created: '2026-01-01T00:00:00Z', key: 'k' },
     ...{ request: sealedText(valueSeal(secret), {}), state: 'running', sequence: 0 },
   };
-  const owned: string[] = [];
-  world.coordinator.hold = (operations) => {
-    for (const one of operations) {
-      const key = 'put' in one ? one.put : one.delete;
-      if (key === 'operation-owners/x') owned.push('put' in one ? 'put' : 'delete');
-    }
-    return undefined;
-  };
+  const owned = world.ownersOf('x');
   await world.coordinator.transact([], [{ put: 'operations/x', value: JSON.stringify(record) }]);
   await until(() => owned.length === 2);
   assert.deepEqual(owned, ['put', 'delete']);

@@ -54,6 +54,19 @@ export class World {
     this.#clock = clock;
   }
 
+  /** `put` and `delete` of the owner of an operation, from now on. */
+  ownersOf(id: string): readonly string[] {
+    const told: string[] = [];
+    this.coordinator.hold = (operations) => {
+      for (const one of operations) {
+        const key = 'put' in one ? one.put : one.delete;
+        if (key === `operation-owners/${id}`) told.push('put' in one ? 'put' : 'delete');
+      }
+      return undefined;
+    };
+    return told;
+  }
+
   async peer(
     name: string,
     options: { readonly runningMax?: number; readonly weight?: number } = {},

@@ -1,6 +1,9 @@
 // Requests and results about sources: registering, backing up, what can be restored.
 import type { Moment, Span } from './call.ts';
 
+/** Names of sources stand in figures, lists and commands. */
+export const sourceNameForm = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
 export interface SourceRequest {
   readonly source: string;
 }

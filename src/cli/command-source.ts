@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { SourceCheck, SourceDescription } from '../api/codr-api.ts';
+import { sourceNameForm } from '../api/source-calls.ts';
 import { CodrError } from '../base/error.ts';
 import type { ExitCode } from '../base/error-catalogue.ts';
 import { option } from '../node/config-option.ts';
@@ -55,7 +56,7 @@ export const sourceAddCommand = defineCommand({
   json: checkJson,
   input: z.object({
     source: option(
-      z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+      z.string().regex(sourceNameForm, {
         error: 'not a name: 1 to 63 letters, digits, dots, dashes, underscores',
       }),
       {

@@ -1,5 +1,6 @@
 // Registering sources and looking at them.
 import type * as api from '../../api/codr-api.ts';
+import { sourceNameForm } from '../../api/source-calls.ts';
 import { CodrError } from '../../base/error.ts';
 import { errorCatalogue } from '../../base/error-catalogue.ts';
 import type {
@@ -291,9 +292,9 @@ async function learn(
   return { identity: session.identity, findings: await session.check(scope, signal) };
 }
 
-/** As the command line has it: programs ask too, and names stand in figures, lists and commands. */
+/** As the command line does: programs ask too. */
 function refuseUnfit(name: string): void {
-  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)) return;
+  if (sourceNameForm.test(name)) return;
   throw new CodrError('usage', `${JSON.stringify(name)} cannot be the name of a source`, {
     object: name,
     remedy:
